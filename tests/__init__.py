@@ -1,0 +1,1 @@
+"""Tests; what they may rely on is in conftest.py."""
