@@ -1,0 +1,173 @@
+"""What the application asks of a blockchain, in the order it asks it.
+
+`token` and `plan` before anything is promised; `preflight`, then a slot; `prepare`, sign,
+`assemble`, store; `submit` any number of times; `outcome` until it is final; `read_back`.
+`effect_of` is asked whenever our own records may not be the whole story.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from attrs import frozen
+
+from domain.errors import Refusal
+from domain.network import Block, Network
+from domain.operation import (
+    Attempt,
+    AttemptRole,
+    Draft,
+    Effect,
+    Intent,
+    NoEffect,
+    Outcome,
+    Postponed,
+    SignedTransaction,
+    Slot,
+    Submission,
+)
+from domain.signing import Curve, PublicKey, Signature
+from domain.token import KindDescription, Token, TokenKind
+
+
+class ChainUnavailableError(Exception):
+    """No answer, or none to be trusted.  Nothing is known; ask again later."""
+
+
+class WrongChainError(Exception):
+    """The node belongs to another chain than the network it is configured for.
+
+    The network must be halted: nothing may be signed for it until a person has looked.
+    """
+
+
+@frozen(kw_only=True)
+class Forecast:
+    """What a deployment will do, as far as its chain can say beforehand."""
+
+    #: Names of the steps, in order.
+    steps: tuple[str, ...]
+    #: Where the token will be; None on chains that cannot know.
+    predicted: str | None
+    #: Units of gas, and the price per unit now, in base units.  A quote: not part of the plan.
+    gas: int
+    gas_price: int
+    warnings: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class Head:
+    #: Newest block the node knows.
+    latest: Block
+    #: Newest block that is final by the network's rule.
+    final: Block
+
+
+@frozen(kw_only=True)
+class SignerChainState:
+    """An address as the chain sees it."""
+
+    #: In base units.
+    balance: int
+    #: Slots taken in the newest block; the lowest nonce that is free.
+    next_sequence: int
+
+
+class Chain(Protocol):
+    """One network of one chain.
+
+    Every method that asks a node raises `ChainUnavailableError` when there is no answer, and
+    `WrongChainError` when the node belongs to another chain.
+    """
+
+    @property
+    def network(self) -> Network: ...
+
+    @property
+    def curve(self) -> Curve: ...
+
+    def kinds(self) -> tuple[KindDescription, ...]:
+        """The token kinds offered on this network.  Asks nobody."""
+        ...
+
+    def token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
+        """A validated specification, or a refusal ``invalid_token`` with every faulty field.
+
+        Pointers are relative to *parameters*: ``/decimals``.  Asks nobody.
+        """
+        ...
+
+    def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
+        """A token that was validated when it was accepted, from its stored parameters."""
+        ...
+
+    def address(self, key: PublicKey) -> str:
+        """The address of the account that *key* rules, in its canonical spelling."""
+        ...
+
+    def plan(self, intent: Intent) -> Forecast | Refusal:
+        """What the intent's operation will do.  Simulates it; a refusal says why it cannot work."""
+        ...
+
+    def preflight(self, intent: Intent, fee_ceiling: int) -> None | Postponed | Refusal:
+        """Whether the step may be given a slot now: it works, it is paid for, within the ceiling.
+
+        None: yes.  Nothing has happened whatever the answer.
+        """
+        ...
+
+    def prepare(
+        self,
+        intent: Intent,
+        slot: Slot,
+        role: AttemptRole,
+        fee_ceiling: int,
+        replacing: Sequence[Attempt] = (),
+    ) -> Draft | Postponed:
+        """Draft an attempt in *slot*: the intent's effect, or nothing (a fill).
+
+        It offers more than each of *replacing* by what nodes demand of a replacement.  Postponed
+        where that is above the ceiling.
+        """
+        ...
+
+    def assemble(
+        self, draft: Draft, signatures: Sequence[tuple[PublicKey, Signature]]
+    ) -> SignedTransaction:
+        """Join *draft* and one signature per signable, in order.  Pure: asks nobody.
+
+        Raises:
+            ValueError: a signature that is not by the account the draft names.
+        """
+        ...
+
+    def submit(self, transaction: SignedTransaction) -> Submission:
+        """Broadcast, and say what the answer means.  Repeating it is always safe.
+
+        An answer that the adapter's table does not know, or none at all, is ``UNKNOWN``.
+        """
+        ...
+
+    def outcome(self, slot: Slot) -> Outcome:
+        """What became of the slot and of its attempts.
+
+        `Final` and `SlotLost` are final by the network's rule.
+        """
+        ...
+
+    def effect_of(self, intent: Intent) -> Effect | NoEffect:
+        """Whether the intent's effect is on chain, by whatever transaction it got there."""
+        ...
+
+    def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:
+        """Differences between what is on chain at *token* and what was planned; () if none."""
+        ...
+
+    def head(self) -> Head:
+        """The newest block and the newest final one."""
+        ...
+
+    def block_at(self, number: int) -> Block | None:
+        """The node's block of that number now; None where it has none."""
+        ...
+
+    def signer_state(self, address: str) -> SignerChainState: ...

@@ -1,0 +1,117 @@
+"""What the application asks of whoever holds the private keys.
+
+Bytes in, signature out.  A custodian knows no chain; what it is asked to sign was built by a chain
+adapter.  Bad news comes in two kinds: refused (final) and unavailable (nothing is known).
+"""
+
+from typing import Protocol
+
+from attrs import field, frozen
+
+from domain.identifiers import AccountId, KeyRef, OrganisationId
+from domain.signing import Curve, KeyUse, PublicKey, Purpose, Signature
+
+
+class CustodyRefusedError(Exception):
+    """The custodian will not: unknown or disabled key, foreign curve, purpose outside its use.
+
+    ``code`` is one of ``unknown_key, key_disabled, curve_not_offered, wrong_purpose,
+    message_too_long, wrong_length, denied, wrong_context``.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class CustodyUnavailableError(Exception):
+    """No answer.  Whether anything happened is unknown; asking again is safe."""
+
+
+@frozen(kw_only=True)
+class KeyDescription:
+    key: KeyRef
+    public_key: PublicKey
+    use: KeyUse
+    enabled: bool
+
+
+@frozen(kw_only=True)
+class Signing:
+    """A signature and what its receipt needs."""
+
+    signature: Signature
+    #: Version of the key that signed, as the custodian counts.
+    key_version: str
+    #: The provider's own name for the call, to be found in its log; None where it has none.
+    request_id: str | None = None
+
+
+@frozen(kw_only=True)
+class Capabilities:
+    curves: frozenset[Curve]
+    #: Longest message in bytes, where there is a limit below 64 KiB.
+    max_message_bytes: int | None = None
+
+
+class Custodian(Protocol):
+    """Holds private keys and signs with them.  They never leave it."""
+
+    def capabilities(self) -> Capabilities:
+        """What kind of keys this custodian offers.  Asks nobody."""
+        ...
+
+    def create_key(
+        self, organisation: OrganisationId, account: AccountId, curve: Curve, use: KeyUse
+    ) -> KeyDescription:
+        """The account's key; asking twice gives the same one.
+
+        Raises:
+            CustodyRefusedError: a curve that is not offered.
+            CustodyUnavailableError: ask again.
+        """
+        ...
+
+    def describe(self, key: KeyRef) -> KeyDescription:
+        """Raises: CustodyRefusedError, CustodyUnavailableError."""
+        ...
+
+    def sign(self, key: KeyRef, message: bytes, purpose: Purpose) -> Signing:
+        """Sign *message* as it is: a 32-byte digest for secp256k1, all of it for ed25519.
+
+        The signature verifies under the key's published public key, and S is low.
+
+        Raises:
+            CustodyRefusedError: see its codes.
+            CustodyUnavailableError: ask again; a signature nobody saw harms nobody.
+        """
+        ...
+
+    def disable(self, key: KeyRef) -> None:
+        """From now on the key signs nothing.  Raises: CustodyRefusedError for an unknown key."""
+        ...
+
+
+@frozen(kw_only=True)
+class Wrapped:
+    """A secret that only its wrapping can read."""
+
+    #: Names the wrapping key and its version: ``local-keys:master/1``.
+    wrapping: str
+    ciphertext: bytes = field(repr=False)
+
+
+class KeyWrapping(Protocol):
+    """Protects everything secret at rest.
+
+    *context* binds a secret to its place (organisation, purpose, id): unwrapping under another
+    context is refused, so rows cannot be swapped.
+    """
+
+    def wrap(self, secret: bytes, context: bytes) -> Wrapped:
+        """Raises: CustodyUnavailableError."""
+        ...
+
+    def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
+        """Raises: CustodyRefusedError: other key or other context.  CustodyUnavailableError."""
+        ...

@@ -1,0 +1,110 @@
+"""Who is who: organisations, users, sessions, API keys, failed log-ins."""
+
+from datetime import datetime
+from typing import Protocol
+
+from attrs import frozen
+
+from application.ports.storage.paging import Page, PageRequest
+from domain.abuse import LoginFailures
+from domain.catalogue import TariffName
+from domain.identifiers import ApiKeyId, OrganisationId, SessionId, UserId
+from domain.organisation import ApiKey, Member, Organisation, Session, User
+
+
+class EmailTakenError(Exception):
+    """Somebody has registered with that address."""
+
+
+class Organisations(Protocol):
+    def add(self, organisation: Organisation, owner: Member) -> None:
+        """Store a new organisation, its first member, its wallet and its audit head."""
+        ...
+
+    def get(self) -> Organisation | None:
+        """The scope's organisation."""
+        ...
+
+    def set_tariff(self, tariff: TariffName) -> None:
+        """Change the scope's organisation's tariff."""
+        ...
+
+    def of_user(self) -> list[tuple[Organisation, Member]]:
+        """Every organisation the scope's user is a member of, oldest membership first."""
+        ...
+
+    def member(self, user: UserId) -> Member | None:
+        """*user* as a member of the scope's organisation."""
+        ...
+
+
+class Users(Protocol):
+    def add(self, user: User) -> None:
+        """Raises: EmailTakenError."""
+        ...
+
+    def find_login(self, email: str) -> UserId | None:
+        """Who logs in with *email*; works in any scope and tells the id only."""
+        ...
+
+    def get(self) -> User | None:
+        """The scope's user."""
+        ...
+
+
+class Sessions(Protocol):
+    """Sessions of the scope's user."""
+
+    def add(self, session: Session) -> None: ...
+
+    def get(self, id: SessionId) -> Session | None: ...
+
+    def lock(self, id: SessionId) -> Session | None:
+        """As `get`, locked until the transaction ends."""
+        ...
+
+    def put(self, session: Session) -> None: ...
+
+    def standing(self, id: SessionId) -> tuple[Session, Organisation, Member] | None:
+        """The session with the organisation it acts for and the membership: one round trip."""
+        ...
+
+
+@frozen(kw_only=True)
+class FoundKey:
+    organisation: OrganisationId
+    id: ApiKeyId
+
+
+class ApiKeys(Protocol):
+    def add(self, key: ApiKey) -> None: ...
+
+    def find(self, id: ApiKeyId) -> FoundKey | None:
+        """Whose key that is; works in any scope and tells ids only."""
+        ...
+
+    def get(self, id: ApiKeyId) -> ApiKey | None: ...
+
+    def standing(self, id: ApiKeyId) -> tuple[ApiKey, Organisation] | None:
+        """The key with its organisation: one round trip."""
+        ...
+
+    def put(self, key: ApiKey) -> None: ...
+
+    def list(self, page: PageRequest) -> Page[ApiKey]: ...
+
+
+class LoginAttempts(Protocol):
+    """Failed log-ins.  They belong to no organisation; keys are hashes."""
+
+    def lock(self, key: bytes) -> LoginFailures:
+        """What is remembered under *key*, locked until the transaction ends, also if nothing is."""
+        ...
+
+    def put(self, key: bytes, failures: LoginFailures) -> None: ...
+
+    def forget(self, key: bytes) -> None: ...
+
+    def purge(self, before: datetime) -> int:
+        """Forget what has not failed since *before*; tell how many."""
+        ...

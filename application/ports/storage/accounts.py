@@ -1,0 +1,42 @@
+"""Issuing accounts, and everything secret at rest."""
+
+from typing import Protocol
+
+from application.ports.custody import Wrapped
+from domain.account import Account
+from domain.identifiers import AccountId, OrganisationId
+from domain.network import Family
+
+
+class Accounts(Protocol):
+    """Accounts of the scope's organisation."""
+
+    def add(self, account: Account) -> bool:
+        """Store a new account; False where the organisation has one of that family and mode."""
+        ...
+
+    def get(self, id: AccountId) -> Account | None: ...
+
+    def lock(self, id: AccountId) -> Account | None: ...
+
+    def put(self, account: Account) -> None: ...
+
+    def find(self, family: Family, *, live: bool) -> Account | None:
+        """The organisation's account of that family and mode."""
+        ...
+
+    def requested(self, limit: int) -> list[tuple[OrganisationId, AccountId]]:
+        """Accounts of all organisations that still have no key; ids only, in any scope."""
+        ...
+
+
+class SealedSecrets(Protocol):
+    """Secrets of the scope's organisation, wrapped; a name is used once."""
+
+    def get(self, name: str) -> Wrapped | None: ...
+
+    def add(self, name: str, wrapped: Wrapped) -> bool:
+        """Store it; False, and nothing stored, where the name is taken."""
+        ...
+
+    def replace(self, name: str, wrapped: Wrapped) -> None: ...

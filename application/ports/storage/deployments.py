@@ -1,0 +1,161 @@
+"""Operations, their queue, their slots' lines, and the networks they go to."""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from attrs import frozen
+
+from application.ports.storage.paging import Page, PageRequest
+from domain.deployment import Deployment, State
+from domain.identifiers import NetworkId, OperationId, OrganisationId
+from domain.network import Network, NetworkStatus
+from domain.operation import Signer
+
+
+class DeploymentIdTakenError(Exception):
+    """The organisation has a deployment of that id."""
+
+
+class ClientReferenceTakenError(Exception):
+    """The organisation used that client reference before, in this mode."""
+
+
+@frozen(kw_only=True)
+class Claim:
+    """A worker's lease on one operation."""
+
+    organisation: OrganisationId
+    operation: OperationId
+    #: Every record made under the lease shows it.
+    token: UUID
+
+
+class Deployments(Protocol):
+    """Deployments of the scope's organisation, with steps, slots and attempts."""
+
+    def add(self, deployment: Deployment, due_at: datetime) -> None:
+        """Raises: DeploymentIdTakenError, ClientReferenceTakenError."""
+        ...
+
+    def get(self, id: OperationId) -> Deployment | None: ...
+
+    def lock(self, id: OperationId) -> Deployment | None:
+        """As `get`, locked until the transaction ends."""
+        ...
+
+    def put(self, deployment: Deployment, due_at: datetime, claim: Claim | None) -> None:
+        """Store what became of a locked deployment, and when it is to be looked at next.
+
+        With *claim*, only while its lease holds; the lease is kept.  Without, the lease that
+        somebody may have is void.
+
+        Raises:
+            LeaseLostError: *claim* is not, or no longer, the operation's lease.
+        """
+        ...
+
+    def due_at(self, id: OperationId) -> datetime | None:
+        """When the operation is looked at next; None where it is over."""
+        ...
+
+    def by_reference(self, reference: str, *, live: bool) -> Deployment | None: ...
+
+    def list(
+        self,
+        page: PageRequest,
+        *,
+        state: State | None = None,
+        network: NetworkId | None = None,
+        live: bool | None = None,
+    ) -> Page[Deployment]:
+        """Newest first, by id."""
+        ...
+
+    def count_accepted(self, since: datetime, until: datetime) -> int:
+        """How many were accepted in that time and not given back.  Ask under the wallet's lock."""
+        ...
+
+
+class Claims(Protocol):
+    """The queue: an operation's row is its place in it.  Works in any scope; tells ids only."""
+
+    def take(
+        self, now: datetime, limit: int, lease: timedelta, worker: UUID
+    ) -> list[Claim]:
+        """Lease up to *limit* operations due at *now* that nobody has leased.
+
+        Longest due first, one organisation not starving another.  Leases run on the store's own
+        clock.  Any number of workers may ask at once; no two get the same.
+        """
+        ...
+
+    def renew(self, claims: list[Claim], lease: timedelta) -> list[Claim]:
+        """Prolong; tell which of them still hold."""
+        ...
+
+    def give_back(self, claims: list[Claim]) -> None:
+        """End the leases that still hold."""
+        ...
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """When the next open, unleased operation is due; None where there is none."""
+        ...
+
+
+@frozen(kw_only=True)
+class SlotUse:
+    """What has become of one slot of a signer."""
+
+    organisation: OrganisationId
+    operation: OperationId
+    sequence: int
+    has_attempt: bool
+
+
+class Signers(Protocol):
+    """Addresses that send transactions of ours.  They belong to no organisation."""
+
+    def add(self, signer: Signer) -> bool:
+        """False where it is known already."""
+        ...
+
+    def get(self, network: NetworkId, address: str) -> Signer | None: ...
+
+    def of_network(self, network: NetworkId) -> list[Signer]: ...
+
+    def lock(self, network: NetworkId, address: str) -> Signer | None:
+        """As `get`, locked until the transaction ends: one nonce is given away at a time."""
+        ...
+
+    def put(self, signer: Signer) -> None: ...
+
+    def open_slots(self, network: NetworkId, address: str) -> int:
+        """How many of its slots are open, of all organisations."""
+        ...
+
+    def lowest_open(self, network: NetworkId, address: str) -> SlotUse | None:
+        """The open slot that all later ones wait for.  In the installation's scope."""
+        ...
+
+    def take_lease(self, network: NetworkId, address: str, lease: timedelta) -> Signer | None:
+        """Be the only one to replace, fill or halt: a new fence; None where another has it."""
+        ...
+
+    def check_fence(self, signer: Signer) -> None:
+        """Lock the signer and see that the fence is still ours.  Raises: FenceLostError."""
+        ...
+
+
+class Networks(Protocol):
+    """The registry rows.  They belong to no organisation."""
+
+    def register(self, network: Network) -> None:
+        """Make sure that there is a row for *network*; its class never changes."""
+        ...
+
+    def status(self, id: NetworkId) -> NetworkStatus: ...
+
+    def lock(self, id: NetworkId) -> NetworkStatus: ...
+
+    def put(self, status: NetworkStatus) -> None: ...

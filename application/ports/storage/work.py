@@ -1,0 +1,121 @@
+"""One transaction: its scope, its repositories, and the order in which it takes locks."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from enum import IntEnum
+from typing import Protocol
+
+from attrs import define, frozen
+
+from application.ports.storage.access import ApiKeys, LoginAttempts, Organisations, Sessions, Users
+from application.ports.storage.accounts import Accounts, SealedSecrets
+from application.ports.storage.audit import AuditLog, Outbox
+from application.ports.storage.deployments import Claims, Deployments, Networks, Signers
+from application.ports.storage.idempotency import IdempotencyKeys
+from application.ports.storage.ledger import Ledger
+from domain.errors import LockOrderError
+from domain.identifiers import INSTALLATION, OrganisationId, UserId
+
+
+class StoreUnavailableError(Exception):
+    """The store does not answer.  A commit may or may not have happened; read again."""
+
+
+class LeaseLostError(Exception):
+    """Another worker may be at it by now.  Nothing of this transaction is kept."""
+
+
+class FenceLostError(Exception):
+    """Somebody else has taken the signer since.  Nothing of this transaction is kept."""
+
+
+@frozen
+class Scope:
+    """In whose name a transaction reads and writes."""
+
+    organisation: OrganisationId | None = None
+    #: Set where a user acts for themselves: logging in, refreshing, switching.
+    user: UserId | None = None
+
+    @classmethod
+    def installation(cls) -> Scope:
+        """The operator's own: treasury signers' slots, operator events."""
+        return cls(organisation=INSTALLATION)
+
+
+class Lock(IntEnum):
+    """The one list of lock order: a transaction takes locks from the top down, never back.
+
+    Several locks of one rank are taken in ascending order of their ids.
+    """
+
+    IDEMPOTENCY_KEY = 1
+    LOGIN_ATTEMPTS = 2
+    SESSION = 3
+    ACCOUNT = 4
+    OPERATION = 5
+    WALLET = 6
+    SIGNER = 7
+    NETWORK = 8
+    AUDIT_HEAD = 9
+
+
+@define
+class LockSequence:
+    """Refuses, in every store alike, a lock that comes before one already held."""
+
+    _highest: Lock | None = None
+
+    def take(self, lock: Lock) -> None:
+        """Raises: LockOrderError: a lock of later rank is held already."""
+        if self._highest is not None and lock < self._highest:
+            msg = f"{lock.name} is asked for while {self._highest.name} is held"
+            raise LockOrderError(msg)
+        self._highest = lock
+
+
+class Work(Protocol):
+    """One transaction's view of the store."""
+
+    @property
+    def organisations(self) -> Organisations: ...
+    @property
+    def users(self) -> Users: ...
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def api_keys(self) -> ApiKeys: ...
+    @property
+    def login_attempts(self) -> LoginAttempts: ...
+    @property
+    def accounts(self) -> Accounts: ...
+    @property
+    def secrets(self) -> SealedSecrets: ...
+    @property
+    def idempotency(self) -> IdempotencyKeys: ...
+    @property
+    def deployments(self) -> Deployments: ...
+    @property
+    def claims(self) -> Claims: ...
+    @property
+    def signers(self) -> Signers: ...
+    @property
+    def networks(self) -> Networks: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def audit(self) -> AuditLog: ...
+    @property
+    def outbox(self) -> Outbox: ...
+
+
+class Store(Protocol):
+    def begin(self, scope: Scope) -> AbstractContextManager[Work]:
+        """A transaction: committed when the block ends, undone when it raises.
+
+        Raises:
+            StoreUnavailableError: no connection, or it broke.  When raised on leaving the block
+                the outcome of the commit is unknown.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Values and rules.  Nothing here asks a clock, chance or the world."""

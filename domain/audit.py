@@ -1,0 +1,199 @@
+"""Audit events: what happened, as bytes that never change.
+
+The transition, the audit event and the notification are one thing.  An event's body is the RFC
+8785 form of a restricted JSON (no floats, integers below 2^53, ASCII keys), stored as bytes and
+never serialised again.  Its leaf is frozen from the first migration, so that what is written
+today can be sealed by whatever comes::
+
+    "tallystick.audit.v1\\0" ‖ salt (16 bytes) ‖ body
+
+Bodies hold ids only: no e-mail, no name, no IP address.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from enum import Enum
+from typing import cast
+from uuid import UUID
+
+from attrs import AttrsInstance, field, fields, frozen, has, validators
+
+from domain.errors import MisuseError
+from domain.identifiers import EventId, OrganisationId, Prefix, public_id
+
+LEAF_DOMAIN = b"tallystick.audit.v1\0"
+SALT_BYTES = 16
+SCHEMA = 1
+API_VERSION = "2026-11-01"
+
+JsonValue = str | int | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+
+_SAFE_INTEGER = 2**53 - 1
+
+
+@frozen
+class Actor:
+    """Who did it: ``member``, ``api_key``, ``worker`` or ``operator``, and the id where it has one."""
+
+    kind: str = field(validator=validators.in_(("member", "api_key", "worker", "operator")))
+    id: str | None = None
+
+
+WORKER = Actor("worker")
+OPERATOR = Actor("operator")
+
+
+@frozen(kw_only=True)
+class AuditDraft:
+    """An event that has everything but its place in the organisation's sequence."""
+
+    id: EventId
+    organisation: OrganisationId
+    at: datetime
+    actor: Actor
+    #: ``<noun>.<past participle>``: ``deployment.confirmed``.
+    action: str
+    #: Public id of what it happened to: ``dep_…``.
+    subject: str
+    live: bool
+    #: Public id of what caused it, across requests and jobs: the operation, or the request.
+    correlation: str
+    request_id: str | None
+    details: Mapping[str, JsonValue]
+    salt: bytes = field(
+        validator=[validators.min_len(SALT_BYTES), validators.max_len(SALT_BYTES)], repr=False
+    )
+
+    def numbered(self, sequence: int) -> AuditEvent:
+        """The event in its place; *sequence* is 1 more than the organisation's last one."""
+        body: dict[str, JsonValue] = {
+            "action": self.action,
+            "actor": {"id": self.actor.id, "kind": self.actor.kind},
+            "api_version": API_VERSION,
+            "at": timestamp(self.at),
+            "correlation_id": self.correlation,
+            "details": self.details,
+            "id": public_id(Prefix.EVENT, self.id),
+            "live": self.live,
+            "organisation": public_id(Prefix.ORGANISATION, self.organisation),
+            "request_id": self.request_id,
+            "schema": SCHEMA,
+            "sequence": sequence,
+            "subject": self.subject,
+        }
+        return AuditEvent(
+            id=self.id,
+            organisation=self.organisation,
+            sequence=sequence,
+            at=self.at,
+            action=self.action,
+            subject=self.subject,
+            live=self.live,
+            salt=self.salt,
+            body=canonical(body),
+        )
+
+
+@frozen(kw_only=True)
+class AuditEvent:
+    id: EventId
+    organisation: OrganisationId
+    #: Gap-free per organisation, from 1.
+    sequence: int
+    #: UTC, microseconds.
+    at: datetime
+    action: str
+    subject: str
+    live: bool
+    salt: bytes = field(repr=False)
+    #: Canonical bytes; what is hashed, exported and shown.
+    body: bytes
+
+    @property
+    def leaf(self) -> bytes:
+        """What the Merkle tree hashes."""
+        return LEAF_DOMAIN + self.salt + self.body
+
+    def content(self) -> dict[str, JsonValue]:
+        """The body, read back."""
+        content: dict[str, JsonValue] = json.loads(self.body)
+        return content
+
+
+def canonical(value: JsonValue) -> bytes:
+    """RFC 8785 bytes of restricted JSON.
+
+    Raises:
+        MisuseError: a float, an unsafe integer, a key outside ASCII, or text that is not Unicode.
+    """
+    _check(value)
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise MisuseError("a lone surrogate cannot be written") from error
+
+
+def _check(value: object) -> None:
+    match value:
+        case None | bool() | str():
+            return
+        case int():
+            if abs(value) > _SAFE_INTEGER:
+                raise MisuseError("an integer of 2^53 or more must be written as text")
+        case Mapping():
+            for key, item in value.items():
+                if not (isinstance(key, str) and key.isascii()):
+                    raise MisuseError(f"{key!r} is not an ASCII key")
+                _check(item)
+        case list() | tuple():
+            for item in value:
+                _check(item)
+        case _:
+            raise MisuseError(f"{type(value).__name__} has no canonical form")
+
+
+def details_of(value: AttrsInstance) -> dict[str, JsonValue]:
+    """The fields of an event, in restricted JSON: what its audit body says of it.
+
+    Raw bytes of transactions are left out (their ids name them); absent values too.
+    """
+    return {
+        attribute.name: _plain(item)
+        for attribute in fields(type(value))
+        if attribute.repr and (item := getattr(value, attribute.name)) is not None
+    }
+
+
+def _plain(value: object) -> JsonValue:
+    match value:
+        case None | bool() | str() if not isinstance(value, Enum):
+            return value
+        case Enum():
+            return str(value.value)
+        case int():
+            return value if abs(value) <= _SAFE_INTEGER else str(value)
+        case UUID():
+            return str(value)
+        case datetime():
+            return timestamp(value)
+        case bytes():
+            return value.hex()
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case Mapping():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case _ if has(type(value)):
+            return details_of(cast("AttrsInstance", value))
+        case _:
+            raise MisuseError(f"{type(value).__name__} has no place in an audit body")
+
+
+def timestamp(instant: datetime) -> str:
+    """RFC 3339 in UTC with microseconds: ``2026-11-20T12:00:00.000000Z``."""
+    if instant.tzinfo is None:
+        raise MisuseError("an instant without a zone is not an instant")
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,501 @@
+"""The deployment of one token: a state machine whose transitions are its events.
+
+::
+
+    Queued ─▶ Submitted ─▶ Pending ─▶ Confirmed ─▶ Indexed ─▶ Completed
+      │ ▲         │           │           │           │
+      │ └─retry─┐ │           │           │           │
+      │         Failed ◀──────┴───────────┴───────────┘
+      └─▶ Cancelled
+
+The table is `EDGES`, and `Deployment.apply` is the only way through it.  Sentences that hold
+whatever the table says: what has been signed is never cancelled; a deployment that failed without
+effect has no slot in which the effect could still land; there is never a second token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import assert_never
+
+from attrs import evolve, field, frozen, validators
+
+from domain.errors import IllegalTransitionError
+from domain.identifiers import AccountId, HoldId, NetworkId, OperationId, OrganisationId
+from domain.network import Block
+from domain.operation import (
+    Attempt,
+    AttemptOrigin,
+    AttemptRole,
+    Inclusion,
+    OperationKind,
+    Slot,
+    SlotState,
+    Step,
+    TransactionId,
+    WaitReason,
+)
+from domain.token import Token
+
+
+class State(Enum):
+    QUEUED = "Queued"
+    SUBMITTED = "Submitted"
+    PENDING = "Pending"
+    CONFIRMED = "Confirmed"
+    INDEXED = "Indexed"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+
+    @property
+    def is_open(self) -> bool:
+        """Has work for a worker."""
+        return self not in {State.COMPLETED, State.FAILED, State.CANCELLED}
+
+
+class Reason(StrEnum):
+    """Reason codes of the state table: upper case, and they never change meaning."""
+
+    DEPLOYMENT_SUBMITTED = "DEPLOYMENT_SUBMITTED"
+    DEPLOYMENT_VALIDATION_FAILED = "DEPLOYMENT_VALIDATION_FAILED"
+    USER_CANCELLED = "USER_CANCELLED"
+    TRANSACTION_BROADCAST = "TRANSACTION_BROADCAST"
+    TRANSACTION_SUBMISSION_FAILED = "TRANSACTION_SUBMISSION_FAILED"
+    TRANSACTION_CONFIRMED = "TRANSACTION_CONFIRMED"
+    TRANSACTION_REVERTED = "TRANSACTION_REVERTED"
+    POST_DEPLOYMENT_FAILED = "POST_DEPLOYMENT_FAILED"
+    TRANSACTION_INDEXED = "TRANSACTION_INDEXED"
+    DEPLOYMENT_COMPLETED = "DEPLOYMENT_COMPLETED"
+    DEPLOYMENT_RETRY_REQUESTED = "DEPLOYMENT_RETRY_REQUESTED"
+
+
+#: The thirteen edges (spec/deployments.md), and the reasons that may be given for each.
+EDGES: Mapping[tuple[State, State], frozenset[Reason]] = {
+    (State.QUEUED, State.SUBMITTED): frozenset({Reason.DEPLOYMENT_SUBMITTED}),
+    (State.QUEUED, State.FAILED): frozenset({Reason.DEPLOYMENT_VALIDATION_FAILED}),
+    (State.QUEUED, State.CANCELLED): frozenset({Reason.USER_CANCELLED}),
+    (State.SUBMITTED, State.PENDING): frozenset({Reason.TRANSACTION_BROADCAST}),
+    (State.SUBMITTED, State.FAILED): frozenset({Reason.TRANSACTION_SUBMISSION_FAILED}),
+    (State.PENDING, State.CONFIRMED): frozenset({Reason.TRANSACTION_CONFIRMED}),
+    (State.PENDING, State.FAILED): frozenset(
+        {Reason.TRANSACTION_REVERTED, Reason.POST_DEPLOYMENT_FAILED}
+    ),
+    (State.CONFIRMED, State.INDEXED): frozenset({Reason.TRANSACTION_INDEXED}),
+    (State.CONFIRMED, State.COMPLETED): frozenset({Reason.DEPLOYMENT_COMPLETED}),
+    (State.CONFIRMED, State.FAILED): frozenset({Reason.POST_DEPLOYMENT_FAILED}),
+    (State.INDEXED, State.COMPLETED): frozenset({Reason.DEPLOYMENT_COMPLETED}),
+    (State.INDEXED, State.FAILED): frozenset({Reason.POST_DEPLOYMENT_FAILED}),
+    (State.FAILED, State.QUEUED): frozenset({Reason.DEPLOYMENT_RETRY_REQUESTED}),
+}
+
+
+class Payer(Enum):
+    SPONSORED = "sponsored"
+    SELF = "self"
+
+
+@frozen(kw_only=True)
+class Queued:
+    """Accepted: the credits are held, and a worker will take it from here."""
+
+    kind: str
+    network: NetworkId
+    credits: int
+
+
+@frozen(kw_only=True)
+class SlotReserved:
+    """The step has its slot.  From here on there is no cancelling."""
+
+    step: int
+    slot: Slot
+
+
+@frozen(kw_only=True)
+class Signed:
+    """Signed bytes and transaction id are stored, before anybody else sees them."""
+
+    step: int
+    attempt: Attempt
+
+
+@frozen(kw_only=True)
+class Broadcast:
+    """A node has the bytes."""
+
+    step: int
+    transaction_id: TransactionId
+    at: datetime
+
+
+@frozen(kw_only=True)
+class Rejected:
+    """A node says that these bytes can never land.  One node's word: no proof."""
+
+    step: int
+    transaction_id: TransactionId
+    detail: str
+
+
+@frozen(kw_only=True)
+class SeenInBlock:
+    """Included, and not yet final."""
+
+    step: int
+    inclusion: Inclusion
+
+
+@frozen(kw_only=True)
+class BlockVanished:
+    """The block that included it is gone: the watch is open again."""
+
+    step: int
+    block: Block
+
+
+@frozen(kw_only=True)
+class SlotSpent:
+    """At finality the slot was taken without the step's effect: nothing can land in it any more."""
+
+    step: int
+    #: SPENT by an attempt of ours, or LOST to a transaction that is not ours.
+    state: SlotState
+    at: Block
+    transaction_id: TransactionId | None
+
+
+@frozen(kw_only=True)
+class EffectFound:
+    """The effect is on chain though our records do not know how: the chain is the judge."""
+
+    step: int
+    attempt: Attempt
+    #: A slot that never took effect through an attempt we knew.
+    slot: Slot
+
+
+@frozen(kw_only=True)
+class StepFinal:
+    """The step's effect is in a block that will not vanish."""
+
+    step: int
+    inclusion: Inclusion
+    token: str
+
+
+@frozen(kw_only=True)
+class ReadBack:
+    """What is on chain equals the plan."""
+
+    token: str
+
+
+@frozen(kw_only=True)
+class Completed:
+    """The credits are captured."""
+
+    credits: int
+
+
+@frozen(kw_only=True)
+class Failed:
+    reason: Reason
+    #: Proven that nothing happened on chain, and that nothing can.
+    without_effect: bool
+    detail: str
+
+
+@frozen(kw_only=True)
+class Cancelled:
+    """Withdrawn before a slot was reserved."""
+
+
+@frozen(kw_only=True)
+class RetryRequested:
+    """Asked for again, after a failure that proved to be without effect."""
+
+    hold: HoldId | None
+
+
+@frozen(kw_only=True)
+class Waits:
+    """It cannot go on now, for a reason that somebody may want to act on."""
+
+    reason: WaitReason
+    detail: str
+
+
+Event = (
+    Queued
+    | SlotReserved
+    | Signed
+    | Broadcast
+    | Rejected
+    | SeenInBlock
+    | BlockVanished
+    | SlotSpent
+    | EffectFound
+    | StepFinal
+    | ReadBack
+    | Completed
+    | Failed
+    | Cancelled
+    | RetryRequested
+    | Waits
+)
+
+#: The name of each event in the audit trail, in the event stream and in webhooks.
+ACTIONS: Mapping[type, str] = {
+    Queued: "deployment.queued",
+    SlotReserved: "deployment.slot_reserved",
+    Signed: "deployment.submitted",
+    Broadcast: "deployment.pending",
+    Rejected: "deployment.rejected",
+    SeenInBlock: "deployment.included",
+    BlockVanished: "deployment.block_vanished",
+    SlotSpent: "deployment.slot_spent",
+    EffectFound: "deployment.effect_found",
+    StepFinal: "deployment.confirmed",
+    ReadBack: "deployment.indexed",
+    Completed: "deployment.completed",
+    Failed: "deployment.failed",
+    Cancelled: "deployment.cancelled",
+    RetryRequested: "deployment.retry_requested",
+    Waits: "deployment.waiting",
+}
+
+
+@frozen(kw_only=True)
+class Failure:
+    reason: Reason
+    without_effect: bool
+    detail: str
+
+
+@frozen(kw_only=True)
+class Deployment:
+    organisation: OrganisationId
+    id: OperationId
+    kind: OperationKind = OperationKind.DEPLOYMENT
+    network: NetworkId
+    live: bool
+    account: AccountId | None
+    #: Who asked: ``mem_…`` or ``key_…``.
+    requested_by: str
+    token: Token
+    payer: Payer = Payer.SPONSORED
+    #: Signs and pays for all attempts; fixed at acceptance.
+    sender: str
+    #: Address of the issuing account; None until that is ready.
+    owner: str | None = None
+    #: Price per unit of gas at most, in base units; fixed at acceptance.
+    fee_ceiling: int
+    credits: int = field(validator=validators.ge(0))
+    #: The hold that pays; a retry takes a new one.  None for the installation's own operations.
+    hold: HoldId | None = None
+    plan_hash: bytes | None = None
+    client_reference: str | None = None
+    metadata: Mapping[str, str] = field(factory=dict)
+    accepted_at: datetime
+    state: State = State.QUEUED
+    steps: tuple[Step, ...] = (Step(number=1, name="create"),)
+    #: Where the token will be, on chains that know beforehand.
+    predicted: str | None = None
+    #: Contract address or asset id, once final.
+    result: str | None = None
+    failure: Failure | None = None
+    waiting: WaitReason | None = WaitReason.QUEUED
+    waiting_since: datetime | None = None
+
+    @property
+    def step(self) -> Step:
+        """The step that is being worked on: the first that is not final, else the last."""
+        return next((step for step in self.steps if not step.is_final), self.steps[-1])
+
+    @property
+    def may_cancel(self) -> bool:
+        return self.state is State.QUEUED and not self._has_live_slot
+
+    @property
+    def may_retry(self) -> bool:
+        return (
+            self.state is State.FAILED and self.failure is not None and self.failure.without_effect
+        )
+
+    @property
+    def is_given_back(self) -> bool:
+        """Counts neither in credits nor in the month's number."""
+        return self.state is State.CANCELLED or self.may_retry
+
+    @property
+    def _has_live_slot(self) -> bool:
+        return any(s.slot is not None and not s.slot.state.is_dead for s in self.steps)
+
+    def placed(self, owner: str, predicted: str | None) -> Deployment:
+        """The deployment once its owner's address is known.  Not a transition: nothing happens."""
+        if self.state is not State.QUEUED or (self.owner or owner) != owner:
+            raise IllegalTransitionError(f"{self.id} has its owner already")
+        return evolve(self, owner=owner, predicted=predicted)
+
+    def awaiting(self, reason: WaitReason | None, now: datetime) -> Deployment:
+        """The deployment, waiting for *reason* since now (or since before, if it did already)."""
+        if reason is self.waiting:
+            return self
+        return evolve(self, waiting=reason, waiting_since=now if reason else None)
+
+    def apply(self, event: Event) -> Deployment:
+        """Return the deployment as it is after *event*.
+
+        Raises:
+            IllegalTransitionError: *event* cannot happen now.
+        """
+        match event:
+            case Queued():
+                self._require(self.state is State.QUEUED and not self._has_live_slot, event)
+                return self
+            case SlotReserved(step=number, slot=slot):
+                self._require(
+                    self.state in {State.QUEUED, State.SUBMITTED, State.PENDING}
+                    and self.owner is not None
+                    and number == self.step.number,
+                    event,
+                )
+                return self._with_step(self.step.with_slot(slot))
+            case Signed(step=number, attempt=attempt):
+                step, slot = self._open(number, event)
+                changed = self._with_step(step.with_last_slot(slot.with_attempt(attempt)))
+                if self.state is State.QUEUED:
+                    return changed._moved(State.SUBMITTED, Reason.DEPLOYMENT_SUBMITTED)
+                return changed
+            case Broadcast(step=number, transaction_id=id, at=at):
+                step, slot = self._open(number, event)
+                attempt_of = slot.find(id)
+                self._require(attempt_of is not None, event)
+                changed = self._with_step(
+                    step.with_last_slot(slot.changing(id, lambda known: known.sent(at)))
+                )
+                if self.state is State.SUBMITTED and attempt_of and _is_effect(attempt_of):
+                    return changed._moved(State.PENDING, Reason.TRANSACTION_BROADCAST)
+                return changed
+            case Rejected(step=number, transaction_id=id, detail=detail):
+                step, slot = self._open(number, event)
+                return self._with_step(step.with_last_slot(slot.changing(id, lambda known: known.refused(detail))))
+            case SeenInBlock(step=number, inclusion=inclusion):
+                step, slot = self._open(number, event)
+                self._require(slot.find(inclusion.transaction_id) is not None, event)
+                return self._with_step(evolve(step, inclusion=inclusion))
+            case BlockVanished(step=number):
+                step, _ = self._open(number, event)
+                self._require(step.inclusion is not None, event)
+                return self._with_step(evolve(step, inclusion=None))
+            case SlotSpent(step=number, state=state):
+                step, slot = self._open(number, event)
+                self._require(state.is_dead, event)
+                return self._with_step(
+                    evolve(step.with_last_slot(evolve(slot, state=state)), inclusion=None)
+                )
+            case EffectFound(step=number, attempt=attempt, slot=slot):
+                self._require(
+                    self.state in {State.QUEUED, State.SUBMITTED, State.PENDING}
+                    and number == self.step.number
+                    and attempt.origin is AttemptOrigin.FOUND
+                    and _is_effect(attempt),
+                    event,
+                )
+                return self._adopting(attempt, slot)
+            case StepFinal(step=number, inclusion=inclusion, token=token):
+                step, slot = self._open(number, event)
+                winner = slot.find(inclusion.transaction_id)
+                self._require(
+                    self.state is State.PENDING
+                    and inclusion.succeeded
+                    and winner is not None
+                    and _is_effect(winner),
+                    event,
+                )
+                used = step.with_last_slot(evolve(slot, state=SlotState.USED))
+                changed = self._with_step(evolve(used, inclusion=inclusion, is_final=True))
+                if all(step.is_final for step in changed.steps):
+                    moved = changed._moved(State.CONFIRMED, Reason.TRANSACTION_CONFIRMED)
+                    return evolve(moved, result=token)
+                return changed
+            case ReadBack(token=token):
+                self._require(token == self.result, event)
+                return self._moved(State.INDEXED, Reason.TRANSACTION_INDEXED)
+            case Completed(credits=credits):
+                self._require(credits == self.credits, event)
+                return self._moved(State.COMPLETED, Reason.DEPLOYMENT_COMPLETED)
+            case Failed(reason=reason, without_effect=without_effect, detail=detail):
+                self._require(
+                    without_effect == (reason is not Reason.POST_DEPLOYMENT_FAILED)
+                    and not (without_effect and self._has_live_slot),
+                    event,
+                )
+                failure = Failure(reason=reason, without_effect=without_effect, detail=detail)
+                return evolve(self._moved(State.FAILED, reason), failure=failure)
+            case Cancelled():
+                self._require(self.may_cancel, event)
+                return self._moved(State.CANCELLED, Reason.USER_CANCELLED)
+            case RetryRequested(hold=hold):
+                self._require(self.may_retry and hold != self.hold, event)
+                moved = self._moved(State.QUEUED, Reason.DEPLOYMENT_RETRY_REQUESTED)
+                return evolve(moved, failure=None, hold=hold, waiting=WaitReason.QUEUED)
+            case Waits():
+                self._require(self.state.is_open, event)
+                return self
+            case _:
+                assert_never(event)
+
+    def _adopting(self, attempt: Attempt, slot: Slot) -> Deployment:
+        """Walk the edges that the forgotten attempt must have walked.
+
+        Where the step's slot is still open, the attempt joins it: the effect excludes every other
+        one.  Else it comes with the slot it was found in.
+        """
+        step = self.step
+        if step.open_slot is None:
+            step = step.with_slot(evolve(slot, number=len(step.slots) + 1, attempts=()))
+        target = step.open_slot
+        self._require(target is not None, attempt)
+        if target is None:
+            raise AssertionError
+        changed = self._with_step(step.with_last_slot(target.with_attempt(attempt)))
+        if changed.state is State.QUEUED:
+            changed = changed._moved(State.SUBMITTED, Reason.DEPLOYMENT_SUBMITTED)
+        if changed.state is State.SUBMITTED:
+            changed = changed._moved(State.PENDING, Reason.TRANSACTION_BROADCAST)
+        return changed
+
+    def _moved(self, state: State, reason: Reason) -> Deployment:
+        if reason not in EDGES.get((self.state, state), frozenset()):
+            msg = f"{self.id}: {self.state.value} to {state.value} by {reason} is not in the table"
+            raise IllegalTransitionError(msg)
+        waiting = self.waiting if state.is_open else None
+        return evolve(self, state=state, waiting=waiting)
+
+    def _open(self, number: int, event: object) -> tuple[Step, Slot]:
+        """The current step and its open slot, or it is not the moment for *event*."""
+        step, slot = self.step, self.step.open_slot
+        if (
+            slot is None
+            or step.number != number
+            or self.state not in {State.QUEUED, State.SUBMITTED, State.PENDING}
+        ):
+            raise IllegalTransitionError(f"{self.id}: no open slot for {type(event).__name__}")
+        return step, slot
+
+    def _with_step(self, step: Step) -> Deployment:
+        steps = tuple(step if known.number == step.number else known for known in self.steps)
+        return evolve(self, steps=steps)
+
+    def _require(self, condition: bool, event: object) -> None:
+        if not condition:
+            msg = f"{self.id} is {self.state.value}: {type(event).__name__} cannot happen"
+            raise IllegalTransitionError(msg)
+
+
+def _is_effect(attempt: Attempt) -> bool:
+    return attempt.role is AttemptRole.EFFECT

@@ -1,0 +1,78 @@
+"""Names of things: UUIDv7 inside, TypeIDs (``dep_01h…``) outside.
+
+A TypeID is a prefix, an underscore and 26 letters of Crockford's base32 for the 128 bits, the
+first of them at most ``7`` (TypeID specification 0.3).
+"""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+OrganisationId = NewType("OrganisationId", UUID)
+UserId = NewType("UserId", UUID)
+MemberId = NewType("MemberId", UUID)
+SessionId = NewType("SessionId", UUID)
+ApiKeyId = NewType("ApiKeyId", UUID)
+AccountId = NewType("AccountId", UUID)
+OperationId = NewType("OperationId", UUID)
+HoldId = NewType("HoldId", UUID)
+LotId = NewType("LotId", UUID)
+EventId = NewType("EventId", UUID)
+InstallationId = NewType("InstallationId", UUID)
+
+NetworkId = NewType("NetworkId", str)
+"""CAIP-2: ``eip155:8453``, ``algorand:wGHE2Pwdvd7S12BL5FaOP20EGYesN73k``."""
+
+KeyRef = NewType("KeyRef", str)
+"""URI of a key at a custodian; the scheme names the adapter's folder: ``local-keys:…``."""
+
+INSTALLATION = OrganisationId(UUID(int=0))
+"""The reserved organisation that owns the treasury and the operator's events."""
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUE = {letter: value for value, letter in enumerate(_ALPHABET)}
+_LENGTH = 26
+
+
+class Prefix(StrEnum):
+    ORGANISATION = "org"
+    USER = "usr"
+    MEMBER = "mem"
+    SESSION = "ses"
+    API_KEY = "key"
+    ACCOUNT = "acct"
+    DEPLOYMENT = "dep"
+    HOLD = "hold"
+    GRANT = "grt"
+    EVENT = "evt"
+    INSTALLATION = "ins"
+
+
+def public_id(prefix: Prefix, id: UUID) -> str:
+    """The TypeID of *id*."""
+    letters = (_ALPHABET[id.int >> shift & 31] for shift in range(125, -1, -5))
+    return f"{prefix}_{''.join(letters)}"
+
+
+def parse_id(prefix: Prefix, text: str) -> UUID | None:
+    """The id that *text* names, or None where it is not a TypeID with this prefix."""
+    head, separator, letters = text.rpartition("_")
+    if not separator or head != prefix or len(letters) != _LENGTH or letters[0] > "7":
+        return None
+    value = 0
+    for letter in letters:
+        if letter not in _VALUE:
+            return None
+        value = value << 5 | _VALUE[letter]
+    return UUID(int=value)
+
+
+def instant_of(id: UUID) -> datetime | None:
+    """The instant a UUIDv7 carries (milliseconds), or None for any other UUID (RFC 9562, 5.7)."""
+    if id.version != 7:  # noqa: PLR2004 - the version's own name
+        return None
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=id.int >> 80)
+    except OverflowError:
+        return None

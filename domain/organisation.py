@@ -1,0 +1,123 @@
+"""Who may do what: organisations, users, members, roles, and the one table of permissions."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum, StrEnum
+
+from attrs import field, frozen
+
+from domain.catalogue import TariffName
+from domain.identifiers import (
+    ApiKeyId,
+    MemberId,
+    OrganisationId,
+    SessionId,
+    UserId,
+)
+
+
+class Role(Enum):
+    OWNER = "owner"
+    ISSUER = "issuer"
+    COMPLIANCE = "compliance"
+    BILLING = "billing"
+    AUDITOR = "auditor"
+    DEVELOPER = "developer"
+
+
+class Permission(StrEnum):
+    READ_ORGANISATION = "organisation:read"
+    READ_DEPLOYMENTS = "deployments:read"
+    WRITE_DEPLOYMENTS = "deployments:write"
+    READ_CREDITS = "credits:read"
+    READ_AUDIT = "audit:read"
+    READ_API_KEYS = "api_keys:read"
+    WRITE_API_KEYS = "api_keys:write"
+
+
+_READ = frozenset({Permission.READ_ORGANISATION, Permission.READ_DEPLOYMENTS})
+
+#: The one table of who may do what.
+PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
+    Role.OWNER: frozenset(Permission),
+    Role.ISSUER: _READ | {Permission.WRITE_DEPLOYMENTS, Permission.READ_CREDITS},
+    Role.COMPLIANCE: _READ | {Permission.READ_AUDIT},
+    Role.BILLING: frozenset({Permission.READ_ORGANISATION, Permission.READ_CREDITS}),
+    Role.AUDITOR: _READ | {Permission.READ_CREDITS, Permission.READ_AUDIT},
+    Role.DEVELOPER: _READ
+    | {
+        Permission.WRITE_DEPLOYMENTS,
+        Permission.READ_CREDITS,
+        Permission.READ_API_KEYS,
+        Permission.WRITE_API_KEYS,
+    },
+}
+
+
+@frozen(kw_only=True)
+class Organisation:
+    id: OrganisationId
+    name: str
+    tariff: TariffName
+    created_at: datetime
+
+
+@frozen(kw_only=True)
+class User:
+    """Somebody who logs in.  What they may do, their memberships say."""
+
+    id: UserId
+    #: As it is compared: stripped and lower case.
+    email: str
+    #: PHC string of Argon2id.
+    password_hash: str = field(repr=False)
+    created_at: datetime
+
+
+@frozen(kw_only=True)
+class Member:
+    organisation: OrganisationId
+    id: MemberId
+    user: UserId
+    role: Role
+    created_at: datetime
+
+
+@frozen(kw_only=True)
+class Session:
+    """One log-in.  Its refresh token is single use; using an old one revokes the session."""
+
+    id: SessionId
+    user: UserId
+    organisation: OrganisationId
+    created_at: datetime
+    expires_at: datetime
+    #: SHA-256 of the refresh token that is good now.
+    refresh_hash: bytes = field(repr=False)
+    #: SHA-256 of the one before; good for a few seconds more, for an answer that got lost.
+    previous_hash: bytes | None = field(default=None, repr=False)
+    rotated_at: datetime
+    #: What the last rotation answered, wrapped, so that a repeat within the grace gets the same.
+    successor: bytes | None = field(default=None, repr=False)
+    revoked_at: datetime | None = None
+
+
+@frozen(kw_only=True)
+class ApiKey:
+    organisation: OrganisationId
+    id: ApiKeyId
+    name: str
+    live: bool
+    #: What the key may do: a subset of what its maker may do.
+    scopes: frozenset[Permission]
+    #: SHA-256 of the secret part.
+    secret_hash: bytes = field(repr=False)
+    #: The secret's last four letters, to tell keys apart.
+    hint: str
+    created_by: MemberId
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def is_good(self, now: datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
