@@ -1,0 +1,80 @@
+"""python -m entrypoints.devnet: a PostgreSQL or an anvil for a terminal.
+
+    python -m entrypoints.devnet postgres start FOLDER [--port N] [--option fsync=off]
+    python -m entrypoints.devnet postgres stop FOLDER      shut down
+    python -m entrypoints.devnet postgres kill FOLDER      SIGKILL; `start` recovers
+    python -m entrypoints.devnet anvil [--profile hard] [--state FILE] [--port N]
+                                                           until interrupted
+
+`postgres start` prints the superuser's URL and leaves the server running; the data is in FOLDER.
+Programs are found by TALLYSTICK_POSTGRES_BIN (a folder) and TALLYSTICK_ANVIL_BIN (a file), else
+where `make setup` put them, else on the system.  The fault proxy has no command: its rules are
+functions, see entrypoints/devnet/json_rpc_proxy.py.
+"""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from entrypoints.devnet import embedded_postgres
+from entrypoints.devnet.anvil import Anvil
+from entrypoints.devnet.processes import DevnetError
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    try:
+        if arguments.server == "anvil":
+            _run_anvil(arguments)
+        elif arguments.action == "start":
+            print(
+                embedded_postgres.start(
+                    arguments.folder, arguments.port, arguments.option, outlive=True
+                )
+            )
+        elif arguments.action == "stop":
+            embedded_postgres.stop(arguments.folder)
+        else:
+            embedded_postgres.kill(arguments.folder)
+    except DevnetError as error:
+        sys.exit(str(error))
+
+
+def _run_anvil(arguments: argparse.Namespace) -> None:
+    ends = {signal.SIGINT, signal.SIGTERM}
+    with Anvil(
+        port=arguments.port,
+        profile=arguments.profile,
+        state=arguments.state,
+        chain_id=arguments.chain_id,
+    ) as anvil:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+        print(anvil.url, flush=True)
+        signal.sigwait(ends)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m entrypoints.devnet",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    servers = parser.add_subparsers(dest="server", required=True)
+
+    postgres = servers.add_parser("postgres", help="PostgreSQL in a folder")
+    postgres.add_argument("action", choices=["start", "stop", "kill"])
+    postgres.add_argument("folder", type=Path)
+    postgres.add_argument("--port", type=int, help="default: the last start's, else a free one")
+    postgres.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
+
+    anvil = servers.add_parser("anvil", help="an EVM development chain, until interrupted")
+    anvil.add_argument("--port", type=int, help="default: a free one")
+    anvil.add_argument("--profile", choices=["fast", "hard"], default="fast")
+    anvil.add_argument("--state", type=Path, help="keeps the chain between starts")
+    anvil.add_argument("--chain-id", type=int, default=31337)
+    return parser
+
+
+if __name__ == "__main__":
+    main()
