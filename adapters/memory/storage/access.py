@@ -1,0 +1,238 @@
+from datetime import datetime
+from uuid import UUID
+
+from attrs import define, evolve, field
+
+from adapters.memory.storage.transaction import Table, Transaction, page_of
+from application.ports.storage.access import (
+    ApiKeys,
+    EmailTakenError,
+    FoundKey,
+    LoginAttempts,
+    Organisations,
+    Sessions,
+    Users,
+)
+from application.ports.storage.paging import Page, PageRequest
+from application.ports.storage.work import Lock
+from domain.abuse import LoginFailures
+from domain.catalogue import TariffName
+from domain.errors import MisuseError
+from domain.identifiers import ApiKeyId, OrganisationId, SessionId, UserId
+from domain.ledger import Wallet
+from domain.organisation import ApiKey, Member, Organisation, Session, User
+
+
+@define(eq=False)
+class AccessTables:
+    organisations: Table[OrganisationId, Organisation] = field(
+        factory=lambda: Table("organisations")
+    )
+    #: One membership per user and organisation.
+    members: Table[tuple[OrganisationId, UserId], Member] = field(factory=lambda: Table("members"))
+    users: Table[UserId, User] = field(factory=lambda: Table("users"))
+    #: A unique index.
+    emails: Table[str, UserId] = field(factory=lambda: Table("emails"))
+    sessions: Table[SessionId, Session] = field(factory=lambda: Table("sessions"))
+    api_keys: Table[ApiKeyId, ApiKey] = field(factory=lambda: Table("api_keys"))
+    login_attempts: Table[bytes, LoginFailures] = field(factory=lambda: Table("login_attempts"))
+
+
+@define(eq=False)
+class MemoryOrganisations(Organisations):
+    _transaction: Transaction
+    _tables: AccessTables
+    _wallets: Table[OrganisationId, Wallet]
+    _audit_heads: Table[OrganisationId, int]
+
+    def add(self, organisation: Organisation, owner: Member) -> None:
+        id = self._transaction.require_organisation(organisation.id)
+        if owner.organisation != id:
+            raise MisuseError(f"the owner of {id} is a member of {owner.organisation}")
+        if self._transaction.get(self._tables.users, owner.user) is None:
+            raise MisuseError(f"there is no user {owner.user}")
+        if not self._transaction.insert(self._tables.organisations, id, organisation):
+            raise MisuseError(f"there is an organisation {id} already")
+        self._transaction.insert(self._tables.members, (id, owner.user), owner)
+        self._transaction.insert(self._wallets, id, Wallet(organisation=id))
+        self._transaction.insert(self._audit_heads, id, 0)
+
+    def get(self) -> Organisation | None:
+        if self._transaction.organisation is None:
+            return None
+        return self._transaction.get(self._tables.organisations, self._transaction.organisation)
+
+    def set_tariff(self, tariff: TariffName) -> None:
+        id = self._transaction.require_organisation()
+        self._transaction.hold(self._tables.organisations, id)
+        organisation = self.get()
+        if organisation is None:
+            raise MisuseError(f"there is no organisation {id}")
+        changed = evolve(organisation, tariff=tariff)
+        self._transaction.update(self._tables.organisations, id, changed)
+
+    def of_user(self) -> list[tuple[Organisation, Member]]:
+        mine = [
+            member
+            for (_, user), member in self._transaction.items(self._tables.members)
+            if user == self._transaction.user
+        ]
+        found = (
+            (self._transaction.get(self._tables.organisations, member.organisation), member)
+            for member in sorted(mine, key=lambda member: (member.created_at, member.id.int))
+        )
+        return [(organisation, member) for organisation, member in found if organisation]
+
+    def member(self, user: UserId) -> Member | None:
+        organisation = self._transaction.organisation
+        if organisation is None:
+            return None
+        return self._transaction.get(self._tables.members, (organisation, user))
+
+
+@define(eq=False)
+class MemoryUsers(Users):
+    _transaction: Transaction
+    _tables: AccessTables
+
+    def add(self, user: User) -> None:
+        if self._transaction.user != user.id:
+            raise MisuseError(f"user {user.id} is outside the scope of {self._transaction.user}")
+        if not self._transaction.insert(self._tables.emails, user.email, user.id):
+            raise EmailTakenError
+        if not self._transaction.insert(self._tables.users, user.id, user):
+            raise MisuseError(f"there is a user {user.id} already")
+
+    def find_login(self, email: str) -> UserId | None:
+        return self._transaction.get(self._tables.emails, email)
+
+    def get(self) -> User | None:
+        if self._transaction.user is None:
+            return None
+        return self._transaction.get(self._tables.users, self._transaction.user)
+
+
+@define(eq=False)
+class MemorySessions(Sessions):
+    _transaction: Transaction
+    _tables: AccessTables
+
+    def add(self, session: Session) -> None:
+        self._require_mine(session)
+        if self._membership(session) is None:
+            raise MisuseError(f"{session.user} is no member of {session.organisation}")
+        if not self._transaction.insert(self._tables.sessions, session.id, session):
+            raise MisuseError(f"there is a session {session.id} already")
+
+    def get(self, id: SessionId) -> Session | None:
+        session = self._transaction.get(self._tables.sessions, id)
+        return session if session and session.user == self._transaction.user else None
+
+    def lock(self, id: SessionId) -> Session | None:
+        self._transaction.enter(Lock.SESSION, id)
+        if self.get(id) is None:
+            return None
+        self._transaction.hold(self._tables.sessions, id)
+        return self.get(id)
+
+    def put(self, session: Session) -> None:
+        self._require_mine(session)
+        if self.get(session.id) is None:
+            raise MisuseError(f"there is no session {session.id}")
+        self._transaction.update(self._tables.sessions, session.id, session)
+
+    def standing(self, id: SessionId) -> tuple[Session, Organisation, Member] | None:
+        session = self.get(id)
+        if session is None:
+            return None
+        scope = self._transaction.organisation
+        organisation = self._transaction.get(self._tables.organisations, session.organisation)
+        member = self._membership(session)
+        if organisation is None or member is None or (scope or organisation.id) != organisation.id:
+            return None
+        return session, organisation, member
+
+    def _membership(self, session: Session) -> Member | None:
+        return self._transaction.get(self._tables.members, (session.organisation, session.user))
+
+    def _require_mine(self, session: Session) -> None:
+        if self._transaction.user != session.user:
+            msg = f"session {session.id} is outside the scope of {self._transaction.user}"
+            raise MisuseError(msg)
+
+
+@define(eq=False)
+class MemoryApiKeys(ApiKeys):
+    _transaction: Transaction
+    _tables: AccessTables
+
+    def add(self, key: ApiKey) -> None:
+        organisation = self._transaction.require_organisation(key.organisation)
+        members = self._transaction.items(self._tables.members)
+        if not any(
+            member.id == key.created_by and member.organisation == organisation
+            for _, member in members
+        ):
+            raise MisuseError(f"{key.created_by} is no member of {organisation}")
+        if not self._transaction.insert(self._tables.api_keys, key.id, key):
+            raise MisuseError(f"there is a key {key.id} already")
+
+    def find(self, id: ApiKeyId) -> FoundKey | None:
+        key = self._transaction.get(self._tables.api_keys, id)
+        return FoundKey(organisation=key.organisation, id=key.id) if key else None
+
+    def get(self, id: ApiKeyId) -> ApiKey | None:
+        key = self._transaction.get(self._tables.api_keys, id)
+        return key if key and key.organisation == self._transaction.organisation else None
+
+    def standing(self, id: ApiKeyId) -> tuple[ApiKey, Organisation] | None:
+        key = self.get(id)
+        if key is None:
+            return None
+        organisation = self._transaction.get(self._tables.organisations, key.organisation)
+        return (key, organisation) if organisation else None
+
+    def put(self, key: ApiKey) -> None:
+        self._transaction.require_organisation(key.organisation)
+        if self.get(key.id) is None:
+            raise MisuseError(f"there is no key {key.id}")
+        self._transaction.update(self._tables.api_keys, key.id, key)
+
+    def list(self, page: PageRequest) -> Page[ApiKey]:
+        mine = (
+            key
+            for _, key in self._transaction.items(self._tables.api_keys)
+            if key.organisation == self._transaction.organisation
+            and (page.after is None or key.id.int < page.after.int)
+        )
+        return Page(*page_of(sorted(mine, key=_by_id, reverse=True), page.limit))
+
+
+@define(eq=False)
+class MemoryLoginAttempts(LoginAttempts):
+    _transaction: Transaction
+    _tables: AccessTables
+
+    def lock(self, key: bytes) -> LoginFailures:
+        failures = self._transaction.lock(Lock.LOGIN_ATTEMPTS, self._tables.login_attempts, key)
+        return failures or LoginFailures()
+
+    def put(self, key: bytes, failures: LoginFailures) -> None:
+        self._transaction.put(self._tables.login_attempts, key, failures)
+
+    def forget(self, key: bytes) -> None:
+        self._transaction.delete(self._tables.login_attempts, key)
+
+    def purge(self, before: datetime) -> int:
+        stale = [
+            key
+            for key, failures in self._transaction.items(self._tables.login_attempts)
+            if failures.last_at is not None and failures.last_at < before
+        ]
+        for key in sorted(stale):
+            self._transaction.delete(self._tables.login_attempts, key)
+        return len(stale)
+
+
+def _by_id(key: ApiKey) -> UUID:
+    return key.id

@@ -1,0 +1,103 @@
+from attrs import define, field
+
+from adapters.memory.storage.transaction import Table, Transaction
+from application.ports.custody import Wrapped
+from application.ports.storage.accounts import Accounts, SealedSecrets
+from application.ports.storage.work import Lock
+from domain.account import Account, AccountState
+from domain.errors import MisuseError
+from domain.identifiers import AccountId, OrganisationId
+from domain.network import Family
+from domain.organisation import Organisation
+
+
+@define(eq=False)
+class AccountTables:
+    accounts: Table[tuple[OrganisationId, AccountId], Account] = field(
+        factory=lambda: Table("accounts")
+    )
+    #: A unique index: one account per organisation, family and mode.
+    one_each: Table[tuple[OrganisationId, Family, bool], AccountId] = field(
+        factory=lambda: Table("accounts_one_each")
+    )
+    secrets: Table[tuple[OrganisationId, str], Wrapped] = field(
+        factory=lambda: Table("sealed_secrets")
+    )
+
+
+@define(eq=False)
+class MemoryAccounts(Accounts):
+    _transaction: Transaction
+    _tables: AccountTables
+    _organisations: Table[OrganisationId, Organisation]
+
+    def add(self, account: Account) -> bool:
+        organisation = self._transaction.require_organisation(account.organisation)
+        if self._transaction.get(self._organisations, organisation) is None:
+            raise MisuseError(f"there is no organisation {organisation}")
+        place = (organisation, account.family, account.live)
+        if not self._transaction.insert(self._tables.one_each, place, account.id):
+            return False
+        if not self._transaction.insert(
+            self._tables.accounts, (organisation, account.id), account
+        ):
+            raise MisuseError(f"there is an account {account.id} already")
+        return True
+
+    def get(self, id: AccountId) -> Account | None:
+        organisation = self._transaction.organisation
+        if organisation is None:
+            return None
+        return self._transaction.get(self._tables.accounts, (organisation, id))
+
+    def lock(self, id: AccountId) -> Account | None:
+        self._transaction.enter(Lock.ACCOUNT, id)
+        if self.get(id) is None or self._transaction.organisation is None:
+            return None
+        self._transaction.hold(self._tables.accounts, (self._transaction.organisation, id))
+        return self.get(id)
+
+    def put(self, account: Account) -> None:
+        organisation = self._transaction.require_organisation(account.organisation)
+        before = self.get(account.id)
+        if before is None:
+            raise MisuseError(f"there is no account {account.id}")
+        if (before.family, before.live) != (account.family, account.live):
+            raise MisuseError("an account keeps its family and its mode")
+        self._transaction.update(self._tables.accounts, (organisation, account.id), account)
+
+    def find(self, family: Family, *, live: bool) -> Account | None:
+        organisation = self._transaction.organisation
+        if organisation is None:
+            return None
+        id = self._transaction.get(self._tables.one_each, (organisation, family, live))
+        return None if id is None else self.get(id)
+
+    def requested(self, limit: int) -> list[tuple[OrganisationId, AccountId]]:
+        waiting = [
+            account
+            for _, account in self._transaction.items(self._tables.accounts)
+            if account.state is AccountState.REQUESTED
+        ]
+        waiting.sort(key=lambda account: (account.created_at, account.id.int))
+        return [(account.organisation, account.id) for account in waiting[:limit]]
+
+
+@define(eq=False)
+class MemorySealedSecrets(SealedSecrets):
+    _transaction: Transaction
+    _tables: AccountTables
+
+    def get(self, name: str) -> Wrapped | None:
+        organisation = self._transaction.organisation
+        if organisation is None:
+            return None
+        return self._transaction.get(self._tables.secrets, (organisation, name))
+
+    def add(self, name: str, wrapped: Wrapped) -> bool:
+        organisation = self._transaction.require_organisation()
+        return self._transaction.insert(self._tables.secrets, (organisation, name), wrapped)
+
+    def replace(self, name: str, wrapped: Wrapped) -> None:
+        organisation = self._transaction.require_organisation()
+        self._transaction.update(self._tables.secrets, (organisation, name), wrapped)

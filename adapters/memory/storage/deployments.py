@@ -1,0 +1,415 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from attrs import define, evolve, field, frozen
+
+from adapters.memory.storage.accounts import AccountTables
+from adapters.memory.storage.transaction import Table, Transaction, page_of
+from application.ports.storage.deployments import (
+    Claim,
+    Claims,
+    ClientReferenceTakenError,
+    DeploymentIdTakenError,
+    Deployments,
+    Networks,
+    Signers,
+    SlotUse,
+)
+from application.ports.storage.paging import Page, PageRequest
+from application.ports.storage.work import FenceLostError, LeaseLostError, Lock
+from domain.deployment import Deployment, State
+from domain.errors import MisuseError
+from domain.identifiers import INSTALLATION, NetworkId, OperationId, OrganisationId
+from domain.network import Network, NetworkStatus
+from domain.operation import Signer, Slot, SlotState
+from domain.organisation import Organisation
+
+Key = tuple[OrganisationId, OperationId]
+SignerKey = tuple[NetworkId, str]
+
+
+@frozen
+class _Row:
+    deployment: Deployment
+    due_at: datetime
+
+
+@frozen
+class _Lease:
+    token: UUID
+    worker: UUID
+    #: By the store's own clock.
+    until: float
+
+
+@frozen
+class _SlotPlace:
+    """Whose slot it is."""
+
+    operation: Key
+    step: int
+    number: int
+
+
+@define(eq=False)
+class DeploymentTables:
+    deployments: Table[Key, _Row] = field(factory=lambda: Table("operations"))
+    leases: Table[Key, _Lease] = field(factory=lambda: Table("leases"))
+    #: Unique indexes: a client reference for ever, a slot of a signer for ever.
+    references: Table[tuple[OrganisationId, bool, str], OperationId] = field(
+        factory=lambda: Table("client_references")
+    )
+    slots: Table[tuple[NetworkId, str, int], _SlotPlace] = field(factory=lambda: Table("slots"))
+    signers: Table[SignerKey, Signer] = field(factory=lambda: Table("signers"))
+    #: Until when somebody is the only one to replace, fill or halt.
+    signer_leases: Table[SignerKey, float] = field(factory=lambda: Table("signer_leases"))
+    networks: Table[NetworkId, Network] = field(factory=lambda: Table("networks"))
+    statuses: Table[NetworkId, NetworkStatus] = field(factory=lambda: Table("network_statuses"))
+
+
+@define(eq=False)
+class MemoryDeployments(Deployments):
+    _transaction: Transaction
+    _tables: DeploymentTables
+    _accounts: AccountTables
+    _organisations: Table[OrganisationId, Organisation]
+
+    def add(self, deployment: Deployment, due_at: datetime) -> None:
+        organisation = self._transaction.require_organisation(deployment.organisation)
+        self._require_what_it_names(deployment)
+        key = (organisation, deployment.id)
+        if not self._transaction.insert(self._tables.deployments, key, _Row(deployment, due_at)):
+            raise DeploymentIdTakenError(str(deployment.id))
+        if deployment.client_reference is not None and not self._transaction.insert(
+            self._tables.references,
+            (organisation, deployment.live, deployment.client_reference),
+            deployment.id,
+        ):
+            raise ClientReferenceTakenError(deployment.client_reference)
+        self._store_slots(deployment)
+
+    def get(self, id: OperationId) -> Deployment | None:
+        row = self._row(id)
+        return row.deployment if row else None
+
+    def lock(self, id: OperationId) -> Deployment | None:
+        self._transaction.enter(Lock.OPERATION, id)
+        if self._row(id) is None or self._transaction.organisation is None:
+            return None
+        self._transaction.hold(self._tables.deployments, (self._transaction.organisation, id))
+        return self.get(id)
+
+    def put(self, deployment: Deployment, due_at: datetime, claim: Claim | None) -> None:
+        organisation = self._transaction.require_organisation(deployment.organisation)
+        key = (organisation, deployment.id)
+        before = self._row(deployment.id)
+        if before is None or not self._transaction.holds(self._tables.deployments, key):
+            raise MisuseError(f"{deployment.id} is not locked")
+        if _identity(before.deployment) != _identity(deployment):
+            raise MisuseError(f"{deployment.id} keeps what was accepted")
+        if claim is None:
+            self._transaction.delete(self._tables.leases, key)
+        else:
+            lease = self._transaction.get(self._tables.leases, key)
+            if (
+                (claim.organisation, claim.operation) != key
+                or lease is None
+                or lease.token != claim.token
+                or lease.until <= self._transaction.now()
+            ):
+                raise LeaseLostError(str(deployment.id))
+        self._store_slots(deployment)
+        self._transaction.update(self._tables.deployments, key, _Row(deployment, due_at))
+
+    def due_at(self, id: OperationId) -> datetime | None:
+        row = self._row(id)
+        return row.due_at if row and row.deployment.state.is_open else None
+
+    def by_reference(self, reference: str, *, live: bool) -> Deployment | None:
+        organisation = self._transaction.organisation
+        if organisation is None:
+            return None
+        id = self._transaction.get(self._tables.references, (organisation, live, reference))
+        return None if id is None else self.get(id)
+
+    def list(
+        self,
+        page: PageRequest,
+        *,
+        state: State | None = None,
+        network: NetworkId | None = None,
+        live: bool | None = None,
+    ) -> Page[Deployment]:
+        wanted = [
+            deployment
+            for deployment in self._mine()
+            if (page.after is None or deployment.id.int < page.after.int)
+            and state in {None, deployment.state}
+            and network in {None, deployment.network}
+            and live in {None, deployment.live}
+        ]
+        newest_first = sorted(wanted, key=lambda deployment: deployment.id, reverse=True)
+        return Page(*page_of(newest_first, page.limit))
+
+    def count_accepted(self, since: datetime, until: datetime) -> int:
+        return sum(
+            since <= deployment.accepted_at < until and not deployment.is_given_back
+            for deployment in self._mine()
+        )
+
+    def _row(self, id: OperationId) -> _Row | None:
+        organisation = self._transaction.organisation
+        if organisation is None:
+            return None
+        return self._transaction.get(self._tables.deployments, (organisation, id))
+
+    def _mine(self) -> Iterable[Deployment]:
+        return (
+            row.deployment
+            for (organisation, _), row in self._transaction.items(self._tables.deployments)
+            if organisation == self._transaction.organisation
+        )
+
+    def _require_what_it_names(self, deployment: Deployment) -> None:
+        """The foreign keys."""
+        organisation = deployment.organisation
+        if self._transaction.get(self._organisations, organisation) is None:
+            raise MisuseError(f"there is no organisation {organisation}")
+        if self._transaction.get(self._tables.networks, deployment.network) is None:
+            raise MisuseError(f"network {deployment.network} is not registered")
+        account = deployment.account
+        if account is not None and (
+            self._transaction.get(self._accounts.accounts, (organisation, account)) is None
+        ):
+            raise MisuseError(f"there is no account {account}")
+
+    def _store_slots(self, deployment: Deployment) -> None:
+        """The constraints on slots: a signer gives each away once, and a step has one open."""
+        for step in deployment.steps:
+            if sum(slot.state is SlotState.OPEN for slot in step.slots) > 1:
+                raise MisuseError(f"{deployment.id} has two open slots in step {step.number}")
+            for slot in step.slots:
+                if slot.sequence is None:
+                    continue
+                place = _SlotPlace(
+                    (deployment.organisation, deployment.id), step.number, slot.number
+                )
+                key = (slot.network, slot.signer, slot.sequence)
+                if (
+                    not self._transaction.insert(self._tables.slots, key, place)
+                    and self._transaction.get(self._tables.slots, key) != place
+                ):
+                    raise MisuseError(f"slot {key} is another step's")
+
+
+@define(eq=False)
+class MemoryClaims(Claims):
+    _transaction: Transaction
+    _tables: DeploymentTables
+    _new_token: Callable[[], UUID]
+
+    def take(self, now: datetime, limit: int, lease: timedelta, worker: UUID) -> list[Claim]:
+        until = self._transaction.now() + lease.total_seconds()
+        taken: list[Claim] = []
+        for key in self._fairly(now):
+            if len(taken) == limit:
+                break
+            if not self._transaction.try_hold(self._tables.deployments, key):
+                continue
+            # Between the look and the hold somebody else may have taken it.
+            row = self._transaction.get(self._tables.deployments, key)
+            if row is None or not self._is_free(key, row) or row.due_at > now:
+                continue
+            token = self._new_token()
+            self._transaction.put(self._tables.leases, key, _Lease(token, worker, until))
+            taken.append(Claim(organisation=key[0], operation=key[1], token=token))
+        return taken
+
+    def renew(self, claims: list[Claim], lease: timedelta) -> list[Claim]:
+        renewed: list[Claim] = []
+        for claim, held in self._standing(claims):
+            until = self._transaction.now() + lease.total_seconds()
+            self._transaction.put(self._tables.leases, _key(claim), evolve(held, until=until))
+            renewed.append(claim)
+        return renewed
+
+    def give_back(self, claims: list[Claim]) -> None:
+        for claim, _ in self._standing(claims):
+            self._transaction.delete(self._tables.leases, _key(claim))
+
+    def next_due(self, now: datetime) -> datetime | None:  # noqa: ARG002 - past or future, it is due then
+        return min(
+            (
+                row.due_at
+                for key, row in self._transaction.items(self._tables.deployments)
+                if self._is_free(key, row)
+            ),
+            default=None,
+        )
+
+    def _fairly(self, now: datetime) -> list[Key]:
+        """What is due: every organisation's longest due first, then every one's second, …"""
+        due = sorted(
+            (row.due_at, key)
+            for key, row in self._transaction.items(self._tables.deployments)
+            if row.due_at <= now and self._is_free(key, row)
+        )
+        turns: Counter[OrganisationId] = Counter()
+        ranked: list[tuple[int, datetime, Key]] = []
+        for due_at, key in due:
+            turns[key[0]] += 1
+            ranked.append((turns[key[0]], due_at, key))
+        return [key for _, _, key in sorted(ranked)]
+
+    def _is_free(self, key: Key, row: _Row) -> bool:
+        lease = self._transaction.get(self._tables.leases, key)
+        return row.deployment.state.is_open and (
+            lease is None or lease.until <= self._transaction.now()
+        )
+
+    def _standing(self, claims: list[Claim]) -> Iterable[tuple[Claim, _Lease]]:
+        """Those whose lease still holds, each locked, in the order of their ids."""
+        for claim in sorted(claims, key=_key):
+            self._transaction.hold(self._tables.deployments, _key(claim))
+            lease = self._transaction.get(self._tables.leases, _key(claim))
+            if lease and lease.token == claim.token and lease.until > self._transaction.now():
+                yield claim, lease
+
+
+@define(eq=False)
+class MemorySigners(Signers):
+    _transaction: Transaction
+    _tables: DeploymentTables
+
+    def add(self, signer: Signer) -> bool:
+        if self._transaction.get(self._tables.networks, signer.network) is None:
+            raise MisuseError(f"network {signer.network} is not registered")
+        return self._transaction.insert(
+            self._tables.signers, (signer.network, signer.address), signer
+        )
+
+    def get(self, network: NetworkId, address: str) -> Signer | None:
+        return self._transaction.get(self._tables.signers, (network, address))
+
+    def of_network(self, network: NetworkId) -> list[Signer]:
+        found = [
+            signer
+            for key, signer in self._transaction.items(self._tables.signers)
+            if key[0] == network
+        ]
+        return sorted(found, key=lambda signer: signer.address)
+
+    def lock(self, network: NetworkId, address: str) -> Signer | None:
+        return self._transaction.lock(Lock.SIGNER, self._tables.signers, (network, address))
+
+    def put(self, signer: Signer) -> None:
+        key = (signer.network, signer.address)
+        self._transaction.hold(self._tables.signers, key)
+        stored = self._transaction.get(self._tables.signers, key)
+        if stored is not None and stored.fence != signer.fence:
+            raise FenceLostError(f"{signer.address}: fence {signer.fence} is {stored.fence} now")
+        self._transaction.update(self._tables.signers, key, signer)
+
+    def open_slots(self, network: NetworkId, address: str) -> int:
+        return sum(1 for _ in self._open(network, address))
+
+    def lowest_open(self, network: NetworkId, address: str) -> SlotUse | None:
+        if self._transaction.organisation != INSTALLATION:
+            raise MisuseError("only the installation sees the slots of all organisations")
+        return min(
+            (
+                SlotUse(
+                    organisation=deployment.organisation,
+                    operation=deployment.id,
+                    sequence=slot.sequence,
+                    has_attempt=bool(slot.attempts),
+                )
+                for deployment, slot in self._open(network, address)
+                if slot.sequence is not None
+            ),
+            key=lambda use: use.sequence,
+            default=None,
+        )
+
+    def take_lease(self, network: NetworkId, address: str, lease: timedelta) -> Signer | None:
+        signer = self.lock(network, address)
+        if signer is None:
+            raise MisuseError(f"there is no signer {address} on {network}")
+        key = (network, address)
+        until = self._transaction.get(self._tables.signer_leases, key)
+        if until is not None and until > self._transaction.now():
+            return None
+        taken = evolve(signer, fence=signer.fence + 1)
+        self._transaction.put(
+            self._tables.signer_leases, key, self._transaction.now() + lease.total_seconds()
+        )
+        self._transaction.update(self._tables.signers, key, taken)
+        return taken
+
+    def check_fence(self, signer: Signer) -> None:
+        stored = self.lock(signer.network, signer.address)
+        if stored is None or stored.fence != signer.fence:
+            raise FenceLostError(f"{signer.address}: fence {signer.fence} is not the newest")
+
+    def _open(self, network: NetworkId, address: str) -> Iterable[tuple[Deployment, Slot]]:
+        return (
+            (row.deployment, slot)
+            for _, row in self._transaction.items(self._tables.deployments)
+            for step in row.deployment.steps
+            for slot in step.slots
+            if slot.state is SlotState.OPEN and (slot.network, slot.signer) == (network, address)
+        )
+
+
+@define(eq=False)
+class MemoryNetworks(Networks):
+    _transaction: Transaction
+    _tables: DeploymentTables
+
+    def register(self, network: Network) -> None:
+        known = self._transaction.get(self._tables.networks, network.id)
+        if known is not None and known.network_class is not network.network_class:
+            raise MisuseError(f"{network.id} is registered as {known.network_class.value}")
+        self._transaction.put(self._tables.networks, network.id, network)
+        self._transaction.insert(self._tables.statuses, network.id, NetworkStatus(id=network.id))
+
+    def status(self, id: NetworkId) -> NetworkStatus:
+        return self._registered(self._transaction.get(self._tables.statuses, id), id)
+
+    def lock(self, id: NetworkId) -> NetworkStatus:
+        return self._registered(
+            self._transaction.lock(Lock.NETWORK, self._tables.statuses, id), id
+        )
+
+    def put(self, status: NetworkStatus) -> None:
+        self._transaction.update(self._tables.statuses, status.id, status)
+
+    @staticmethod
+    def _registered(status: NetworkStatus | None, id: NetworkId) -> NetworkStatus:
+        if status is None:
+            raise MisuseError(f"network {id} is not registered")
+        return status
+
+
+def _key(claim: Claim) -> Key:
+    return (claim.organisation, claim.operation)
+
+
+def _identity(deployment: Deployment) -> tuple[object, ...]:
+    """What is fixed at acceptance; a retry changes the hold, and nothing else of this."""
+    return (
+        deployment.id,
+        deployment.kind,
+        deployment.network,
+        deployment.live,
+        deployment.account,
+        deployment.token,
+        deployment.sender,
+        deployment.credits,
+        deployment.client_reference,
+        deployment.accepted_at,
+    )

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from uuid import UUID, uuid4
+
+from attrs import define, field
+
+from adapters.memory.storage.access import (
+    AccessTables,
+    MemoryApiKeys,
+    MemoryLoginAttempts,
+    MemoryOrganisations,
+    MemorySessions,
+    MemoryUsers,
+)
+from adapters.memory.storage.accounts import AccountTables, MemoryAccounts, MemorySealedSecrets
+from adapters.memory.storage.audit import AuditTables, MemoryAuditLog, MemoryOutbox
+from adapters.memory.storage.deployments import (
+    DeploymentTables,
+    MemoryClaims,
+    MemoryDeployments,
+    MemoryNetworks,
+    MemorySigners,
+)
+from adapters.memory.storage.idempotency import IdempotencyTables, MemoryIdempotencyKeys
+from adapters.memory.storage.ledger import LedgerTables, MemoryLedger
+from adapters.memory.storage.transaction import Locks, Transaction
+from application.ports.storage.work import Scope, Store, Work
+from domain.catalogue import TariffName
+from domain.identifiers import INSTALLATION
+from domain.ledger import Wallet
+from domain.organisation import Organisation
+
+
+@define(eq=False)
+class MemoryWork(Work):
+    organisations: MemoryOrganisations
+    users: MemoryUsers
+    sessions: MemorySessions
+    api_keys: MemoryApiKeys
+    login_attempts: MemoryLoginAttempts
+    accounts: MemoryAccounts
+    secrets: MemorySealedSecrets
+    idempotency: MemoryIdempotencyKeys
+    deployments: MemoryDeployments
+    claims: MemoryClaims
+    signers: MemorySigners
+    networks: MemoryNetworks
+    ledger: MemoryLedger
+    audit: MemoryAuditLog
+    outbox: MemoryOutbox
+
+
+@define(eq=False)
+class MemoryStore(Store):
+    #: Seconds on the store's own clock: leases run on it.
+    lease_clock: Callable[[], float] = time.monotonic
+    #: Where lease tokens and the ids of outbox rows come from.
+    new_id: Callable[[], UUID] = uuid4
+    _locks: Locks = field(factory=Locks)
+    _tickets: Iterator[int] = field(factory=count)
+    _access: AccessTables = field(factory=AccessTables)
+    _accounts: AccountTables = field(factory=AccountTables)
+    _audit: AuditTables = field(factory=AuditTables)
+    _deployments: DeploymentTables = field(factory=DeploymentTables)
+    _idempotency: IdempotencyTables = field(factory=IdempotencyTables)
+    _ledger: LedgerTables = field(factory=LedgerTables)
+
+    def __attrs_post_init__(self) -> None:
+        """The installation's own organisation is there from the start, as after a migration."""
+        self._access.organisations.rows[INSTALLATION] = Organisation(
+            id=INSTALLATION,
+            name="Installation",
+            tariff=TariffName.ENTERPRISE,
+            created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+        self._ledger.wallets.rows[INSTALLATION] = Wallet(organisation=INSTALLATION)
+        self._audit.heads.rows[INSTALLATION] = 0
+
+    @contextmanager
+    def begin(self, scope: Scope) -> Iterator[Work]:
+        transaction = Transaction(scope, self.lease_clock, self._locks)
+        try:
+            yield self._work(transaction)
+            transaction.commit()
+        finally:
+            transaction.close()
+
+    def _work(self, transaction: Transaction) -> MemoryWork:
+        organisations = self._access.organisations
+        return MemoryWork(
+            organisations=MemoryOrganisations(
+                transaction, self._access, self._ledger.wallets, self._audit.heads
+            ),
+            users=MemoryUsers(transaction, self._access),
+            sessions=MemorySessions(transaction, self._access),
+            api_keys=MemoryApiKeys(transaction, self._access),
+            login_attempts=MemoryLoginAttempts(transaction, self._access),
+            accounts=MemoryAccounts(transaction, self._accounts, organisations),
+            secrets=MemorySealedSecrets(transaction, self._accounts),
+            idempotency=MemoryIdempotencyKeys(transaction, self._idempotency),
+            deployments=MemoryDeployments(
+                transaction, self._deployments, self._accounts, organisations
+            ),
+            claims=MemoryClaims(transaction, self._deployments, self.new_id),
+            signers=MemorySigners(transaction, self._deployments),
+            networks=MemoryNetworks(transaction, self._deployments),
+            ledger=MemoryLedger(transaction, self._ledger),
+            audit=MemoryAuditLog(transaction, self._audit),
+            outbox=MemoryOutbox(
+                transaction, self._audit, lambda: next(self._tickets), self.new_id
+            ),
+        )
