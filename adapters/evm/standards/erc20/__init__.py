@@ -1,0 +1,77 @@
+"""ERC-20 in two flavours, from our own OpenZeppelin-based contracts beside this file."""
+
+from collections.abc import Mapping, Sequence
+
+from attrs import frozen
+
+from adapters.evm import factory
+from adapters.evm.fields import schema_of
+from adapters.evm.kind import Creation, Kind
+from adapters.evm.reads import View
+from adapters.evm.standards.erc20 import read_back
+from adapters.evm.standards.erc20.build import artefact_of, init_code
+from adapters.evm.standards.erc20.specification import (
+    FIELDS,
+    MINTABLE,
+    PREMINTED,
+    stored,
+    validated,
+)
+from domain.catalogue import KindClass
+from domain.errors import Refusal
+from domain.identifiers import InstallationId
+from domain.operation import Intent
+from domain.token import KindDescription, Token, TokenKind
+
+
+@frozen(kw_only=True)
+class Erc20(Kind):
+    name: TokenKind
+    title: str
+    explanation: str
+
+    @property
+    def description(self) -> KindDescription:
+        return KindDescription(
+            kind=self.name,
+            standard="ERC-20",
+            kind_class=KindClass.CORE,
+            title=self.title,
+            explanation=self.explanation,
+            schema=schema_of(FIELDS[self.name]),
+        )
+
+    def token(self, parameters: Mapping[str, object]) -> Token | Refusal:
+        return validated(self.name, parameters)
+
+    def stored_token(self, parameters: Mapping[str, object]) -> Token:
+        return stored(self.name, parameters)
+
+    def creation(self, intent: Intent, installation: InstallationId) -> Creation:
+        return factory.creation(intent, installation, init_code(intent))
+
+    def made(self, code: bytes) -> bool:
+        return artefact_of(self.name).made(code)
+
+    def differences(self, intent: Intent, view: View) -> tuple[str, ...]:
+        return tuple(read_back.differences(intent, view))
+
+
+KINDS: Sequence[Kind] = (
+    Erc20(
+        name=MINTABLE,
+        title="ERC-20 with minting",
+        explanation=(
+            "A fungible token whose owner may issue more, up to a cap, burn, and pause all "
+            "transfers. For supplies that grow: stablecoins, vouchers, shares in a fund."
+        ),
+    ),
+    Erc20(
+        name=PREMINTED,
+        title="ERC-20 with a fixed supply",
+        explanation=(
+            "A fungible token whose whole supply exists from the first moment and never changes. "
+            "Nobody, its issuer included, has any power over it afterwards."
+        ),
+    ),
+)
