@@ -83,7 +83,7 @@ def running(
     finally:
         stop(home)
         if folder is None:
-            shutil.rmtree(home, ignore_errors=True)
+            shutil.rmtree(home.parent, ignore_errors=True)
 
 
 def temporary_folder() -> Path:
