@@ -44,10 +44,6 @@ class WrongChainError(Exception):
 class Forecast:
     """What a deployment will do, as far as its chain can say beforehand."""
 
-    #: Names of the steps, in order.
-    steps: tuple[str, ...]
-    #: Where the token will be; None on chains that cannot know.
-    predicted: str | None
     #: Units of gas, and the price per unit now, in base units.  A quote: not part of the plan.
     gas: int
     gas_price: int
@@ -104,8 +100,16 @@ class Chain(Protocol):
         """The address of the account that *key* rules, in its canonical spelling."""
         ...
 
+    def steps(self, token: Token) -> tuple[str, ...]:
+        """Names of the steps that bring *token* into being, in order.  Asks nobody."""
+        ...
+
+    def predicted(self, intent: Intent) -> str | None:
+        """Where the intent's token will be; None where that cannot be known.  Asks nobody."""
+        ...
+
     def plan(self, intent: Intent) -> Forecast | Refusal:
-        """What the intent's operation will do.  Simulates it; a refusal says why it cannot work."""
+        """What the intent's operation will cost.  Simulates it; a refusal says why it cannot work."""
         ...
 
     def preflight(self, intent: Intent, fee_ceiling: int) -> None | Postponed | Refusal:

@@ -1,0 +1,104 @@
+"""API keys: made, shown once, revoked."""
+
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+
+from attrs import evolve, field, frozen
+
+from application.access.authenticate import write_key
+from application.access.caller import Caller
+from application.access.sessions import hash_secret
+from application.ports.clock import Clock
+from application.ports.identifiers import Identifiers
+from application.ports.storage.work import Store
+from domain.errors import Refusal
+from domain.identifiers import ApiKeyId, Prefix, public_id
+from domain.organisation import ApiKey, Permission
+
+SECRET_BYTES = 24
+
+
+@frozen(kw_only=True)
+class KeyRequest:
+    name: str
+    live: bool
+    #: None: all that the maker may do.
+    scopes: AbstractSet[Permission] | None
+    expires_at: datetime | None
+
+
+@frozen(kw_only=True)
+class NewKey:
+    key: ApiKey
+    #: Shown now and never again.
+    text: str = field(repr=False)
+
+
+@frozen(kw_only=True)
+class CreateApiKey:
+    store: Store
+    clock: Clock
+    identifiers: Identifiers
+
+    def __call__(self, caller: Caller, request: KeyRequest) -> NewKey | Refusal:
+        if refusal := caller.refusal(Permission.WRITE_API_KEYS, live=request.live):
+            return refusal
+        scopes = frozenset(caller.permissions if request.scopes is None else request.scopes)
+        if excess := scopes - caller.permissions:
+            names = ", ".join(sorted(excess))
+            return Refusal(code="forbidden", detail=f"you may not give what you lack: {names}")
+        secret = self.identifiers.secret(SECRET_BYTES).hex()
+        with self.store.begin(caller.scope) as work:
+            now = self.clock.now()
+            if request.expires_at is not None and request.expires_at <= now:
+                return Refusal(code="expiry_in_the_past", detail="the key would be dead at once")
+            key = ApiKey(
+                organisation=caller.organisation,
+                id=ApiKeyId(self.identifiers.next()),
+                name=request.name,
+                live=request.live,
+                scopes=scopes,
+                secret_hash=hash_secret(secret.encode()),
+                hint=secret[-4:],
+                created_by=caller.member,
+                created_at=now,
+                expires_at=request.expires_at,
+            )
+            work.api_keys.add(key)
+            trail = caller.trail(self.identifiers)
+            trail.add(
+                "api_key.created",
+                public_id(Prefix.API_KEY, key.id),
+                now,
+                live=key.live,
+                details={"scopes": sorted(scope.value for scope in scopes)},
+            )
+            trail.write(work)
+        return NewKey(key=key, text=write_key(key.id, secret, live=key.live))
+
+
+@frozen(kw_only=True)
+class RevokeApiKey:
+    store: Store
+    clock: Clock
+    identifiers: Identifiers
+
+    def __call__(self, caller: Caller, id: ApiKeyId) -> ApiKey | Refusal:
+        """Revoking twice is no error; the first instant stays."""
+        if refusal := caller.refusal(Permission.WRITE_API_KEYS):
+            return refusal
+        with self.store.begin(caller.scope) as work:
+            key = work.api_keys.get(id)
+            if key is None:
+                return Refusal(code="not_found", detail="there is no such API key")
+            if key.revoked_at is not None:
+                return key
+            now = self.clock.now()
+            revoked = evolve(key, revoked_at=now)
+            work.api_keys.put(revoked)
+            trail = caller.trail(self.identifiers)
+            trail.add(
+                "api_key.revoked", public_id(Prefix.API_KEY, id), now, live=key.live
+            )
+            trail.write(work)
+        return revoked

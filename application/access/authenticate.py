@@ -1,0 +1,94 @@
+"""Who is calling: from a session or an API key to what they may do, read afresh each time."""
+
+import binascii
+
+from attrs import frozen
+
+from application.access.caller import Caller
+from application.access.sessions import hash_secret, is_same
+from application.ports.clock import Clock
+from application.ports.storage.work import Scope, Store
+from domain.audit import Actor
+from domain.errors import Refusal
+from domain.identifiers import ApiKeyId, Prefix, SessionId, UserId, parse_id, public_id
+from domain.organisation import PERMISSIONS
+
+KEY_PREFIX = "tsk"
+
+_WRONG_SESSION = Refusal(code="invalid_token", detail="this session is over; log in again")
+_WRONG_KEY = Refusal(code="invalid_api_key", detail="this API key is not good (any more)")
+
+
+@frozen(kw_only=True)
+class Authenticate:
+    store: Store
+    clock: Clock
+
+    def session(self, id: SessionId, user: UserId, request_id: str) -> Caller | Refusal:
+        """The caller behind an access token that was verified to name this session."""
+        with self.store.begin(Scope(user=user)) as work:
+            standing = work.sessions.standing(id)
+        if standing is None:
+            return _WRONG_SESSION
+        session, organisation, member = standing
+        if session.revoked_at is not None or session.expires_at <= self.clock.now():
+            return _WRONG_SESSION
+        return Caller(
+            organisation=organisation.id,
+            actor=Actor("member", public_id(Prefix.MEMBER, member.id)),
+            permissions=PERMISSIONS[member.role],
+            live=None,
+            request_id=request_id,
+            member=member.id,
+            user=user,
+            session=session.id,
+        )
+
+    def api_key(self, text: str, request_id: str) -> Caller | Refusal:
+        parsed = parse_key(text)
+        if parsed is None:
+            return _WRONG_KEY
+        id, secret = parsed
+        with self.store.begin(Scope()) as work:
+            found = work.api_keys.find(id)
+        if found is None:
+            return _WRONG_KEY
+        with self.store.begin(Scope(organisation=found.organisation)) as work:
+            standing = work.api_keys.standing(id)
+        if standing is None:
+            return _WRONG_KEY
+        key, organisation = standing
+        is_right = is_same(hash_secret(secret.encode()), key.secret_hash)
+        if not (is_right and key.is_good(self.clock.now())):
+            return _WRONG_KEY
+        return Caller(
+            organisation=organisation.id,
+            actor=Actor("api_key", public_id(Prefix.API_KEY, key.id)),
+            permissions=key.scopes,
+            live=key.live,
+            request_id=request_id,
+            member=key.created_by,
+        )
+
+
+def write_key(id: ApiKeyId, secret: str, *, live: bool) -> str:
+    """``tsk_<mode>_<id>_<secret><crc>``: scanners can tell a leaked one without asking us."""
+    mode = "live" if live else "test"
+    letters = public_id(Prefix.API_KEY, id).rpartition("_")[2]
+    return f"{KEY_PREFIX}_{mode}_{letters}_{secret}{_crc(secret)}"
+
+
+def parse_key(text: str) -> tuple[ApiKeyId, str] | None:
+    """Id and secret, or None for whatever is not a key of ours."""
+    parts = text.split("_")
+    if len(parts) != 4 or parts[0] != KEY_PREFIX or parts[1] not in {"live", "test"}:  # noqa: PLR2004
+        return None
+    id = parse_id(Prefix.API_KEY, f"{Prefix.API_KEY}_{parts[2]}")
+    secret, crc = parts[3][:-8], parts[3][-8:]
+    if id is None or not secret.isascii() or crc != _crc(secret):
+        return None
+    return ApiKeyId(id), secret
+
+
+def _crc(secret: str) -> str:
+    return f"{binascii.crc32(secret.encode()):08x}"

@@ -1,0 +1,54 @@
+"""In whose name a request is made."""
+
+from attrs import frozen
+
+from application.audit.trail import Trail
+from application.ports.identifiers import Identifiers
+from application.ports.storage.work import Scope
+from domain.audit import Actor
+from domain.errors import Refusal
+from domain.identifiers import MemberId, OrganisationId, Prefix, SessionId, UserId, public_id
+from domain.organisation import Permission
+
+
+@frozen(kw_only=True)
+class Caller:
+    """A member acting through a session, or an API key acting for its organisation."""
+
+    organisation: OrganisationId
+    actor: Actor
+    permissions: frozenset[Permission]
+    #: The mode an API key is bound to; None for a session, which may act in both.
+    live: bool | None
+    request_id: str
+    #: The member; for a key, the one who made it.
+    member: MemberId
+    #: Set for a session only.
+    user: UserId | None = None
+    session: SessionId | None = None
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(organisation=self.organisation)
+
+    @property
+    def name(self) -> str:
+        """Public id of the member or key."""
+        return self.actor.id or public_id(Prefix.MEMBER, self.member)
+
+    def trail(self, identifiers: Identifiers) -> Trail:
+        return Trail(
+            identifiers=identifiers,
+            organisation=self.organisation,
+            actor=self.actor,
+            request_id=self.request_id,
+        )
+
+    def refusal(self, needed: Permission, *, live: bool | None = None) -> Refusal | None:
+        """Why the caller may not do what *needed* allows, in that mode; None if it may."""
+        if needed not in self.permissions:
+            return Refusal(code="forbidden", detail=f"this needs {needed}")
+        if live is not None and self.live is not None and self.live is not live:
+            wanted = "live" if live else "test"
+            return Refusal(code="mode_mismatch", detail=f"this network needs a {wanted} key")
+        return None

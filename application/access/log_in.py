@@ -1,0 +1,115 @@
+"""Log in with an e-mail address and a password.
+
+Whether an address is known shows neither in the answer nor in its time: unknown ones are counted,
+locked and compared alike.
+"""
+
+import hashlib
+
+from attrs import field, frozen
+
+from application.access.register import canonical_email
+from application.access.sessions import OpenSession, new_session
+from application.audit.trail import Trail
+from application.ports.clock import Clock
+from application.ports.identifiers import Identifiers
+from application.ports.passwords import Passwords
+from application.ports.storage.work import Scope, Store
+from domain.audit import Actor
+from domain.errors import Refusal
+from domain.identifiers import OrganisationId, Prefix, UserId, public_id
+from domain.organisation import Member, User
+
+_WRONG = Refusal(
+    code="invalid_credentials", detail="the address or the password is not right"
+)
+
+
+@frozen(kw_only=True)
+class Credentials:
+    email: str
+    password: str = field(repr=False)
+    #: Needed by users of several organisations only.
+    organisation: OrganisationId | None
+    #: The caller's network, e.g. ``192.0.2.0/24``.
+    source: str
+    request_id: str
+
+
+@frozen(kw_only=True)
+class LogIn:
+    store: Store
+    clock: Clock
+    identifiers: Identifiers
+    passwords: Passwords
+
+    def __call__(self, credentials: Credentials) -> OpenSession | Refusal:
+        email = canonical_email(credentials.email)
+        attempts = attempts_key(email, credentials.source)
+        with self.store.begin(Scope()) as work:
+            refusal = work.login_attempts.lock(attempts).verdict(self.clock.now())
+            user_id = work.users.find_login(email)
+        if refusal is not None:
+            return refusal
+        user = self._user(user_id)
+        known = user.password_hash if user is not None else None
+        if not self.passwords.verify(known, credentials.password):
+            return self._count(attempts, user, credentials.request_id)
+        if user is None:
+            return _WRONG
+        return self._open(attempts, user, credentials)
+
+    def _user(self, id: UserId | None) -> User | None:
+        with self.store.begin(Scope(user=id)) as work:
+            return work.users.get() if id is not None else None
+
+    def _count(self, attempts: bytes, user: User | None, request_id: str) -> Refusal:
+        with self.store.begin(Scope()) as work:
+            now = self.clock.now()
+            failures = work.login_attempts.lock(attempts).failed(now)
+            work.login_attempts.put(attempts, failures)
+        if user is not None and failures.locked_until is not None and failures.locked_until > now:
+            for member in self._memberships(user.id):
+                trail = self._trail(member, request_id)
+                with self.store.begin(Scope(organisation=member.organisation)) as work:
+                    trail.add("user.locked", public_id(Prefix.USER, user.id), now)
+                    trail.write(work)
+        return _WRONG
+
+    def _open(
+        self, attempts: bytes, user: User, credentials: Credentials
+    ) -> OpenSession | Refusal:
+        members = self._memberships(user.id)
+        chosen = [m for m in members if credentials.organisation in {None, m.organisation}]
+        if len(chosen) != 1:
+            return Refusal(
+                code="organisation_needed",
+                detail="say in `organisation` which one this session is for",
+            )
+        (member,) = chosen
+        with self.store.begin(Scope(organisation=member.organisation, user=user.id)) as work:
+            work.login_attempts.lock(attempts)
+            work.login_attempts.forget(attempts)
+            now = self.clock.now()
+            opened = new_session(self.identifiers, user.id, member.organisation, now)
+            work.sessions.add(opened.session)
+            trail = self._trail(member, credentials.request_id)
+            trail.add("session.opened", public_id(Prefix.SESSION, opened.session.id), now)
+            trail.write(work)
+        return opened
+
+    def _memberships(self, user: UserId) -> list[Member]:
+        with self.store.begin(Scope(user=user)) as work:
+            return [member for _, member in work.organisations.of_user()]
+
+    def _trail(self, member: Member, request_id: str) -> Trail:
+        return Trail(
+            identifiers=self.identifiers,
+            organisation=member.organisation,
+            actor=Actor("member", public_id(Prefix.MEMBER, member.id)),
+            request_id=request_id,
+        )
+
+
+def attempts_key(email: str, source: str) -> bytes:
+    return hashlib.sha256(f"{email}\0{source}".encode(errors="surrogatepass")).digest()

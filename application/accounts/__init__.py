@@ -1,0 +1,1 @@
+"""Issuing accounts and their keys."""

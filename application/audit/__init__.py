@@ -1,0 +1,1 @@
+"""How what happened gets into the trail."""

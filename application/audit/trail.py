@@ -1,0 +1,82 @@
+"""Collects what happens in one transaction, to be written at its end.
+
+The audit head is the last lock of all, so events are gathered first and appended once.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from attrs import define, field
+
+from application.ports.identifiers import Identifiers
+from application.ports.storage.work import Work
+from domain.audit import SALT_BYTES, Actor, AuditDraft, AuditEvent, JsonValue
+from domain.identifiers import EventId, OrganisationId, Prefix, public_id
+from domain.ledger import JournalEntry
+
+
+@define(kw_only=True)
+class Trail:
+    """What one transaction has to say to one organisation's audit log."""
+
+    identifiers: Identifiers
+    organisation: OrganisationId
+    actor: Actor
+    request_id: str | None = None
+    _drafts: list[AuditDraft] = field(factory=list)
+
+    def add(  # noqa: PLR0913 - an audit event has that many parts
+        self,
+        action: str,
+        subject: str,
+        at: datetime,
+        *,
+        live: bool = False,
+        correlation: str | None = None,
+        details: Mapping[str, JsonValue] | None = None,
+    ) -> None:
+        draft = AuditDraft(
+            id=EventId(self.identifiers.next()),
+            organisation=self.organisation,
+            at=at,
+            actor=self.actor,
+            action=action,
+            subject=subject,
+            live=live,
+            correlation=correlation or subject,
+            request_id=self.request_id,
+            details=details or {},
+            salt=self.identifiers.secret(SALT_BYTES),
+        )
+        self._drafts.append(draft)
+
+    def add_postings(
+        self, entries: Iterable[JournalEntry], correlation: str | None, *, live: bool = False
+    ) -> None:
+        """One event per journal line, so that neither can be changed without the other."""
+        organisation = public_id(Prefix.ORGANISATION, self.organisation)
+        for entry in entries:
+            posting = entry.posting
+            details: dict[str, JsonValue] = {
+                "amount": posting.amount,
+                "credit": posting.credit.value,
+                "debit": posting.debit.value,
+                "journal_sequence": entry.sequence,
+            }
+            if posting.hold is not None:
+                details["hold"] = public_id(Prefix.HOLD, posting.hold)
+            if posting.lot is not None:
+                details["grant"] = public_id(Prefix.GRANT, posting.lot)
+            self.add(
+                posting.action,
+                organisation,
+                entry.at,
+                live=live,
+                correlation=correlation,
+                details=details,
+            )
+
+    def write(self, work: Work) -> tuple[AuditEvent, ...]:
+        """Append everything gathered.  The last thing a transaction does."""
+        drafts, self._drafts = self._drafts, []
+        return work.audit.append(*drafts) if drafts else ()

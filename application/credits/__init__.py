@@ -1,0 +1,1 @@
+"""Giving, holding and taking credits."""

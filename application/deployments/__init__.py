@@ -1,0 +1,1 @@
+"""From a request to a token, exactly once."""

@@ -1,0 +1,269 @@
+"""Carry one leased deployment as far as it will go now.
+
+Read – act – record: the world is asked and changed outside of any transaction, and what came of it
+is recorded in one of its own.  A crash between acting and recording repeats the act, so every act
+is one that may be repeated: looking; signing in a slot that is ours; sending the same bytes.
+
+`_act` holds the only ``match`` over states.  What it finds is data (`Finding`); `_record` is the
+only place that writes it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from attrs import frozen
+
+from application.audit.trail import Trail
+from application.deployments.findings import Finding, Reserve
+from application.deployments.halt import Halt
+from application.deployments.pursue import Pursuit
+from application.deployments.recording import apply_all, name_event
+from application.ports.chain import Chain, ChainUnavailableError, WrongChainError
+from application.ports.clock import Clock
+from application.ports.custody import CustodyRefusedError, CustodyUnavailableError
+from application.ports.identifiers import Identifiers
+from application.ports.storage.deployments import Claim
+from application.ports.storage.work import Scope, Store, Work
+from domain.account import Account
+from domain.audit import WORKER
+from domain.deployment import (
+    Completed,
+    Deployment,
+    Failed,
+    ReadBack,
+    Reason,
+    SlotReserved,
+    State,
+    Waits,
+)
+from domain.errors import Refusal
+from domain.identifiers import NetworkId
+from domain.network import Network
+from domain.operation import Effect, Postponed, Signer, WaitReason
+
+#: The longest that a waiting deployment is left alone.
+LONGEST_PAUSE = timedelta(seconds=5)
+
+
+@frozen(kw_only=True)
+class Advance:
+    store: Store
+    chains: Mapping[NetworkId, Chain]
+    pursuit: Pursuit
+    halt: Halt
+    clock: Clock
+    identifiers: Identifiers
+
+    def __call__(self, claim: Claim) -> State | None:
+        """Go on until it waits or ends; tell the state it is in, None where there is no such thing.
+
+        Raises:
+            LeaseLostError: another worker may be at it; nothing of the last act was recorded.
+            StoreUnavailableError: what the last act found may or may not have been recorded.
+        """
+        while True:
+            deployment, goes_on = self.step(claim)
+            if not goes_on:
+                return deployment.state if deployment is not None else None
+
+    def step(self, claim: Claim) -> tuple[Deployment | None, bool]:
+        """One act, and whether there is more to do at once."""
+        with self.store.begin(Scope(organisation=claim.organisation)) as work:
+            seen = work.deployments.get(claim.operation)
+            if seen is None or not seen.state.is_open:
+                return seen, False
+            account = (
+                work.accounts.get(seen.account)
+                if seen.owner is None and seen.account is not None
+                else None
+            )
+            signer = work.signers.get(seen.network, seen.sender)
+            halted = work.networks.status(seen.network).halted
+        chain = self.chains.get(seen.network)
+        if chain is None:
+            finding = _waits(WaitReason.NODE_UNAVAILABLE, "this worker has no such network")
+        elif halted is not None:
+            finding = _waits(WaitReason.NETWORK_HALTED, halted)
+        else:
+            finding = self._ask(seen, chain, account, signer)
+        return self._record(claim, seen, finding, chain.network if chain else None)
+
+    def _ask(
+        self, seen: Deployment, chain: Chain, account: Account | None, signer: Signer | None
+    ) -> Finding:
+        """Act, and turn bad news from outside into a reason to wait."""
+        try:
+            return self._act(seen, chain, account, signer)
+        except ChainUnavailableError as error:
+            return _waits(WaitReason.NODE_UNAVAILABLE, str(error))
+        except WrongChainError as error:
+            self.halt.network(seen.network, str(error))
+            return _waits(WaitReason.NETWORK_HALTED, str(error))
+        except (CustodyRefusedError, CustodyUnavailableError) as error:
+            return _waits(WaitReason.SIGNER_UNAVAILABLE, str(error))
+
+    def _act(
+        self, seen: Deployment, chain: Chain, account: Account | None, signer: Signer | None
+    ) -> Finding:
+        match seen.state:
+            case State.QUEUED | State.SUBMITTED | State.PENDING:
+                if signer is None:
+                    return _waits(WaitReason.OPERATOR, f"{seen.sender} is no signer of ours")
+                placed = _placed(seen, chain, account)
+                if placed is None:
+                    return _waits(WaitReason.ACCOUNT_NOT_READY, "the issuing account has no key")
+                slot = placed.step.open_slot
+                if slot is None:
+                    return self._seek_slot(placed, chain, signer)
+                return self.pursuit(placed, chain, signer, slot, self.clock.now())
+            case State.CONFIRMED:
+                return self._read_back(seen, chain)
+            case State.INDEXED:
+                return Finding(events=(Completed(credits=seen.credits),))
+            case State.COMPLETED | State.FAILED | State.CANCELLED:
+                return Finding()
+
+    def _seek_slot(self, seen: Deployment, chain: Chain, signer: Signer) -> Finding:
+        """Before a slot is given: nothing must be there yet, and it must be going to work."""
+        intent = self.pursuit.intent(seen)
+        effect = chain.effect_of(intent)
+        if isinstance(effect, Effect):
+            return self.pursuit.adopt(seen, effect, self.clock.now())
+        if signer.halted is not None:
+            return Finding(
+                owner=seen.owner,
+                predicted=seen.predicted,
+                wait=Postponed(WaitReason.NETWORK_HALTED, signer.halted),
+            )
+        verdict = chain.preflight(intent, seen.fee_ceiling)
+        if isinstance(verdict, Refusal) and seen.state is State.QUEUED:
+            failed = Failed(
+                reason=Reason.DEPLOYMENT_VALIDATION_FAILED,
+                without_effect=True,
+                detail=verdict.detail,
+            )
+            return Finding(owner=seen.owner, predicted=seen.predicted, events=(failed,))
+        if isinstance(verdict, Refusal):
+            verdict = Postponed(WaitReason.OPERATOR, verdict.detail)
+        if verdict is not None:
+            return Finding(owner=seen.owner, predicted=seen.predicted, wait=verdict)
+        taken = chain.signer_state(seen.sender).next_sequence
+        return Finding(
+            owner=seen.owner, predicted=seen.predicted, reserve=Reserve(chain_sequence=taken)
+        )
+
+    def _read_back(self, seen: Deployment, chain: Chain) -> Finding:
+        inclusion, token = seen.step.inclusion, seen.result
+        if inclusion is None or token is None:
+            return _waits(WaitReason.OPERATOR, "confirmed without a block or a token")
+        block = chain.block_at(inclusion.block.number)
+        if block is None:
+            return _waits(WaitReason.NODE_UNAVAILABLE, "the node is behind the final block")
+        if block.hash != inclusion.block.hash:
+            reason = f"final block {block.number} was {inclusion.block.hash}, is {block.hash}"
+            self.halt.network(seen.network, reason)
+            return _waits(WaitReason.NETWORK_HALTED, reason)
+        differences = chain.read_back(self.pursuit.intent(seen), token)
+        if not differences:
+            return Finding(events=(ReadBack(token=token),))
+        failed = Failed(
+            reason=Reason.POST_DEPLOYMENT_FAILED,
+            without_effect=False,
+            detail="; ".join(differences),
+        )
+        return Finding(events=(failed,))
+
+    def _record(
+        self, claim: Claim, seen: Deployment, finding: Finding, network: Network | None
+    ) -> tuple[Deployment | None, bool]:
+        """Write what was found, unless the deployment has changed since it was read."""
+        trail = Trail(
+            identifiers=self.identifiers, organisation=claim.organisation, actor=WORKER
+        )
+        halt_reason: str | None = None
+        with self.store.begin(Scope(organisation=claim.organisation)) as work:
+            fresh = work.deployments.lock(claim.operation)
+            if fresh is None or (fresh.state, fresh.steps) != (seen.state, seen.steps):
+                return fresh, False
+            now = self.clock.now()
+            if finding.owner is not None and fresh.owner is None:
+                fresh = fresh.placed(finding.owner, finding.predicted)
+            fresh = apply_all(work, trail, fresh, finding.events, now)
+            wait = finding.wait
+            if finding.fenced is not None:
+                work.signers.check_fence(finding.fenced)
+            if finding.reserve is not None:
+                answer = self._reserve(work, fresh, finding.reserve)
+                if isinstance(answer, SlotReserved):
+                    fresh = apply_all(work, trail, fresh, (answer,), now)
+                elif isinstance(answer, str):
+                    halt_reason = answer
+                    wait = Postponed(WaitReason.NETWORK_HALTED, answer)
+                else:
+                    wait = answer
+            fresh = self._wait(trail, fresh, wait, now)
+            pause = _pause(fresh, network, now) if wait is not None else timedelta(0)
+            work.deployments.put(fresh, due_at=now + pause, claim=claim)
+            trail.write(work)
+        if halt_reason is not None or finding.halts_signer is not None:
+            reason = halt_reason or finding.halts_signer or ""
+            self.halt.signer(fresh.network, fresh.sender, reason)
+        return fresh, wait is None and fresh.state.is_open
+
+    def _reserve(
+        self, work: Work, deployment: Deployment, reserve: Reserve
+    ) -> SlotReserved | Postponed | str:
+        """Give the step its slot: intent and nonce in one transaction, under the signer's lock.
+
+        A text says why the signer must be halted instead.
+        """
+        signer = work.signers.lock(deployment.network, deployment.sender)
+        if signer is None:
+            return Postponed(WaitReason.OPERATOR, f"{deployment.sender} is no signer of ours")
+        if reserve.chain_sequence > signer.next_sequence:
+            # Somebody else uses the key, or our records are older than the chain (a restored
+            # backup).  Either way a nonce of ours could be taken already.
+            return (
+                f"{signer.address} has used {reserve.chain_sequence} nonces on chain "
+                f"and {signer.next_sequence} by our records"
+            )
+        taken = work.signers.open_slots(signer.network, signer.address)
+        answer = signer.reserve(taken, len(deployment.step.slots) + 1)
+        if isinstance(answer, Postponed):
+            return answer
+        slot, after = answer
+        work.signers.put(after)
+        return SlotReserved(step=deployment.step.number, slot=slot)
+
+    def _wait(
+        self, trail: Trail, deployment: Deployment, wait: Postponed | None, now: datetime
+    ) -> Deployment:
+        """Keep why it waits; say so in its history where somebody may want to act."""
+        if wait is None or not deployment.state.is_open:
+            return deployment.awaiting(None, now)
+        if wait.reason is not deployment.waiting and not wait.reason.is_routine:
+            event = Waits(reason=wait.reason, detail=wait.detail)
+            name_event(trail, deployment, deployment.apply(event), event, now)
+        return deployment.awaiting(wait.reason, now)
+
+
+def _placed(seen: Deployment, chain: Chain, account: Account | None) -> Deployment | None:
+    """The deployment with its owner, once the issuing account has an address."""
+    if seen.owner is not None:
+        return seen
+    if account is None or account.address is None:
+        return None
+    with_owner = seen.placed(account.address, None)
+    predicted = chain.predicted(Pursuit.intent(with_owner))
+    return seen.placed(account.address, predicted)
+
+
+def _waits(reason: WaitReason, detail: str) -> Finding:
+    return Finding(wait=Postponed(reason, detail))
+
+
+def _pause(deployment: Deployment, network: Network | None, now: datetime) -> timedelta:
+    """Look again soon at first, then less and less often."""
+    shortest = network.poll if network is not None else LONGEST_PAUSE
+    waited = now - deployment.waiting_since if deployment.waiting_since else timedelta(0)
+    return max(shortest, min(waited / 4, LONGEST_PAUSE))

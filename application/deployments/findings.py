@@ -1,0 +1,30 @@
+"""What one look at the world came to: data, to be recorded in one place."""
+
+from attrs import frozen
+
+from domain.deployment import Event
+from domain.operation import Postponed, Signer
+
+
+@frozen(kw_only=True)
+class Reserve:
+    """Ready for a slot."""
+
+    #: How many slots of the signer the chain has seen taken.
+    chain_sequence: int
+
+
+@frozen(kw_only=True)
+class Finding:
+    #: What happened, in order.
+    events: tuple[Event, ...] = ()
+    #: Why it cannot go on now; None: look again at once.
+    wait: Postponed | None = None
+    reserve: Reserve | None = None
+    #: The owner's address and the token's, where they were not known before.
+    owner: str | None = None
+    predicted: str | None = None
+    #: The signer under whose fence this was done; recorded only if it still holds.
+    fenced: Signer | None = None
+    #: Why the signer must be halted.
+    halts_signer: str | None = None

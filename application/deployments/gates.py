@@ -1,0 +1,108 @@
+"""What stands between a request and its acceptance, gate by gate.
+
+Asked under the wallet's lock, so that two requests of one organisation cannot both be the last
+one that fits.
+"""
+
+from datetime import datetime, timedelta
+
+from attrs import frozen
+
+from application.ports.storage.work import Work
+from domain.account import Account, AccountState
+from domain.catalogue import TARIFFS, month_of
+from domain.errors import Refusal
+from domain.identifiers import AccountId, NetworkId, OperationId, instant_of
+from domain.network import Network, NetworkClass
+from domain.operation import Signer
+
+#: A plan's instant may be this far ahead of ours: clocks differ.
+_SKEW = timedelta(minutes=1)
+
+
+@frozen(kw_only=True)
+class Gates:
+    work: Work
+    network: Network
+    now: datetime
+
+    def id_is_free(self, id: OperationId | None) -> Refusal | None:
+        if id is not None and self.work.deployments.get(id) is not None:
+            return Refusal(code="deployment_id_used", detail="this id has a deployment already")
+        return None
+
+    def plan_is_fresh(self, id: OperationId | None, life: timedelta) -> Refusal | None:
+        if id is None:
+            return None
+        made = instant_of(id)
+        if made is None or not self.now - life <= made <= self.now + _SKEW:
+            return Refusal(code="plan_expired", detail="the plan with this id is over; plan again")
+        return None
+
+    def reference_is_free(self, reference: str | None) -> Refusal | None:
+        if reference is None:
+            return None
+        if self.work.deployments.by_reference(reference, live=self.network.live) is None:
+            return None
+        return Refusal(
+            code="client_reference_used",
+            detail="this client_reference has a deployment; it is unique for ever",
+        )
+
+    def tariff_allows(self, kind_class: str) -> Refusal | None:
+        """The tariff's classes, its networks and its number per month.
+
+        A deployment counts when accepted and is given back with its hold.
+        """
+        organisation = self.work.organisations.get()
+        if organisation is None:
+            return Refusal(code="not_found", detail="there is no such organisation")
+        tariff = TARIFFS[organisation.tariff]
+        if kind_class not in tariff.classes or self.network.network_class not in tariff.networks:
+            return Refusal(
+                code="tariff_too_low",
+                detail=f"the tariff {tariff.name} does not include this kind on this network",
+            )
+        if self.network.network_class is not NetworkClass.DEVELOPMENT:
+            # Before an address is verified nothing is signed outside development.
+            return Refusal(code="address_not_verified", detail="verify your e-mail address first")
+        if tariff.deployments_per_month is not None:
+            used = self.work.deployments.count_accepted(*month_of(self.now))
+            if used >= tariff.deployments_per_month:
+                return Refusal(
+                    code="monthly_quota_exceeded",
+                    detail=f"{used} of {tariff.deployments_per_month} deployments of this month "
+                    "are used",
+                )
+        return None
+
+    def account(self, id: AccountId | None, custodian: str | None) -> Account | Refusal:
+        """The issuing account: the one asked for, or the organisation's of this family and mode."""
+        account = (
+            self.work.accounts.get(id)
+            if id is not None
+            else self.work.accounts.find(self.network.family, live=self.network.live)
+        )
+        if account is None:
+            return Refusal(code="account_not_found", detail="there is no such issuing account")
+        fits = (account.family, account.live) == (self.network.family, self.network.live)
+        if not fits:
+            return Refusal(code="account_not_found", detail="this account is for other networks")
+        if custodian not in {None, account.custodian}:
+            return Refusal(
+                code="custodian_not_offered",
+                detail=f"the issuing account's key is at {account.custodian}",
+            )
+        if account.state in {AccountState.FAILED, AccountState.DISABLED}:
+            return Refusal(code="account_disabled", detail=f"the account is {account.state.value}")
+        return account
+
+
+def sender_of(work: Work, network: NetworkId, id: OperationId) -> Signer | Refusal:
+    """The treasury account that signs and pays: always the same one for the same operation."""
+    signers = sorted(work.signers.of_network(network), key=lambda signer: signer.address)
+    if not signers:
+        return Refusal(
+            code="network_not_ready", detail="the operator has no treasury on this network yet"
+        )
+    return signers[id.int % len(signers)]

@@ -1,0 +1,40 @@
+"""Stop a network, or one signer on it, until a person has looked: nothing is signed meanwhile."""
+
+from attrs import evolve, frozen
+
+from application.audit.trail import Trail
+from application.ports.clock import Clock
+from application.ports.identifiers import Identifiers
+from application.ports.storage.work import Scope, Store
+from domain.audit import WORKER, Actor
+from domain.identifiers import INSTALLATION, NetworkId
+
+
+@frozen(kw_only=True)
+class Halt:
+    """Halting what is halted changes nothing; the first reason stays."""
+
+    store: Store
+    clock: Clock
+    identifiers: Identifiers
+
+    def network(self, id: NetworkId, reason: str) -> None:
+        trail = self._trail(WORKER)
+        with self.store.begin(Scope.installation()) as work:
+            status = work.networks.lock(id)
+            if status.halted is None:
+                work.networks.put(evolve(status, halted=reason))
+                trail.add("network.halted", id, self.clock.now(), details={"reason": reason})
+                trail.write(work)
+
+    def signer(self, network: NetworkId, address: str, reason: str) -> None:
+        trail = self._trail(WORKER)
+        with self.store.begin(Scope.installation()) as work:
+            signer = work.signers.lock(network, address)
+            if signer is not None and signer.halted is None:
+                work.signers.put(evolve(signer, halted=reason, fence=signer.fence + 1))
+                trail.add("signer.halted", address, self.clock.now(), details={"reason": reason})
+                trail.write(work)
+
+    def _trail(self, actor: Actor) -> Trail:
+        return Trail(identifiers=self.identifiers, organisation=INSTALLATION, actor=actor)

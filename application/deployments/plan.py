@@ -1,0 +1,95 @@
+"""Say what a deployment will do, without doing any of it."""
+
+from collections.abc import Mapping
+
+from attrs import evolve, frozen
+
+from application.access.caller import Caller
+from application.deployments.gates import Gates, sender_of
+from application.deployments.request import DeploymentRequest
+from application.ports.chain import Chain
+from application.ports.clock import Clock
+from application.ports.custody import Custodian
+from application.ports.identifiers import Identifiers
+from application.ports.storage.work import Store
+from domain.account import Account
+from domain.catalogue import DEPLOYMENT_CREDITS
+from domain.errors import Refusal
+from domain.identifiers import NetworkId, OperationId
+from domain.operation import Intent, Postponed, Signer
+from domain.organisation import Permission
+from domain.plan import Plan, Quote, StepPlan
+
+
+@frozen(kw_only=True)
+class PlanDeployment:
+    store: Store
+    chains: Mapping[NetworkId, Chain]
+    #: By the scheme of their key references.
+    custodians: Mapping[str, Custodian]
+    clock: Clock
+    identifiers: Identifiers
+
+    def __call__(self, caller: Caller, request: DeploymentRequest) -> tuple[Plan, Quote] | Refusal:
+        """The plan, and what it would cost now.  Nothing is stored."""
+        chain = self.chains[request.network]
+        if refusal := caller.refusal(Permission.WRITE_DEPLOYMENTS, live=chain.network.live):
+            return refusal
+        id = OperationId(self.identifiers.next())
+        found = self._parties(caller, request, chain, id)
+        if isinstance(found, Refusal):
+            return found
+        account, sender = found
+        if account.address is None:
+            return Refusal(code="account_not_ready", detail="the issuing account has no key yet")
+        intent = Intent(
+            organisation=caller.organisation,
+            operation=id,
+            step=1,
+            token=request.token,
+            owner=account.address,
+            sender=sender.address,
+        )
+        forecast = chain.plan(intent)
+        if isinstance(forecast, Refusal):
+            return forecast
+        plan = Plan(
+            deployment=id,
+            network=request.network,
+            token=request.token,
+            owner=account.address,
+            sender=sender.address,
+            predicted=chain.predicted(intent),
+            steps=tuple(self._step(name, sender, chain) for name in chain.steps(request.token)),
+            fee_ceiling=chain.network.fee_ceiling,
+            credits=DEPLOYMENT_CREDITS,
+        )
+        quote = Quote(gas=forecast.gas, gas_price=forecast.gas_price, warnings=forecast.warnings)
+        delay = chain.preflight(intent, chain.network.fee_ceiling)
+        if isinstance(delay, Postponed):
+            quote = evolve(quote, would_wait_for=delay.reason)
+        return plan, quote
+
+    def _parties(
+        self, caller: Caller, request: DeploymentRequest, chain: Chain, id: OperationId
+    ) -> tuple[Account, Signer] | Refusal:
+        with self.store.begin(caller.scope) as work:
+            gates = Gates(work=work, network=chain.network, now=self.clock.now())
+            kinds = {d.kind: d.kind_class for d in chain.kinds()}
+            if refusal := gates.tariff_allows(kinds[request.token.kind]):
+                return refusal
+            account = gates.account(request.account, request.custodian)
+            if isinstance(account, Refusal):
+                return account
+            sender = sender_of(work, chain.network.id, id)
+            return sender if isinstance(sender, Refusal) else (account, sender)
+
+    def _step(self, name: str, signer: Signer, chain: Chain) -> StepPlan:
+        scheme = signer.key.partition(":")[0]
+        custodian = self.custodians.get(scheme)
+        impediment = None
+        if custodian is None:
+            impediment = "custodian_not_configured"
+        elif chain.curve not in custodian.capabilities().curves:
+            impediment = "curve_not_offered"
+        return StepPlan(name=name, signer=signer.address, custodian=scheme, impediment=impediment)

@@ -1,0 +1,84 @@
+"""Record what happened to a deployment: state, money and audit event in one transaction."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from attrs import AttrsInstance
+
+from application.audit.trail import Trail
+from application.credits.post import post
+from application.ports.storage.work import Work
+from domain.audit import details_of
+from domain.deployment import (
+    ACTIONS,
+    Cancelled,
+    Completed,
+    Deployment,
+    Event,
+    Failed,
+)
+from domain.errors import MisuseError, Refusal
+from domain.identifiers import Prefix, public_id
+from domain.ledger import Capture, Release
+from domain.operation import OperationKind
+
+#: What an installation's own operation is called in the trail.
+_NOUN = {OperationKind.DEPLOYMENT: "deployment", OperationKind.INSTALL_FACTORY: "installation"}
+
+
+def apply_all(
+    work: Work, trail: Trail, deployment: Deployment, events: Iterable[Event], now: datetime
+) -> Deployment:
+    """The locked *deployment* after *events*; settles its hold where an event ends it."""
+    for event in events:
+        before, deployment = deployment, deployment.apply(event)
+        settle(work, trail, deployment, event, now)
+        name_event(trail, before, deployment, event, now)
+    return deployment
+
+
+def settle(work: Work, trail: Trail, deployment: Deployment, event: Event, now: datetime) -> None:
+    """Capture on an effect that exists, release on proof that there is none."""
+    if deployment.hold is None:
+        return
+    match event:
+        case Completed() | Failed(without_effect=False):
+            command: Capture | Release = Capture(id=deployment.hold)
+        case Cancelled() | Failed(without_effect=True):
+            command = Release(id=deployment.hold)
+        case _:
+            return
+    refusal = post(
+        work,
+        trail,
+        command,
+        now,
+        subject=deployment.id,
+        correlation=public_id(Prefix.DEPLOYMENT, deployment.id),
+        live=deployment.live,
+    )
+    if isinstance(refusal, Refusal):
+        raise MisuseError(f"the hold of {deployment.id} cannot be settled: {refusal.detail}")
+
+
+def name_event(
+    trail: Trail, before: Deployment, after: Deployment, event: Event, now: datetime
+) -> None:
+    """The audit event: what happened, and how it moved the public state."""
+    details = details_of(_as_attrs(event))
+    if after.state is not before.state:
+        details["state_before"] = before.state.value
+        details["state"] = after.state.value
+    noun = _NOUN[after.kind]
+    action = ACTIONS[type(event)].replace("deployment.", f"{noun}.", 1)
+    trail.add(
+        action,
+        public_id(Prefix.DEPLOYMENT, after.id),
+        now,
+        live=after.live,
+        details=details,
+    )
+
+
+def _as_attrs(event: Event) -> AttrsInstance:
+    return event

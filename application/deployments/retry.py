@@ -1,0 +1,81 @@
+"""Ask again for a deployment that failed and provably had no effect."""
+
+from collections.abc import Mapping
+
+from attrs import evolve, frozen
+
+from application.access.caller import Caller
+from application.deployments.gates import Gates
+from application.deployments.recording import apply_all
+from application.deployments.request import (
+    IN_FLIGHT,
+    Accepted,
+    hold_for,
+    remember,
+    repeat,
+)
+from application.ports.chain import Chain
+from application.ports.clock import Clock
+from application.ports.identifiers import Identifiers
+from application.ports.storage.idempotency import IdempotencyKey, RequestInFlightError
+from application.ports.storage.work import Store, Work
+from domain.deployment import Deployment, RetryRequested
+from domain.errors import Refusal
+from domain.identifiers import HoldId, NetworkId, OperationId
+from domain.organisation import Permission
+
+
+@frozen(kw_only=True)
+class RetryDeployment:
+    store: Store
+    chains: Mapping[NetworkId, Chain]
+    clock: Clock
+    identifiers: Identifiers
+
+    def __call__(
+        self, caller: Caller, id: OperationId, key: IdempotencyKey, fingerprint: bytes
+    ) -> Accepted | Refusal:
+        """Queue it again under a new hold, once per *key*.  It keeps its id, and its place on chain."""
+        try:
+            with self.store.begin(caller.scope) as work:
+                remembered = work.idempotency.take(key, self.clock.now())
+                if remembered is not None:
+                    return repeat(work, remembered, fingerprint)
+                answer = self._retry(work, caller, id)
+                if not (isinstance(answer, Refusal) and answer.code == "not_found"):
+                    remember(work, key, fingerprint, answer, self.clock.now())
+        except RequestInFlightError:
+            return IN_FLIGHT
+        return answer if isinstance(answer, Refusal) else Accepted(deployment=answer, replayed=False)
+
+    def _retry(self, work: Work, caller: Caller, id: OperationId) -> Deployment | Refusal:
+        deployment = work.deployments.lock(id)
+        if deployment is None:
+            return Refusal(code="not_found", detail="there is no such deployment")
+        if refusal := caller.refusal(Permission.WRITE_DEPLOYMENTS, live=deployment.live):
+            return refusal
+        if not deployment.may_retry:
+            return Refusal(
+                code="not_retryable",
+                detail=f"the deployment is {deployment.state.value}; only a failure that proved "
+                "to be without effect can be tried again",
+            )
+        work.ledger.lock()
+        now = self.clock.now()
+        chain = self.chains.get(deployment.network)
+        if chain is None:
+            return Refusal(code="network_not_ready", detail=f"{deployment.network} is not set up")
+        kinds = {d.kind: d.kind_class for d in chain.kinds()}
+        gates = Gates(work=work, network=chain.network, now=now)
+        if refusal := gates.tariff_allows(kinds[deployment.token.kind]):
+            return refusal
+        trail = caller.trail(self.identifiers)
+        hold = HoldId(self.identifiers.next())
+        if refusal := hold_for(work, trail, evolve(deployment, hold=hold), now):
+            trail.write(work)
+            return refusal
+        queued = apply_all(work, trail, deployment, [RetryRequested(hold=hold)], now)
+        queued = evolve(queued, accepted_at=now, waiting_since=now)
+        work.deployments.put(queued, due_at=now, claim=None)
+        trail.write(work)
+        return queued

@@ -1,0 +1,96 @@
+"""The operator gives credits, or another tariff, and says why."""
+
+from attrs import frozen
+
+from application.audit.trail import Trail
+from application.credits.post import post
+from application.ports.clock import Clock
+from application.ports.identifiers import Identifiers
+from application.ports.storage.work import Scope, Store
+from domain.audit import OPERATOR
+from domain.catalogue import TariffName
+from domain.errors import Refusal
+from domain.identifiers import LotId, OrganisationId, Prefix, public_id
+from domain.ledger import PRIORITIES, Grant, Lot, Source
+
+
+@frozen(kw_only=True)
+class GrantCredits:
+    store: Store
+    clock: Clock
+    identifiers: Identifiers
+
+    def __call__(
+        self, organisation: OrganisationId, amount: int, reason: str, reference: str | None
+    ) -> Lot | Refusal:
+        """Give *amount* credits that do not expire.
+
+        *reference* names the economic fact: the same one gives nothing a second time.
+        """
+        if amount <= 0:
+            return Refusal(code="invalid_amount", detail="give a positive number of credits")
+        if not reason.strip():
+            return Refusal(code="reason_missing", detail="say why: it is kept for seven years")
+        name = public_id(Prefix.ORGANISATION, organisation)
+        with self.store.begin(Scope(organisation=organisation)) as work:
+            if work.organisations.get() is None:
+                return Refusal(code="not_found", detail=f"there is no organisation {name}")
+            work.ledger.lock()
+            now = self.clock.now()
+            id = LotId(self.identifiers.next())
+            fact = f"operator:{reference or public_id(Prefix.GRANT, id)}"
+            lot = Lot(
+                id=id,
+                source=Source.PROMO,
+                priority=PRIORITIES[Source.PROMO],
+                amount=amount,
+                remaining=amount,
+                effective_at=now,
+                fact=fact,
+            )
+            trail = Trail(
+                identifiers=self.identifiers, organisation=organisation, actor=OPERATOR
+            )
+            is_granted_before = work.ledger.is_granted(fact)
+            grant = Grant(lot=lot, is_granted_before=is_granted_before)
+            post(work, trail, grant, now)
+            if is_granted_before:
+                trail.write(work)
+                return Refusal(code="already_granted", detail=f"{reference} was granted before")
+            trail.add("operator.granted_credits", name, now, details={"reason": reason})
+            trail.write(work)
+        return lot
+
+
+@frozen(kw_only=True)
+class SetTariff:
+    store: Store
+    clock: Clock
+    identifiers: Identifiers
+
+    def __call__(
+        self, organisation: OrganisationId, tariff: TariffName, reason: str
+    ) -> Refusal | None:
+        if not reason.strip():
+            return Refusal(code="reason_missing", detail="say why: it is kept for seven years")
+        name = public_id(Prefix.ORGANISATION, organisation)
+        with self.store.begin(Scope(organisation=organisation)) as work:
+            before = work.organisations.get()
+            if before is None:
+                return Refusal(code="not_found", detail=f"there is no organisation {name}")
+            work.organisations.set_tariff(tariff)
+            trail = Trail(
+                identifiers=self.identifiers, organisation=organisation, actor=OPERATOR
+            )
+            trail.add(
+                "operator.set_tariff",
+                name,
+                self.clock.now(),
+                details={
+                    "reason": reason,
+                    "tariff": tariff.value,
+                    "tariff_before": before.tariff.value,
+                },
+            )
+            trail.write(work)
+        return None

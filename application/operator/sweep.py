@@ -1,0 +1,37 @@
+"""Put back what a queue may have lost, and forget what is over.
+
+Every task can be made again from a row: accounts that still have no key are asked for again.
+"""
+
+from datetime import timedelta
+
+from attrs import frozen
+
+from application.ports.clock import Clock
+from application.ports.storage.work import Scope, Store
+from application.ports.tasks import Tasks
+from domain.abuse import MEMORY
+from domain.identifiers import Prefix, public_id
+
+BATCH = 100
+MONTHS_AHEAD = 3
+
+
+@frozen(kw_only=True)
+class Sweep:
+    store: Store
+    tasks: Tasks
+    clock: Clock
+
+    def __call__(self) -> int:
+        """Tell how many tasks were made again."""
+        now = self.clock.now()
+        with self.store.begin(Scope.installation()) as work:
+            requested = work.accounts.requested(BATCH)
+            work.idempotency.purge(now)
+            work.login_attempts.purge(now - MEMORY - timedelta(hours=1))
+        with self.store.begin(Scope.installation()) as work:
+            work.audit.prepare_months(now, MONTHS_AHEAD)
+        for organisation, id in requested:
+            self.tasks.defer("account.requested", organisation, public_id(Prefix.ACCOUNT, id))
+        return len(requested)
