@@ -207,8 +207,8 @@ class Transaction:
         if owner.thread == self.thread:
             raise MisuseError(f"this thread holds {wanted} in another transaction")
         waiting: Transaction | None = owner
-        while waiting is not None and waiting._waits_for is not None:  # noqa: SLF001 - its own kind
-            waiting = self._locks.held.get(waiting._waits_for)  # noqa: SLF001
+        while waiting is not None and waiting._waits_for is not None:
+            waiting = self._locks.held.get(waiting._waits_for)
             if waiting is self:
                 raise StoreUnavailableError(f"deadlock over {wanted}")
 

@@ -1,0 +1,29 @@
+"""A chain like Ethereum's, small enough to be obviously right, that misbehaves when told to."""
+
+from adapters.memory.chain.chain import (
+    ALREADY_KNOWN,
+    ANSWER_LOST,
+    REJECTED,
+    REJECTED_THOUGH_TAKEN,
+    SLOT_TAKEN,
+    UNAVAILABLE,
+    UNDERPRICED,
+    WRONG_CHAIN,
+    Fault,
+    MemoryChain,
+    a_network,
+)
+
+__all__ = [
+    "ALREADY_KNOWN",
+    "ANSWER_LOST",
+    "REJECTED",
+    "REJECTED_THOUGH_TAKEN",
+    "SLOT_TAKEN",
+    "UNAVAILABLE",
+    "UNDERPRICED",
+    "WRONG_CHAIN",
+    "Fault",
+    "MemoryChain",
+    "a_network",
+]
