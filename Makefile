@@ -50,8 +50,10 @@ lock: $(PYTHON_READY) ## Choose the newest allowed versions and pin them with th
 	$(UV) pip compile pyproject.toml --extra dev --python $(BIN)/python --python-version 3.11 --universal \
 	    --generate-hashes --no-emit-index-url --upgrade --quiet \
 	    --custom-compile-command 'make lock' --output-file requirements.lock
-	cd tools && rm -f package-lock.json && $(NPM) install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved \
-	    --no-audit --no-fund --loglevel=error
+	@# Without node_modules: from an installed tree npm would write a lock that has no hashes.
+	rm -rf tools/node_modules tools/package-lock.json
+	cd tools && $(NPM) install --package-lock-only --omit-lockfile-registry-resolved \
+	    --ignore-scripts --no-audit --no-fund --loglevel=error
 	$(BIN)/python tools/complete_lock.py tools/package-lock.json
 
 clean: ## Remove what setup and the tools made

