@@ -167,7 +167,11 @@ class Pursuit:
                 signer.key, signable.message, Purpose(signable.purpose)
             )
             signatures.append((signer.public_key, signature.signature))
-        return chain.assemble(draft, signatures)
+        try:
+            return chain.assemble(draft, signatures)
+        except ValueError as error:
+            # Whoever holds the key signed with another one.  Nothing of it goes any further.
+            raise CustodyRefusedError("wrong_signature", str(error)) from error
 
     def _custodian(self, key: KeyRef) -> Custodian:
         scheme = key.partition(":")[0]
