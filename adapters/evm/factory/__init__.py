@@ -34,6 +34,8 @@ _DEPLOYMENT: Mapping[str, str] = json.loads((_FOLDER / "artefact.json").read_tex
     "contracts"
 ]["TallystickFactory"]["deployment"]
 
+_NAME = TokenKind("create2_factory")
+
 ADDRESS = _DEPLOYMENT["address"]
 PROXY = _DEPLOYMENT["proxy"]
 
@@ -69,7 +71,7 @@ def creation(intent: Intent, installation: InstallationId, init_code: bytes) -> 
 class FactoryKind(Kind):
     """The factory itself, as an operation of the installation's.  Offered to nobody."""
 
-    name: TokenKind = TokenKind("create2_factory")
+    name: TokenKind = _NAME
 
     @property
     def description(self) -> KindDescription:

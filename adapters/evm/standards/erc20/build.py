@@ -21,14 +21,18 @@ def init_code(intent: Intent) -> bytes:
     token = intent.token
     named = (token.name, token.symbol, token.decimals)
     if token.kind == MINTABLE:
-        types = ["string", "string", "uint8", "uint256", "uint256", "address", "address"]
-        arguments = (*named, cap_of(intent), token.supply, intent.owner, holder_of(intent))
+        arguments = encode(
+            ["string", "string", "uint8", "uint256", "uint256", "address", "address"],
+            [*named, cap_of(intent), token.supply, intent.owner, holder_of(intent)],
+        )
     elif token.kind == PREMINTED:
-        types = ["string", "string", "uint8", "uint256", "address"]
-        arguments = (*named, token.supply, holder_of(intent))
+        arguments = encode(
+            ["string", "string", "uint8", "uint256", "address"],
+            [*named, token.supply, holder_of(intent)],
+        )
     else:
         raise MisuseError(f"{token.kind} is not an ERC-20 kind")
-    return artefact_of(token.kind).creation_code + encode(types, arguments)
+    return artefact_of(token.kind).creation_code + arguments
 
 
 def cap_of(intent: Intent) -> int:

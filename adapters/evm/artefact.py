@@ -1,0 +1,43 @@
+"""A compiled contract, as tools/compile_contracts.mjs writes it beside its source."""
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from attrs import field, frozen
+from eth_utils.crypto import keccak
+
+
+@frozen(kw_only=True)
+class Artefact:
+    creation_code: bytes = field(repr=False)
+    #: What is on chain afterwards, with zeros where the constructor writes immutables.
+    runtime_code: bytes = field(repr=False)
+    #: Start and length of every place where it does.
+    immutables: tuple[tuple[int, int], ...]
+
+    @classmethod
+    @cache
+    def load(cls, folder: Path, contract: str) -> "Artefact":
+        """Raises: ValueError, where the file contradicts itself."""
+        described = json.loads((folder / "artefact.json").read_text("utf-8"))
+        found = described["contracts"][contract]
+        for code in ("creationCode", "runtimeCode"):
+            if "0x" + keccak(hexstr=found[code]).hex() != found[f"{code}Keccak256"]:
+                raise ValueError(f"{folder}: {contract}.{code} does not have its hash")
+        places: Iterable[list[dict[str, int]]] = found["immutables"].values()
+        return cls(
+            creation_code=bytes.fromhex(found["creationCode"][2:]),
+            runtime_code=bytes.fromhex(found["runtimeCode"][2:]),
+            immutables=tuple((p["start"], p["length"]) for each in places for p in each),
+        )
+
+    def made(self, code: bytes) -> bool:
+        """Whether *code*, read from a chain, is this contract's, whatever its immutables are."""
+        if len(code) != len(self.runtime_code):
+            return False
+        masked = bytearray(code)
+        for start, length in self.immutables:
+            masked[start : start + length] = bytes(length)
+        return bytes(masked) == self.runtime_code
