@@ -25,7 +25,7 @@ from pathlib import Path
 from entrypoints.devnet.processes import DevnetError, exists, free_port, spawn
 
 _OLDEST = 15
-#: How long to try again after a start that failed at once.
+#: How long to try again while the port or the memory of the server before is in use.
 _RETRY_SECONDS = 10.0
 _STOP_SECONDS = 30.0
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
@@ -51,9 +51,10 @@ def start(
     _await_end(folder)
     deadline = time.monotonic() + _RETRY_SECONDS
     while not _run(folder, programs, port, options, outlive=outlive):
-        # Children of a killed server may hold its shared memory for a moment.
-        if time.monotonic() > deadline:
-            raise DevnetError(f"PostgreSQL in {folder} did not start:\n{_log_tail(folder)}")
+        # Children of a killed server hold its shared memory for a moment ("still in use").
+        said = _log_tail(folder)
+        if "in use" not in said or time.monotonic() > deadline:
+            raise DevnetError(f"PostgreSQL in {folder} did not start:\n{said}")
         time.sleep(0.1)
     return url(folder)
 
@@ -196,7 +197,7 @@ def _pid_file(folder: Path) -> list[str]:
 
 
 def _log_tail(folder: Path) -> str:
-    return "\n".join((folder / "server.log").read_text(errors="replace").splitlines()[-15:])
+    return "\n".join((folder / "server.log").read_text(errors="replace").splitlines()[-5:])
 
 
 def _nobody() -> pwd.struct_passwd | None:

@@ -1,0 +1,1 @@
+"""The development servers: they break as told, and come back."""
