@@ -241,6 +241,9 @@ class MemoryChain(Chain):
 
     def preflight(self, intent: Intent, fee_ceiling: int) -> Postponed | Refusal | None:
         def answer() -> Postponed | Refusal | None:
+            if self._creation(intent).address in self.node.tokens:
+                detail = "it is there already: its effect must be looked for"
+                return Postponed(WaitReason.UNKNOWN_OUTCOME, detail)
             refusal = self._simulated(intent)
             if refusal is not None:
                 return refusal
@@ -421,9 +424,9 @@ class MemoryChain(Chain):
 
     def _simulated(self, intent: Intent) -> Refusal | None:
         if self.refuses is not None:
-            return Refusal(code="simulation_failed", detail=self.refuses)
+            return Refusal(code="deployment_would_revert", detail=self.refuses)
         if self._creation(intent).address in self.node.tokens:
-            return Refusal(code="simulation_failed", detail="the address is taken")
+            return Refusal(code="deployment_would_revert", detail="the address is taken")
         return None
 
     def _creation(self, intent: Intent) -> Creation:

@@ -37,10 +37,11 @@ DESCRIPTION = KindDescription(
 
 def validated(kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
     if kind != KIND:
-        return Refusal(code="invalid_token", detail=f"{kind} is not offered on this network")
+        fault = FieldFault("", "unknown_kind", f"{kind} is not offered here; {KIND} is")
+        return Refusal(code="invalid_token", detail=fault.message, faults=(fault,))
     faults = [
         *(_fault(name, "unknown_field", "is not a field") for name in _strangers(parameters)),
-        *(_fault(name, "missing_field", "is missing") for name in _missing(parameters)),
+        *(_fault(name, "missing", "is missing") for name in _missing(parameters)),
         *_text_faults("name", parameters, MAX_NAME),
         *_text_faults("symbol", parameters, MAX_SYMBOL),
         *_decimals_faults(parameters),

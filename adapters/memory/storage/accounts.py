@@ -64,6 +64,12 @@ class MemoryAccounts(Accounts):
             raise MisuseError(f"there is no account {account.id}")
         if (before.family, before.live) != (account.family, account.live):
             raise MisuseError("an account keeps its family and its mode")
+        if account.state is AccountState.READY and None in {
+            account.key,
+            account.public_key,
+            account.address,
+        }:
+            raise MisuseError("a ready account has its key")
         self._transaction.update(self._tables.accounts, (organisation, account.id), account)
 
     def find(self, family: Family, *, live: bool) -> Account | None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from attrs import define, evolve, field, frozen
 
 from adapters.memory.storage.accounts import AccountTables
+from adapters.memory.storage.ledger import LedgerTables
 from adapters.memory.storage.transaction import Table, Transaction, page_of
 from application.ports.storage.deployments import (
     Claim,
@@ -25,11 +26,13 @@ from domain.deployment import Deployment, State
 from domain.errors import MisuseError
 from domain.identifiers import INSTALLATION, NetworkId, OperationId, OrganisationId
 from domain.network import Network, NetworkStatus
-from domain.operation import Signer, Slot, SlotState
+from domain.operation import AttemptRole, Signer, Slot, SlotState
 from domain.organisation import Organisation
 
 Key = tuple[OrganisationId, OperationId]
 SignerKey = tuple[NetworkId, str]
+
+_CONFIRMED = {State.CONFIRMED, State.INDEXED, State.COMPLETED}
 
 
 @frozen
@@ -76,6 +79,7 @@ class MemoryDeployments(Deployments):
     _transaction: Transaction
     _tables: DeploymentTables
     _accounts: AccountTables
+    _ledger: LedgerTables
     _organisations: Table[OrganisationId, Organisation]
 
     def add(self, deployment: Deployment, due_at: datetime) -> None:
@@ -91,6 +95,7 @@ class MemoryDeployments(Deployments):
         ):
             raise ClientReferenceTakenError(deployment.client_reference)
         self._store_slots(deployment)
+        self._transaction.at_commit(lambda: self._keep_promises(deployment.id))
 
     def get(self, id: OperationId) -> Deployment | None:
         row = self._row(id)
@@ -124,6 +129,7 @@ class MemoryDeployments(Deployments):
                 raise LeaseLostError(str(deployment.id))
         self._store_slots(deployment)
         self._transaction.update(self._tables.deployments, key, _Row(deployment, due_at))
+        self._transaction.at_commit(lambda: self._keep_promises(deployment.id))
 
     def due_at(self, id: OperationId) -> datetime | None:
         row = self._row(id)
@@ -179,13 +185,46 @@ class MemoryDeployments(Deployments):
         organisation = deployment.organisation
         if self._transaction.get(self._organisations, organisation) is None:
             raise MisuseError(f"there is no organisation {organisation}")
-        if self._transaction.get(self._tables.networks, deployment.network) is None:
-            raise MisuseError(f"network {deployment.network} is not registered")
-        account = deployment.account
-        if account is not None and (
-            self._transaction.get(self._accounts.accounts, (organisation, account)) is None
-        ):
-            raise MisuseError(f"there is no account {account}")
+        network = self._transaction.get(self._tables.networks, deployment.network)
+        if network is None or network.live is not deployment.live:
+            raise MisuseError(f"network {deployment.network} is not registered in this mode")
+        if deployment.account is None:
+            return
+        account = self._transaction.get(
+            self._accounts.accounts, (organisation, deployment.account)
+        )
+        if account is None or account.live is not deployment.live:
+            raise MisuseError(f"there is no account {deployment.account} in this mode")
+
+    def _keep_promises(self, id: OperationId) -> None:
+        """What the state machine promises, promised a second time."""
+        deployment = self.get(id)
+        if deployment is None:
+            raise AssertionError
+        state, failure, hold = deployment.state, deployment.failure, deployment.hold
+        slots = [slot for step in deployment.steps for slot in step.slots]
+        could_land = any(not slot.state.is_dead for slot in slots)
+        has_effect = any(
+            attempt.role is AttemptRole.EFFECT for slot in slots for attempt in slot.attempts
+        )
+        is_proven = failure is not None and failure.without_effect
+        promises = {
+            "an operation is paid by its organisation": hold is None
+            or self._transaction.get(self._ledger.holds, (deployment.organisation, hold))
+            is not None,
+            "completed has a token": state not in _CONFIRMED or deployment.result is not None,
+            "failed has a reason": (state is State.FAILED) == (failure is not None),
+            "what is submitted has an attempt": has_effect
+            or state in {State.QUEUED, State.FAILED, State.CANCELLED},
+            "what is confirmed has only final steps": state not in _CONFIRMED
+            or all(step.is_final for step in deployment.steps),
+            "cancelled has no slot in which it could land": state is not State.CANCELLED
+            or not could_land,
+            "failed without effect has no open slot": not is_proven or not could_land,
+        }
+        for promise, is_kept in promises.items():
+            if not is_kept:
+                raise MisuseError(f"{id} is {state.value}, and breaks: {promise}")
 
     def _store_slots(self, deployment: Deployment) -> None:
         """The constraints on slots: a signer gives each away once, and a step has one open."""

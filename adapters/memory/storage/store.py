@@ -104,7 +104,7 @@ class MemoryStore(Store):
             secrets=MemorySealedSecrets(transaction, self._accounts),
             idempotency=MemoryIdempotencyKeys(transaction, self._idempotency),
             deployments=MemoryDeployments(
-                transaction, self._deployments, self._accounts, organisations
+                transaction, self._deployments, self._accounts, self._ledger, organisations
             ),
             claims=MemoryClaims(transaction, self._deployments, self.new_id),
             signers=MemorySigners(transaction, self._deployments),

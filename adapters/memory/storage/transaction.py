@@ -60,6 +60,7 @@ class Transaction:
     _ids: dict[Lock, Any] = field(factory=dict)
     _written: dict[Table[Any, Any], dict[Any, Any]] = field(factory=dict)
     _held: set[_RowLock] = field(factory=set)
+    _checks: list[Callable[[], None]] = field(factory=list)
     _waits_for: _RowLock | None = None
     _is_open: bool = True
 
@@ -180,7 +181,13 @@ class Transaction:
 
     # The end.
 
+    def at_commit(self, check: Callable[[], None]) -> None:
+        """A deferred constraint: looked at when everything has been written."""
+        self._checks.append(check)
+
     def commit(self) -> None:
+        for check in self._checks:
+            check()
         with self._locks.changed:
             for table, rows in self._written.items():
                 for key, row in rows.items():
