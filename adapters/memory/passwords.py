@@ -11,7 +11,7 @@ class MemoryPasswords(Passwords):
     """Fast, and therefore no protection at all."""
 
     def hash(self, password: str) -> str:
-        return "memory$" + hashlib.sha256(password.encode()).hexdigest()
+        return "memory$" + hashlib.sha256(password.encode(errors="surrogatepass")).hexdigest()
 
     def verify(self, hash: str | None, password: str) -> bool:
         return hash is not None and hmac.compare_digest(hash, self.hash(password))

@@ -1,0 +1,41 @@
+"""Contract tests run once for every adapter that offers the port: see ``subjects/``."""
+
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+
+import pytest
+
+from tests.contract import subjects
+
+PORTS = ("store", "chain", "custodian", "key_wrapping", "clock", "identifiers", "passwords")
+
+
+def offering(port: str) -> list[object]:
+    names = [module.name for module in pkgutil.iter_modules(subjects.__path__)]
+    modules = [(name, import_module(f"tests.contract.subjects.{name}")) for name in names]
+    return [
+        pytest.param(getattr(module, port), id=name)
+        for name, module in modules
+        if hasattr(module, port)
+    ]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for port in PORTS:
+        if port in metafunc.fixturenames:
+            metafunc.parametrize(port, offering(port), indirect=True)
+
+
+def _subject(request: pytest.FixtureRequest) -> Iterator[object]:
+    with request.param() as subject:
+        yield subject
+
+
+store = pytest.fixture(_subject, name="store")
+chain = pytest.fixture(_subject, name="chain")
+custodian = pytest.fixture(_subject, name="custodian")
+key_wrapping = pytest.fixture(_subject, name="key_wrapping")
+clock = pytest.fixture(_subject, name="clock")
+identifiers = pytest.fixture(_subject, name="identifiers")
+passwords = pytest.fixture(_subject, name="passwords")

@@ -1,0 +1,102 @@
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from uuid import uuid4
+
+from attrs import define, field
+
+from adapters.memory.chain import MemoryChain
+from adapters.memory.clock import MemoryClock
+from adapters.memory.custody import MemoryCustodian
+from adapters.memory.identifiers import MemoryIdentifiers
+from adapters.memory.passwords import MemoryPasswords
+from adapters.memory.storage import MemoryStore
+from adapters.memory.wrapping import MemoryKeyWrapping
+from application.ports.clock import Clock
+from application.ports.custody import Custodian, KeyWrapping
+from application.ports.identifiers import Identifiers
+from application.ports.passwords import Passwords
+from application.ports.storage.work import Store
+from domain.identifiers import INSTALLATION, AccountId
+from domain.operation import Draft
+from domain.signing import Curve, KeyUse, PublicKey, Signature
+from domain.token import TokenKind
+from tests.contract.subjects import ASubjectChain
+
+
+@contextmanager
+def store() -> Iterator[Store]:
+    yield MemoryStore()
+
+
+@contextmanager
+def custodian() -> Iterator[Custodian]:
+    yield MemoryCustodian()
+
+
+@contextmanager
+def key_wrapping() -> Iterator[KeyWrapping]:
+    yield MemoryKeyWrapping()
+
+
+@contextmanager
+def clock() -> Iterator[Clock]:
+    yield MemoryClock()
+
+
+@contextmanager
+def identifiers() -> Iterator[Identifiers]:
+    yield MemoryIdentifiers(MemoryClock())
+
+
+@contextmanager
+def passwords() -> Iterator[Passwords]:
+    yield MemoryPasswords()
+
+
+@contextmanager
+def chain() -> Iterator[ASubjectChain]:
+    yield MemorySubject()
+
+
+@define(slots=False)
+class MemorySubject(ASubjectChain):
+    chain: MemoryChain = field(factory=MemoryChain)
+    kind: TokenKind = TokenKind("memory_token")
+    parameters: Mapping[str, object] = field(
+        factory=lambda: {"name": "Gold", "symbol": "GLD", "decimals": 2, "supply": "1000"}
+    )
+    fee_ceiling: int = 1_000_000
+    treasury: str = field(init=False)
+    reorg: Callable[[int], None] | None = field(init=False)
+    _custodian: MemoryCustodian = field(factory=MemoryCustodian)
+
+    def __attrs_post_init__(self) -> None:
+        self._key = self._custodian.create_key(
+            INSTALLATION, AccountId(uuid4()), Curve.SECP256K1, KeyUse.EVM_ACCOUNT
+        )
+        self.treasury = self.chain.address(self._key.public_key)
+        self.chain.fund(self.treasury, 10**15)
+        self.reorg = self.chain.reorg
+
+    def sign(self, draft: Draft) -> Sequence[tuple[PublicKey, Signature]]:
+        return [
+            (
+                self._key.public_key,
+                self._custodian.sign(self._key.key, each.message, each.purpose).signature,
+            )
+            for each in draft.signables
+        ]
+
+    def mine(self, blocks: int = 1) -> None:
+        self.chain.mine(blocks)
+
+    def finalise(self) -> None:
+        self.chain.finalise()
+
+    def hold_back(self) -> AbstractContextManager[object]:
+        """Nothing is mined unless asked for anyway."""
+        return nullcontext()
+
+    def foreign_transaction(self) -> None:
+        self.chain.foreign_transaction(self.treasury)
+        self.chain.mine()
