@@ -1,0 +1,41 @@
+"""The store in PostgreSQL 15 or later.
+
+Plain SQL in ``sql/``, schema history in ``migrations/``, roles in ``roles.sql``.  One transaction
+is one `begin`; the scope it names is enforced twice, by the queries and by row-level security.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from adapters.postgres.storage import PostgresStore
+
+#: How long a caller waits for a connection before it is told that there is none.
+WAIT_SECONDS = 5.0
+
+
+def connect(url: str, *, min_size: int, max_size: int) -> "PostgresStore":
+    """A store that is not open yet.  *url* belongs to a member of tallystick_app."""
+    # Imported here: the command line must not load psycopg to print its help.
+    from psycopg import Connection  # noqa: PLC0415
+    from psycopg.rows import DictRow, dict_row  # noqa: PLC0415
+    from psycopg_pool import ConnectionPool  # noqa: PLC0415
+
+    from adapters.postgres.storage import PostgresStore  # noqa: PLC0415
+
+    def configure(connection: Connection[DictRow]) -> None:
+        connection.execute("SET TimeZone TO 'UTC'")
+        connection.commit()
+
+    return PostgresStore(
+        ConnectionPool(
+            url,
+            connection_class=Connection[DictRow],
+            kwargs={"row_factory": dict_row},
+            min_size=min_size,
+            max_size=max_size,
+            timeout=WAIT_SECONDS,
+            configure=configure,
+            open=False,
+            name="tallystick",
+        )
+    )

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import resources
-from typing import cast
+from typing import Any
 
 import psycopg
 from attrs import field, frozen, validators
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS public.migrations (
 )
 """
 
-Connection = psycopg.Connection[tuple[object, ...]]
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 @frozen(kw_only=True)
@@ -93,17 +93,21 @@ def pending(url: str) -> list[str]:
 
     Raises: MigrationChangedError, StoreUnavailableError.
     """
-    with translated(), psycopg.connect(url, autocommit=True, row_factory=tuple_row) as connection:
-        return [file.name for file in unapplied(connection)]
+    with (
+        translated(),
+        psycopg.connect(url, autocommit=True) as connection,
+        connection.cursor(row_factory=tuple_row) as cursor,
+    ):
+        return [file.name for file in unapplied(cursor)]
 
 
-def unapplied(connection: Connection) -> list[Migration]:
+def unapplied(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[Migration]:
     """Raises: MigrationChangedError."""
-    exists = connection.execute("SELECT to_regclass('public.migrations') IS NOT NULL").fetchone()
-    if exists != (True,):
+    cursor.execute("SELECT to_regclass('public.migrations') IS NOT NULL")
+    if cursor.fetchone() != (True,):
         return files()
-    rows = connection.execute("SELECT name, checksum FROM public.migrations").fetchall()
-    known = dict(cast("list[tuple[str, bytes]]", rows))
+    cursor.execute("SELECT name, checksum FROM public.migrations")
+    known = dict(cursor.fetchall())
     missing = []
     for file in files():
         if file.name not in known:
@@ -162,7 +166,8 @@ def _missing(connection: Connection) -> list[Migration]:
     with connection.transaction():
         connection.execute("SET LOCAL ROLE tallystick_migrator")
         connection.execute(_HISTORY)
-    return unapplied(connection)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return unapplied(cursor)
 
 
 def _apply(connection: Connection, file: Migration) -> str:
@@ -206,6 +211,5 @@ def months(now: datetime, ahead: int) -> list[str]:
     instant = now.astimezone(UTC)
     count = instant.year * 12 + instant.month - 1
     return [
-        f"{number // 12:04}-{number % 12 + 1:02}-01"
-        for number in range(count, count + ahead + 1)
+        f"{number // 12:04}-{number % 12 + 1:02}-01" for number in range(count, count + ahead + 1)
     ]

@@ -30,7 +30,7 @@ CREATE TYPE role AS ENUM ('owner', 'issuer', 'compliance', 'billing', 'auditor',
 CREATE TABLE members (
     organisation_id uuid NOT NULL REFERENCES organisations (id),
     id uuid NOT NULL,
-    user_id uuid NOT NULL REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED,
+    user_id uuid NOT NULL REFERENCES users (id),
     role role NOT NULL,
     created_at timestamptz NOT NULL,
     PRIMARY KEY (organisation_id, id),
@@ -41,7 +41,7 @@ CREATE INDEX members_user ON members (user_id);
 
 CREATE TABLE sessions (
     id uuid PRIMARY KEY,
-    user_id uuid NOT NULL REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED,
+    user_id uuid NOT NULL REFERENCES users (id),
     organisation_id uuid NOT NULL,
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
@@ -52,7 +52,6 @@ CREATE TABLE sessions (
     revoked_at timestamptz,
     CONSTRAINT a_session_acts_for_a_member
         FOREIGN KEY (organisation_id, user_id) REFERENCES members (organisation_id, user_id)
-        DEFERRABLE INITIALLY DEFERRED
 );
 
 CREATE INDEX sessions_user ON sessions (user_id);

@@ -21,7 +21,7 @@ CREATE TABLE audit_events (
     PRIMARY KEY (organisation_id, sequence, at)
 ) PARTITION BY RANGE (at);
 
-CREATE INDEX audit_events_id ON audit_events (organisation_id, id);
+CREATE UNIQUE INDEX an_event_happens_once ON audit_events (organisation_id, id, at);
 CREATE INDEX audit_events_subject ON audit_events (organisation_id, subject, sequence);
 
 -- Holds what comes in a month nobody prepared: late housekeeping must not stop the business.

@@ -75,7 +75,7 @@ GRANT SELECT, INSERT,
    ON sessions TO tallystick_app;
 GRANT SELECT, INSERT, UPDATE (name, scopes, expires_at, revoked_at) ON api_keys TO tallystick_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON login_attempts TO tallystick_app;
-GRANT SELECT, INSERT, UPDATE (final_number, final_hash, halted) ON networks TO tallystick_app;
+GRANT SELECT, INSERT, UPDATE (name, final_number, final_hash, halted) ON networks TO tallystick_app;
 GRANT SELECT, INSERT, UPDATE (state, key_ref, curve, public_key, address)
    ON accounts TO tallystick_app;
 GRANT SELECT, INSERT, UPDATE (wrapping, ciphertext) ON sealed_secrets TO tallystick_app;
@@ -87,7 +87,7 @@ GRANT SELECT, INSERT, UPDATE (captured, state, closed_at) ON holds TO tallystick
 GRANT SELECT, INSERT ON hold_lots, journal, audit_events TO tallystick_app;
 GRANT SELECT, INSERT, UPDATE (sequence) ON audit_heads TO tallystick_app;
 GRANT SELECT, INSERT,
-      UPDATE (hold_id, state, result, failure_reason, failure_without_effect, failure_detail,
+      UPDATE (hold_id, accepted_at, state, result, failure_reason, failure_without_effect, failure_detail,
               waiting, waiting_since, due_at, lease_token, lease_until, lease_worker)
    ON operations TO tallystick_app;
 GRANT SELECT, INSERT, UPDATE (owner, predicted) ON deployments TO tallystick_app;

@@ -65,25 +65,30 @@ AS $$
                 ORDER BY operation.due_at, operation.id
                 LIMIT at_most * 4) AS oldest
     ), chosen AS MATERIALIZED (
-        SELECT operation.organisation_id, operation.id
+        SELECT operation.organisation_id, operation.id, candidates.turn, candidates.due_at
           FROM public.operations AS operation
           JOIN candidates
             ON candidates.organisation_id = operation.organisation_id
            AND candidates.id = operation.id
          WHERE operation.due_at <= now
            AND (operation.lease_until IS NULL OR operation.lease_until <= clock_timestamp())
-         ORDER BY candidates.turn, candidates.due_at, candidates.id
+         ORDER BY candidates.turn, candidates.due_at, operation.organisation_id, operation.id
            FOR UPDATE OF operation SKIP LOCKED
          LIMIT at_most
+    ), leased AS (
+        UPDATE public.operations AS operation
+           SET lease_token = gen_random_uuid(),
+               lease_until = clock_timestamp() + lease,
+               lease_worker = worker
+          FROM chosen
+         WHERE operation.organisation_id = chosen.organisation_id
+           AND operation.id = chosen.id
+     RETURNING operation.organisation_id, operation.id, operation.lease_token,
+               chosen.turn, chosen.due_at
     )
-    UPDATE public.operations AS operation
-       SET lease_token = gen_random_uuid(),
-           lease_until = clock_timestamp() + lease,
-           lease_worker = worker
-      FROM chosen
-     WHERE operation.organisation_id = chosen.organisation_id
-       AND operation.id = chosen.id
- RETURNING operation.organisation_id, operation.id, operation.lease_token
+    SELECT leased.organisation_id, leased.id, leased.lease_token
+      FROM leased
+     ORDER BY leased.turn, leased.due_at, leased.organisation_id, leased.id
 $$;
 
 -- A lease of no length ends it.  Rows are locked in the order of their keys.

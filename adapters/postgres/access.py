@@ -1,0 +1,166 @@
+"""Who is who."""
+
+from datetime import datetime
+
+from attrs import frozen
+
+from adapters.postgres import queries, rows
+from adapters.postgres.transaction import Transaction
+from application.ports.storage.access import (
+    ApiKeys,
+    EmailTakenError,
+    FoundKey,
+    LoginAttempts,
+    Organisations,
+    Sessions,
+    Users,
+)
+from application.ports.storage.paging import Page, PageRequest
+from application.ports.storage.work import Lock
+from domain.abuse import LoginFailures
+from domain.catalogue import TariffName
+from domain.errors import MisuseError
+from domain.identifiers import ApiKeyId, SessionId, UserId
+from domain.organisation import ApiKey, Member, Organisation, Session, User
+
+ACCESS = queries.load("access.sql")
+
+
+@frozen
+class PostgresOrganisations(Organisations):
+    _transaction: Transaction
+
+    def add(self, organisation: Organisation, owner: Member) -> None:
+        if owner.organisation != organisation.id:
+            raise MisuseError(f"the owner of {organisation.id} is a member of another one")
+        row = {**rows.organisation_to_row(organisation), **rows.member_to_row(owner)}
+        inserts = ("insert_organisation", "insert_member", "insert_wallet", "insert_audit_head")
+        self._transaction.batch([(ACCESS[insert], row) for insert in inserts])
+
+    def get(self) -> Organisation | None:
+        row = self._transaction.row(ACCESS["select_organisation"])
+        return rows.organisation_from_row(row) if row else None
+
+    def set_tariff(self, tariff: TariffName) -> None:
+        self._transaction.update("organisation", ACCESS["set_tariff"], {"tariff": tariff.value})
+
+    def of_user(self) -> list[tuple[Organisation, Member]]:
+        found = self._transaction.rows(ACCESS["select_organisations_of_user"])
+        return [(rows.organisation_from_row(row), rows.member_from_row(row)) for row in found]
+
+    def member(self, user: UserId) -> Member | None:
+        row = self._transaction.row(ACCESS["select_member"], {"of_user": user})
+        return rows.member_from_row(row) if row else None
+
+
+@frozen
+class PostgresUsers(Users):
+    _transaction: Transaction
+
+    def add(self, user: User) -> None:
+        if self._transaction.row(ACCESS["insert_user"], rows.user_to_row(user)) is None:
+            raise EmailTakenError(f"the address of user {user.id} is taken")
+
+    def find_login(self, email: str) -> UserId | None:
+        row = self._transaction.row(ACCESS["find_login"], {"email": email})
+        return row["id"] if row else None
+
+    def get(self) -> User | None:
+        row = self._transaction.row(ACCESS["select_user"])
+        return rows.user_from_row(row) if row else None
+
+
+@frozen
+class PostgresSessions(Sessions):
+    _transaction: Transaction
+
+    def add(self, session: Session) -> None:
+        self._transaction.change(ACCESS["insert_session"], rows.session_to_row(session))
+
+    def get(self, id: SessionId) -> Session | None:
+        row = self._transaction.row(ACCESS["select_session"], {"id": id})
+        return rows.session_from_row(row) if row else None
+
+    def lock(self, id: SessionId) -> Session | None:
+        self._transaction.enter(Lock.SESSION, id)
+        row = self._transaction.row(ACCESS["lock_session"], {"id": id})
+        return rows.session_from_row(row) if row else None
+
+    def put(self, session: Session) -> None:
+        row = rows.session_to_row(session)
+        self._transaction.update(f"session {session.id}", ACCESS["update_session"], row)
+
+    def standing(self, id: SessionId) -> tuple[Session, Organisation, Member] | None:
+        row = self._transaction.row(ACCESS["select_session_standing"], {"id": id})
+        if row is None:
+            return None
+        return (
+            rows.session_from_row(row),
+            rows.organisation_from_row(row),
+            rows.member_from_row(row),
+        )
+
+
+@frozen
+class PostgresApiKeys(ApiKeys):
+    _transaction: Transaction
+
+    def add(self, key: ApiKey) -> None:
+        self._transaction.change(ACCESS["insert_api_key"], rows.api_key_to_row(key))
+
+    def find(self, id: ApiKeyId) -> FoundKey | None:
+        row = self._transaction.row(ACCESS["find_api_key"], {"id": id})
+        return FoundKey(organisation=row["organisation_id"], id=row["id"]) if row else None
+
+    def get(self, id: ApiKeyId) -> ApiKey | None:
+        row = self._transaction.row(ACCESS["select_api_key"], {"id": id})
+        return rows.api_key_from_row(row) if row else None
+
+    def standing(self, id: ApiKeyId) -> tuple[ApiKey, Organisation] | None:
+        row = self._transaction.row(ACCESS["select_api_key_standing"], {"id": id})
+        if row is None:
+            return None
+        return rows.api_key_from_row(row), rows.organisation_from_row(row)
+
+    def put(self, key: ApiKey) -> None:
+        row = rows.api_key_to_row(key)
+        self._transaction.update(f"key {key.id}", ACCESS["update_api_key"], row)
+
+    def list(self, page: PageRequest) -> Page[ApiKey]:
+        parameters = {"after": page.after, "limit": page.limit + 1}
+        found = self._transaction.rows(ACCESS["list_api_keys"], parameters)
+        keys = tuple(rows.api_key_from_row(row) for row in found[: page.limit])
+        return Page(keys, len(found) > page.limit)
+
+
+@frozen
+class PostgresLoginAttempts(LoginAttempts):
+    _transaction: Transaction
+
+    def lock(self, key: bytes) -> LoginFailures:
+        self._transaction.enter(Lock.LOGIN_ATTEMPTS, key)
+        _, found = self._transaction.batch(
+            [
+                (ACCESS["lock_login_attempts"], {"key": key}),
+                (ACCESS["select_login_attempts"], {"key": key}),
+            ]
+        )
+        row = found.fetchone()
+        return LoginFailures(**row) if row else LoginFailures()
+
+    def put(self, key: bytes, failures: LoginFailures) -> None:
+        self._transaction.change(
+            ACCESS["upsert_login_attempts"],
+            {
+                "key": key,
+                "count": failures.count,
+                "last_at": failures.last_at,
+                "locked_until": failures.locked_until,
+            },
+        )
+
+    def forget(self, key: bytes) -> None:
+        self._transaction.change(ACCESS["delete_login_attempts"], {"key": key})
+
+    def purge(self, before: datetime) -> int:
+        return self._transaction.change(ACCESS["purge_login_attempts"], {"before": before})

@@ -1,0 +1,62 @@
+"""Issuing accounts, and everything secret at rest."""
+
+from attrs import frozen
+
+from adapters.postgres import queries, rows
+from adapters.postgres.transaction import Transaction
+from application.ports.custody import Wrapped
+from application.ports.storage.accounts import Accounts, SealedSecrets
+from application.ports.storage.work import Lock
+from domain.account import Account
+from domain.identifiers import AccountId, OrganisationId
+from domain.network import Family
+
+ACCOUNTS = queries.load("accounts.sql")
+
+
+@frozen
+class PostgresAccounts(Accounts):
+    _transaction: Transaction
+
+    def add(self, account: Account) -> bool:
+        row = rows.account_to_row(account)
+        return self._transaction.change(ACCOUNTS["insert_account"], row) == 1
+
+    def get(self, id: AccountId) -> Account | None:
+        row = self._transaction.row(ACCOUNTS["select_account"], {"id": id})
+        return rows.account_from_row(row) if row else None
+
+    def lock(self, id: AccountId) -> Account | None:
+        self._transaction.enter(Lock.ACCOUNT, id)
+        row = self._transaction.row(ACCOUNTS["lock_account"], {"id": id})
+        return rows.account_from_row(row) if row else None
+
+    def put(self, account: Account) -> None:
+        row = rows.account_to_row(account)
+        self._transaction.update(f"account {account.id}", ACCOUNTS["update_account"], row)
+
+    def find(self, family: Family, *, live: bool) -> Account | None:
+        parameters = {"family": family.value, "live": live}
+        row = self._transaction.row(ACCOUNTS["find_account"], parameters)
+        return rows.account_from_row(row) if row else None
+
+    def requested(self, limit: int) -> list[tuple[OrganisationId, AccountId]]:
+        found = self._transaction.rows(ACCOUNTS["requested_accounts"], {"limit": limit})
+        return [(row["organisation_id"], row["id"]) for row in found]
+
+
+@frozen
+class PostgresSealedSecrets(SealedSecrets):
+    _transaction: Transaction
+
+    def get(self, name: str) -> Wrapped | None:
+        row = self._transaction.row(ACCOUNTS["select_secret"], {"name": name})
+        return rows.wrapped_from_row(row) if row else None
+
+    def add(self, name: str, wrapped: Wrapped) -> bool:
+        row = {"name": name, **rows.wrapped_to_row(wrapped)}
+        return self._transaction.change(ACCOUNTS["insert_secret"], row) == 1
+
+    def replace(self, name: str, wrapped: Wrapped) -> None:
+        row = {"name": name, **rows.wrapped_to_row(wrapped)}
+        self._transaction.update(f"secret {name}", ACCOUNTS["update_secret"], row)

@@ -1,0 +1,77 @@
+"""What happened, and what is to be done about it elsewhere."""
+
+from datetime import datetime
+
+from attrs import frozen
+
+from adapters.postgres import queries, rows
+from adapters.postgres.migrate import months
+from adapters.postgres.transaction import Transaction
+from application.ports.storage.audit import AuditLog, Outbox, OutboxRow
+from application.ports.storage.work import Lock
+from domain.audit import AuditDraft, AuditEvent
+from domain.errors import MisuseError
+from domain.identifiers import EventId
+
+AUDIT = queries.load("audit.sql")
+
+
+@frozen
+class PostgresAuditLog(AuditLog):
+    _transaction: Transaction
+
+    def append(self, *drafts: AuditDraft) -> tuple[AuditEvent, ...]:
+        if not drafts:
+            return ()
+        self._transaction.enter(Lock.AUDIT_HEAD, self._transaction.scope.organisation)
+        head = self._transaction.row(AUDIT["advance_head"], {"count": len(drafts)})
+        if head is None:
+            raise MisuseError(f"{self._transaction.scope.organisation} has no audit trail")
+        first = head["sequence"] - len(drafts) + 1
+        events = tuple(
+            draft.numbered(sequence) for sequence, draft in enumerate(drafts, start=first)
+        )
+        self._transaction.batch(
+            [(AUDIT["insert_event"], rows.audit_event_to_row(event)) for event in events]
+        )
+        return events
+
+    def get(self, id: EventId) -> AuditEvent | None:
+        row = self._transaction.row(AUDIT["select_event"], {"id": id})
+        return rows.audit_event_from_row(row) if row else None
+
+    def of_subject(
+        self, subject: str, *, after: int = 0, limit: int | None = None
+    ) -> list[AuditEvent]:
+        found = self._transaction.rows(
+            AUDIT["select_of_subject"], {"subject": subject, "after": after, "limit": limit}
+        )
+        return [rows.audit_event_from_row(row) for row in found]
+
+    def prepare_months(self, now: datetime, ahead: int) -> None:
+        self._transaction.batch(
+            [(AUDIT["prepare_month"], {"month": month}) for month in months(now, ahead)]
+        )
+
+    def all(self, *, after: int = 0, limit: int) -> list[AuditEvent]:
+        found = self._transaction.rows(AUDIT["select_all"], {"after": after, "limit": limit})
+        return [rows.audit_event_from_row(row) for row in found]
+
+
+@frozen
+class PostgresOutbox(Outbox):
+    _transaction: Transaction
+
+    def add(self, topic: str, key: str) -> None:
+        self._transaction.change(AUDIT["insert_task"], {"topic": topic, "key": key})
+
+    def take(self, limit: int) -> list[OutboxRow]:
+        return [
+            OutboxRow(
+                id=row["id"],
+                organisation=row["organisation_id"],
+                topic=row["topic"],
+                key=row["key"],
+            )
+            for row in self._transaction.rows(AUDIT["take_tasks"], {"limit": limit})
+        ]

@@ -1,0 +1,210 @@
+"""Operations: the aggregate over five tables, and the queue that is one of them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import LiteralString
+from uuid import UUID
+
+from attrs import evolve, field, frozen
+
+from adapters.postgres import queries, rows
+from adapters.postgres.transaction import Statement, Transaction
+from application.ports.storage.deployments import (
+    Claim,
+    Claims,
+    ClientReferenceTakenError,
+    DeploymentIdTakenError,
+    Deployments,
+)
+from application.ports.storage.paging import Page, PageRequest
+from application.ports.storage.work import LeaseLostError, Lock
+from domain.deployment import Deployment, State
+from domain.errors import MisuseError
+from domain.identifiers import NetworkId, OperationId
+from domain.operation import Step
+
+OPERATIONS = queries.load("operations.sql")
+
+#: What was accepted, and stays.
+_KEPT = (
+    "organisation",
+    "kind",
+    "network",
+    "live",
+    "account",
+    "requested_by",
+    "token",
+    "payer",
+    "sender",
+    "fee_ceiling",
+    "credits",
+    "plan_hash",
+    "client_reference",
+    "metadata",
+)
+_PARTS = ("select_deployments", "select_steps", "select_slots", "select_attempts")
+
+
+@frozen
+class PostgresDeployments(Deployments):
+    _transaction: Transaction
+    #: As they were when they were locked: what has not changed since is not written again.
+    _locked: dict[OperationId, Deployment] = field(factory=dict)
+
+    def add(self, deployment: Deployment, due_at: datetime) -> None:
+        row = {**rows.deployment_to_row(deployment), "due_at": _due(deployment, due_at)}
+        if self._transaction.row(OPERATIONS["insert_deployment"], row) is None:
+            taken = self._transaction.row(OPERATIONS["exists"], row)
+            if taken and taken["is_taken"]:
+                raise DeploymentIdTakenError(f"there is a deployment {deployment.id}")
+            raise ClientReferenceTakenError(f"{deployment.client_reference} was used before")
+        self._transaction.batch(list(_changes(None, deployment)))
+        self._locked[deployment.id] = deployment
+
+    def get(self, id: OperationId) -> Deployment | None:
+        return next(iter(self._load([id])), None)
+
+    def lock(self, id: OperationId) -> Deployment | None:
+        self._transaction.enter(Lock.OPERATION, id)
+        locked = self._load([id], OPERATIONS["lock_operation"])
+        if not locked:
+            return None
+        self._locked[id] = locked[0]
+        return locked[0]
+
+    def put(self, deployment: Deployment, due_at: datetime, claim: Claim | None) -> None:
+        before = self._locked.get(deployment.id)
+        if before is None:
+            raise MisuseError(f"{deployment.id} is not locked")
+        if changed := [
+            name for name in _KEPT if getattr(before, name) != getattr(deployment, name)
+        ]:
+            raise MisuseError(f"{deployment.id} keeps its {', '.join(changed)}")
+        row = {
+            **rows.deployment_to_row(deployment),
+            "due_at": _due(deployment, due_at),
+            "token": claim and claim.token,
+        }
+        update = "update_operation_under_claim" if claim else "update_operation"
+        statements: list[Statement] = [(OPERATIONS[update], row)]
+        if (before.owner, before.predicted) != (
+            deployment.owner,
+            deployment.predicted,
+        ):
+            statements.append((OPERATIONS["update_deployment"], row))
+        operation, *_ = self._transaction.batch([*statements, *_changes(before, deployment)])
+        if operation.rowcount == 0:
+            raise LeaseLostError(f"somebody else may be working on {deployment.id}")
+        self._locked[deployment.id] = deployment
+
+    def due_at(self, id: OperationId) -> datetime | None:
+        row = self._transaction.row(OPERATIONS["due_at"], {"id": id})
+        return row["due_at"] if row else None
+
+    def by_reference(self, reference: str, *, live: bool) -> Deployment | None:
+        parameters = {"reference": reference, "live": live}
+        row = self._transaction.row(OPERATIONS["find_by_reference"], parameters)
+        return self.get(row["id"]) if row else None
+
+    def list(
+        self,
+        page: PageRequest,
+        *,
+        state: State | None = None,
+        network: NetworkId | None = None,
+        live: bool | None = None,
+    ) -> Page[Deployment]:
+        found = self._transaction.rows(
+            OPERATIONS["list"],
+            {
+                "after": page.after,
+                "state": state and state.value,
+                "network": network,
+                "live": live,
+                "limit": page.limit + 1,
+            },
+        )
+        deployments = self._load([row["id"] for row in found[: page.limit]])
+        return Page(tuple(deployments), len(found) > page.limit)
+
+    def count_accepted(self, since: datetime, until: datetime) -> int:
+        row = self._transaction.row(OPERATIONS["count_accepted"], {"since": since, "until": until})
+        return row["count"] if row else 0
+
+    def _load(self, ids: Sequence[UUID], *first: LiteralString) -> Sequence[Deployment]:
+        """Newest first, in one round trip; *first* goes before the reading."""
+        parameters = {"ids": ids}
+        reading = [(query, parameters) for query in first]
+        reading += [(OPERATIONS[part], parameters) for part in _PARTS]
+        parts = self._transaction.batch(reading)[-len(_PARTS) :]
+        return rows.deployments_from_rows(*(part.fetchall() for part in parts))
+
+
+@frozen
+class PostgresClaims(Claims):
+    _transaction: Transaction
+
+    def take(self, now: datetime, limit: int, lease: timedelta, worker: UUID) -> list[Claim]:
+        self._transaction.enter_any(Lock.OPERATION)
+        parameters = {"now": now, "limit": limit, "lease": lease, "worker": worker}
+        return self._claims("claim", parameters)
+
+    def renew(self, claims: list[Claim], lease: timedelta) -> list[Claim]:
+        self._transaction.enter_any(Lock.OPERATION)
+        held = self._claims(
+            "prolong",
+            {
+                "organisations": [claim.organisation for claim in claims],
+                "operations": [claim.operation for claim in claims],
+                "tokens": [claim.token for claim in claims],
+                "lease": lease,
+            },
+        )
+        return [claim for claim in claims if claim in held]
+
+    def give_back(self, claims: list[Claim]) -> None:
+        self.renew(claims, timedelta(0))
+
+    def next_due(self, now: datetime) -> datetime | None:  # noqa: ARG002 - leases use our clock
+        row = self._transaction.row(OPERATIONS["next_due"])
+        return row["due_at"] if row else None
+
+    def _claims(self, query: str, parameters: dict[str, object]) -> list[Claim]:
+        return [
+            Claim(
+                organisation=row["organisation_id"],
+                operation=row["operation_id"],
+                token=row["token"],
+            )
+            for row in self._transaction.rows(OPERATIONS[query], parameters)
+        ]
+
+
+def _due(deployment: Deployment, due_at: datetime) -> datetime | None:
+    return due_at if deployment.state.is_open else None
+
+
+def _changes(before: Deployment | None, after: Deployment) -> Iterator[Statement]:
+    """What to write so that the steps of *before* become those of *after*; parents first."""
+    known = {step.number: step for step in before.steps} if before else {}
+    for step in after.steps:
+        old = known.get(step.number)
+        if old == step:
+            continue
+        if old is None or evolve(old, slots=()) != evolve(step, slots=()):
+            yield OPERATIONS["upsert_step"], rows.step_to_row(after, step)
+        yield from _slot_changes(after, old, step)
+
+
+def _slot_changes(after: Deployment, old: Step | None, step: Step) -> Iterator[Statement]:
+    known = {slot.number: slot for slot in old.slots} if old else {}
+    for slot in step.slots:
+        before = known.get(slot.number)
+        if before == slot:
+            continue
+        yield OPERATIONS["upsert_slot"], rows.slot_to_row(after, step, slot)
+        attempts = before.attempts if before else ()
+        for attempt in slot.attempts:
+            if attempt not in attempts:
+                row = rows.attempt_to_row(after, step, slot, attempt)
+                yield OPERATIONS["upsert_attempt"], row

@@ -1,0 +1,50 @@
+"""Which requests have been answered already."""
+
+from datetime import datetime
+
+from attrs import asdict, astuple, field, frozen
+
+from adapters.postgres import queries, rows
+from adapters.postgres.transaction import Transaction
+from application.ports.storage.idempotency import (
+    IdempotencyKey,
+    IdempotencyKeys,
+    Remembered,
+    RequestInFlightError,
+)
+from application.ports.storage.work import Lock
+from domain.errors import MisuseError
+
+IDEMPOTENCY = queries.load("idempotency.sql")
+
+
+@frozen
+class PostgresIdempotencyKeys(IdempotencyKeys):
+    _transaction: Transaction
+    _taken: set[IdempotencyKey] = field(factory=set)
+
+    def take(self, key: IdempotencyKey, now: datetime) -> Remembered | None:
+        self._transaction.enter(Lock.IDEMPOTENCY_KEY, astuple(key))
+        parameters = {**asdict(key), "now": now}
+        locked, found = self._transaction.batch(
+            [
+                (IDEMPOTENCY["try_lock"], parameters),
+                (IDEMPOTENCY["select"], parameters),
+            ]
+        )
+        lock = locked.fetchone()
+        if lock is None or not lock["is_ours"]:
+            raise RequestInFlightError(f"{key.route} with this key is being worked on")
+        self._taken.add(key)
+        row = found.fetchone()
+        return rows.remembered_from_row(row) if row else None
+
+    def remember(self, key: IdempotencyKey, remembered: Remembered) -> None:
+        if key not in self._taken:
+            raise MisuseError(f"{key} was not taken in this transaction")
+        parameters = {**asdict(key), **rows.remembered_to_row(remembered)}
+        self._transaction.change(IDEMPOTENCY["remember"], parameters)
+
+    def purge(self, before: datetime) -> int:
+        row = self._transaction.row(IDEMPOTENCY["purge"], {"before": before})
+        return row["count"] if row else 0

@@ -1,0 +1,165 @@
+-- name: insert_organisation
+INSERT INTO organisations (id, name, tariff, created_at)
+VALUES (%(organisation_id)s, %(organisation_name)s, %(tariff)s, %(organisation_created_at)s)
+
+-- name: insert_member
+INSERT INTO members (organisation_id, id, user_id, role, created_at)
+VALUES (%(organisation_id)s, %(member_id)s, %(user_id)s, %(role)s, %(member_created_at)s)
+
+-- name: insert_wallet
+INSERT INTO wallets (organisation_id) VALUES (%(organisation_id)s)
+
+-- name: insert_audit_head
+INSERT INTO audit_heads (organisation_id) VALUES (%(organisation_id)s)
+
+-- name: select_organisation
+SELECT id AS organisation_id, name AS organisation_name, tariff,
+       created_at AS organisation_created_at
+  FROM organisations
+ WHERE id = %(organisation)s
+
+-- name: set_tariff
+UPDATE organisations SET tariff = %(tariff)s WHERE id = %(organisation)s
+
+-- name: select_organisations_of_user
+SELECT organisation.id AS organisation_id, organisation.name AS organisation_name,
+       organisation.tariff, organisation.created_at AS organisation_created_at,
+       member.id AS member_id, member.user_id, member.role,
+       member.created_at AS member_created_at
+  FROM members AS member
+  JOIN organisations AS organisation ON organisation.id = member.organisation_id
+ WHERE member.user_id = %(user)s
+ ORDER BY member.created_at, member.id
+
+-- name: select_member
+SELECT organisation_id, id AS member_id, user_id, role, created_at AS member_created_at
+  FROM members
+ WHERE organisation_id = %(organisation)s
+   AND user_id = %(of_user)s
+
+-- name: insert_user
+-- No row comes back where the address is taken; also where its owner is invisible to us.
+INSERT INTO users (id, email, password_hash, created_at)
+VALUES (%(id)s, %(email)s, %(password_hash)s, %(created_at)s)
+    ON CONFLICT (email) DO NOTHING
+RETURNING id
+
+-- name: find_login
+SELECT narrow.find_login(%(email)s) AS id
+
+-- name: select_user
+SELECT id, email, password_hash, created_at FROM users WHERE id = %(user)s
+
+-- name: insert_session
+INSERT INTO sessions (id, user_id, organisation_id, created_at, expires_at, refresh_hash,
+                      previous_hash, rotated_at, successor, revoked_at)
+VALUES (%(session_id)s, %(user_id)s, %(organisation_id)s, %(created_at)s, %(expires_at)s,
+        %(refresh_hash)s, %(previous_hash)s, %(rotated_at)s, %(successor)s, %(revoked_at)s)
+
+-- name: select_session
+SELECT id AS session_id, user_id, organisation_id, created_at, expires_at, refresh_hash,
+       previous_hash, rotated_at, successor, revoked_at
+  FROM sessions
+ WHERE id = %(id)s
+   AND user_id = %(user)s
+
+-- name: lock_session
+SELECT id AS session_id, user_id, organisation_id, created_at, expires_at, refresh_hash,
+       previous_hash, rotated_at, successor, revoked_at
+  FROM sessions
+ WHERE id = %(id)s
+   AND user_id = %(user)s
+   FOR UPDATE
+
+-- name: update_session
+UPDATE sessions
+   SET organisation_id = %(organisation_id)s,
+       expires_at = %(expires_at)s,
+       refresh_hash = %(refresh_hash)s,
+       previous_hash = %(previous_hash)s,
+       rotated_at = %(rotated_at)s,
+       successor = %(successor)s,
+       revoked_at = %(revoked_at)s
+ WHERE id = %(session_id)s
+   AND user_id = %(user_id)s
+
+-- name: select_session_standing
+SELECT session.id AS session_id, session.user_id, session.organisation_id, session.created_at,
+       session.expires_at, session.refresh_hash, session.previous_hash, session.rotated_at,
+       session.successor, session.revoked_at,
+       organisation.name AS organisation_name, organisation.tariff,
+       organisation.created_at AS organisation_created_at,
+       member.id AS member_id, member.role, member.created_at AS member_created_at
+  FROM sessions AS session
+  JOIN members AS member
+    ON member.organisation_id = session.organisation_id
+   AND member.user_id = session.user_id
+  JOIN organisations AS organisation ON organisation.id = session.organisation_id
+ WHERE session.id = %(id)s
+   AND session.user_id = %(user)s
+   AND (%(organisation)s::uuid IS NULL OR session.organisation_id = %(organisation)s)
+
+-- name: insert_api_key
+INSERT INTO api_keys (organisation_id, id, name, live, scopes, secret_hash, hint, created_by,
+                      created_at, expires_at, revoked_at)
+VALUES (%(organisation_id)s, %(id)s, %(name)s, %(live)s, %(scopes)s, %(secret_hash)s, %(hint)s,
+        %(created_by)s, %(created_at)s, %(expires_at)s, %(revoked_at)s)
+
+-- name: find_api_key
+SELECT organisation_id, id FROM narrow.find_api_key(%(id)s)
+
+-- name: select_api_key
+SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, created_at,
+       expires_at, revoked_at
+  FROM api_keys
+ WHERE organisation_id = %(organisation)s
+   AND id = %(id)s
+
+-- name: select_api_key_standing
+SELECT key.organisation_id, key.id, key.name, key.live, key.scopes, key.secret_hash, key.hint,
+       key.created_by, key.created_at, key.expires_at, key.revoked_at,
+       organisation.name AS organisation_name, organisation.tariff,
+       organisation.created_at AS organisation_created_at
+  FROM api_keys AS key
+  JOIN organisations AS organisation ON organisation.id = key.organisation_id
+ WHERE key.organisation_id = %(organisation)s
+   AND key.id = %(id)s
+
+-- name: update_api_key
+UPDATE api_keys
+   SET name = %(name)s,
+       scopes = %(scopes)s,
+       expires_at = %(expires_at)s,
+       revoked_at = %(revoked_at)s
+ WHERE organisation_id = %(organisation_id)s
+   AND id = %(id)s
+
+-- name: list_api_keys
+SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, created_at,
+       expires_at, revoked_at
+  FROM api_keys
+ WHERE organisation_id = %(organisation)s
+   AND (%(after)s::uuid IS NULL OR id < %(after)s)
+ ORDER BY id DESC
+ LIMIT %(limit)s
+
+-- name: lock_login_attempts
+-- There may be no row to lock, and a guess at an unknown address must wait like any other.
+SELECT pg_advisory_xact_lock(hashtextextended(encode(%(key)s, 'hex'), 0))
+
+-- name: select_login_attempts
+SELECT count, last_at, locked_until FROM login_attempts WHERE key = %(key)s
+
+-- name: upsert_login_attempts
+INSERT INTO login_attempts (key, count, last_at, locked_until)
+VALUES (%(key)s, %(count)s, %(last_at)s, %(locked_until)s)
+    ON CONFLICT (key) DO UPDATE
+   SET count = EXCLUDED.count,
+       last_at = EXCLUDED.last_at,
+       locked_until = EXCLUDED.locked_until
+
+-- name: delete_login_attempts
+DELETE FROM login_attempts WHERE key = %(key)s
+
+-- name: purge_login_attempts
+DELETE FROM login_attempts WHERE last_at < %(before)s

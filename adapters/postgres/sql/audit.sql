@@ -1,0 +1,44 @@
+-- name: advance_head
+-- The lock on the head is what makes the sequence free of gaps: a transaction that is undone
+-- gives its numbers back.
+UPDATE audit_heads
+   SET sequence = sequence + %(count)s
+ WHERE organisation_id = %(organisation)s
+RETURNING sequence
+
+-- name: insert_event
+INSERT INTO audit_events (organisation_id, sequence, id, at, action, subject, live, salt, body)
+VALUES (%(organisation_id)s, %(sequence)s, %(id)s, %(at)s, %(action)s, %(subject)s, %(live)s,
+        %(salt)s, %(body)s)
+
+-- name: select_event
+SELECT organisation_id, sequence, id, at, action, subject, live, salt, body
+  FROM audit_events
+ WHERE organisation_id = %(organisation)s
+   AND id = %(id)s
+
+-- name: select_of_subject
+SELECT organisation_id, sequence, id, at, action, subject, live, salt, body
+  FROM audit_events
+ WHERE organisation_id = %(organisation)s
+   AND subject = %(subject)s
+   AND sequence > %(after)s
+ ORDER BY sequence
+ LIMIT %(limit)s
+
+-- name: select_all
+SELECT organisation_id, sequence, id, at, action, subject, live, salt, body
+  FROM audit_events
+ WHERE organisation_id = %(organisation)s
+   AND sequence > %(after)s
+ ORDER BY sequence
+ LIMIT %(limit)s
+
+-- name: prepare_month
+SELECT narrow.prepare_month(%(month)s::date)
+
+-- name: insert_task
+INSERT INTO outbox (organisation_id, topic, key) VALUES (%(organisation)s, %(topic)s, %(key)s)
+
+-- name: take_tasks
+SELECT organisation_id, id, topic, key FROM narrow.take_outbox(%(limit)s)

@@ -1,0 +1,205 @@
+-- name: insert_deployment
+-- The queue's row only with the deployment's: where id or client reference is taken, neither is
+-- stored and no row comes back.
+WITH deployment AS (
+    INSERT INTO deployments (organisation_id, id, live, account_id, owner, token_kind, token_name,
+                             token_symbol, token_decimals, token_supply, token_parameters,
+                             predicted, plan_hash, client_reference, metadata)
+    VALUES (%(organisation_id)s, %(id)s, %(live)s, %(account_id)s, %(owner)s, %(token_kind)s,
+            %(token_name)s, %(token_symbol)s, %(token_decimals)s, %(token_supply)s,
+            %(token_parameters)s, %(predicted)s, %(plan_hash)s, %(client_reference)s,
+            %(metadata)s)
+        ON CONFLICT DO NOTHING
+    RETURNING organisation_id, id, live
+)
+INSERT INTO operations (organisation_id, id, kind, network, live, requested_by, payer, sender,
+                        fee_ceiling, credits, hold_id, accepted_at, state, result,
+                        failure_reason, failure_without_effect, failure_detail, waiting,
+                        waiting_since, due_at)
+SELECT organisation_id, id, %(kind)s, %(network)s, live, %(requested_by)s, %(payer)s, %(sender)s,
+       %(fee_ceiling)s, %(credits)s, %(hold_id)s, %(accepted_at)s, %(state)s, %(result)s,
+       %(failure_reason)s, %(failure_without_effect)s, %(failure_detail)s, %(waiting)s,
+       %(waiting_since)s, %(due_at)s
+  FROM deployment
+RETURNING id
+
+-- name: exists
+SELECT EXISTS (SELECT
+                 FROM operations
+                WHERE organisation_id = %(organisation_id)s
+                  AND id = %(id)s) AS is_taken
+
+-- name: lock_operation
+-- A statement of its own: what is read after it is what the holder before us left behind.
+SELECT id
+  FROM operations
+ WHERE organisation_id = %(organisation)s
+   AND id = ANY(%(ids)s)
+   FOR UPDATE
+
+-- name: select_deployments
+SELECT operation.organisation_id, operation.id, operation.kind, operation.network,
+       operation.live, operation.requested_by, operation.payer, operation.sender,
+       operation.fee_ceiling, operation.credits, operation.hold_id, operation.accepted_at,
+       operation.state, operation.result, operation.failure_reason,
+       operation.failure_without_effect, operation.failure_detail, operation.waiting,
+       operation.waiting_since,
+       deployment.account_id, deployment.owner, deployment.token_kind, deployment.token_name,
+       deployment.token_symbol, deployment.token_decimals, deployment.token_supply,
+       deployment.token_parameters, deployment.predicted, deployment.plan_hash,
+       deployment.client_reference, deployment.metadata
+  FROM operations AS operation
+  JOIN deployments AS deployment
+    ON deployment.organisation_id = operation.organisation_id
+   AND deployment.id = operation.id
+ WHERE operation.organisation_id = %(organisation)s
+   AND operation.id = ANY(%(ids)s)
+ ORDER BY operation.id DESC
+
+-- name: select_steps
+SELECT operation_id, number, name, is_final, included_transaction_id, included_block,
+       included_block_hash, included_succeeded, included_cost
+  FROM steps
+ WHERE organisation_id = %(organisation)s
+   AND operation_id = ANY(%(ids)s)
+ ORDER BY operation_id, number
+
+-- name: select_slots
+SELECT operation_id, step_number, number, network, signer, sequence, lease, valid_until, state
+  FROM slots
+ WHERE organisation_id = %(organisation)s
+   AND operation_id = ANY(%(ids)s)
+ ORDER BY operation_id, step_number, number
+
+-- name: select_attempts
+SELECT operation_id, step_number, slot_number, number, role, origin, transaction_id, raw, body,
+       fee_cap, signed_at, broadcast_at, rejected
+  FROM attempts
+ WHERE organisation_id = %(organisation)s
+   AND operation_id = ANY(%(ids)s)
+ ORDER BY operation_id, step_number, number
+
+-- name: update_operation_under_claim
+-- The lease is tested where the row is locked, and by the clock that gave it.
+UPDATE operations
+   SET hold_id = %(hold_id)s,
+       accepted_at = %(accepted_at)s,
+       state = %(state)s,
+       result = %(result)s,
+       failure_reason = %(failure_reason)s,
+       failure_without_effect = %(failure_without_effect)s,
+       failure_detail = %(failure_detail)s,
+       waiting = %(waiting)s,
+       waiting_since = %(waiting_since)s,
+       due_at = %(due_at)s
+ WHERE organisation_id = %(organisation_id)s
+   AND id = %(id)s
+   AND lease_token = %(token)s
+   AND lease_until > clock_timestamp()
+
+-- name: update_operation
+-- Whoever has a lease has lost it.
+UPDATE operations
+   SET hold_id = %(hold_id)s,
+       accepted_at = %(accepted_at)s,
+       state = %(state)s,
+       result = %(result)s,
+       failure_reason = %(failure_reason)s,
+       failure_without_effect = %(failure_without_effect)s,
+       failure_detail = %(failure_detail)s,
+       waiting = %(waiting)s,
+       waiting_since = %(waiting_since)s,
+       due_at = %(due_at)s,
+       lease_token = NULL,
+       lease_until = NULL,
+       lease_worker = NULL
+ WHERE organisation_id = %(organisation_id)s
+   AND id = %(id)s
+
+-- name: update_deployment
+UPDATE deployments
+   SET owner = %(owner)s,
+       predicted = %(predicted)s
+ WHERE organisation_id = %(organisation_id)s
+   AND id = %(id)s
+
+-- name: upsert_step
+INSERT INTO steps (organisation_id, operation_id, number, name, is_final,
+                   included_transaction_id, included_block, included_block_hash,
+                   included_succeeded, included_cost)
+VALUES (%(organisation_id)s, %(operation_id)s, %(number)s, %(name)s, %(is_final)s,
+        %(included_transaction_id)s, %(included_block)s, %(included_block_hash)s,
+        %(included_succeeded)s, %(included_cost)s)
+    ON CONFLICT (organisation_id, operation_id, number) DO UPDATE
+   SET is_final = EXCLUDED.is_final,
+       included_transaction_id = EXCLUDED.included_transaction_id,
+       included_block = EXCLUDED.included_block,
+       included_block_hash = EXCLUDED.included_block_hash,
+       included_succeeded = EXCLUDED.included_succeeded,
+       included_cost = EXCLUDED.included_cost
+
+-- name: upsert_slot
+INSERT INTO slots (organisation_id, operation_id, step_number, number, network, signer, sequence,
+                   lease, valid_until, state, is_adopted)
+VALUES (%(organisation_id)s, %(operation_id)s, %(step_number)s, %(number)s, %(network)s,
+        %(signer)s, %(sequence)s, %(lease)s, %(valid_until)s, %(state)s, %(is_adopted)s)
+    ON CONFLICT (organisation_id, operation_id, step_number, number) DO UPDATE
+   SET valid_until = EXCLUDED.valid_until,
+       state = EXCLUDED.state,
+       is_adopted = EXCLUDED.is_adopted
+
+-- name: upsert_attempt
+-- What was signed stays as it was signed.
+INSERT INTO attempts (organisation_id, operation_id, step_number, slot_number, number, role,
+                      origin, transaction_id, raw, body, fee_cap, signed_at, broadcast_at,
+                      rejected)
+VALUES (%(organisation_id)s, %(operation_id)s, %(step_number)s, %(slot_number)s, %(number)s,
+        %(role)s, %(origin)s, %(transaction_id)s, %(raw)s, %(body)s, %(fee_cap)s, %(signed_at)s,
+        %(broadcast_at)s, %(rejected)s)
+    ON CONFLICT (organisation_id, operation_id, step_number, number) DO UPDATE
+   SET broadcast_at = EXCLUDED.broadcast_at,
+       rejected = EXCLUDED.rejected
+
+-- name: due_at
+SELECT due_at
+  FROM operations
+ WHERE organisation_id = %(organisation)s
+   AND id = %(id)s
+
+-- name: find_by_reference
+SELECT id
+  FROM deployments
+ WHERE organisation_id = %(organisation)s
+   AND live = %(live)s
+   AND client_reference = %(reference)s
+
+-- name: list
+SELECT id
+  FROM operations
+ WHERE organisation_id = %(organisation)s
+   AND (%(after)s::uuid IS NULL OR id < %(after)s)
+   AND (%(state)s::operation_state IS NULL OR state = %(state)s)
+   AND (%(network)s::text IS NULL OR network = %(network)s)
+   AND (%(live)s::boolean IS NULL OR live = %(live)s)
+ ORDER BY id DESC
+ LIMIT %(limit)s
+
+-- name: count_accepted
+SELECT count(*) AS count
+  FROM operations
+ WHERE organisation_id = %(organisation)s
+   AND accepted_at >= %(since)s
+   AND accepted_at < %(until)s
+   AND state <> 'Cancelled'
+   AND failure_without_effect IS NOT TRUE
+
+-- name: claim
+SELECT organisation_id, operation_id, token
+  FROM narrow.claim_operations(%(now)s, %(limit)s, %(lease)s, %(worker)s)
+
+-- name: prolong
+SELECT organisation_id, operation_id, token
+  FROM narrow.prolong_claims(%(organisations)s, %(operations)s, %(tokens)s, %(lease)s)
+
+-- name: next_due
+SELECT narrow.next_due() AS due_at

@@ -1,0 +1,183 @@
+"""The store: one psycopg connection per transaction.
+
+`begin` takes one round trip (``BEGIN`` and the scope travel together), and so does its end.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+
+import psycopg
+from attrs import define, frozen
+from psycopg import Connection
+from psycopg.rows import DictRow
+from psycopg_pool import ConnectionPool
+
+from adapters.postgres import health, queries
+from adapters.postgres.access import (
+    PostgresApiKeys,
+    PostgresLoginAttempts,
+    PostgresOrganisations,
+    PostgresSessions,
+    PostgresUsers,
+)
+from adapters.postgres.accounts import PostgresAccounts, PostgresSealedSecrets
+from adapters.postgres.audit import PostgresAuditLog, PostgresOutbox
+from adapters.postgres.deployments import PostgresClaims, PostgresDeployments
+from adapters.postgres.errors import translated
+from adapters.postgres.idempotency import PostgresIdempotencyKeys
+from adapters.postgres.ledger import PostgresLedger
+from adapters.postgres.signers import PostgresNetworks, PostgresSigners
+from adapters.postgres.transaction import Transaction
+from application.ports.storage.work import Scope, Store, Work
+
+SCOPE = queries.load("scope.sql")
+
+
+@define(slots=False)
+class PostgresWork(Work):
+    _transaction: Transaction
+
+    @cached_property
+    def organisations(self) -> PostgresOrganisations:
+        return PostgresOrganisations(self._transaction)
+
+    @cached_property
+    def users(self) -> PostgresUsers:
+        return PostgresUsers(self._transaction)
+
+    @cached_property
+    def sessions(self) -> PostgresSessions:
+        return PostgresSessions(self._transaction)
+
+    @cached_property
+    def api_keys(self) -> PostgresApiKeys:
+        return PostgresApiKeys(self._transaction)
+
+    @cached_property
+    def login_attempts(self) -> PostgresLoginAttempts:
+        return PostgresLoginAttempts(self._transaction)
+
+    @cached_property
+    def accounts(self) -> PostgresAccounts:
+        return PostgresAccounts(self._transaction)
+
+    @cached_property
+    def secrets(self) -> PostgresSealedSecrets:
+        return PostgresSealedSecrets(self._transaction)
+
+    @cached_property
+    def idempotency(self) -> PostgresIdempotencyKeys:
+        return PostgresIdempotencyKeys(self._transaction)
+
+    @cached_property
+    def deployments(self) -> PostgresDeployments:
+        return PostgresDeployments(self._transaction)
+
+    @cached_property
+    def claims(self) -> PostgresClaims:
+        return PostgresClaims(self._transaction)
+
+    @cached_property
+    def signers(self) -> PostgresSigners:
+        return PostgresSigners(self._transaction)
+
+    @cached_property
+    def networks(self) -> PostgresNetworks:
+        return PostgresNetworks(self._transaction)
+
+    @cached_property
+    def ledger(self) -> PostgresLedger:
+        return PostgresLedger(self._transaction)
+
+    @cached_property
+    def audit(self) -> PostgresAuditLog:
+        return PostgresAuditLog(self._transaction)
+
+    @cached_property
+    def outbox(self) -> PostgresOutbox:
+        return PostgresOutbox(self._transaction)
+
+
+@frozen
+class PostgresStore(Store):
+    """Built closed; the process opens and closes it."""
+
+    _pool: ConnectionPool[Connection[DictRow]]
+
+    def open(self) -> None:
+        """Start to connect, without waiting for it."""
+        with translated():
+            self._pool.open()
+
+    def close(self) -> None:
+        self._pool.close()
+
+    @contextmanager
+    def begin(self, scope: Scope) -> Iterator[Work]:
+        connection = self._enter(scope)
+        try:
+            try:
+                yield PostgresWork(Transaction(connection, scope))
+            except BaseException:
+                # What went wrong is told by the exception; a broken connection undoes as well.
+                with suppress(psycopg.Error):
+                    connection.rollback()
+                raise
+            with translated():
+                connection.commit()
+        finally:
+            self._pool.putconn(connection)
+
+    def ping(self) -> None:
+        """Raises: StoreUnavailableError."""
+        with self.begin(Scope()):
+            pass
+
+    def pending(self) -> list[str]:
+        """Names of the migrations that this program has and the database has not.
+
+        Raises: SchemaError, StoreUnavailableError.
+        """
+        with translated(), self._pool.connection() as connection:
+            return health.pending(connection)
+
+    def installation(self) -> health.Installation | None:
+        """Whose database it is; None before the first `migrate`."""
+        with translated(), self._pool.connection() as connection:
+            return health.installation(connection)
+
+    def _enter(self, scope: Scope) -> Connection[DictRow]:
+        """A connection with a transaction begun on it.
+
+        The pool may hold connections that died with the server; nothing has happened on them yet,
+        so the next one will do.
+        """
+        dead = 0
+        with translated():
+            while True:
+                connection = self._pool.getconn()
+                try:
+                    with connection.pipeline():
+                        connection.execute(
+                            SCOPE["enter"],
+                            {
+                                "organisation": _setting(scope.organisation),
+                                "user": _setting(scope.user),
+                            },
+                        )
+                except BaseException as error:
+                    self._pool.putconn(connection)
+                    dead += 1
+                    if (
+                        not isinstance(error, psycopg.OperationalError)
+                        or dead > self._pool.max_size
+                    ):
+                        raise
+                else:
+                    return connection
+
+
+def _setting(id: object) -> str:
+    """A setting has no null; the policies read an empty one as none."""
+    return "" if id is None else str(id)

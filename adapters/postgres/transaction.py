@@ -1,0 +1,68 @@
+"""One database transaction, as the repositories use it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString
+
+from attrs import field, frozen
+from psycopg import Connection, Cursor
+from psycopg.rows import DictRow
+
+from adapters.postgres.errors import translated
+from application.ports.storage.work import Lock, LockSequence, Scope
+from domain.errors import LockOrderError, MisuseError
+
+Parameters = Mapping[str, Any]
+Statement = tuple[LiteralString, Parameters]
+
+
+@frozen
+class Transaction:
+    """Every query gets ``%(organisation)s`` and ``%(user)s`` of the scope."""
+
+    _connection: Connection[DictRow]
+    scope: Scope
+    _locks: LockSequence = field(factory=LockSequence)
+    _newest: dict[Lock, Any] = field(factory=dict)
+
+    def enter(self, lock: Lock, id: Any) -> None:
+        """Say which lock comes next, before asking the database for it: by rank, then by id."""
+        self._locks.take(lock)
+        if lock in self._newest and id < self._newest[lock]:
+            msg = f"{lock.name} {id} is asked for while {self._newest[lock]} is held"
+            raise LockOrderError(msg)
+        self._newest[lock] = id
+
+    def enter_any(self, lock: Lock) -> None:
+        """The same, where the database chooses the rows and waits for none of them."""
+        self._locks.take(lock)
+
+    def row(self, query: LiteralString, parameters: Parameters | None = None) -> DictRow | None:
+        return self._run(query, parameters).fetchone()
+
+    def rows(self, query: LiteralString, parameters: Parameters | None = None) -> list[DictRow]:
+        return self._run(query, parameters).fetchall()
+
+    def change(self, query: LiteralString, parameters: Parameters | None = None) -> int:
+        """How many rows it touched."""
+        return self._run(query, parameters).rowcount
+
+    def update(self, what: object, query: LiteralString, parameters: Parameters) -> None:
+        """Change the one row of *what*.  Raises: MisuseError: there is none in the scope."""
+        if self.change(query, parameters) != 1:
+            raise MisuseError(f"there is no {what} in {self.scope}")
+
+    def batch(self, statements: Sequence[Statement]) -> list[Cursor[DictRow]]:
+        """All of them in order, in one round trip; each sees what those before it did."""
+        with translated(), self._connection.pipeline():
+            return [self._connection.execute(query, self._with(p)) for query, p in statements]
+
+    def _run(self, query: LiteralString, parameters: Parameters | None) -> Cursor[DictRow]:
+        with translated():
+            return self._connection.execute(query, self._with(parameters or {}))
+
+    def _with(self, parameters: Parameters) -> Parameters:
+        return {
+            "organisation": self.scope.organisation,
+            "user": self.scope.user,
+            **parameters,
+        }
