@@ -15,7 +15,7 @@ from typing import TypeVar
 from adapters.evm.errors import meaning
 from adapters.evm.json_rpc import Node, RpcError
 from application.ports.chain import ChainUnavailableError, WrongChainError
-from domain.operation import SignedTransaction, Submission, Verdict
+from domain.operation import Hint, SignedTransaction, Submission, Verdict
 
 MEET_AGAIN_AFTER_SECONDS = 5.0
 
@@ -66,6 +66,8 @@ class Nodes:
                 if said.verdict is Verdict.REJECTED and may_have_seen_it:
                     # An earlier node may spread what this one refuses.
                     return Submission(Verdict.UNKNOWN, said.detail)
+                if said.hint is Hint.SLOT_TAKEN and _knows(node, transaction):
+                    return Submission(Verdict.ALREADY_KNOWN, said.detail)
                 return said
             except ChainUnavailableError as error:
                 self._met.pop(node, None)
@@ -102,3 +104,11 @@ class Nodes:
             msg = f"{node.name} is on chain {found}, and the network is chain {self.chain_id}"
             raise WrongChainError(msg)
         self._met[node] = now
+
+
+def _knows(node: Node, transaction: SignedTransaction) -> bool:
+    """Whether the slot was taken by this very transaction."""
+    try:
+        return node.request("eth_getTransactionByHash", transaction.id) is not None
+    except (ChainUnavailableError, RpcError):
+        return False

@@ -1,0 +1,1 @@
+"""The chain port on a real node."""
