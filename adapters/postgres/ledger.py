@@ -131,7 +131,7 @@ def _statements(
             for lot in lots
         ),
         *(
-            ("insert_hold" if hold.id in held else "close_hold", rows.hold_to_row(hold))
+            ("insert_hold" if hold.id in held else "close_hold", rows.hold_to_row(hold, at))
             for hold in holds
         ),
         *(

@@ -1,7 +1,7 @@
 """Rows to values and back: the one place that knows both shapes."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -391,13 +391,14 @@ def hold_from_row(row: Row) -> Hold:
     )
 
 
-def hold_to_row(hold: Hold) -> Row:
+def hold_to_row(hold: Hold, at: datetime) -> Row:
     return {
         "id": hold.id,
         "subject": hold.subject,
         "amount": hold.amount,
         "captured": hold.captured,
         "state": hold.state.value,
+        "closed_at": None if hold.state is HoldState.HELD else at,
     }
 
 

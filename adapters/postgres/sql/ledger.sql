@@ -52,14 +52,14 @@ UPDATE lots
 -- name: insert_hold
 INSERT INTO holds (organisation_id, id, subject, amount, captured, state, held_at, closed_at)
 VALUES (%(organisation_id)s, %(id)s, %(subject)s, %(amount)s, %(captured)s, %(state)s, %(at)s,
-        CASE WHEN %(state)s = 'held' THEN NULL ELSE %(at)s END)
+        %(closed_at)s)
 
 -- name: close_hold
 -- A hold closes once.
 UPDATE holds
    SET captured = %(captured)s,
        state = %(state)s,
-       closed_at = %(at)s
+       closed_at = %(closed_at)s
  WHERE organisation_id = %(organisation_id)s
    AND id = %(id)s
    AND state = 'held'
