@@ -36,7 +36,7 @@ _SAFE_INTEGER = 2**53 - 1
 
 @frozen
 class Actor:
-    """Who did it: ``member``, ``api_key``, ``worker`` or ``operator``, and the id where it has one."""
+    """Who did it: a kind, and the id where that kind has one."""
 
     kind: str = field(validator=validators.in_(("member", "api_key", "worker", "operator")))
     id: str | None = None

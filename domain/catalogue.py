@@ -75,5 +75,5 @@ TARIFFS: Mapping[TariffName, Tariff] = {
 def month_of(instant: datetime) -> tuple[datetime, datetime]:
     """The calendar month around *instant*, in UTC: its first instant, and the next one's."""
     start = instant.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    year, month = (start.year + 1, 1) if start.month == 12 else (start.year, start.month + 1)  # noqa: PLR2004 - December
+    year, month = (start.year + 1, 1) if start.month == 12 else (start.year, start.month + 1)
     return start, start.replace(year=year, month=month)

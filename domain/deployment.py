@@ -158,7 +158,7 @@ class BlockVanished:
 
 @frozen(kw_only=True)
 class SlotSpent:
-    """At finality the slot was taken without the step's effect: nothing can land in it any more."""
+    """At finality the slot was taken without the step's effect: nothing can land in it."""
 
     step: int
     #: SPENT by an attempt of ours, or LOST to a transaction that is not ours.
@@ -382,7 +382,9 @@ class Deployment:
                 return changed
             case Rejected(step=number, transaction_id=id, detail=detail):
                 step, slot = self._open(number, event)
-                return self._with_step(step.with_last_slot(slot.changing(id, lambda known: known.refused(detail))))
+                return self._with_step(
+                    step.with_last_slot(slot.changing(id, lambda known: known.refused(detail)))
+                )
             case SeenInBlock(step=number, inclusion=inclusion):
                 step, slot = self._open(number, event)
                 self._require(slot.find(inclusion.transaction_id) is not None, event)

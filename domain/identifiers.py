@@ -70,7 +70,7 @@ def parse_id(prefix: Prefix, text: str) -> UUID | None:
 
 def instant_of(id: UUID) -> datetime | None:
     """The instant a UUIDv7 carries (milliseconds), or None for any other UUID (RFC 9562, 5.7)."""
-    if id.version != 7:  # noqa: PLR2004 - the version's own name
+    if id.version != 7:
         return None
     try:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=id.int >> 80)

@@ -106,7 +106,7 @@ class Attempt:
     role: AttemptRole = AttemptRole.EFFECT
     origin: AttemptOrigin = AttemptOrigin.SIGNED
     transaction_id: TransactionId
-    #: Exactly the bytes to broadcast; None only where it was found and its bytes are not to be had.
+    #: Exactly the bytes to broadcast; None only where it was found without them.
     raw: bytes | None = field(repr=False)
     #: The draft in the chain's own encoding; only its adapter reads it.
     body: bytes = field(repr=False)

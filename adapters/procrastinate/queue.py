@@ -9,6 +9,7 @@ import procrastinate
 import psycopg
 from attrs import define, field
 from procrastinate.exceptions import ConnectorException
+from psycopg_pool import PoolTimeout
 
 from adapters.procrastinate.schema import SCHEMA
 from application.ports.tasks import Tasks, TasksUnavailableError
@@ -29,7 +30,7 @@ class ProcrastinateTasks(Tasks):
     def open(self) -> None:
         """Raises: TasksUnavailableError."""
         connector = procrastinate.SyncPsycopgConnector(
-            conninfo=self._url, options=_OPTIONS, min_size=0, max_size=2
+            conninfo=self._url, kwargs={"options": _OPTIONS}, min_size=0, max_size=2
         )
         self._deferring = procrastinate.App(connector=connector)
         try:
@@ -51,11 +52,16 @@ class ProcrastinateTasks(Tasks):
             raise TasksUnavailableError("the queue's database does not answer") from error
 
     def run(self, handlers: Mapping[str, Handler], stop: threading.Event) -> None:
-        """Run tasks until *stop*; returns early, with an exception, when the database goes away.
+        """Run tasks until *stop*.
 
         A handler that raises is tried again by Procrastinate, later each time.
+
+        Raises: TasksUnavailableError.
         """
-        asyncio.run(self._run(handlers, stop))
+        try:
+            asyncio.run(self._run(handlers, stop))
+        except (ConnectorException, psycopg.Error, PoolTimeout) as error:
+            raise TasksUnavailableError("the queue's database does not answer") from error
 
     async def _run(self, handlers: Mapping[str, Handler], stop: threading.Event) -> None:
         connector = procrastinate.PsycopgConnector(
@@ -74,7 +80,8 @@ class ProcrastinateTasks(Tasks):
                     delete_jobs="successful",
                 )
             )
-            while not stop.is_set() and not worker.done():
+            # *stop* belongs to threads; asyncio cannot wait for it.
+            while not stop.is_set() and not worker.done():  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
             if worker.done():
                 worker.result()

@@ -25,8 +25,8 @@ def install(url: str) -> bool:
         connection.execute(SchemaManager.get_schema().encode())
         for grant in (
             "GRANT USAGE ON SCHEMA procrastinate TO tallystick_app",
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA procrastinate"
-            " TO tallystick_app",
+            "GRANT SELECT, INSERT, UPDATE, DELETE"
+            + " ON ALL TABLES IN SCHEMA procrastinate TO tallystick_app",
             "GRANT USAGE ON ALL SEQUENCES IN SCHEMA procrastinate TO tallystick_app",
             "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA procrastinate TO tallystick_app",
         ):

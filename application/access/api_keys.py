@@ -97,8 +97,6 @@ class RevokeApiKey:
             revoked = evolve(key, revoked_at=now)
             work.api_keys.put(revoked)
             trail = caller.trail(self.identifiers)
-            trail.add(
-                "api_key.revoked", public_id(Prefix.API_KEY, id), now, live=key.live
-            )
+            trail.add("api_key.revoked", public_id(Prefix.API_KEY, id), now, live=key.live)
             trail.write(work)
         return revoked

@@ -81,7 +81,7 @@ def write_key(id: ApiKeyId, secret: str, *, live: bool) -> str:
 def parse_key(text: str) -> tuple[ApiKeyId, str] | None:
     """Id and secret, or None for whatever is not a key of ours."""
     parts = text.split("_")
-    if len(parts) != 4 or parts[0] != KEY_PREFIX or parts[1] not in {"live", "test"}:  # noqa: PLR2004
+    if len(parts) != 4 or parts[0] != KEY_PREFIX or parts[1] not in {"live", "test"}:
         return None
     id = parse_id(Prefix.API_KEY, f"{Prefix.API_KEY}_{parts[2]}")
     secret, crc = parts[3][:-8], parts[3][-8:]

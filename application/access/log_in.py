@@ -20,9 +20,7 @@ from domain.errors import Refusal
 from domain.identifiers import OrganisationId, Prefix, UserId, public_id
 from domain.organisation import Member, User
 
-_WRONG = Refusal(
-    code="invalid_credentials", detail="the address or the password is not right"
-)
+_WRONG = Refusal(code="invalid_credentials", detail="the address or the password is not right")
 
 
 @frozen(kw_only=True)

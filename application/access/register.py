@@ -199,7 +199,7 @@ def _password_fault(password: str, email: str) -> str | None:
     # NIST SP 800-63B: length counts, composition rules do not.
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         return f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
-    if len(set(password)) < 5 or password.lower() == email:  # noqa: PLR2004 - "aaaaaaaaab"
+    if len(set(password)) < 5 or password.lower() == email:
         return "this password would be guessed at once"
     try:
         password.encode()
@@ -209,6 +209,6 @@ def _password_fault(password: str, email: str) -> str | None:
 
 
 def _name_fault(name: str) -> str | None:
-    if not (1 <= len(name.strip()) <= 100 and name.isprintable()):  # noqa: PLR2004 - the rule itself
+    if not (1 <= len(name.strip()) <= 100 and name.isprintable()):
         return "a name has 1 to 100 characters and no control characters"
     return None

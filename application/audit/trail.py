@@ -25,7 +25,7 @@ class Trail:
     request_id: str | None = None
     _drafts: list[AuditDraft] = field(factory=list)
 
-    def add(  # noqa: PLR0913 - an audit event has that many parts
+    def add(
         self,
         action: str,
         subject: str,

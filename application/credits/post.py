@@ -9,7 +9,7 @@ from domain.errors import Refusal
 from domain.ledger import Command, Grant, decide, expire, fold
 
 
-def post(  # noqa: PLR0913 - what a journal line says
+def post(
     work: Work,
     trail: Trail,
     command: Command,

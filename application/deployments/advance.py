@@ -55,7 +55,7 @@ class Advance:
     identifiers: Identifiers
 
     def __call__(self, claim: Claim) -> State | None:
-        """Go on until it waits or ends; tell the state it is in, None where there is no such thing.
+        """Go on until it waits or ends; tell its state, None where there is no such thing.
 
         Raises:
             LeaseLostError: another worker may be at it; nothing of the last act was recorded.
@@ -177,9 +177,10 @@ class Advance:
         self, claim: Claim, seen: Deployment, finding: Finding, network: Network | None
     ) -> tuple[Deployment | None, bool]:
         """Write what was found, unless the deployment has changed since it was read."""
-        trail = Trail(
-            identifiers=self.identifiers, organisation=claim.organisation, actor=WORKER
-        )
+        trail = Trail(identifiers=self.identifiers, organisation=claim.organisation, actor=WORKER)
+        if finding.halts_signer is not None:
+            # First: a death in between repeats the halt, where it would forget it afterwards.
+            self.halt.signer(seen.network, seen.sender, finding.halts_signer)
         halt_reason: str | None = None
         with self.store.begin(Scope(organisation=claim.organisation)) as work:
             fresh = work.deployments.lock(claim.operation)
@@ -205,9 +206,8 @@ class Advance:
             pause = _pause(fresh, network, now) if wait is not None else timedelta(0)
             work.deployments.put(fresh, due_at=now + pause, claim=claim)
             trail.write(work)
-        if halt_reason is not None or finding.halts_signer is not None:
-            reason = halt_reason or finding.halts_signer or ""
-            self.halt.signer(fresh.network, fresh.sender, reason)
+        if halt_reason is not None:
+            self.halt.signer(fresh.network, fresh.sender, halt_reason)
         return fresh, wait is None and fresh.state.is_open
 
     def _reserve(

@@ -77,7 +77,7 @@ class Gates:
         return None
 
     def account(self, id: AccountId | None, custodian: str | None) -> Account | Refusal:
-        """The issuing account: the one asked for, or the organisation's of this family and mode."""
+        """The account asked for, or the organisation's of this family and mode."""
         account = (
             self.work.accounts.get(id)
             if id is not None

@@ -32,7 +32,7 @@ class Halt:
         with self.store.begin(Scope.installation()) as work:
             signer = work.signers.lock(network, address)
             if signer is not None and signer.halted is None:
-                work.signers.put(evolve(signer, halted=reason, fence=signer.fence + 1))
+                work.signers.put(evolve(signer, halted=reason))
                 trail.add("signer.halted", address, self.clock.now(), details={"reason": reason})
                 trail.write(work)
 

@@ -103,9 +103,7 @@ class Pursuit:
     ) -> Finding:
         """The effect is there, by a transaction our records do not have: make it ours."""
         if not effect.is_final:
-            return Finding(
-                owner=seen.owner, predicted=seen.predicted, wait=_WAITS_FOR_FINALITY
-            )
+            return Finding(owner=seen.owner, predicted=seen.predicted, wait=_WAITS_FOR_FINALITY)
         number = seen.step.number
         attempt = Attempt(
             number=len(seen.step.attempts) + 1,
@@ -123,11 +121,9 @@ class Pursuit:
         )
         found = EffectFound(step=number, attempt=attempt, slot=slot)
         final = StepFinal(step=number, inclusion=inclusion, token=effect.token)
-        return Finding(
-            owner=seen.owner, predicted=seen.predicted, events=(*before, found, final)
-        )
+        return Finding(owner=seen.owner, predicted=seen.predicted, events=(*before, found, final))
 
-    def _sign(  # noqa: PLR0913 - what a signature depends on
+    def _sign(
         self,
         seen: Deployment,
         chain: Chain,
@@ -205,7 +201,7 @@ class Pursuit:
                     return self._alone(seen, chain, signer, slot, attempt.role, now)
                 return Finding(wait=_unknown(submission))
 
-    def _interpret(  # noqa: PLR0913 - as `_sign`
+    def _interpret(
         self,
         outcome: Outcome,
         seen: Deployment,
@@ -266,7 +262,7 @@ class Pursuit:
             return Finding(wait=_unknown(submission))
         return Finding(wait=_WAITS_FOR_POOL)
 
-    def _in_pool(  # noqa: PLR0913 - as `_sign`
+    def _in_pool(
         self,
         seen: Deployment,
         chain: Chain,
@@ -287,7 +283,7 @@ class Pursuit:
             return self._alone(seen, chain, signer, slot, newest.role, now)
         return Finding(wait=_WAITS_FOR_POOL)
 
-    def _alone(  # noqa: PLR0913 - as `_sign`
+    def _alone(
         self,
         seen: Deployment,
         chain: Chain,
@@ -311,7 +307,9 @@ class Pursuit:
         step, id = seen.step.number, inclusion.transaction_id
         events: tuple[Event, ...] = ()
         attempt = slot.find(id)
-        if attempt is not None and (attempt.broadcast_at is None or _must_be_pending(seen, attempt)):
+        if attempt is not None and (
+            attempt.broadcast_at is None or _must_be_pending(seen, attempt)
+        ):
             events = (Broadcast(step=step, transaction_id=id, at=now),)
         if seen.step.inclusion == inclusion:
             return events

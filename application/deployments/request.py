@@ -93,7 +93,9 @@ class RequestDeployment:
                 remember(work, key, fingerprint, answer, self.clock.now())
         except RequestInFlightError:
             return IN_FLIGHT
-        return answer if isinstance(answer, Refusal) else Accepted(deployment=answer, replayed=False)
+        return (
+            answer if isinstance(answer, Refusal) else Accepted(deployment=answer, replayed=False)
+        )
 
     def _accept(
         self, work: Work, caller: Caller, request: DeploymentRequest, chain: Chain
@@ -158,9 +160,7 @@ class RequestDeployment:
             kind=deployment.token.kind, network=deployment.network, credits=deployment.credits
         )
         name = public_id(Prefix.DEPLOYMENT, deployment.id)
-        trail.add(
-            ACTIONS[Queued], name, now, live=deployment.live, details=details_of(queued)
-        )
+        trail.add(ACTIONS[Queued], name, now, live=deployment.live, details=details_of(queued))
         trail.write(work)
         return deployment.apply(queued)
 

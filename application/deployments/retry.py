@@ -35,7 +35,7 @@ class RetryDeployment:
     def __call__(
         self, caller: Caller, id: OperationId, key: IdempotencyKey, fingerprint: bytes
     ) -> Accepted | Refusal:
-        """Queue it again under a new hold, once per *key*.  It keeps its id, and its place on chain."""
+        """Queue it again under a new hold, once per *key*.  Its place on chain stays."""
         try:
             with self.store.begin(caller.scope) as work:
                 remembered = work.idempotency.take(key, self.clock.now())
@@ -46,7 +46,9 @@ class RetryDeployment:
                     remember(work, key, fingerprint, answer, self.clock.now())
         except RequestInFlightError:
             return IN_FLIGHT
-        return answer if isinstance(answer, Refusal) else Accepted(deployment=answer, replayed=False)
+        return (
+            answer if isinstance(answer, Refusal) else Accepted(deployment=answer, replayed=False)
+        )
 
     def _retry(self, work: Work, caller: Caller, id: OperationId) -> Deployment | Refusal:
         deployment = work.deployments.lock(id)
@@ -75,7 +77,7 @@ class RetryDeployment:
             trail.write(work)
             return refusal
         queued = apply_all(work, trail, deployment, [RetryRequested(hold=hold)], now)
-        queued = evolve(queued, accepted_at=now, waiting_since=now)
+        queued = evolve(queued, waiting_since=now)
         work.deployments.put(queued, due_at=now, claim=None)
         trail.write(work)
         return queued

@@ -48,9 +48,7 @@ class GrantCredits:
                 effective_at=now,
                 fact=fact,
             )
-            trail = Trail(
-                identifiers=self.identifiers, organisation=organisation, actor=OPERATOR
-            )
+            trail = Trail(identifiers=self.identifiers, organisation=organisation, actor=OPERATOR)
             is_granted_before = work.ledger.is_granted(fact)
             grant = Grant(lot=lot, is_granted_before=is_granted_before)
             post(work, trail, grant, now)
@@ -79,9 +77,7 @@ class SetTariff:
             if before is None:
                 return Refusal(code="not_found", detail=f"there is no organisation {name}")
             work.organisations.set_tariff(tariff)
-            trail = Trail(
-                identifiers=self.identifiers, organisation=organisation, actor=OPERATOR
-            )
+            trail = Trail(identifiers=self.identifiers, organisation=organisation, actor=OPERATOR)
             trail.add(
                 "operator.set_tariff",
                 name,

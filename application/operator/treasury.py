@@ -185,16 +185,12 @@ class Resume:
                         fence=signer.fence + 1,
                     )
                 )
-                trail.add(
-                    "signer.resumed", address, self.clock.now(), details={"reason": reason}
-                )
+                trail.add("signer.resumed", address, self.clock.now(), details={"reason": reason})
                 resumed.append(address)
             status = work.networks.lock(network)
             if status.halted is not None:
                 work.networks.put(evolve(status, halted=None, final=final))
-                trail.add(
-                    "network.resumed", network, self.clock.now(), details={"reason": reason}
-                )
+                trail.add("network.resumed", network, self.clock.now(), details={"reason": reason})
                 resumed.append(network)
             trail.write(work)
         return resumed

@@ -109,10 +109,10 @@ class Chain(Protocol):
         ...
 
     def plan(self, intent: Intent) -> Forecast | Refusal:
-        """What the intent's operation will cost.  Simulates it; a refusal says why it cannot work."""
+        """What the operation will cost, by simulation; a refusal says why it cannot work."""
         ...
 
-    def preflight(self, intent: Intent, fee_ceiling: int) -> None | Postponed | Refusal:
+    def preflight(self, intent: Intent, fee_ceiling: int) -> Postponed | Refusal | None:
         """Whether the step may be given a slot now: it works, it is paid for, within the ceiling.
 
         None: yes.  Nothing has happened whatever the answer.

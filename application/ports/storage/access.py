@@ -98,7 +98,7 @@ class LoginAttempts(Protocol):
     """Failed log-ins.  They belong to no organisation; keys are hashes."""
 
     def lock(self, key: bytes) -> LoginFailures:
-        """What is remembered under *key*, locked until the transaction ends, also if nothing is."""
+        """What is remembered under *key*, if anything; locked until the transaction ends."""
         ...
 
     def put(self, key: bytes, failures: LoginFailures) -> None: ...

@@ -80,9 +80,7 @@ class Deployments(Protocol):
 class Claims(Protocol):
     """The queue: an operation's row is its place in it.  Works in any scope; tells ids only."""
 
-    def take(
-        self, now: datetime, limit: int, lease: timedelta, worker: UUID
-    ) -> list[Claim]:
+    def take(self, now: datetime, limit: int, lease: timedelta, worker: UUID) -> list[Claim]:
         """Lease up to *limit* operations due at *now* that nobody has leased.
 
         Longest due first, one organisation not starving another.  Leases run on the store's own

@@ -12,9 +12,7 @@ LONGEST_PAGE = 100
 
 @frozen(kw_only=True)
 class PageRequest:
-    limit: int = field(
-        default=20, validator=[validators.ge(1), validators.le(LONGEST_PAGE)]
-    )
+    limit: int = field(default=20, validator=[validators.ge(1), validators.le(LONGEST_PAGE)])
     #: Id of the last thing of the page before; None for the first page.
     after: UUID | None = None
 

@@ -1,0 +1,107 @@
+"""From a name in the configuration to the adapter folder it means."""
+
+from importlib import import_module
+from typing import Any
+
+from application.ports.chain import Chain
+from application.ports.custody import Custodian, KeyWrapping
+from application.ports.storage.work import Store
+from domain.identifiers import NetworkId
+from domain.network import Family, Network
+from entrypoints.settings import Settings, SettingsError
+
+
+def adapter(scheme: str) -> Any:
+    """The adapter package that *scheme* names: ``local-keys`` is ``adapters.local_keys``.
+
+    Imported only now, so that a process loads the SDKs it uses and no others.
+    """
+    try:
+        return import_module(f"adapters.{scheme.replace('-', '_')}")
+    except ModuleNotFoundError as error:
+        raise SettingsError([f"there is no adapter {scheme}"]) from error
+
+
+def store(settings: Settings) -> Any:
+    """The store, closed; the process opens it."""
+    return adapter("postgres").connect(
+        settings.database_url, min_size=1, max_size=settings.database_connections
+    )
+
+
+def tasks(settings: Settings) -> Any:
+    """The queue for what is rare, closed; the process opens it."""
+    return adapter("procrastinate").connect(settings.database_url)
+
+
+def chains(settings: Settings) -> dict[NetworkId, Chain]:
+    """One chain per configured network."""
+    return {
+        entry.network.id: adapter(entry.network.family.value).connect(
+            entry.network, entry.nodes, settings.installation
+        )
+        for entry in settings.networks
+    }
+
+
+def give_development_coin(network: Network, node: str, address: str, coins: int) -> None:
+    """Whole coins out of nothing, where the node makes them."""
+    module = import_module(f"adapters.{network.family.value}.development")
+    module.fund(node, address, coins * 10**network.native_decimals)
+
+
+def migrate(settings: Settings, login: tuple[str, str] | None) -> list[str]:
+    """Bring database and queue to the newest schema; name what was applied.
+
+    *login*: name and password of a role for the application, made where it is missing.
+
+    Raises:
+        SettingsError: the database cannot be used; says why.
+    """
+    postgres, url = import_module("adapters.postgres.migrate"), settings.migrator_url
+    errors = import_module("adapters.postgres.errors")
+    if url is None:
+        raise SettingsError(
+            ["TALLYSTICK_DATABASE_MIGRATOR_URL ([database] migrator_url) is missing"]
+        )
+    logins = (
+        [postgres.Login(name=login[0], password=login[1], group="tallystick_app")] if login else []
+    )
+    try:
+        applied: list[str] = postgres.migrate(
+            url,
+            installation=settings.installation,
+            environment=settings.environment,
+            logins=logins,
+        )
+    except errors.SchemaError as error:
+        raise SettingsError([str(error)]) from error
+    return [*applied, *(["procrastinate"] if adapter("procrastinate").install(url) else [])]
+
+
+def wrapping(settings: Settings) -> KeyWrapping:
+    local = adapter("local-keys")
+    made: KeyWrapping = local.LocalKeyWrapping(_master_keys(settings))
+    return made
+
+
+def custodians(settings: Settings, store: Store) -> dict[str, Custodian]:
+    """Custodians by the scheme of their key references."""
+    scheme = settings.custodian
+    return {scheme: adapter(scheme).connect(store, _master_keys(settings))}
+
+
+def development_families(settings: Settings) -> frozenset[Family]:
+    """Where accounts are created at once; elsewhere an address is verified first."""
+    return frozenset(
+        entry.network.family
+        for entry in settings.networks
+        if entry.network.network_class.value == "development"
+    )
+
+
+def _master_keys(settings: Settings) -> Any:
+    try:
+        return adapter("local-keys").read_master_keys(settings.master_keys)
+    except ValueError as error:
+        raise SettingsError([f"TALLYSTICK_LOCAL_KEYS_MASTER_KEY: {error}"]) from error

@@ -1,0 +1,49 @@
+"""``tallystick demo``"""
+
+import signal
+import sys
+import time
+
+import click
+
+from entrypoints.demo import checks, story
+from entrypoints.demo.parts import DemoError, running
+
+
+@click.command("demo", help="Sign up, plan, deploy, watch; then stay up to be played with.")
+@click.option("--once", is_flag=True, help="End when it is checked: 0 if every promise held.")
+def command(once: bool) -> None:
+    # A terminated demo takes its servers with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    begun = time.monotonic()
+    story.say("Starting PostgreSQL, anvil, the API and a worker …")
+    try:
+        with running() as parts:
+            story.say(f"   up after {time.monotonic() - begun:.1f} s; logs in {parts.folder}")
+            told = story.tell(parts)
+            story.say("7. Is it true?  Raw JSON-RPC to the node, raw SQL to the database")
+            wrong = list(checks.differences(parts, told))
+            for line in wrong:
+                story.say(f"   NOT SO: {line}")
+            if wrong:
+                sys.exit(1)
+            story.say(f"   yes: {told.address} is what was promised, and the books agree")
+            if not once:
+                _stay(parts.api, told.api_key)
+    except DemoError as error:
+        click.echo(f"the demo failed: {error}", err=True)
+        sys.exit(1)
+
+
+def _stay(api: str, key: str) -> None:
+    story.say("")
+    story.say(f"   API            {api}")
+    story.say(f"   documentation  {api}/docs")
+    story.say(f"   API key        {key}")
+    story.say(f'   try            curl -H "Authorization: Bearer {key}" {api}/v1/deployments')
+    story.say("   It runs until Ctrl-C, and is gone then.")
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        story.say("stopping …")

@@ -1,0 +1,87 @@
+"""``tallystick serve``"""
+
+import sys
+import threading
+from types import FrameType
+
+import click
+import uvicorn
+
+from entrypoints.commands import setting_up
+from entrypoints.container import Container
+from entrypoints.http.access_tokens import AccessTokens
+from entrypoints.http.app import create_app
+from entrypoints.http.services import Limits, Services
+from entrypoints.readiness import database_problem, readiness
+
+#: Bytes of the Ed25519 seed that signs access tokens.
+_SEED_BYTES = 32
+_STOP_WITHIN_SECONDS = 20
+
+
+@click.command("serve", help="Serve the HTTP API until told to stop (SIGTERM, SIGINT).")
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    setting_up.log_to_stderr()
+    stopping = threading.Event()
+    with setting_up.container(ctx) as container:
+        problem = database_problem(container)
+        if problem is not None:
+            click.echo(f"the database {problem}", err=True)
+            sys.exit(1)
+        settings = container.settings()
+        config = uvicorn.Config(
+            create_app(services(container, stopping)),
+            host=settings.http_host,
+            port=settings.http_port,
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=_STOP_WITHIN_SECONDS,
+            limit_concurrency=1_000,
+            h11_max_incomplete_event_size=32 * 1024,
+            server_header=False,
+        )
+        Server(config, stopping).run()
+
+
+class Server(uvicorn.Server):
+    """Tells event streams to end before it waits for them."""
+
+    def __init__(self, config: uvicorn.Config, stopping: threading.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._stopping.set()
+        super().handle_exit(sig, frame)
+
+
+def services(container: Container, stopping: threading.Event) -> Services:
+    """What the HTTP face needs, out of the container."""
+    settings = container.settings()
+    seed = container.installation_secret()("access-token-seed", _SEED_BYTES)
+    return Services(
+        register=container.register(),
+        log_in=container.log_in(),
+        refresh=container.refresh(),
+        log_out=container.log_out(),
+        authenticate=container.authenticate(),
+        create_api_key=container.create_api_key(),
+        revoke_api_key=container.revoke_api_key(),
+        validate_token=container.validate_token(),
+        plan_deployment=container.plan_deployment(),
+        request_deployment=container.request_deployment(),
+        cancel_deployment=container.cancel_deployment(),
+        retry_deployment=container.retry_deployment(),
+        store=container.store(),
+        clock=container.clock(),
+        identifiers=container.identifiers(),
+        chains=container.chains(),
+        tokens=AccessTokens(seed=seed, installation=settings.installation),
+        limits=Limits(request_limit_per_minute=settings.request_limit),
+        ready=readiness(container),
+        public_url=settings.base_url,
+        trusted_proxies=settings.trusted_proxies,
+        is_stopping=stopping.is_set,
+    )

@@ -1,0 +1,92 @@
+"""What commands share: reading the configuration, opening the store, answering."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from domain.errors import Refusal
+from domain.identifiers import OrganisationId, Prefix, parse_id
+from entrypoints.container import Container, build_container
+from entrypoints.settings import Settings, SettingsError, load
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
+
+
+def settings(ctx: click.Context) -> Settings:
+    """Exits with 2, and every fault of the configuration, where it cannot be used."""
+    try:
+        return load(Path(ctx.obj) if ctx.obj else None)
+    except SettingsError as error:
+        for fault in error.faults:
+            click.echo(f"configuration: {fault}", err=True)
+        ctx.exit(2)
+
+
+@contextmanager
+def container(ctx: click.Context) -> Iterator[Container]:
+    """The house with its store open."""
+    built = build_container(settings(ctx))
+    store = built.store()
+    try:
+        store.open()
+        yield built
+    except SettingsError as error:
+        for fault in error.faults:
+            click.echo(f"configuration: {fault}", err=True)
+        ctx.exit(2)
+    finally:
+        store.close()
+
+
+def answer(ctx: click.Context, content: Mapping[str, object], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(content))
+        return
+    width = max((len(name) for name in content), default=0)
+    for name, value in content.items():
+        click.echo(f"{name:<{width}}  {value}")
+    del ctx
+
+
+def refuse(ctx: click.Context, refusal: Refusal, *, as_json: bool) -> None:
+    """Exits with 1."""
+    if as_json:
+        click.echo(json.dumps({"code": refusal.code, "detail": refusal.detail}))
+    else:
+        click.echo(f"refused ({refusal.code}): {refusal.detail}", err=True)
+    ctx.exit(1)
+
+
+def organisation_id(ctx: click.Context, text: str) -> OrganisationId:
+    id = parse_id(Prefix.ORGANISATION, text)
+    if id is None:
+        raise click.BadParameter(f"{text} is no org_… id", ctx=ctx)
+    return OrganisationId(id)
+
+
+def log_to_stderr() -> None:
+    """One JSON line per event, for whoever collects them."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for chatty in ("httpx", "procrastinate", "psycopg.pool", "web3"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= getattr(record, "fields", {})
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)

@@ -1,0 +1,122 @@
+"""The composition root: the only place where ports meet adapters."""
+
+from dependency_injector import containers, providers
+
+from adapters.argon2 import Argon2Passwords
+from adapters.system import SystemClock, SystemIdentifiers
+from application.access.api_keys import CreateApiKey, RevokeApiKey
+from application.access.authenticate import Authenticate
+from application.access.log_in import LogIn
+from application.access.log_out import LogOut
+from application.access.refresh import Refresh
+from application.access.register import Register
+from application.accounts.create_key import CreateAccountKey
+from application.deployments.advance import Advance
+from application.deployments.cancel import CancelDeployment
+from application.deployments.halt import Halt
+from application.deployments.plan import PlanDeployment
+from application.deployments.pursue import Pursuit
+from application.deployments.request import RequestDeployment
+from application.deployments.retry import RetryDeployment
+from application.deployments.validation import ValidateToken
+from application.deployments.watch import WatchNetwork
+from application.operator.credits import GrantCredits, SetTariff
+from application.operator.dispatch import Dispatch
+from application.operator.installation_secret import InstallationSecret
+from application.operator.sweep import Sweep
+from application.operator.treasury import CreateTreasury, Resume
+from entrypoints import assembly
+from entrypoints.settings import Settings
+
+One = providers.Singleton
+
+
+class Container(containers.DeclarativeContainer):
+    """Everything once per process; asks nobody when it is built."""
+
+    settings = providers.Dependency(instance_of=Settings)
+
+    clock = One(SystemClock)
+    identifiers = One(SystemIdentifiers, clock)
+    passwords = One(Argon2Passwords)
+    store = One(assembly.store, settings)
+    tasks = One(assembly.tasks, settings)
+    chains = One(assembly.chains, settings)
+    wrapping = One(assembly.wrapping, settings)
+    custodians = One(assembly.custodians, settings, store)
+
+    register = One(
+        Register,
+        store=store,
+        clock=clock,
+        identifiers=identifiers,
+        passwords=passwords,
+        custodian=settings.provided.custodian,
+        families=One(assembly.development_families, settings),
+    )
+    log_in = One(LogIn, store=store, clock=clock, identifiers=identifiers, passwords=passwords)
+    refresh = One(Refresh, store=store, clock=clock, identifiers=identifiers, wrapping=wrapping)
+    log_out = One(LogOut, store=store, clock=clock, identifiers=identifiers)
+    authenticate = One(Authenticate, store=store, clock=clock)
+    create_api_key = One(CreateApiKey, store=store, clock=clock, identifiers=identifiers)
+    revoke_api_key = One(RevokeApiKey, store=store, clock=clock, identifiers=identifiers)
+
+    create_account_key = One(
+        CreateAccountKey,
+        store=store,
+        custodians=custodians,
+        chains=chains,
+        clock=clock,
+        identifiers=identifiers,
+    )
+
+    validate_token = One(ValidateToken, chains=chains)
+    plan_deployment = One(
+        PlanDeployment,
+        store=store,
+        chains=chains,
+        custodians=custodians,
+        clock=clock,
+        identifiers=identifiers,
+    )
+    request_deployment = One(
+        RequestDeployment, store=store, chains=chains, clock=clock, identifiers=identifiers
+    )
+    cancel_deployment = One(CancelDeployment, store=store, clock=clock, identifiers=identifiers)
+    retry_deployment = One(
+        RetryDeployment, store=store, chains=chains, clock=clock, identifiers=identifiers
+    )
+    halt = One(Halt, store=store, clock=clock, identifiers=identifiers)
+    pursuit = One(Pursuit, store=store, custodians=custodians)
+    advance = One(
+        Advance,
+        store=store,
+        chains=chains,
+        pursuit=pursuit,
+        halt=halt,
+        clock=clock,
+        identifiers=identifiers,
+    )
+    watch_network = One(WatchNetwork, store=store, chains=chains, halt=halt)
+
+    installation_secret = One(
+        InstallationSecret, store=store, wrapping=wrapping, identifiers=identifiers
+    )
+    grant_credits = One(GrantCredits, store=store, clock=clock, identifiers=identifiers)
+    set_tariff = One(SetTariff, store=store, clock=clock, identifiers=identifiers)
+    create_treasury = One(
+        CreateTreasury,
+        store=store,
+        chains=chains,
+        create_key=create_account_key,
+        custodian=settings.provided.custodian,
+        clock=clock,
+        identifiers=identifiers,
+    )
+    resume = One(Resume, store=store, chains=chains, clock=clock, identifiers=identifiers)
+    dispatch = One(Dispatch, store=store, tasks=tasks)
+    sweep = One(Sweep, store=store, tasks=tasks, clock=clock)
+
+
+def build_container(settings: Settings) -> Container:
+    return Container(settings=providers.Object(settings))

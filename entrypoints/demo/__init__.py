@@ -1,0 +1,1 @@
+"""The main job on real parts: the demo, and what it is checked by."""

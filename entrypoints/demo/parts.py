@@ -1,0 +1,174 @@
+"""The demo's real parts: PostgreSQL, anvil, the API and a worker, in a folder of their own."""
+
+import base64
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from uuid import uuid4
+
+from attrs import frozen
+
+from domain.identifiers import Prefix, public_id
+from entrypoints.devnet import embedded_postgres
+from entrypoints.devnet.anvil import Anvil
+from entrypoints.devnet.processes import free_port, spawn
+
+NETWORK = "eip155:31337"
+_START_SECONDS = 30.0
+
+_CONFIGURATION = """\
+[installation]
+id = "{installation}"
+environment = "development"
+
+[http]
+host = "127.0.0.1"
+port = {port}
+request_limit = {request_limit}
+
+[networks."eip155:31337"]
+name = "anvil"
+family = "evm"
+class = "development"
+nodes = ["{node}"]
+{finality}
+fee_ceiling = 100_000_000_000
+native_currency = "ETH"
+poll_milliseconds = {poll_milliseconds}
+replace_after_seconds = {replace_after_seconds}
+"""
+
+
+class DemoError(Exception):
+    """A part of the demo did not do what it should; says which, and where its log is."""
+
+
+@frozen(kw_only=True)
+class Parts:
+    folder: Path
+    api: str
+    node: str
+    #: As the superuser: the demo's own checks look past every policy.
+    database: str
+    #: What the processes of ours are started with.
+    environment: Mapping[str, str]
+
+    def command(self, *arguments: str) -> dict[str, object]:
+        """Run ``tallystick … --json`` and read its answer."""
+        done = subprocess.run(
+            [*_tallystick(), *arguments, "--json"],
+            env=dict(self.environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise DemoError(f"tallystick {' '.join(arguments)}: {done.stderr or done.stdout}")
+        answer: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+        return answer
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a process of ours; its log is in the folder."""
+        with (self.folder / f"{arguments[0]}.log").open("ab") as log:
+            return spawn(
+                [*_tallystick(), *arguments],
+                dies_by=signal.SIGTERM,
+                env=dict(self.environment),
+                stdout=log,
+                stderr=log,
+            )
+
+    def await_ready(self) -> None:
+        """Raises: DemoError."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"{self.api}/readyz", timeout=2):  # noqa: S310 - ours
+                    return
+            except (URLError, OSError):
+                time.sleep(0.1)
+        raise DemoError(f"the API is not ready; see {self.folder / 'serve.log'}")
+
+
+def configure(
+    folder: Path,
+    *,
+    database: str,
+    node: str,
+    port: int | None = None,
+    finality: str = 'finality_tag = "finalized"',
+    request_limit: int = 60,
+    poll_milliseconds: int = 200,
+    replace_after_seconds: int = 30,
+) -> Parts:
+    """Write the configuration of an installation of its own; start nothing."""
+    port = port or free_port()
+    password = secrets.token_urlsafe(18)
+    role = f"tallystick_demo_{secrets.token_hex(4)}"
+    configuration = folder / "tallystick.toml"
+    configuration.write_text(
+        _CONFIGURATION.format(
+            installation=public_id(Prefix.INSTALLATION, uuid4()),
+            port=port,
+            node=node,
+            finality=finality,
+            request_limit=request_limit,
+            poll_milliseconds=poll_milliseconds,
+            replace_after_seconds=replace_after_seconds,
+        )
+    )
+    at = database.rpartition("@")[2]
+    environment = {
+        **os.environ,
+        "TALLYSTICK_CONFIG": str(configuration),
+        "TALLYSTICK_DATABASE_URL": f"postgresql://{role}:{password}@{at}",
+        "TALLYSTICK_DATABASE_MIGRATOR_URL": database,
+        "TALLYSTICK_LOCAL_KEYS_MASTER_KEY": base64.b64encode(os.urandom(32)).decode(),
+    }
+    return Parts(
+        folder=folder,
+        api=f"http://127.0.0.1:{port}",
+        node=node,
+        database=database,
+        environment=environment,
+    )
+
+
+@contextmanager
+def running() -> Iterator[Parts]:
+    """Everything a demo needs, gone when it ends."""
+    with ExitStack() as stack:
+        folder = embedded_postgres.temporary_folder()
+        database = stack.enter_context(embedded_postgres.running(folder / "postgres"))
+        node = stack.enter_context(Anvil())
+        parts = configure(folder, database=database, node=node.url)
+        parts.command("migrate", "--create-login")
+        parts.command("treasury", "create", "--network", NETWORK)
+        parts.command("treasury", "fund", "--network", NETWORK)
+        for name in ("serve", "work"):
+            process = parts.start(name)
+            stack.callback(_end, process)
+        parts.await_ready()
+        yield parts
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _tallystick() -> list[str]:
+    return [sys.executable, "-m", "entrypoints.main"]

@@ -1,0 +1,163 @@
+"""The main job, as somebody does it who has an e-mail address, a password and an HTTP client."""
+
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+from attrs import frozen
+
+from entrypoints.demo.parts import NETWORK, DemoError, Parts
+
+TOKEN = {
+    "name": "Hazel Split",
+    "symbol": "HAZEL",
+    "decimals": 6,
+    "initial_supply": "1000000000000",
+    "cap": "5000000000000",
+}
+_SECONDS = 60.0
+
+
+@frozen(kw_only=True)
+class Told:
+    """What the story came to; the checks compare it with what is really there."""
+
+    organisation: str
+    deployment: str
+    predicted: str
+    address: str
+    owner: str
+    api_key: str
+    credits: int
+
+
+def tell(parts: Parts) -> Told:
+    """Sign up, plan, deploy, watch, and show bill and trail.
+
+    Raises: DemoError: an answer was not what it should be.
+    """
+    with httpx.Client(base_url=parts.api, timeout=30) as client:
+        say("1. Sign up with an e-mail address and a password")
+        email = f"ada-{secrets.token_hex(3)}@example.com"
+        password = secrets.token_urlsafe(12)
+        signed_up = _post(
+            client,
+            "/v1/auth/register",
+            {"email": email, "password": password, "organisation": "Hazel & Daughters"},
+        )
+        session = _post(client, "/v1/auth/login", {"email": email, "password": password})
+        client.headers["Authorization"] = f"Bearer {session['access_token']}"
+        organisation = signed_up["organisation"]["id"]
+        say(f"   {email} · password {password} · {organisation}")
+
+        say("2. The balance")
+        _show_balance(client)
+
+        say("3. Plan: what a deployment will do, before it does it")
+        request = {"kind": "erc20_mintable", "network": NETWORK, "token": TOKEN}
+        plan = _plan(client, request)
+        say(f"   address   {plan['predicted_address']}")
+        say(f"   owner     {plan['owner']}")
+        say(f"   credits   {plan['credits']}   plan hash {plan['plan_hash'][:16]}…")
+
+        say("4. Deploy exactly that, and watch")
+        accepted = _post(
+            client,
+            "/v1/deployments",
+            request | {"deployment_id": plan["deployment_id"], "plan_hash": plan["plan_hash"]},
+            {"Idempotency-Key": secrets.token_hex(8)},
+        )
+        _watch(client, accepted["id"])
+        deployment = _get(client, f"/v1/deployments/{accepted['id']}")
+        if deployment["state"] != "Completed":
+            raise DemoError(f"the deployment is {deployment['state']}: {deployment['failure']}")
+
+        say("5. The bill")
+        _show_journal(client)
+        _show_balance(client)
+
+        say("6. The audit trail")
+        for event in _get(client, f"/v1/deployments/{accepted['id']}/audit_events")["data"]:
+            say(f"   {event['sequence']:>3}  {event['at']}  {event['action']}")
+
+        key = _post(client, "/v1/api_keys", {"name": "demo", "live": False})
+        return Told(
+            organisation=organisation,
+            deployment=accepted["id"],
+            predicted=plan["predicted_address"],
+            address=deployment["address"],
+            owner=plan["owner"],
+            api_key=key["key"],
+            credits=deployment["credits"],
+        )
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _plan(client: httpx.Client, request: Mapping[str, object]) -> dict[str, Any]:
+    """The issuing account's key takes the worker a moment."""
+    for _ in range(200):
+        answer = client.post("/v1/deployments/plan", json=request)
+        if answer.status_code == httpx.codes.OK:
+            plan: dict[str, Any] = answer.json()
+            return plan
+        if answer.json().get("code") not in {"account_not_ready", "network_not_ready"}:
+            raise DemoError(f"POST /v1/deployments/plan: {answer.text}")
+        time.sleep(0.1)
+    raise DemoError("the issuing account has no key after 20 s")
+
+
+def _watch(client: httpx.Client, id: str) -> None:
+    with client.stream("GET", f"/v1/deployments/{id}/events", timeout=_SECONDS) as stream:
+        if stream.status_code != httpx.codes.OK:
+            raise DemoError(f"the event stream answers {stream.status_code}")
+        for event in _events(stream):
+            moved = f"{event['state']:<10}" if event.get("state") else " " * 10
+            say(f"   {event['at'][11:23]}  {moved} {event['message']}")
+
+
+def _events(stream: httpx.Response) -> Iterator[dict[str, Any]]:
+    lines: list[str] = []
+    for line in stream.iter_lines():
+        if line.startswith("data:"):
+            lines.append(line[5:].strip())
+        elif not line and lines:
+            yield json.loads("\n".join(lines))
+            lines = []
+
+
+def _show_balance(client: httpx.Client) -> None:
+    balance = _get(client, "/v1/credits/balance")
+    say(f"   {balance['available']} credits available, {balance['held']} held")
+
+
+def _show_journal(client: httpx.Client) -> None:
+    for entry in reversed(_get(client, "/v1/credits/journal")["data"]):
+        way = f"{entry['debit']:<12} → {entry['credit']:<10}"
+        say(f"   {entry['sequence']:>3}  {way} {entry['amount']:>5}")
+
+
+def _get(client: httpx.Client, path: str) -> dict[str, Any]:
+    answer = client.get(path)
+    if answer.status_code != httpx.codes.OK:
+        raise DemoError(f"GET {path}: {answer.status_code} {answer.text}")
+    content: dict[str, Any] = answer.json()
+    return content
+
+
+def _post(
+    client: httpx.Client,
+    path: str,
+    body: dict[str, Any],
+    headers: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    answer = client.post(path, json=body, headers=headers)
+    if answer.status_code not in {200, 201, 202}:
+        raise DemoError(f"POST {path}: {answer.status_code} {answer.text}")
+    content: dict[str, Any] = answer.json()
+    return content

@@ -1,0 +1,56 @@
+"""The ``tallystick`` command.
+
+Each subcommand is a module of ``entrypoints.commands``, imported when it is called: a process
+loads what it uses.
+"""
+
+from importlib import import_module
+
+import click
+
+#: Name, module, and what it is for; the help is made from this without importing any of them.
+COMMANDS = {
+    "serve": ("serve", "Serve the HTTP API."),
+    "work": ("work", "Carry deployments on; run any number of these."),
+    "migrate": ("migrate", "Bring the database to the newest schema."),
+    "treasury": ("treasury", "Create, show, fund or resume the accounts that sign and pay."),
+    "credits": ("credits", "Give credits to an organisation."),
+    "tariff": ("tariff", "Change an organisation's tariff."),
+    "doctor": ("doctor", "Check configuration, database, nodes and custodian; say what to fix."),
+    "demo": ("demo", "The main job, told step by step, on real parts."),
+}
+
+
+class Lazy(click.Group):
+    """A group whose commands are imported one at a time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"entrypoints.commands.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False),
+    envvar="TALLYSTICK_CONFIG",
+    help="The TOML file; TALLYSTICK_… variables come before it.",
+)
+@click.pass_context
+def main(ctx: click.Context, config: str | None) -> None:
+    """Tallystick: tokens issued exactly once, paid in credits, provable years later."""
+    ctx.obj = config
+
+
+if __name__ == "__main__":
+    main()

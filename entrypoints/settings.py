@@ -1,0 +1,264 @@
+"""Configuration: one TOML file, environment variables over it, every fault at once.
+
+``[database] url`` is ``TALLYSTICK_DATABASE_URL`` in the environment; a secret may also come from a
+file that ``TALLYSTICK_…_FILE`` names.  There are no silent defaults for what matters: what is
+missing is said, with the variable that would set it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from attrs import define, field, frozen
+
+from domain.identifiers import InstallationId, NetworkId, Prefix, parse_id, public_id
+from domain.network import Family, Finality, Network, NetworkClass
+
+T = TypeVar("T")
+
+ENVIRONMENTS = ("development", "test", "production")
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used.  ``faults`` has one sentence for each reason."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
+
+
+@frozen(kw_only=True)
+class NetworkSettings:
+    network: Network
+    nodes: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class Settings:
+    installation: InstallationId
+    environment: str
+    #: As a member of tallystick_app: row-level security is in force.
+    database_url: str = field(repr=False)
+    #: As a member of tallystick_migrator, for `migrate` only.
+    migrator_url: str | None = field(default=None, repr=False)
+    database_connections: int = 10
+    #: Scheme of the custodian that creates new keys.
+    custodian: str = "local-keys"
+    #: Of `local-keys`: ``<version>:<base64 of 32 bytes>`` per line; the highest version wraps.
+    master_keys: str = field(repr=False)
+    networks: tuple[NetworkSettings, ...]
+    http_host: str = "127.0.0.1"
+    http_port: int = 8080
+    #: What clients call us; in links and as the issuer of access tokens.
+    base_url: str = "http://127.0.0.1:8080"
+    #: Changing requests per minute and member.
+    request_limit: int = 30
+    #: How many proxies of ours stand in front; their X-Forwarded-For is believed.
+    trusted_proxies: int = 0
+    worker_threads: int = 4
+    #: `local-keys` outside development only if told so.
+    allow_local_keys: bool = False
+
+    def redacted(self) -> dict[str, object]:
+        """What may be shown: no secret, no password."""
+        return {
+            "installation": str(self.installation),
+            "environment": self.environment,
+            "custodian": self.custodian,
+            "networks": [entry.network.id for entry in self.networks],
+            "http": f"{self.http_host}:{self.http_port}",
+            "base_url": self.base_url,
+            "request_limit": self.request_limit,
+            "worker_threads": self.worker_threads,
+        }
+
+
+def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read *path* (else ``TALLYSTICK_CONFIG``), and the environment over it.
+
+    Raises:
+        SettingsError: with every fault.
+    """
+    environment = os.environ if environment is None else environment
+    reader = _Reader(environment)
+    chosen = path or (Path(name) if (name := environment.get("TALLYSTICK_CONFIG")) else None)
+    if chosen is not None:
+        reader.read(chosen)
+    settings = _settings(reader)
+    if reader.faults or settings is None:
+        raise SettingsError(reader.faults)
+    return settings
+
+
+@define
+class _Reader:
+    """Looks values up, and gathers what is wrong with them."""
+
+    environment: Mapping[str, str]
+    content: dict[str, Any] = field(factory=dict)
+    faults: list[str] = field(factory=list)
+
+    def read(self, path: Path) -> None:
+        try:
+            self.content = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            self.faults.append(f"{path} cannot be read: {error}")
+
+    def text(self, section: str, key: str, default: str | None = None) -> str | None:
+        """The value of ``[section] key``; the environment and its file come first."""
+        name = f"TALLYSTICK_{section}_{key}".upper()
+        if (file := self.environment.get(f"{name}_FILE")) is not None:
+            try:
+                return Path(file).read_text("utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                self.faults.append(f"{name}_FILE: {file} cannot be read: {error}")
+                return None
+        if name in self.environment:
+            return self.environment[name]
+        found = self._section(section).get(key, default)
+        if isinstance(found, bool):
+            return "true" if found else "false"
+        return None if found is None else str(found)
+
+    def required(self, section: str, key: str, what: str) -> str:
+        found = self.text(section, key)
+        if not found:
+            name = f"TALLYSTICK_{section}_{key}".upper()
+            self.faults.append(f"{name} ([{section}] {key}) is missing: {what}")
+        return found or ""
+
+    def parsed(
+        self, section: str, key: str, parse: Callable[[str], T], default: T, what: str
+    ) -> T:
+        found = self.text(section, key)
+        if found is None:
+            return default
+        try:
+            return parse(found)
+        except (ValueError, KeyError):
+            name = f"TALLYSTICK_{section}_{key}".upper()
+            self.faults.append(f"{name} ([{section}] {key}) must be {what}")
+            return default
+
+    def _section(self, name: str) -> Mapping[str, Any]:
+        section = self.content.get(name, {})
+        return section if isinstance(section, dict) else {}
+
+
+def _settings(reader: _Reader) -> Settings | None:
+    environment = reader.text("installation", "environment", "production") or ""
+    if environment not in ENVIRONMENTS:
+        names = ", ".join(ENVIRONMENTS)
+        reader.faults.append(f"TALLYSTICK_INSTALLATION_ENVIRONMENT must be one of {names}")
+    id_text = reader.required(
+        "installation",
+        "id",
+        "who this is in every salt, lease and note, for ever; a fresh one is "
+        + public_id(Prefix.INSTALLATION, uuid4()),
+    )
+    installation = parse_id(Prefix.INSTALLATION, id_text) if id_text else None
+    if id_text and installation is None:
+        reader.faults.append("TALLYSTICK_INSTALLATION_ID must be an ins_… id")
+    database_url = reader.required("database", "url", "postgresql://… of the application's role")
+    master_keys = reader.required(
+        "local_keys", "master_key", "32 bytes in base64 (openssl rand -base64 32)"
+    )
+    custodian = reader.text("custodian", "new_keys", "local-keys") or ""
+    allow_local = reader.parsed("local_keys", "allow", _boolean, False, "true or false")
+    if custodian == "local-keys" and environment == "production" and not allow_local:
+        reader.faults.append(
+            "TALLYSTICK_CUSTODIAN_NEW_KEYS: local-keys is for development; to use it all the "
+            "same, say TALLYSTICK_LOCAL_KEYS_ALLOW=true"
+        )
+    networks = _networks(reader)
+    if reader.faults or installation is None:
+        return None
+    host = reader.text("http", "host", "127.0.0.1") or ""
+    port = reader.parsed("http", "port", _port, 8080, "a port, 0 to 65535")
+    return Settings(
+        installation=InstallationId(installation),
+        environment=environment,
+        database_url=database_url,
+        migrator_url=reader.text("database", "migrator_url"),
+        database_connections=reader.parsed("database", "connections", _count, 10, "a number"),
+        custodian=custodian,
+        master_keys=master_keys,
+        networks=networks,
+        http_host=host,
+        http_port=port,
+        base_url=reader.text("http", "base_url") or f"http://{host}:{port}",
+        request_limit=reader.parsed("http", "request_limit", _count, 30, "a number above 0"),
+        trusted_proxies=reader.parsed("http", "trusted_proxies", _number, 0, "a number"),
+        worker_threads=reader.parsed("worker", "threads", _count, 4, "a number above 0"),
+        allow_local_keys=allow_local,
+    )
+
+
+def _networks(reader: _Reader) -> tuple[NetworkSettings, ...]:
+    entries = reader.content.get("networks", {})
+    if not isinstance(entries, dict) or not entries:
+        reader.faults.append('no network is configured: add [networks."eip155:…"] to the file')
+        return ()
+    found = (_network(reader, name, entry) for name, entry in entries.items())
+    return tuple(entry for entry in found if entry is not None)
+
+
+def _network(reader: _Reader, name: str, entry: Any) -> NetworkSettings | None:
+    try:
+        finality = Finality(
+            tag=entry.get("finality_tag"),
+            depth=entry.get("finality_depth"),
+        )
+        network = Network(
+            id=NetworkId(name),
+            name=entry["name"],
+            family=Family(entry["family"]),
+            network_class=NetworkClass(entry["class"]),
+            finality=finality,
+            fee_ceiling=int(entry["fee_ceiling"]),
+            native_currency=entry["native_currency"],
+            native_decimals=int(entry.get("native_decimals", 18)),
+            poll=timedelta(milliseconds=int(entry.get("poll_milliseconds", 1000))),
+            replace_after=timedelta(seconds=int(entry.get("replace_after_seconds", 60))),
+            explorer_transaction=entry.get("explorer_transaction"),
+            explorer_address=entry.get("explorer_address"),
+        )
+        nodes = tuple(str(node) for node in entry["nodes"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reader.faults.append(f'[networks."{name}"] is not usable: {error!r}')
+        return None
+    if not nodes:
+        reader.faults.append(f'[networks."{name}"] nodes: name at least one')
+        return None
+    return NetworkSettings(network=network, nodes=nodes)
+
+
+def _number(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError(text)
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise ValueError(text)
+    return value
+
+
+def _boolean(text: str) -> bool:
+    return {"true": True, "false": False}[text.strip().lower()]

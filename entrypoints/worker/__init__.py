@@ -1,0 +1,1 @@
+"""The worker: carries deployments on, watches networks, runs what is rare."""

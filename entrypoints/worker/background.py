@@ -1,0 +1,60 @@
+"""What a worker does beside deployments: each in a thread of its own, each by its interval."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from attrs import frozen
+
+from application.accounts.create_key import CreateAccountKey, NotConfiguredError
+from application.ports.custody import CustodyRefusedError, CustodyUnavailableError
+from application.ports.storage.work import StoreUnavailableError
+from application.ports.tasks import TasksUnavailableError
+from domain.identifiers import AccountId, OrganisationId, Prefix, parse_id
+
+log = logging.getLogger(__name__)
+
+_AFTER_TROUBLE = timedelta(seconds=1)
+
+Handler = Callable[[OrganisationId, str], None]
+
+
+@frozen(kw_only=True)
+class Periodic:
+    """Does *act* every *interval*, at once again while it says that there was something to do."""
+
+    name: str
+    interval: timedelta
+    act: Callable[[], object]
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            pause = self.interval
+            try:
+                if self.act():
+                    pause = timedelta(0)
+            except (StoreUnavailableError, TasksUnavailableError) as error:
+                log.warning("%s: %s", self.name, error)
+                pause = max(self.interval, _AFTER_TROUBLE)
+            except Exception:
+                log.exception("%s failed and is tried again", self.name)
+                pause = max(self.interval, _AFTER_TROUBLE)
+            stop.wait(pause.total_seconds())
+
+
+def handlers(create_account_key: CreateAccountKey) -> Mapping[str, Handler]:
+    """What is done for each topic of the outbox."""
+
+    def account_requested(organisation: OrganisationId, key: str) -> None:
+        id = parse_id(Prefix.ACCOUNT, key)
+        if id is None:
+            log.error("a task names no account: %s", key)
+            return
+        try:
+            create_account_key(organisation, AccountId(id))
+        except (NotConfiguredError, CustodyRefusedError, CustodyUnavailableError) as error:
+            # The sweep asks for it again.
+            log.warning("account %s has no key yet: %s", key, error)
+
+    return {"account.requested": account_requested}

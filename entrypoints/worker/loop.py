@@ -1,0 +1,134 @@
+"""Claim what is due, carry it on, give it back.
+
+A claim is a lease of `LEASE`, renewed every `RENEW_EVERY` while somebody works on it.  Whatever
+goes wrong with one deployment is caught here, and here only: it is logged, its lease is left to
+run out, and another worker, or this one, tries again.
+"""
+
+import logging
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID
+
+from attrs import define, field
+
+from application.deployments.advance import Advance
+from application.ports.clock import Clock
+from application.ports.storage.deployments import Claim
+from application.ports.storage.work import (
+    FenceLostError,
+    LeaseLostError,
+    Scope,
+    Store,
+    StoreUnavailableError,
+)
+from domain.identifiers import Prefix, public_id
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=8)
+RENEW_EVERY = timedelta(seconds=2)
+#: How often the queue is looked at when nothing was due the last time.
+IDLE = timedelta(milliseconds=200)
+_AFTER_TROUBLE = timedelta(seconds=1)
+
+
+@define(kw_only=True)
+class DeploymentLoop:
+    store: Store
+    clock: Clock
+    advance: Advance
+    #: Names this worker in its claims.
+    worker: UUID
+    threads: int
+    _working: dict[UUID, Claim] = field(factory=dict)
+    _finished: list[Claim] = field(factory=list)
+    _lock: threading.Lock = field(factory=threading.Lock)
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until *stop*; then finish the step in hand and give back the leases."""
+        renewing = threading.Thread(target=self._renew, args=(stop,), name="renew", daemon=True)
+        renewing.start()
+        with ThreadPoolExecutor(self.threads, thread_name_prefix="advance") as pool:
+            while not stop.is_set():
+                pause = self._round(pool)
+                if pause:
+                    stop.wait(pause.total_seconds())
+        try:
+            self._give_back()
+        except StoreUnavailableError:
+            log.warning("leases are left to run out: the store does not answer")
+        renewing.join(timeout=RENEW_EVERY.total_seconds())
+
+    def _round(self, pool: ThreadPoolExecutor) -> timedelta | None:
+        """Give back what is finished, take what is due; None: there may be more at once."""
+        try:
+            self._give_back()
+            with self._lock:
+                # Twice as many as threads, so that none waits for the next round.
+                free = self.threads * 2 - len(self._working)
+            claims = self._take(free) if free > 0 else []
+        except StoreUnavailableError as error:
+            log.warning("the store does not answer: %s", error)
+            return _AFTER_TROUBLE
+        for claim in claims:
+            with self._lock:
+                self._working[claim.operation] = claim
+            future = pool.submit(self._carry_on, claim)
+            future.add_done_callback(_never_silent)
+        return IDLE if not claims else timedelta(milliseconds=10)
+
+    def _take(self, limit: int) -> list[Claim]:
+        with self.store.begin(Scope()) as work:
+            return work.claims.take(self.clock.now(), limit, LEASE, self.worker)
+
+    def _carry_on(self, claim: Claim) -> None:
+        name = public_id(Prefix.DEPLOYMENT, claim.operation)
+        try:
+            state = self.advance(claim)
+        except (LeaseLostError, FenceLostError):
+            log.info("%s is in other hands by now", name)
+            self._end(claim, give_back=False)
+        except StoreUnavailableError as error:
+            log.warning("%s stays as it is until its lease ends: %s", name, error)
+            self._end(claim, give_back=False)
+        except Exception:
+            log.exception("%s stays as it is until its lease ends", name)
+            self._end(claim, give_back=False)
+        else:
+            log.debug("%s is %s", name, state)
+            self._end(claim, give_back=True)
+
+    def _end(self, claim: Claim, *, give_back: bool) -> None:
+        with self._lock:
+            self._working.pop(claim.operation, None)
+            if give_back:
+                self._finished.append(claim)
+
+    def _give_back(self) -> None:
+        with self._lock:
+            finished, self._finished = self._finished, []
+        if finished:
+            with self.store.begin(Scope()) as work:
+                work.claims.give_back(finished)
+
+    def _renew(self, stop: threading.Event) -> None:
+        """Keep the leases of what is being worked on, also while it is being finished."""
+        while not stop.wait(RENEW_EVERY.total_seconds()) or self._working:
+            with self._lock:
+                claims = list(self._working.values())
+            if not claims:
+                continue
+            try:
+                with self.store.begin(Scope()) as work:
+                    work.claims.renew(claims, LEASE)
+            except StoreUnavailableError as error:
+                log.warning("leases are not renewed: %s", error)
+            if stop.is_set():
+                stop.wait(RENEW_EVERY.total_seconds())
+
+
+def _never_silent(future: Future[None]) -> None:
+    if (error := future.exception()) is not None:
+        log.error("a worker's thread failed", exc_info=error)

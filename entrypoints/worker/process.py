@@ -1,0 +1,86 @@
+"""One worker process: starts the threads, and stops them in order."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from domain.identifiers import NetworkId
+from entrypoints.container import Container
+from entrypoints.worker.background import Periodic, handlers
+from entrypoints.worker.loop import DeploymentLoop
+
+log = logging.getLogger(__name__)
+
+WATCH_EVERY = timedelta(seconds=2)
+DISPATCH_EVERY = timedelta(milliseconds=200)
+SWEEP_EVERY = timedelta(seconds=30)
+_STOP_WITHIN = timedelta(seconds=25)
+
+
+def run(container: Container, started: Callable[[], None] = lambda: None) -> None:
+    """Work until SIGTERM or SIGINT, then finish what is in hand: under 30 s."""
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    store, tasks = container.store(), container.tasks()
+    store.open()
+    tasks.open()
+    try:
+        threads = [
+            threading.Thread(target=periodic.run, args=(stop,), name=periodic.name, daemon=True)
+            for periodic in _periodics(container, stop)
+        ]
+        for thread in threads:
+            thread.start()
+        started()
+        loop = DeploymentLoop(
+            store=store,
+            clock=container.clock(),
+            advance=container.advance(),
+            worker=container.identifiers().next(),
+            threads=container.settings().worker_threads,
+        )
+        loop.run(stop)
+        for thread in threads:
+            thread.join(timeout=_STOP_WITHIN.total_seconds() / len(threads))
+    finally:
+        tasks.close()
+        store.close()
+
+
+def _periodics(container: Container, stop: threading.Event) -> list[Periodic]:
+    tasks = container.tasks()
+    todo = handlers(container.create_account_key())
+
+    def run_tasks() -> None:
+        tasks.run(todo, stop)
+
+    def watch(id: NetworkId) -> Callable[[], None]:
+        def look() -> None:
+            status = container.watch_network()(id)
+            if status.halted is not None:
+                log.error("network %s is halted: %s", id, status.halted)
+
+        return look
+
+    watches = [
+        Periodic(name=f"watch {id}", interval=WATCH_EVERY, act=watch(id))
+        for id in container.chains()
+    ]
+    return [
+        *watches,
+        Periodic(name="dispatch", interval=DISPATCH_EVERY, act=container.dispatch()),
+        Periodic(name="sweep", interval=SWEEP_EVERY, act=_always_pause(container.sweep())),
+        Periodic(name="tasks", interval=timedelta(seconds=1), act=run_tasks),
+    ]
+
+
+def _always_pause(act: Callable[[], int]) -> Callable[[], None]:
+    """A sweep that found something is not swept again at once."""
+
+    def once() -> None:
+        act()
+
+    return once
