@@ -243,7 +243,11 @@ BEGIN
         partition := format('%s_%s', history, to_char(month, 'YYYY_MM'));
         CONTINUE WHEN to_regclass(format('public.%I', partition)) IS NOT NULL;
         PERFORM pg_advisory_xact_lock(hashtextextended('narrow.prepare_month', 0));
-        CONTINUE WHEN to_regclass(format('public.%I', partition)) IS NOT NULL;
+        -- Not to_regclass again: it may remember that there was none before we waited.
+        CONTINUE WHEN EXISTS (SELECT
+                                FROM pg_class
+                               WHERE relname = partition
+                                 AND relnamespace = 'public'::regnamespace);
         BEGIN
             EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING ALL)',
                            partition, history);

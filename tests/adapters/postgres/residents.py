@@ -1,0 +1,225 @@
+"""Organisations with something in every table, made through the port."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from attrs import evolve, field, frozen
+
+from application.ports.custody import Wrapped
+from application.ports.storage.idempotency import IdempotencyKey, Remembered
+from application.ports.storage.work import Scope, Store
+from domain.account import Account
+from domain.audit import WORKER, AuditDraft
+from domain.catalogue import TariffName
+from domain.deployment import Deployment, Signed, SlotReserved
+from domain.ledger import Grant, HoldCredits, Lot, Source, decide, fold
+from domain.network import Family, Finality, Network, NetworkClass
+from domain.operation import Attempt, Signer, TransactionId
+from domain.organisation import ApiKey, Member, Organisation, Permission, Role, Session, User
+from domain.signing import Curve, PublicKey
+from domain.token import Token, TokenKind
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+NETWORK = Network(
+    id="eip155:31337",
+    name="anvil",
+    family=Family.EVM,
+    network_class=NetworkClass.DEVELOPMENT,
+    finality=Finality(tag="finalized"),
+    fee_ceiling=10**11,
+    native_currency="ETH",
+    native_decimals=18,
+    poll=timedelta(seconds=1),
+    replace_after=timedelta(seconds=30),
+)
+TREASURY = "0x00000000000000000000000000000000000000Aa"
+PUBLIC_KEY = PublicKey(Curve.SECP256K1, bytes(64))
+KEY = IdempotencyKey(live=False, route="POST /v1/deployments", key="first")
+
+
+def draft(organisation, subject="dep_1", action="deployment.queued"):
+    return AuditDraft(
+        id=uuid4(),
+        organisation=organisation,
+        at=NOW,
+        actor=WORKER,
+        action=action,
+        subject=subject,
+        live=False,
+        correlation=subject,
+        request_id=None,
+        details={},
+        salt=bytes(16),
+    )
+
+
+def attempt(number=1):
+    return Attempt(
+        number=number,
+        transaction_id=TransactionId(f"0x{uuid4().hex}"),
+        raw=b"raw",
+        body=b"body",
+        fee_cap=2**70,
+        signed_at=NOW,
+    )
+
+
+@frozen(kw_only=True)
+class Resident:
+    organisation: UUID = field(factory=uuid4)
+    user: UUID = field(factory=uuid4)
+    member: UUID = field(factory=uuid4)
+    account: UUID = field(factory=uuid4)
+    session: UUID = field(factory=uuid4)
+    api_key: UUID = field(factory=uuid4)
+    #: Queued, with a hold.
+    waiting: UUID = field(factory=uuid4)
+    #: Submitted, with an open slot and an attempt.
+    submitted: UUID = field(factory=uuid4)
+
+    @property
+    def scope(self):
+        return Scope(organisation=self.organisation)
+
+    @classmethod
+    def move_in(cls, store: Store, email: str) -> "Resident":
+        self = cls()
+        with store.begin(Scope.installation()) as work:
+            work.networks.register(NETWORK)
+            work.signers.add(
+                Signer(
+                    network=NETWORK.id,
+                    address=TREASURY,
+                    key="local-keys:treasury",
+                    public_key=PUBLIC_KEY,
+                    next_sequence=0,
+                    limit=10_000,
+                )
+            )
+        with store.begin(Scope(organisation=self.organisation, user=self.user)) as work:
+            self._register(work, email)
+        with store.begin(self.scope) as work:
+            work.idempotency.take(KEY, NOW)
+            self.deploy(work, self.waiting, credits=5)
+            remembered = Remembered(
+                fingerprint=bytes(32),
+                operation=self.waiting,
+                refusal=None,
+                expires_at=NOW + timedelta(days=30),
+            )
+            work.idempotency.remember(KEY, remembered)
+            work.audit.append(draft(self.organisation))
+            work.outbox.add("account.requested", "acct_1")
+        self.submit(store, self.submitted)
+        return self
+
+    def _register(self, work, email):
+        work.users.add(User(id=self.user, email=email, password_hash="$argon2id$", created_at=NOW))
+        work.organisations.add(
+            Organisation(
+                id=self.organisation, name="Ada & Co", tariff=TariffName.FREE, created_at=NOW
+            ),
+            Member(
+                organisation=self.organisation,
+                id=self.member,
+                user=self.user,
+                role=Role.OWNER,
+                created_at=NOW,
+            ),
+        )
+        work.sessions.add(
+            Session(
+                id=self.session,
+                user=self.user,
+                organisation=self.organisation,
+                created_at=NOW,
+                expires_at=NOW + timedelta(days=30),
+                refresh_hash=bytes(32),
+                rotated_at=NOW,
+            )
+        )
+        work.api_keys.add(
+            ApiKey(
+                organisation=self.organisation,
+                id=self.api_key,
+                name="ci",
+                live=False,
+                scopes=frozenset({Permission.READ_CREDITS}),
+                secret_hash=bytes(32),
+                hint="abcd",
+                created_by=self.member,
+                created_at=NOW,
+            )
+        )
+        work.accounts.add(
+            Account(
+                organisation=self.organisation,
+                id=self.account,
+                family=Family.EVM,
+                live=False,
+                custodian="local-keys",
+                created_at=NOW,
+            )
+        )
+        work.secrets.add("key", Wrapped(wrapping="local-keys:master/1", ciphertext=b"sealed"))
+        self.grant(work, 1_000)
+
+    def grant(self, work, amount):
+        lot = Lot(
+            id=uuid4(),
+            source=Source.PACK,
+            priority=40,
+            amount=amount,
+            remaining=amount,
+            effective_at=NOW,
+            fact=f"pack:{uuid4()}",
+        )
+        self._post(work, Grant(lot=lot, is_granted_before=False))
+
+    def deploy(self, work, id, *, credits=0, due_at=NOW, **changes):
+        """Store a queued deployment; with credits, held first."""
+        hold = uuid4() if credits else None
+        if hold:
+            self._post(work, HoldCredits(id=hold, subject=id, amount=credits))
+        deployment = Deployment(
+            organisation=self.organisation,
+            id=id,
+            network=NETWORK.id,
+            live=False,
+            account=self.account,
+            requested_by="mem_1",
+            token=Token(
+                kind=TokenKind("erc20_mintable"),
+                name="Gold",
+                symbol="GLD",
+                decimals=18,
+                supply=2**200,
+                parameters={"cap": str(2**200), "burnable": True, "note": None},
+            ),
+            sender=TREASURY,
+            owner="0x00000000000000000000000000000000000000Bb",
+            fee_ceiling=2**70,
+            credits=credits,
+            hold=hold,
+            accepted_at=NOW,
+        )
+        work.deployments.add(evolve(deployment, **changes), due_at)
+
+    def submit(self, store: Store, id: UUID) -> int:
+        """Deploy, reserve the treasury's next nonce, and sign in it; tell the nonce."""
+        with store.begin(self.scope) as work:
+            self.deploy(work, id)
+        with store.begin(self.scope) as work:
+            deployment = work.deployments.lock(id)
+            signer = work.signers.lock(NETWORK.id, TREASURY)
+            slot, after = signer.reserve(work.signers.open_slots(NETWORK.id, TREASURY), 1)
+            work.signers.put(after)
+            reserved = deployment.apply(SlotReserved(step=1, slot=slot))
+            work.deployments.put(reserved.apply(Signed(step=1, attempt=attempt())), NOW, None)
+        return slot.sequence
+
+    def _post(self, work, command):
+        wallet = work.ledger.lock()
+        events = decide(wallet, command, NOW)
+        work.ledger.record(wallet, events, NOW, "mem_1")
+        return [fold(wallet, event) for event in events]

@@ -1,0 +1,181 @@
+"""What the domain promises, refused a second time by the schema: raw SQL, as a superuser."""
+
+import psycopg
+import pytest
+from psycopg.errors import IntegrityError
+
+SUBMITTED = "organisation_id = %(organisation)s AND id = %(submitted)s"
+WAITING = "organisation_id = %(organisation)s AND id = %(waiting)s"
+ITS_SLOTS = "organisation_id = %(organisation)s AND operation_id = %(submitted)s"
+
+BROKEN = {
+    "an_email_belongs_to_one_user": """
+        INSERT INTO users SELECT gen_random_uuid(), email, '', now() FROM users LIMIT 1""",
+    "a_user_is_one_member": """
+        INSERT INTO members SELECT organisation_id, gen_random_uuid(), user_id, role, now()
+          FROM members LIMIT 1""",
+    "a_session_acts_for_a_member": f"""
+        UPDATE sessions SET organisation_id = %(stranger)s WHERE id = %(session)s""",
+    "a_key_is_made_by_a_member": """
+        UPDATE api_keys SET created_by = gen_random_uuid()""",
+    "one_account_per_family_and_mode": """
+        INSERT INTO accounts (organisation_id, id, family, live, custodian, state, created_at)
+        SELECT organisation_id, gen_random_uuid(), family, live, custodian, state, now()
+          FROM accounts WHERE id = %(account)s""",
+    "a_ready_account_has_its_key": """
+        UPDATE accounts SET state = 'ready'""",
+    "a_public_key_has_a_curve": """
+        UPDATE accounts SET public_key = ''""",
+    "a_final_block_has_a_hash": """
+        UPDATE networks SET final_number = 1""",
+    "a_wallet_is_never_overdrawn": """
+        UPDATE wallets SET available = -1""",
+    "what_is_held_was_available": """
+        UPDATE wallets SET held = -1""",
+    "a_fact_grants_once": """
+        INSERT INTO lots (organisation_id, id, source, priority, amount, remaining, effective_at,
+                          fact)
+        SELECT organisation_id, gen_random_uuid(), source, priority, amount, remaining,
+               effective_at, fact
+          FROM lots LIMIT 1""",
+    "a_lot_has_no_more_than_it_had": """
+        UPDATE lots SET remaining = amount + 1""",
+    "no_more_is_captured_than_was_held": """
+        UPDATE holds SET state = 'captured', captured = amount + 1, closed_at = now()""",
+    "only_a_capture_captures": """
+        UPDATE holds SET captured = 1""",
+    "a_closed_hold_says_when": """
+        UPDATE holds SET state = 'released'""",
+    "a_posting_moves_between_two_accounts": """
+        INSERT INTO journal (organisation_id, sequence, at, debit, credit, amount, action, actor)
+        VALUES (%(organisation)s, 99, now(), 'held', 'held', 1, 'credits.held', 'mem_1')""",
+    "an_event_happens_once": """
+        INSERT INTO audit_events
+               (organisation_id, sequence, id, at, action, subject, live, salt, body)
+        SELECT organisation_id, 99, id, at, action, subject, live, salt, body
+          FROM audit_events LIMIT 1""",
+    "an_operation_has_its_networks_mode": f"""
+        INSERT INTO operations (organisation_id, id, kind, network, live, requested_by, payer,
+                                sender, fee_ceiling, credits, accepted_at, state, due_at)
+        SELECT organisation_id, gen_random_uuid(), kind, network, NOT live, requested_by, payer,
+               sender, fee_ceiling, credits, accepted_at, state, due_at
+          FROM operations WHERE {WAITING}""",
+    "a_deployment_is_an_operation": f"""
+        UPDATE deployments SET live = true, account_id = NULL WHERE {WAITING}""",
+    "a_deployment_has_its_accounts_mode": f"""
+        UPDATE deployments SET account_id = gen_random_uuid() WHERE {WAITING}""",
+    "an_operation_is_paid_by_its_organisation": f"""
+        UPDATE operations SET hold_id = gen_random_uuid() WHERE {WAITING}""",
+    "a_client_reference_is_used_once": """
+        UPDATE deployments SET client_reference = 'order-1'
+         WHERE organisation_id = %(organisation)s""",
+    "completed_has_a_token": f"""
+        UPDATE operations SET state = 'Completed', due_at = NULL WHERE {SUBMITTED}""",
+    "failed_has_a_reason": f"""
+        UPDATE operations SET state = 'Failed', due_at = NULL WHERE {SUBMITTED}""",
+    "what_is_open_is_due": f"""
+        UPDATE operations SET due_at = NULL WHERE {SUBMITTED}""",
+    "a_lease_has_an_end": f"""
+        UPDATE operations SET lease_token = gen_random_uuid() WHERE {SUBMITTED}""",
+    "what_is_submitted_has_an_attempt": f"""
+        UPDATE operations SET state = 'Submitted' WHERE {WAITING}""",
+    "what_is_confirmed_has_only_final_steps": f"""
+        UPDATE operations SET state = 'Confirmed', result = '0x1' WHERE {SUBMITTED}""",
+    "cancelled_has_no_slot_in_which_it_could_land": f"""
+        UPDATE operations SET state = 'Cancelled', due_at = NULL WHERE {SUBMITTED}""",
+    "failed_without_effect_has_no_open_slot": f"""
+        UPDATE operations
+           SET state = 'Failed', due_at = NULL, failure_reason = 'TRANSACTION_REVERTED',
+               failure_without_effect = true, failure_detail = ''
+         WHERE {SUBMITTED}""",
+    "an_inclusion_is_complete": """
+        UPDATE steps SET included_block = 1""",
+    "a_final_step_succeeded": """
+        UPDATE steps SET is_final = true""",
+    "slot_is_a_nonce_or_a_lease": f"""
+        UPDATE slots SET sequence = NULL WHERE {ITS_SLOTS}""",
+    "one_open_slot_per_step": f"""
+        INSERT INTO slots (organisation_id, operation_id, step_number, number, network, signer,
+                           sequence, state, is_adopted)
+        SELECT organisation_id, operation_id, step_number, number + 1, network, signer,
+               sequence + 1000, state, is_adopted
+          FROM slots WHERE {ITS_SLOTS}""",
+    "a_nonce_is_given_once": f"""
+        INSERT INTO slots (organisation_id, operation_id, step_number, number, network, signer,
+                           sequence, state, is_adopted)
+        SELECT organisation_id, operation_id, step_number, number + 1, network, signer,
+               sequence, 'spent', is_adopted
+          FROM slots WHERE {ITS_SLOTS}""",
+    "what_we_signed_we_can_send_again": f"""
+        UPDATE attempts SET raw = NULL WHERE {ITS_SLOTS}""",
+    "a_remembered_operation_is_the_organisations": """
+        UPDATE idempotency_keys SET operation_id = gen_random_uuid()""",
+    "a_request_is_done_or_refused": """
+        UPDATE idempotency_keys SET refusal = '{}'""",
+}
+
+
+@pytest.mark.parametrize("promise", BROKEN)
+def test_the_schema_refuses(url, ada, eve, promise):
+    names = {
+        "organisation": ada.organisation,
+        "stranger": eve.organisation,
+        "session": ada.session,
+        "account": ada.account,
+        "waiting": ada.waiting,
+        "submitted": ada.submitted,
+    }
+    with psycopg.connect(url) as connection, pytest.raises(IntegrityError) as refused:
+        connection.execute(BROKEN[promise], names)
+        connection.commit()
+    assert promise in {refused.value.diag.constraint_name, *whole_of(url, refused.value.diag)}
+
+
+def whole_of(url, diagnosis):
+    """The index that the named one is a partition's part of."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(
+            "SELECT pg_partition_root(to_regclass(%s))::text", [diagnosis.constraint_name]
+        ).fetchone()
+
+
+def test_every_promise_that_has_a_name_is_tried(url):
+    """Names that PostgreSQL makes up begin with the table's."""
+    with psycopg.connect(url) as connection:
+        named = connection.execute(
+            """
+            SELECT conname
+              FROM pg_constraint
+             WHERE connamespace = 'public'::regnamespace
+               AND contype IN ('c', 'f', 'u')
+               AND conparentid = 0
+               AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = conrelid)
+               AND NOT starts_with(conname, (SELECT relname FROM pg_class WHERE oid = conrelid))
+            """
+        ).fetchall()
+    assert {name for (name,) in named} <= set(BROKEN)
+
+
+def test_a_slot_is_not_reopened_after_its_operation_is_over(url, store, ada):
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            f"UPDATE slots SET state = 'spent' WHERE {ITS_SLOTS}",
+            {"organisation": ada.organisation, "submitted": ada.submitted},
+        )
+        connection.execute(
+            f"""
+            UPDATE operations
+               SET state = 'Failed', due_at = NULL, failure_reason = 'TRANSACTION_REVERTED',
+                   failure_without_effect = true, failure_detail = ''
+             WHERE {SUBMITTED}
+            """,
+            {"organisation": ada.organisation, "submitted": ada.submitted},
+        )
+        connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        with pytest.raises(IntegrityError) as refused:
+            connection.execute(
+                f"UPDATE slots SET state = 'open' WHERE {ITS_SLOTS}",
+                {"organisation": ada.organisation, "submitted": ada.submitted},
+            )
+        assert refused.value.diag.constraint_name == "failed_without_effect_has_no_open_slot"
+        connection.rollback()
