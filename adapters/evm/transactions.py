@@ -80,6 +80,8 @@ def assemble(
     Raises:
         ValueError: the signature is not by the account that the draft names.
     """
+    if len(unsigned.signables) != 1 or len(signatures) != 1:
+        raise ValueError(f"one signature is needed, and {len(signatures)} are there")
     (signable,), ((key, signature),) = unsigned.signables, signatures
     fields = json.loads(unsigned.body)
     if _digest(fields) != signable.message:

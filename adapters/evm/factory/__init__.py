@@ -53,7 +53,7 @@ def creation(intent: Intent, installation: InstallationId, init_code: bytes) -> 
     """The call by which the intent's sender deploys *init_code*."""
     salt = salt_of(intent, installation)
     predicted = _create2(
-        ADDRESS, keccak(encode(["address", "bytes32"], [intent.sender, salt])), init_code
+        ADDRESS, keccak(encode(["address", "bytes32"], [_bytes(intent.sender), salt])), init_code
     )
     return Creation(
         through=ADDRESS,

@@ -23,12 +23,18 @@ def init_code(intent: Intent) -> bytes:
     if token.kind == MINTABLE:
         arguments = encode(
             ["string", "string", "uint8", "uint256", "uint256", "address", "address"],
-            [*named, cap_of(intent), token.supply, intent.owner, holder_of(intent)],
+            [
+                *named,
+                cap_of(intent),
+                token.supply,
+                intent.owner.lower(),
+                holder_of(intent).lower(),
+            ],
         )
     elif token.kind == PREMINTED:
         arguments = encode(
             ["string", "string", "uint8", "uint256", "address"],
-            [*named, token.supply, holder_of(intent)],
+            [*named, token.supply, holder_of(intent).lower()],
         )
     else:
         raise MisuseError(f"{token.kind} is not an ERC-20 kind")

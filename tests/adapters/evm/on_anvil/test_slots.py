@@ -72,6 +72,22 @@ def test_a_reorganisation_before_finality_reopens_the_slot(world):
     assert world.chain.read_back(intent, world.chain.predicted(intent)) == ()
 
 
+def test_in_the_hard_profile_a_reorganisation_before_finality_reopens_the_slot_too():
+    with a_world(profile="hard") as world:
+        intent = world.intent()
+        slot, transaction = world.sent(intent)
+        world.mine()
+        assert isinstance(world.chain.outcome(slot), Included)
+        world.reorg(2)
+        assert isinstance(world.chain.outcome(slot), NotSeen | InPool)
+        world.chain.submit(transaction)
+        world.finalise()
+        assert isinstance(world.chain.outcome(slot), Final)
+        effect = world.chain.effect_of(intent)
+        assert isinstance(effect, Effect)
+        assert effect.transaction_id == transaction.id
+
+
 def test_a_receipt_whose_block_is_gone_is_none(world, proxy):
     slot, transaction = world.sent(world.intent())
     world.mine()

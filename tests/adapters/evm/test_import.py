@@ -1,0 +1,9 @@
+"""Commands that need no chain do not pay for one."""
+
+import subprocess
+import sys
+
+
+def test_naming_the_adapter_does_not_load_web3():
+    program = "import sys, adapters.evm; sys.exit('web3' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
