@@ -147,6 +147,10 @@ class MemoryLedger(Ledger):
                     self._tables.facts, (organisation, lot.fact), lot.id
                 ) and self._transaction.insert(self._tables.lots, (organisation, lot.id), lot)
             case Held(hold=hold):
+                for portion in hold.portions:
+                    place = (organisation, portion.lot)
+                    if self._transaction.get(self._tables.lots, place) is None:
+                        raise MisuseError(f"there is no lot {portion.lot}")
                 is_new = self._transaction.insert(
                     self._tables.holds, (organisation, hold.id), hold
                 )

@@ -61,7 +61,7 @@ def chain() -> Iterator[ASubjectChain]:
 @define(slots=False)
 class MemorySubject(ASubjectChain):
     chain: MemoryChain = field(factory=MemoryChain)
-    kind: TokenKind = TokenKind("memory_token")
+    kind: TokenKind = field(default=TokenKind("memory_token"))
     parameters: Mapping[str, object] = field(
         factory=lambda: {"name": "Gold", "symbol": "GLD", "decimals": 2, "supply": "1000"}
     )

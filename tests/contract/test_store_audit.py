@@ -1,0 +1,195 @@
+"""Audit events and the outbox, in every store."""
+
+from datetime import timedelta
+from functools import partial
+from uuid import uuid4
+
+import pytest
+from attrs import evolve
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from application.ports.storage.work import Scope, Store, Work
+from domain.errors import MisuseError
+from domain.identifiers import EventId
+from tests.contract.tenants import (
+    NOW,
+    BoomError,
+    Tenant,
+    a_tenant,
+    an_event,
+    at_once,
+    die_after,
+)
+from tests.strategies import examples, instants, texts
+
+
+def test_events_are_numbered_from_one_without_gaps(store: Store):
+    tenant, other = a_tenant(store), a_tenant(store)
+    drafts = [an_event(tenant) for _ in range(5)]
+    with store.begin(tenant.scope) as work:
+        first = work.audit.append(drafts[0])
+        rest = work.audit.append(*drafts[1:4])
+    with store.begin(other.scope) as work:
+        assert work.audit.append(an_event(other))[0].sequence == 1
+    with store.begin(tenant.scope) as work:
+        last = work.audit.append(drafts[4])
+        assert work.audit.append() == ()
+    events = [*first, *rest, *last]
+    assert [event.sequence for event in events] == [1, 2, 3, 4, 5]
+    assert events == [draft.numbered(n) for n, draft in enumerate(drafts, start=1)]
+    with store.begin(tenant.scope) as work:
+        assert work.audit.all(limit=100) == events
+
+
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(at=instants, detail=texts, subject=texts, salt=st.binary(min_size=16, max_size=16))
+def test_the_bytes_that_were_written_are_read_i13(
+    store: Store, at: object, detail: str, subject: str, salt: bytes
+):
+    tenant = a_tenant(store)
+    draft = evolve(
+        an_event(tenant), at=at, subject=subject, salt=salt, details={"detail": detail}, live=True
+    )
+    with store.begin(tenant.scope) as work:
+        (event,) = work.audit.append(draft)
+    with store.begin(tenant.scope) as work:
+        stored = work.audit.get(draft.id)
+    assert stored is not None
+    assert stored == event == draft.numbered(1)
+    assert stored.leaf == event.leaf
+
+
+def test_a_transaction_that_dies_leaves_no_gap(store: Store):
+    tenant = a_tenant(store)
+
+    def append(work: Work) -> None:
+        work.audit.append(an_event(tenant))
+
+    for _ in range(3):
+        with pytest.raises(BoomError):
+            die_after(store, tenant.scope, append)
+        with store.begin(tenant.scope) as work:
+            append(work)
+    with store.begin(tenant.scope) as work:
+        assert [event.sequence for event in work.audit.all(limit=10)] == [1, 2, 3]
+
+
+def test_threads_leave_no_gap(store: Store):
+    tenant = a_tenant(store)
+
+    def append() -> None:
+        for _ in range(5):
+            with store.begin(tenant.scope) as work:
+                work.audit.append(an_event(tenant), an_event(tenant))
+
+    at_once([append] * 6)
+    with store.begin(tenant.scope) as work:
+        sequences = [event.sequence for event in work.audit.all(limit=100)]
+    assert sequences == list(range(1, 61))
+
+
+def test_an_events_id_is_used_once(store: Store):
+    tenant = a_tenant(store)
+    draft = an_event(tenant)
+    with store.begin(tenant.scope) as work:
+        work.audit.append(draft)
+        assert work.audit.get(EventId(uuid4())) is None
+    with pytest.raises(MisuseError), store.begin(tenant.scope) as work:
+        work.audit.append(draft)
+
+
+def test_events_are_read_by_subject_and_from_a_place_on(store: Store):
+    tenant = a_tenant(store)
+    with store.begin(tenant.scope) as work:
+        work.audit.append(*(an_event(tenant, f"dep_{number % 2}") for number in range(8)))
+
+        def sequences(subject: str, **cursor: int) -> list[int]:
+            return [event.sequence for event in work.audit.of_subject(subject, **cursor)]
+
+        assert sequences("dep_0") == [1, 3, 5, 7]
+        assert sequences("dep_1", after=4) == [6, 8]
+        assert sequences("dep_1", after=2, limit=2) == [4, 6]
+        assert sequences("dep_2") == []
+        assert [e.sequence for e in work.audit.all(after=3, limit=2)] == [4, 5]
+        assert work.audit.all(after=8, limit=2) == []
+
+
+def test_room_is_made_for_months_to_come_as_often_as_one_likes(store: Store):
+    tenant = a_tenant(store)
+    for _ in range(2):
+        with store.begin(Scope.installation()) as work:
+            work.audit.prepare_months(NOW, 2)
+    far = [evolve(an_event(tenant), at=NOW + timedelta(days=40 * n)) for n in range(4)]
+    with store.begin(tenant.scope) as work:
+        assert len(work.audit.append(*far)) == 4
+
+
+# The outbox.
+
+
+def test_a_task_is_handed_on_once_after_its_commit(store: Store):
+    tenant = a_tenant(store)
+    topic = f"topic {uuid4()}"
+    with pytest.raises(BoomError):
+        die_after(store, tenant.scope, lambda work: work.outbox.add(topic, "undone"))
+    with store.begin(tenant.scope) as work:
+        work.outbox.add(topic, "first")
+        work.outbox.add(topic, "second")
+        assert taken(store, topic) == []
+    rows = taken(store, topic)
+    assert [(row.organisation, row.key) for row in rows] == [
+        (tenant.organisation, "first"),
+        (tenant.organisation, "second"),
+    ]
+    assert len({row.id for row in rows}) == 2
+    assert taken(store, topic) == []
+
+
+def test_a_task_whose_dispatcher_died_is_handed_on_again(store: Store):
+    tenant = a_tenant(store)
+    topic = f"topic {uuid4()}"
+    with store.begin(tenant.scope) as work:
+        work.outbox.add(topic, "key")
+    with pytest.raises(BoomError):
+        die_after(store, Scope(), lambda work: work.outbox.take(1_000))
+    assert [row.key for row in taken(store, topic)] == ["key"]
+
+
+def test_two_dispatchers_do_not_get_the_same(store: Store):
+    tenant = a_tenant(store)
+    topic = f"topic {uuid4()}"
+    with store.begin(tenant.scope) as work:
+        for number in range(20):
+            work.outbox.add(topic, str(number))
+
+    def dispatch() -> list[str]:
+        found = []
+        for _ in range(20):
+            with store.begin(Scope()) as work:
+                found += [row.key for row in work.outbox.take(2) if row.topic == topic]
+        return found
+
+    keys = [key for keys in at_once([dispatch] * 4) for key in keys]
+    assert sorted(keys, key=int) == [str(number) for number in range(20)]
+
+
+def test_what_another_dispatcher_has_in_hand_is_passed_over(store: Store):
+    tenant = a_tenant(store)
+    topic = f"topic {uuid4()}"
+    add = partial(_add, store, tenant, topic)
+    add("first")
+    with store.begin(Scope()) as work:
+        assert [row.key for row in work.outbox.take(1_000) if row.topic == topic] == ["first"]
+        add("second")
+        assert [row.key for row in taken(store, topic)] == ["second"]
+
+
+def _add(store: Store, tenant: Tenant, topic: str, key: str) -> None:
+    with store.begin(tenant.scope) as work:
+        work.outbox.add(topic, key)
+
+
+def taken(store: Store, topic: str) -> list:
+    with store.begin(Scope()) as work:
+        return [row for row in work.outbox.take(1_000) if row.topic == topic]
