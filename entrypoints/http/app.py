@@ -1,0 +1,110 @@
+"""The web application: resources, what they need, one answer for all that goes wrong."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+
+from application.access.caller import Caller
+from entrypoints.http import (
+    api_keys,
+    auth,
+    credits,  # noqa: A004 - the product's own word
+    deployment_events,
+    deployments,
+    documentation,
+    health,
+    networks,
+    organisations,
+)
+from entrypoints.http.authentication import Gatekeeper, Source
+from entrypoints.http.decoding import AnyRequest
+from entrypoints.http.edge import Edge
+from entrypoints.http.problems import Answering
+from entrypoints.http.services import Services
+
+RESOURCES = (
+    auth,
+    organisations,
+    networks,
+    deployments,
+    deployment_events,
+    api_keys,
+    credits,
+    health,
+)
+
+
+def create_app(services: Services) -> Litestar:
+    """The application over *services*.  Makes no connection and starts nothing."""
+    handlers = [handler for resource in RESOURCES for handler in resource.HANDLERS]
+    if services.documentation:
+        handlers += documentation.HANDLERS
+    problem = Answering(public_url=services.public_url)
+    # Registered as one router: Litestar 2.25 prepares a handler again for each later one of the
+    # same path, and the second time it awaits a thread of a thread.
+    app = Litestar(
+        [Router(path="/", route_handlers=handlers)],
+        dependencies=_dependencies(services),
+        exception_handlers={Exception: problem},
+        request_max_body_size=services.limits.max_body_bytes,
+        on_startup=list(services.on_startup),
+        on_shutdown=list(services.on_shutdown),
+        # The schema is ours (`openapi.py`); what goes wrong is logged once, by us.
+        openapi_config=None,
+        logging_config=None,
+    )
+    # Around everything, so that what the router refuses looks like the rest.
+    app.asgi_handler = Edge(
+        app=app.asgi_handler,
+        identifiers=services.identifiers,
+        body_seconds=services.limits.body_seconds,
+    )
+    return app
+
+
+def _dependencies(services: Services) -> Mapping[str, Provide]:
+    """What handlers may ask for, by name."""
+    gatekeeper = Gatekeeper.of(services)
+
+    def caller(request: AnyRequest) -> Caller:
+        return gatekeeper.caller(request)
+
+    def source(request: AnyRequest) -> Source:
+        return gatekeeper.source(request)
+
+    values: Mapping[str, object] = {
+        "register_user": services.register,
+        "log_user_in": services.log_in,
+        "refresh_session": services.refresh,
+        "log_user_out": services.log_out,
+        "create": services.create_api_key,
+        "revoke": services.revoke_api_key,
+        "validate_token": services.validate_token,
+        "plan": services.plan_deployment,
+        "request_deployment": services.request_deployment,
+        "cancel": services.cancel_deployment,
+        "retry": services.retry_deployment,
+        "store": services.store,
+        "clock": services.clock,
+        "chains": services.chains,
+        "tokens": services.tokens,
+        "gatekeeper": gatekeeper,
+        "ready": services.ready,
+        "is_stopping": services.is_stopping,
+        "public_url": services.public_url,
+    }
+    return {
+        "caller": Provide(caller, sync_to_thread=True),
+        "source": Provide(source, sync_to_thread=False),
+        **{name: Provide(_handing(value), sync_to_thread=False) for name, value in values.items()},
+    }
+
+
+def _handing(value: object) -> Callable[[], Any]:
+    def hand() -> Any:
+        return value
+
+    hand.__annotations__["return"] = type(value)  # the framework reads it
+    return hand

@@ -1,0 +1,218 @@
+"""/v1/auth: register, log in, go on, log out."""
+
+from litestar import Response, get, post
+from litestar.params import RawBody
+
+from application.access.caller import Caller
+from application.access.log_in import Credentials, LogIn
+from application.access.log_out import LogOut
+from application.access.refresh import Refresh
+from application.access.register import (
+    LONGEST_EMAIL,
+    LONGEST_PASSWORD,
+    Register,
+    Registration,
+    canonical_email,
+    faults_of,
+)
+from application.access.sessions import OpenSession
+from domain.identifiers import OrganisationId, Prefix, public_id
+from entrypoints.http import representations
+from entrypoints.http.access_tokens import LIFE, AccessTokens
+from entrypoints.http.answers import answer
+from entrypoints.http.authentication import Source
+from entrypoints.http.decoding import AnyRequest, Decoded, Field, Shape, parse
+from entrypoints.http.edge import request_id_of
+from entrypoints.http.operations import NOTHING, Operation
+from entrypoints.http.problems import granted, invalid, refused
+from entrypoints.http.rules import PublicId, Text
+from entrypoints.http.services import AClock, Given
+
+EMAIL = Field(
+    "email", Text(most=LONGEST_EMAIL), "Address that logs in.", required=True,
+    example="ada@example.com",
+)  # fmt: skip
+PASSWORD = Field(
+    "password",
+    Text(most=LONGEST_PASSWORD, any_characters=True),
+    "At least 10 characters; length counts, not special characters.",
+    required=True,
+    example="correct horse battery staple",
+)
+NAME = Field(
+    "organisation", Text(most=100), "Name of your organisation.", required=True,
+    example="Ada's Assets",
+)  # fmt: skip
+ORGANISATION = Field(
+    "organisation",
+    PublicId(prefix=Prefix.ORGANISATION),
+    "Which organisation the session acts for; needed by members of several.",
+)
+REFRESH_TOKEN = Field(
+    "refresh_token", Text(most=500), "From the answer before; good once.", required=True
+)
+
+REGISTRATION = Shape("Registration", (EMAIL, PASSWORD, NAME))
+CREDENTIALS = Shape("Credentials", (EMAIL, PASSWORD, ORGANISATION))
+REFRESHING = Shape("Refreshing", (REFRESH_TOKEN,))
+
+
+@post(
+    "/v1/auth/register",
+    sync_to_thread=True,
+    opt=Operation(
+        id="register", tag="auth", summary="Register a user and their organisation",
+        description="Creates the user, the organisation, its owner and its first credits, and "
+        "logs in.",
+        body=REGISTRATION, answers="Registered", status=201, is_public=True,
+        codes=("email_taken", "rate_limited"),
+    ).opt,
+)  # fmt: skip
+def register(
+    request: AnyRequest,
+    body: RawBody,
+    register_user: Given[Register],
+    tokens: Given[AccessTokens],
+    clock: AClock,
+    source: Given[Source],  # noqa: ARG001 - counts the request
+) -> Response[bytes]:
+    asked = _registration(request, body)
+    registered = granted(
+        register_user(
+            Registration(
+                email=asked[EMAIL],
+                password=asked[PASSWORD],
+                organisation=asked[NAME],
+                request_id=request_id_of(request.scope),
+            )
+        )
+    )
+    document: representations.Document = {
+        "user": representations.user(registered.user),
+        "organisation": representations.organisation(
+            registered.organisation, registered.member.role
+        ),
+        "member": representations.member(registered.member),
+        "tokens": _tokens(registered.open, tokens, clock),
+    }
+    return answer(document, 201)
+
+
+@post(
+    "/v1/auth/login",
+    sync_to_thread=True,
+    opt=Operation(
+        id="log_in", tag="auth", summary="Log in", body=CREDENTIALS, answers="Tokens",
+        is_public=True,
+        codes=("invalid_credentials", "account_locked", "organisation_needed", "rate_limited"),
+    ).opt,
+    status_code=200,
+)  # fmt: skip
+def log_in(
+    request: AnyRequest,
+    body: RawBody,
+    log_user_in: Given[LogIn],
+    tokens: Given[AccessTokens],
+    clock: AClock,
+    source: Given[Source],
+) -> Response[bytes]:
+    asked = CREDENTIALS.decode(request, body)
+    organisation = asked.get(ORGANISATION)
+    opened = granted(
+        log_user_in(
+            Credentials(
+                email=asked[EMAIL],
+                password=asked[PASSWORD],
+                organisation=OrganisationId(organisation) if organisation else None,
+                source=source.prefix,
+                request_id=request_id_of(request.scope),
+            )
+        )
+    )
+    return answer(_tokens(opened, tokens, clock))
+
+
+@post(
+    "/v1/auth/refresh",
+    sync_to_thread=True,
+    opt=Operation(
+        id="refresh", tag="auth", summary="Go on with a session",
+        description="A refresh token is good once. For ten seconds its use may be repeated, for "
+        "an answer that got lost; later, its use revokes the session.",
+        body=REFRESHING, answers="Tokens", is_public=True,
+        codes=("invalid_refresh_token", "refresh_token_reused", "rate_limited",
+               "custodian_unavailable"),
+    ).opt,
+    status_code=200,
+)  # fmt: skip
+def refresh(
+    request: AnyRequest,
+    body: RawBody,
+    refresh_session: Given[Refresh],
+    tokens: Given[AccessTokens],
+    clock: AClock,
+    source: Given[Source],  # noqa: ARG001 - counts the request
+) -> Response[bytes]:
+    asked = REFRESHING.decode(request, body)
+    opened = granted(refresh_session(asked[REFRESH_TOKEN], request_id_of(request.scope)))
+    return answer(_tokens(opened, tokens, clock))
+
+
+@post(
+    "/v1/auth/logout",
+    sync_to_thread=True,
+    opt=Operation(
+        id="log_out", tag="auth", summary="End the session", body=NOTHING, answers=None,
+        status=204, codes=("session_required",),
+    ).opt,
+    status_code=204,
+)  # fmt: skip
+def log_out(
+    request: AnyRequest, body: RawBody, caller: Given[Caller], log_user_out: Given[LogOut]
+) -> Response[None]:
+    NOTHING.decode(request, body)
+    if caller.session is None:
+        raise refused("session_required", "an API key has no session; revoke the key instead")
+    log_user_out(caller)
+    return Response(None, status_code=204)
+
+
+@get(
+    "/.well-known/jwks.json",
+    sync_to_thread=True,
+    opt=Operation(
+        id="get_jwks", tag="auth", summary="Public keys of access tokens", answers="Jwks",
+        is_public=True,
+    ).opt,
+)  # fmt: skip
+def get_jwks(tokens: Given[AccessTokens]) -> Response[bytes]:
+    return answer(tokens.jwks())
+
+
+HANDLERS = (register, log_in, refresh, log_out, get_jwks)
+
+
+def _registration(request: AnyRequest, body: bytes) -> Decoded:
+    """The registration, or every fault of it: those of its form and those of its content."""
+    asked, faults = REGISTRATION.examine(parse(request, body))
+    of_form = {fault.pointer for fault in faults}
+    of_content = faults_of(
+        canonical_email(asked.get(EMAIL) or ""), asked.get(PASSWORD) or "", asked.get(NAME) or ""
+    )
+    faults += [fault for fault in of_content if fault.pointer not in of_form]
+    if faults:
+        raise invalid(faults)
+    return asked
+
+
+def _tokens(opened: OpenSession, tokens: AccessTokens, clock: AClock) -> representations.Document:
+    session = opened.session
+    return {
+        "access_token": tokens.issue(session.user, session.id, clock.now()),
+        "token_type": "Bearer",
+        "expires_in": int(LIFE.total_seconds()),
+        "refresh_token": opened.refresh_token,
+        "session": public_id(Prefix.SESSION, session.id),
+        "user": public_id(Prefix.USER, session.user),
+        "organisation": public_id(Prefix.ORGANISATION, session.organisation),
+    }

@@ -1,0 +1,57 @@
+"""/v1/credits: what there is, and every line of how it came to be."""
+
+from litestar import Response, get
+
+from application.access.caller import Caller
+from domain.ledger import expire, fold
+from domain.organisation import Permission
+from entrypoints.http import representations
+from entrypoints.http.answers import answer, page
+from entrypoints.http.authentication import require
+from entrypoints.http.decoding import AnyRequest
+from entrypoints.http.deployment_events import PAGE, sequence_of
+from entrypoints.http.deployments import CURSOR, LIMIT
+from entrypoints.http.operations import Operation
+from entrypoints.http.services import AClock, AStore, Given
+
+
+@get(
+    "/v1/credits/balance",
+    sync_to_thread=True,
+    opt=Operation(
+        id="get_balance", tag="credits", summary="Credits: available, held, and from which grants",
+        answers="Balance",
+    ).opt,
+)  # fmt: skip
+def get_balance(caller: Given[Caller], store: AStore, clock: AClock) -> Response[bytes]:
+    require(caller, Permission.READ_CREDITS)
+    with store.begin(caller.scope) as work:
+        wallet = work.ledger.balance()
+    # What expired since the last command is recorded by the next one, and gone already.
+    for event in expire(wallet, clock.now()):
+        wallet = fold(wallet, event)
+    return answer(representations.wallet(wallet))
+
+
+@get(
+    "/v1/credits/journal",
+    sync_to_thread=True,
+    opt=Operation(
+        id="list_journal", tag="credits", summary="The journal, newest first",
+        description="Double entry and append-only: every line takes from one account and gives to "
+        "another.",
+        query=PAGE, answers="JournalPage", codes=("validation_failed",),
+    ).opt,
+)  # fmt: skip
+def list_journal(request: AnyRequest, caller: Given[Caller], store: AStore) -> Response[bytes]:
+    require(caller, Permission.READ_CREDITS)
+    asked = PAGE.query(request)
+    before = sequence_of(asked.get(CURSOR)) or None
+    with store.begin(caller.scope) as work:
+        found = work.ledger.journal(before=before, limit=asked.get(LIMIT) or 20)
+    last = str(found.items[-1].sequence) if found.items else None
+    items = [representations.journal_entry(entry) for entry in found.items]
+    return answer(page(items, has_more=found.has_more, last=last))
+
+
+HANDLERS = (get_balance, list_journal)

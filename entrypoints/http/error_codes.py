@@ -1,0 +1,495 @@
+"""Every code a client can meet, and what to do about it.
+
+The one table: the answers, the documentation pages and the tests are made from it.  A code is
+lower_snake_case and never changes its meaning; texts may.  Codes of *fields* appear inside
+``errors`` of a ``validation_failed`` answer.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from attrs import field, frozen, validators
+
+
+class Retry(StrEnum):
+    """Whether the same request can ever be answered otherwise."""
+
+    NEVER = "never"
+    NOW = "now"
+    #: By itself, a little later.
+    AFTER_DELAY = "after_delay"
+    #: Not before the time that the answer names.
+    AFTER_COOLDOWN = "after_cooldown"
+    #: After the client has changed something that is not the request.
+    AFTER_REMEDIATION = "after_remediation"
+    #: After the operator has changed something.
+    AFTER_CONFIGURATION = "after_configuration"
+
+
+@frozen
+class ErrorCode:
+    code: str = field(validator=validators.matches_re(r"[a-z][a-z0-9_]*"))
+    status: int
+    #: Constant per code.
+    title: str
+    #: What to do about it, in one sentence.
+    remediation: str
+    retry: Retry = Retry.NEVER
+    #: Where the answer itself does not know.
+    retry_after_seconds: int | None = None
+
+
+_NEW_KEY = "repeat with a new Idempotency-Key"
+
+_REQUESTS = (
+    ErrorCode(
+        "malformed_json", 400, "The body is not JSON", "Send one JSON object, encoded in UTF-8."
+    ),
+    ErrorCode(
+        "body_not_an_object",
+        400,
+        "The body is not a JSON object",
+        "Send one JSON object as the body, even if it has no fields.",
+    ),
+    ErrorCode(
+        "validation_failed",
+        400,
+        "The request has faults",
+        "Correct every field that `errors` lists and send the request again.",
+    ),
+    ErrorCode(
+        "bad_request",
+        400,
+        "The request is not understood",
+        "Compare the request with the API's documentation.",
+    ),
+    ErrorCode(
+        "idempotency_key_missing",
+        400,
+        "An Idempotency-Key is needed",
+        "Send a header Idempotency-Key with a fresh random value, and the same value when "
+        "you repeat the request.",
+    ),
+    ErrorCode(
+        "idempotency_key_invalid",
+        400,
+        "The Idempotency-Key is not usable",
+        "Use 1 to 255 printable ASCII characters, for instance a UUID.",
+    ),
+    ErrorCode(
+        "route_not_found",
+        404,
+        "There is nothing at this address",
+        "Look the path up in the API's documentation.",
+    ),
+    ErrorCode(
+        "not_found",
+        404,
+        "There is no such thing",
+        "Check the id; it must belong to your organisation.",
+    ),
+    ErrorCode(
+        "method_not_allowed",
+        405,
+        "This address does not take that method",
+        "Use one of the methods in the Allow header.",
+    ),
+    ErrorCode(
+        "not_acceptable", 406, "The answer cannot be had in that form", "Accept application/json."
+    ),
+    ErrorCode(
+        "request_timeout",
+        408,
+        "The body took too long to arrive",
+        "Send the request again over a connection that keeps up; nothing was done.",
+        Retry.AFTER_DELAY,
+        1,
+    ),
+    ErrorCode(
+        "body_too_large",
+        413,
+        "The body is too large",
+        "Send less: no request of this API needs that much.",
+    ),
+    ErrorCode(
+        "unsupported_media_type",
+        415,
+        "The body is not declared as JSON",
+        "Send the header Content-Type: application/json.",
+    ),
+    ErrorCode(
+        "idempotency_key_reused",
+        422,
+        "The Idempotency-Key belongs to another request",
+        "Use a new Idempotency-Key for a new request; the first one is not affected.",
+    ),
+    ErrorCode(
+        "request_in_flight",
+        409,
+        "The same request is being worked on",
+        "Repeat the request with the same Idempotency-Key after the delay.",
+        Retry.AFTER_DELAY,
+        1,
+    ),
+    ErrorCode(
+        "rate_limited",
+        429,
+        "Too many requests",
+        "Wait for as long as Retry-After says.",
+        Retry.AFTER_COOLDOWN,
+        60,
+    ),
+)
+
+_ACCESS = (
+    ErrorCode(
+        "authentication_required",
+        401,
+        "Nobody is logged in",
+        "Send the header Authorization: Bearer with an access token or an API key.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "invalid_token",
+        401,
+        "The access token is not good",
+        "Refresh the session, or log in again.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "invalid_api_key",
+        401,
+        "The API key is not good",
+        "Use a key that is neither revoked nor expired; an owner can make a new one.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "invalid_credentials",
+        401,
+        "The address or the password is wrong",
+        "Check both; after five failures the address is locked for a while.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "invalid_refresh_token",
+        401,
+        "The refresh token is not good",
+        "Log in again.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "refresh_token_reused",
+        401,
+        "The refresh token was used before",
+        "Log in again, and find out who else has the token: the session is revoked.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "account_locked",
+        423,
+        "Log-ins with this address are locked",
+        "Wait for as long as Retry-After says, then log in with the right password.",
+        Retry.AFTER_COOLDOWN,
+        900,
+    ),
+    ErrorCode(
+        "forbidden",
+        403,
+        "You may not do this",
+        "Ask an owner of the organisation for the permission that `detail` names, or use an "
+        "API key that has it.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "mode_mismatch",
+        403,
+        "The API key is for the other mode",
+        "Use a test key for test and development networks and a live key for live ones.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "session_required",
+        403,
+        "Only a session may do this",
+        "Log in and use the access token instead of an API key.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "address_not_verified",
+        403,
+        "The e-mail address is not verified",
+        f"Verify the address, or use a development network, then {_NEW_KEY}.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "email_taken",
+        409,
+        "The address is registered already",
+        "Log in with it, or register with another address.",
+    ),
+    ErrorCode(
+        "organisation_needed",
+        409,
+        "The session needs an organisation",
+        "Name in `organisation` one that you are a member of.",
+    ),
+    ErrorCode(
+        "expiry_in_the_past",
+        400,
+        "The key would be dead at once",
+        "Choose an `expires_at` in the future, or leave it out.",
+    ),
+)
+
+_CREDITS = (
+    ErrorCode(
+        "insufficient_credits",
+        402,
+        "There are not enough credits",
+        f"Get more credits, then {_NEW_KEY}.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "monthly_quota_exceeded",
+        403,
+        "The month's deployments are used up",
+        f"Wait for the next month or change the tariff, then {_NEW_KEY}.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "tariff_too_low",
+        403,
+        "The tariff does not include this",
+        f"Change the tariff, or choose another kind or network, then {_NEW_KEY}.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "hold_conflict", 409, "The hold is for something else", "Use a new id for a new hold."
+    ),
+    ErrorCode(
+        "hold_not_found",
+        404,
+        "There is no such hold",
+        "Check the id; it must belong to your organisation.",
+    ),
+    ErrorCode(
+        "hold_closed",
+        409,
+        "The hold is over",
+        "Nothing needs to be done: it was captured or released before.",
+    ),
+    ErrorCode(
+        "exceeds_hold",
+        422,
+        "More than what is held cannot be captured",
+        "Capture at most the amount of the hold.",
+    ),
+)
+
+_DEPLOYMENTS = (
+    ErrorCode(
+        "deployment_id_used",
+        409,
+        "The deployment id is used already",
+        f"Plan again for a fresh id, then {_NEW_KEY}; or read the deployment of that id.",
+    ),
+    ErrorCode(
+        "plan_expired",
+        409,
+        "The plan is over",
+        f"Plan again and use the new deployment_id and plan_hash, then {_NEW_KEY}.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "plan_changed",
+        409,
+        "What was planned is not what would be done",
+        f"Plan again and look at the differences, then {_NEW_KEY}.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "client_reference_used",
+        409,
+        "The client_reference has a deployment already",
+        "Read that deployment with ?client_reference=, or use another reference.",
+    ),
+    ErrorCode(
+        "account_not_found",
+        404,
+        "There is no such issuing account",
+        "Choose one of GET /v1/accounts that fits the network, or leave `account` out.",
+    ),
+    ErrorCode(
+        "account_not_ready",
+        409,
+        "The issuing account has no key yet",
+        "Try again in a few seconds; the key is being made.",
+        Retry.AFTER_DELAY,
+        2,
+    ),
+    ErrorCode(
+        "account_disabled",
+        409,
+        "The issuing account cannot be used",
+        "Choose another account, or ask the operator why this one is out of use.",
+        Retry.AFTER_REMEDIATION,
+    ),
+    ErrorCode(
+        "custodian_not_offered",
+        422,
+        "The key is not at that custodian",
+        "Leave `custodian` out, or name the one of the issuing account.",
+    ),
+    ErrorCode(
+        "custodian_not_configured",
+        503,
+        "The custodian is not set up here",
+        "Ask the operator to configure the custodian that holds the signer's key.",
+        Retry.AFTER_CONFIGURATION,
+    ),
+    ErrorCode(
+        "curve_not_offered",
+        422,
+        "The custodian cannot sign for this network",
+        "Choose an account whose custodian offers the network's curve.",
+    ),
+    ErrorCode(
+        "network_not_ready",
+        503,
+        "The network is not ready for deployments",
+        "Ask the operator to set up the treasury of this network.",
+        Retry.AFTER_CONFIGURATION,
+    ),
+    ErrorCode(
+        "simulation_reverted",
+        422,
+        "The chain refuses this token",
+        "Look at `detail` for the chain's reason and change the token.",
+    ),
+    ErrorCode(
+        "too_late_to_cancel",
+        409,
+        "It is too late to cancel",
+        "Watch the deployment: it may take effect at any moment, and tells how it ends.",
+    ),
+    ErrorCode(
+        "not_retryable",
+        409,
+        "This deployment cannot be tried again",
+        "Ask for a new deployment if this one failed and its history says so.",
+    ),
+)
+
+_INSTALLATION = (
+    ErrorCode(
+        "internal_error",
+        500,
+        "Something went wrong here",
+        "Repeat the request with the same Idempotency-Key; if it fails again, give the "
+        "operator the request_id.",
+        Retry.AFTER_DELAY,
+        5,
+    ),
+    ErrorCode(
+        "storage_unavailable",
+        503,
+        "The database does not answer",
+        "Repeat the same request, with the same Idempotency-Key, after the delay.",
+        Retry.AFTER_DELAY,
+        2,
+    ),
+    ErrorCode(
+        "node_unavailable",
+        503,
+        "The network's nodes do not answer",
+        "Try again after the delay; nothing was done.",
+        Retry.AFTER_DELAY,
+        5,
+    ),
+    ErrorCode(
+        "network_halted",
+        503,
+        "The network is halted",
+        "Wait for the operator: nothing is signed until a person has looked.",
+        Retry.AFTER_CONFIGURATION,
+    ),
+    ErrorCode(
+        "custodian_unavailable",
+        503,
+        "The key custodian does not answer",
+        "Try again after the delay; nothing was done.",
+        Retry.AFTER_DELAY,
+        5,
+    ),
+    ErrorCode(
+        "not_ready",
+        503,
+        "This process is not ready",
+        "Look at `errors` for what is missing; it is asked again at every call.",
+        Retry.AFTER_DELAY,
+        5,
+    ),
+)
+
+
+def _fault(code: str, title: str, remediation: str) -> ErrorCode:
+    return ErrorCode(code, 400, title, remediation)
+
+
+_FIELDS = (
+    _fault("missing", "A required field is missing", "Add the field."),
+    _fault("unknown_field", "The field is not known here",
+           "Remove it, or correct its name; unknown fields are never ignored."),
+    _fault("duplicate_field", "The field is there twice", "Send it once."),
+    _fault("wrong_type", "The value has the wrong type",
+           "Send the type that `message` names; amounts are strings of decimal digits."),
+    _fault("too_short", "The value is too short", "Send at least what `message` says."),
+    _fault("too_long", "The value is too long", "Send at most what `message` says."),
+    _fault("too_deep", "The body is nested too deeply", "Send a flatter body."),
+    _fault("too_many", "There are too many entries", "Send at most what `message` says."),
+    _fault("out_of_range", "The value is out of its range",
+           "Stay within the range that `message` names."),
+    _fault("control_character", "The text has invisible characters",
+           "Remove control characters, formatting characters and broken Unicode."),
+    _fault("surrounding_blank", "The text begins or ends with a blank", "Remove the blank."),
+    _fault("not_normalized", "The text is not in its normal form",
+           "Send Unicode normalisation form C."),
+    _fault("not_printable_ascii", "The text is not printable ASCII",
+           "Use the characters from space to tilde only."),
+    _fault("not_offered", "The value is not offered here", "Use one that `message` names."),
+    _fault("conflicting_fields", "Two fields exclude each other", "Send one of the two."),
+    _fault("invalid_id", "The text is not an id of that kind",
+           "Copy the id as this API gave it; `message` names its prefix."),
+    _fault("invalid_hash", "The text is not a hash", "Send 64 hexadecimal digits in lower case."),
+    _fault("invalid_instant", "The text is not an instant",
+           "Send RFC 3339 with a zone, like 2026-11-20T12:00:00Z."),
+    _fault("invalid_cursor", "The cursor is not one of this list",
+           "Use next_cursor of the page before as it is, or start again without one."),
+    _fault("invalid_email", "The text is not an e-mail address",
+           "Send an address like name@example.com."),
+    _fault("weak_password", "The password is too easy to guess",
+           "Choose a longer one; a few random words are good."),
+    _fault("invalid_name", "The name cannot be used",
+           "Use 1 to 100 characters, none of them invisible."),
+    _fault("not_an_amount", "The text is not an amount",
+           "Send base units as decimal digits in a string, without sign, point or leading zero."),
+    _fault("not_an_address", "The text is not an address on this network",
+           "Copy the address again; a checksum tells when a digit is wrong."),
+    _fault("unknown_network", "The network is not known here", "Use an id of GET /v1/networks."),
+    _fault("unknown_kind", "The kind is not offered on this network",
+           "Use a kind of GET /v1/token_kinds that lists the network."),
+)  # fmt: skip
+
+#: Headings of the documentation page, in its order.
+SECTIONS: Mapping[str, tuple[ErrorCode, ...]] = {
+    "Requests": _REQUESTS,
+    "Access": _ACCESS,
+    "Credits": _CREDITS,
+    "Deployments": _DEPLOYMENTS,
+    "The installation": _INSTALLATION,
+    "Fields": _FIELDS,
+}
+
+ERROR_CODES: Mapping[str, ErrorCode] = {
+    each.code: each for section in SECTIONS.values() for each in section
+}

@@ -1,0 +1,103 @@
+"""/v1/networks and /v1/token_kinds: what can be issued here, and where."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from litestar import Response, get
+from litestar.params import FromPath
+
+from application.access.caller import Caller
+from application.ports.chain import Chain
+from application.ports.storage.work import Scope
+from domain.identifiers import NetworkId
+from domain.token import KindDescription, TokenKind
+from entrypoints.http import representations
+from entrypoints.http.answers import Json, answer, page
+from entrypoints.http.operations import Operation
+from entrypoints.http.problems import not_found
+from entrypoints.http.services import AStore, Chains, Given
+
+
+@get(
+    "/v1/networks",
+    sync_to_thread=True,
+    opt=Operation(
+        id="list_networks", tag="networks", summary="Networks of this installation",
+        answers="NetworkPage",
+    ).opt,
+)  # fmt: skip
+def list_networks(caller: Given[Caller], store: AStore, chains: Chains) -> Response[bytes]:  # noqa: ARG001 - somebody must be logged in
+    with store.begin(Scope()) as work:
+        statuses = {id: work.networks.status(id) for id in chains}
+    items = [
+        representations.network(chain.network, statuses[id])
+        for id, chain in sorted(chains.items())
+    ]
+    return answer(page(items, has_more=False, last=None))
+
+
+@get(
+    "/v1/networks/{id:str}",
+    sync_to_thread=True,
+    opt=Operation(
+        id="get_network", tag="networks", summary="One network, and whether it is halted",
+        answers="Network", codes=("not_found",),
+    ).opt,
+)  # fmt: skip
+def get_network(
+    id: FromPath[str], caller: Given[Caller], store: AStore, chains: Chains
+) -> Response[bytes]:  # noqa: ARG001 - somebody must be logged in
+    chain = chains.get(NetworkId(id))
+    if chain is None:
+        raise not_found("network")
+    with store.begin(Scope()) as work:
+        status = work.networks.status(chain.network.id)
+    return answer(representations.network(chain.network, status))
+
+
+@get(
+    "/v1/token_kinds",
+    sync_to_thread=True,
+    opt=Operation(
+        id="list_token_kinds", tag="networks", summary="Kinds of tokens",
+        description="Each with an explanation in plain words, and the JSON Schema of `token`.",
+        answers="TokenKindPage",
+    ).opt,
+)  # fmt: skip
+def list_token_kinds(caller: Given[Caller], chains: Chains) -> Response[bytes]:  # noqa: ARG001 - somebody must be logged in
+    items = [_kind(*found) for _, found in sorted(_kinds(chains).items())]
+    return answer(page(items, has_more=False, last=None))
+
+
+@get(
+    "/v1/token_kinds/{kind:str}",
+    sync_to_thread=True,
+    opt=Operation(
+        id="get_token_kind", tag="networks", summary="One kind of token", answers="TokenKind",
+        codes=("not_found",),
+    ).opt,
+)  # fmt: skip
+def get_token_kind(kind: FromPath[str], caller: Given[Caller], chains: Chains) -> Response[bytes]:  # noqa: ARG001 - somebody must be logged in
+    found = _kinds(chains).get(TokenKind(kind))
+    if found is None:
+        raise not_found("token kind")
+    return answer(_kind(*found))
+
+
+HANDLERS = (list_networks, get_network, list_token_kinds, get_token_kind)
+
+
+def _kinds(
+    chains: Mapping[NetworkId, Chain],
+) -> dict[TokenKind, tuple[KindDescription, list[str]]]:
+    """Every kind that is offered anywhere, and where."""
+    found: dict[TokenKind, tuple[KindDescription, list[str]]] = {}
+    for id, chain in chains.items():
+        for description in chain.kinds():
+            found.setdefault(description.kind, (description, []))[1].append(id)
+    return found
+
+
+def _kind(description: KindDescription, networks: list[str]) -> Json:
+    # A kind's JSON Schema is JSON, whatever its type says.
+    return cast("Json", representations.token_kind(description, networks))

@@ -1,0 +1,36 @@
+"""What the documentation says of a route; it stands beside the handler, in its ``opt``."""
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from entrypoints.http.decoding import Shape
+
+NOTHING = Shape("Nothing", ())
+
+
+@frozen(kw_only=True)
+class Operation:
+    #: snake_case; SDKs name their methods after it.
+    id: str
+    tag: str
+    summary: str
+    #: Name of the answer's schema; None: no body.
+    answers: str | None
+    status: int = 200
+    #: Of the answer, where it is not JSON.
+    media_type: str = "application/json"
+    description: str = ""
+    body: Shape | None = None
+    query: Shape | None = None
+    #: Needs somebody to be logged in, or an API key.
+    is_public: bool = False
+    needs_idempotency_key: bool = False
+    #: Does not change anything, although it is a POST.
+    is_read: bool = False
+    #: Codes beside those that every route may answer.
+    codes: tuple[str, ...] = ()
+
+    @property
+    def opt(self) -> Mapping[str, object]:
+        return {"operation": self}

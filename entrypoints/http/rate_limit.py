@@ -1,0 +1,82 @@
+"""How many requests a caller may make: a token bucket per caller, in this process.
+
+Every process counts for itself, so an installation with three of them lets three times as many
+through; limits over all processes need counters in the database.
+"""
+
+import math
+import threading
+from datetime import datetime, timedelta
+
+from attrs import define, evolve, field, frozen
+
+#: Buckets beyond this many are forgotten, the longest unused first.
+MOST_BUCKETS = 10_000
+
+
+@frozen(kw_only=True)
+class Bucket:
+    """Fills at *limit* per minute, up to *limit*."""
+
+    limit: int
+    level: float
+    at: datetime
+
+    @classmethod
+    def full(cls, limit: int, now: datetime) -> "Bucket":
+        return cls(limit=limit, level=float(limit), at=now)
+
+    def filled(self, now: datetime) -> "Bucket":
+        gained = max(0.0, (now - self.at).total_seconds()) * self.limit / 60
+        return evolve(self, level=min(float(self.limit), self.level + gained), at=now)
+
+
+@frozen(kw_only=True)
+class Allowance:
+    is_allowed: bool
+    limit: int
+    remaining: int
+    #: Until one more request is allowed, or until the bucket is full.
+    seconds: int
+
+    @property
+    def wait(self) -> timedelta:
+        return timedelta(seconds=self.seconds)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """RateLimit fields of draft-ietf-httpapi-ratelimit-headers-11."""
+        return {
+            "RateLimit-Policy": f'"default";q={self.limit};w=60',
+            "RateLimit": f'"default";r={self.remaining};t={self.seconds}',
+        }
+
+
+def take(bucket: Bucket, now: datetime) -> tuple[Bucket, Allowance]:
+    """One request out of *bucket*, if there is one in it."""
+    filled = bucket.filled(now)
+    is_allowed = filled.level >= 1
+    after = evolve(filled, level=filled.level - 1) if is_allowed else filled
+    missing = after.limit - after.level if is_allowed else 1 - after.level
+    allowance = Allowance(
+        is_allowed=is_allowed,
+        limit=after.limit,
+        remaining=int(after.level),
+        seconds=max(1, math.ceil(missing * 60 / after.limit)),
+    )
+    return after, allowance
+
+
+@define
+class RateLimits:
+    _buckets: dict[str, Bucket] = field(factory=dict)
+    _lock: threading.Lock = field(factory=threading.Lock)
+
+    def take(self, key: str, limit: int, now: datetime) -> Allowance:
+        with self._lock:
+            # Taken out and put back at the end: the dictionary stays in order of use.
+            bucket = self._buckets.pop(key, None) or Bucket.full(limit, now)
+            self._buckets[key], allowance = take(bucket, now)
+            if len(self._buckets) > MOST_BUCKETS:
+                del self._buckets[next(iter(self._buckets))]
+        return allowance

@@ -1,0 +1,289 @@
+"""The public shape of things, written by hand, field by field.
+
+Renaming something inside renames nothing here.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from domain.account import Account
+from domain.audit import AuditEvent, JsonValue, timestamp
+from domain.deployment import Deployment, Reason
+from domain.identifiers import Prefix, public_id
+from domain.ledger import JournalEntry, Lot, Wallet
+from domain.network import Block, Network, NetworkClass, NetworkStatus
+from domain.operation import Attempt, Step
+from domain.organisation import ApiKey, Member, Organisation, Role, User
+from domain.plan import Plan, Quote
+from domain.token import KindDescription
+from entrypoints.http.timeline import WAITING, explorer_url, sentence_of, waiting_of
+
+Document = dict[str, JsonValue]
+
+#: Failures whose detail was written by us, about the token; others quote what nodes said.
+_TOLD_IN_DETAIL = frozenset({Reason.DEPLOYMENT_VALIDATION_FAILED, Reason.POST_DEPLOYMENT_FAILED})
+
+
+def user(each: User) -> Document:
+    return {
+        "id": public_id(Prefix.USER, each.id),
+        "email": each.email,
+        "created_at": timestamp(each.created_at),
+    }
+
+
+def organisation(each: Organisation, role: Role | None = None) -> Document:
+    document: Document = {
+        "id": public_id(Prefix.ORGANISATION, each.id),
+        "name": each.name,
+        "tariff": each.tariff.value,
+        "created_at": timestamp(each.created_at),
+    }
+    return document | ({"role": role.value} if role else {})
+
+
+def member(each: Member) -> Document:
+    return {
+        "id": public_id(Prefix.MEMBER, each.id),
+        "organisation": public_id(Prefix.ORGANISATION, each.organisation),
+        "user": public_id(Prefix.USER, each.user),
+        "role": each.role.value,
+        "created_at": timestamp(each.created_at),
+    }
+
+
+def api_key(each: ApiKey, now: datetime) -> Document:
+    return {
+        "id": public_id(Prefix.API_KEY, each.id),
+        "name": each.name,
+        "live": each.live,
+        "scopes": sorted(scope.value for scope in each.scopes),
+        "hint": f"…{each.hint}",
+        "active": each.is_good(now),
+        "created_by": public_id(Prefix.MEMBER, each.created_by),
+        "created_at": timestamp(each.created_at),
+        "expires_at": _at(each.expires_at),
+        "revoked_at": _at(each.revoked_at),
+    }
+
+
+def account(each: Account) -> Document:
+    return {
+        "id": public_id(Prefix.ACCOUNT, each.id),
+        "family": each.family.value,
+        "live": each.live,
+        "custodian": each.custodian,
+        "state": each.state.value,
+        "address": each.address,
+        "key": each.key,
+        "created_at": timestamp(each.created_at),
+    }
+
+
+def network(each: Network, status: NetworkStatus) -> Document:
+    return {
+        "id": each.id,
+        "name": each.name,
+        "class": each.network_class.value,
+        "live": each.live,
+        "development": each.network_class is NetworkClass.DEVELOPMENT,
+        "family": each.family.value,
+        "finality": {"tag": each.finality.tag, "depth": each.finality.depth},
+        "native_currency": each.native_currency,
+        "native_decimals": each.native_decimals,
+        "fee_ceiling": str(each.fee_ceiling),
+        "explorer": {
+            "transaction": each.explorer_transaction,
+            "address": each.explorer_address,
+        },
+        "status": "ok" if status.halted is None else "halted",
+        "final_block": _block(status.final),
+    }
+
+
+def token_kind(each: KindDescription, networks: list[str]) -> Mapping[str, object]:
+    return {
+        "kind": each.kind,
+        "standard": each.standard,
+        "class": each.kind_class.value,
+        "title": each.title,
+        "explanation": each.explanation,
+        "networks": sorted(networks),
+        "schema": each.schema,
+    }
+
+
+def plan(each: Plan, quote: Quote) -> Document:
+    return {
+        "deployment_id": public_id(Prefix.DEPLOYMENT, each.deployment),
+        "plan_hash": each.hash.hex(),
+        "network": each.network,
+        "kind": each.token.kind,
+        "token": dict(each.token.parameters),
+        "owner": each.owner,
+        "sender": each.sender,
+        "predicted_address": each.predicted,
+        "steps": [
+            {
+                "name": step.name,
+                "signer": step.signer,
+                "custodian": step.custodian,
+                "can_sign": step.impediment is None,
+                "impediment": step.impediment,
+            }
+            for step in each.steps
+        ],
+        "fee_ceiling": str(each.fee_ceiling),
+        "credits": each.credits,
+        "quote": {
+            "gas": str(quote.gas),
+            "gas_price": str(quote.gas_price),
+            "would_wait_for": quote.would_wait_for and quote.would_wait_for.value,
+            "sentence": quote.would_wait_for and WAITING[quote.would_wait_for].sentence,
+        },
+        "warnings": list(quote.warnings),
+    }
+
+
+def deployment(
+    each: Deployment, network: Network | None, next_look_at: datetime | None
+) -> Document:
+    id = public_id(Prefix.DEPLOYMENT, each.id)
+    path = f"/v1/deployments/{id}"
+    return {
+        "id": id,
+        "state": each.state.value,
+        "live": each.live,
+        "network": each.network,
+        "kind": each.token.kind,
+        "token": dict(each.token.parameters),
+        "account": _named(Prefix.ACCOUNT, each.account),
+        "payer": each.payer.value,
+        "sender": each.sender,
+        "owner": each.owner,
+        "predicted_address": each.predicted,
+        "address": each.result,
+        "address_url": _address_url(network, each.result),
+        "steps": [_step(step, network) for step in each.steps],
+        "credits": each.credits,
+        "hold": None if each.hold is None else {"id": public_id(Prefix.HOLD, each.hold)},
+        "fee_ceiling": str(each.fee_ceiling),
+        "plan_hash": each.plan_hash and each.plan_hash.hex(),
+        "failure": _failure(each),
+        "waiting": waiting_of(each.waiting, each.waiting_since, next_look_at),
+        "client_reference": each.client_reference,
+        "metadata": dict(each.metadata),
+        "requested_by": each.requested_by,
+        "created_at": timestamp(each.accepted_at),
+        "may_cancel": each.may_cancel,
+        "may_retry": each.may_retry,
+        "evidence": {"sealed": False},
+        "links": {
+            "self": path,
+            "history": f"{path}/history",
+            "events": f"{path}/events",
+            "audit_events": f"{path}/audit_events",
+        },
+    }
+
+
+def _failure(each: Deployment) -> Document | None:
+    failure = each.failure
+    if failure is None:
+        return None
+    detail = sentence_of(failure.reason)
+    if failure.reason in _TOLD_IN_DETAIL:
+        detail = f"{detail} ({failure.detail})"
+    return {
+        "reason_code": failure.reason.value,
+        "detail": detail,
+        "retryable": each.may_retry,
+    }
+
+
+def _step(step: Step, network: Network | None) -> Document:
+    return {
+        "number": step.number,
+        "name": step.name,
+        "final": step.is_final,
+        "transactions": [_transaction(step, attempt, network) for attempt in step.attempts],
+    }
+
+
+def _transaction(step: Step, attempt: Attempt, network: Network | None) -> Document:
+    inclusion = step.inclusion
+    if inclusion is not None and inclusion.transaction_id != attempt.transaction_id:
+        inclusion = None
+    return {
+        "transaction_id": attempt.transaction_id,
+        "explorer_url": explorer_url(network, attempt.transaction_id),
+        "role": attempt.role.value,
+        "signed_at": timestamp(attempt.signed_at),
+        "broadcast_at": _at(attempt.broadcast_at),
+        "block": None if inclusion is None else _block(inclusion.block),
+        "succeeded": None if inclusion is None else inclusion.succeeded,
+        "cost": None if inclusion is None else str(inclusion.cost),
+    }
+
+
+def _address_url(network: Network | None, address: str | None) -> str | None:
+    if network is None or network.explorer_address is None or address is None:
+        return None
+    return network.explorer_address.replace("{}", address)
+
+
+def wallet(each: Wallet) -> Document:
+    return {
+        "available": each.available,
+        "held": each.held,
+        "lots": [
+            _lot(lot)
+            for lot in sorted(each.lots, key=lambda lot: lot.burn_order)
+            if lot.remaining > 0
+        ],
+    }
+
+
+def _lot(each: Lot) -> Document:
+    return {
+        "id": public_id(Prefix.GRANT, each.id),
+        "source": each.source.value,
+        "amount": each.amount,
+        "remaining": each.remaining,
+        "effective_at": timestamp(each.effective_at),
+        "expires_at": _at(each.expires_at),
+    }
+
+
+def journal_entry(each: JournalEntry) -> Document:
+    posting = each.posting
+    return {
+        "sequence": each.sequence,
+        "at": timestamp(each.at),
+        "action": posting.action,
+        "debit": posting.debit.value,
+        "credit": posting.credit.value,
+        "amount": posting.amount,
+        "hold": _named(Prefix.HOLD, posting.hold),
+        "grant": _named(Prefix.GRANT, posting.lot),
+        "deployment": _named(Prefix.DEPLOYMENT, each.subject),
+        "actor": each.actor,
+    }
+
+
+def audit_event(each: AuditEvent) -> Document:
+    """The sealed body, as it was written."""
+    return each.content()
+
+
+def _block(each: Block | None) -> Document | None:
+    return None if each is None else {"number": each.number, "hash": each.hash}
+
+
+def _at(instant: datetime | None) -> str | None:
+    return None if instant is None else timestamp(instant)
+
+
+def _named(prefix: Prefix, id: UUID | None) -> str | None:
+    return None if id is None else public_id(prefix, id)

@@ -1,0 +1,198 @@
+"""JSON Schemas of what is answered.  Tests hold every answer against them.
+
+Enumerations are open: a client must live with a value it does not know, so they are examples and
+not ``enum``.
+"""
+
+from collections.abc import Mapping
+
+from domain.account import AccountState
+from domain.catalogue import KindClass, TariffName
+from domain.deployment import Reason, State
+from domain.identifiers import Prefix
+from domain.network import Family, NetworkClass
+from domain.operation import AttemptRole, WaitReason
+from domain.organisation import Permission, Role
+from entrypoints.http.error_codes import ERROR_CODES, Retry
+
+Schema = dict[str, object]
+
+
+def _object(**properties: Schema) -> Schema:
+    """Everything is always there; what has no value is null."""
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _or_null(schema: Schema) -> Schema:
+    kind = schema.get("type")
+    if isinstance(kind, str):
+        return schema | {"type": [kind, "null"]}
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _page(items: Schema) -> Schema:
+    return _object(data=_list(items), has_more=_BOOLEAN, next_cursor=_or_null(_TEXT))
+
+
+def _id(prefix: Prefix) -> Schema:
+    return {"type": "string", "pattern": f"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"}
+
+
+def _one_of(*values: str) -> Schema:
+    return {"type": "string", "x-extensible-enum": list(values)}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_TEXT: Schema = {"type": "string"}
+_BOOLEAN: Schema = {"type": "boolean"}
+_INTEGER: Schema = {"type": "integer"}
+_INSTANT: Schema = {"type": "string", "format": "date-time"}
+_AMOUNT: Schema = {
+    "type": "string", "pattern": "^[0-9]+$", "description": "Base units, as decimal digits.",
+}  # fmt: skip
+_BLOCK = _object(number=_INTEGER, hash=_TEXT)
+_WAIT = _one_of(*(reason.value for reason in WaitReason))
+_MOVER = _one_of("nobody", "you", "operator")
+_STATE = _one_of(*(state.value for state in State))
+_ORGANISATION = _id(Prefix.ORGANISATION)
+
+_TOKENS = _object(
+    access_token=_TEXT, token_type=_TEXT, expires_in=_INTEGER, refresh_token=_TEXT,
+    session=_id(Prefix.SESSION), user=_id(Prefix.USER), organisation=_ORGANISATION,
+)  # fmt: skip
+
+_API_KEY = _object(
+    id=_id(Prefix.API_KEY), name=_TEXT, live=_BOOLEAN,
+    scopes=_list(_one_of(*(each.value for each in Permission))), hint=_TEXT, active=_BOOLEAN,
+    created_by=_id(Prefix.MEMBER), created_at=_INSTANT, expires_at=_or_null(_INSTANT),
+    revoked_at=_or_null(_INSTANT),
+)  # fmt: skip
+
+_TRANSACTION = _object(
+    transaction_id=_TEXT, explorer_url=_or_null(_TEXT),
+    role=_one_of(*(each.value for each in AttemptRole)), signed_at=_INSTANT,
+    broadcast_at=_or_null(_INSTANT), block=_or_null(_BLOCK), succeeded=_or_null(_BOOLEAN),
+    cost=_or_null(_AMOUNT),
+)  # fmt: skip
+
+SCHEMAS: Mapping[str, Schema] = {
+    "Problem": _object(
+        type=_TEXT, title=_TEXT, status=_INTEGER, detail=_TEXT, code=_one_of(*ERROR_CODES),
+        remediation=_TEXT, retry=_one_of(*(each.value for each in Retry)),
+        retry_after_seconds=_or_null(_INTEGER), request_id=_TEXT,
+        errors=_list(_object(pointer=_TEXT, code=_one_of(*ERROR_CODES), message=_TEXT)),
+    ),
+    "Registered": _object(
+        user=_object(id=_id(Prefix.USER), email=_TEXT, created_at=_INSTANT),
+        organisation=ref("Organisation"),
+        member=_object(
+            id=_id(Prefix.MEMBER), organisation=_ORGANISATION, user=_id(Prefix.USER),
+            role=_one_of(*(each.value for each in Role)), created_at=_INSTANT,
+        ),
+        tokens=ref("Tokens"),
+    ),
+    "Tokens": _TOKENS,
+    "Jwks": _object(
+        keys=_list(_object(kty=_TEXT, crv=_TEXT, x=_TEXT, kid=_TEXT, alg=_TEXT, use=_TEXT))
+    ),
+    "Organisation": _object(
+        id=_ORGANISATION, name=_TEXT, tariff=_one_of(*(each.value for each in TariffName)),
+        created_at=_INSTANT,
+    ),
+    "Account": _object(
+        id=_id(Prefix.ACCOUNT), family=_one_of(*(each.value for each in Family)), live=_BOOLEAN,
+        custodian=_TEXT, state=_one_of(*(each.value for each in AccountState)),
+        address=_or_null(_TEXT), key=_or_null(_TEXT), created_at=_INSTANT,
+    ),
+    "Network": _object(
+        **{"id": _TEXT, "name": _TEXT, "class": _one_of(*(each.value for each in NetworkClass))},
+        live=_BOOLEAN, family=_one_of(*(each.value for each in Family)),
+        finality=_object(tag=_or_null(_TEXT), depth=_or_null(_INTEGER)), native_currency=_TEXT,
+        native_decimals=_INTEGER, fee_ceiling=_AMOUNT,
+        explorer=_object(transaction=_or_null(_TEXT), address=_or_null(_TEXT)),
+        status=_one_of("ok", "halted"), final_block=_or_null(_BLOCK),
+    ),
+    "TokenKind": _object(
+        **{"class": _one_of(*(each.value for each in KindClass))}, kind=_TEXT, standard=_TEXT,
+        title=_TEXT, explanation=_TEXT, networks=_list(_TEXT), schema={"type": "object"},
+    ),
+    "Plan": _object(
+        deployment_id=_id(Prefix.DEPLOYMENT), plan_hash=_TEXT, network=_TEXT, kind=_TEXT,
+        token={"type": "object"}, owner=_TEXT, sender=_TEXT, predicted_address=_or_null(_TEXT),
+        steps=_list(
+            _object(name=_TEXT, signer=_TEXT, custodian=_TEXT, can_sign=_BOOLEAN,
+                    impediment=_or_null(_one_of("custodian_not_configured", "curve_not_offered")))
+        ),
+        fee_ceiling=_AMOUNT, credits=_INTEGER,
+        quote=_object(gas=_AMOUNT, gas_price=_AMOUNT, would_wait_for=_or_null(_WAIT),
+                      sentence=_or_null(_TEXT)),
+        warnings=_list(_TEXT),
+    ),
+    "Deployment": _object(
+        id=_id(Prefix.DEPLOYMENT), state=_STATE, live=_BOOLEAN, network=_TEXT, kind=_TEXT,
+        token={"type": "object"}, account=_or_null(_id(Prefix.ACCOUNT)),
+        payer=_one_of("sponsored"), sender=_TEXT, owner=_or_null(_TEXT),
+        predicted_address=_or_null(_TEXT), address=_or_null(_TEXT), address_url=_or_null(_TEXT),
+        steps=_list(
+            _object(number=_INTEGER, name=_TEXT, final=_BOOLEAN, transactions=_list(_TRANSACTION))
+        ),
+        credits=_INTEGER, hold=_or_null(_object(id=_id(Prefix.HOLD))), fee_ceiling=_AMOUNT,
+        plan_hash=_or_null(_TEXT),
+        failure=_or_null(
+            _object(reason_code=_one_of(*(each.value for each in Reason)), detail=_TEXT,
+                    retryable=_BOOLEAN)
+        ),
+        waiting=_or_null(
+            _object(**{"for": _WAIT}, since=_or_null(_INSTANT), sentence=_TEXT,
+                    who_must_act=_MOVER, next_look_at=_or_null(_INSTANT))
+        ),
+        client_reference=_or_null(_TEXT), metadata={"type": "object"}, requested_by=_TEXT,
+        created_at=_INSTANT, may_cancel=_BOOLEAN, may_retry=_BOOLEAN,
+        evidence=_object(sealed=_BOOLEAN),
+        links=_object(self=_TEXT, history=_TEXT, events=_TEXT, audit_events=_TEXT),
+    ),
+    "HistoryEntry": _object(
+        sequence=_INTEGER, at=_INSTANT, event=_TEXT, state=_STATE,
+        reason_code=_or_null(_one_of(*(each.value for each in Reason))), message=_TEXT,
+        step=_or_null(_INTEGER), transaction_id=_or_null(_TEXT), explorer_url=_or_null(_TEXT),
+        block=_or_null(_BLOCK), token=_or_null(_TEXT), waiting_for=_or_null(_WAIT),
+        who_must_act=_or_null(_MOVER),
+    ),
+    "AuditEvent": _object(
+        action=_TEXT, actor=_object(id=_or_null(_TEXT), kind=_TEXT), api_version=_TEXT,
+        at=_INSTANT, correlation_id=_TEXT, details={"type": "object"}, id=_id(Prefix.EVENT),
+        live=_BOOLEAN, organisation=_ORGANISATION, request_id=_or_null(_TEXT), schema=_INTEGER,
+        sequence=_INTEGER, subject=_TEXT,
+    ),
+    "ApiKey": _API_KEY,
+    "NewApiKey": {"allOf": [ref("ApiKey"), _object(key=_TEXT)]},
+    "Balance": _object(
+        available=_INTEGER, held=_INTEGER,
+        lots=_list(
+            _object(id=_id(Prefix.GRANT), source=_TEXT, amount=_INTEGER, remaining=_INTEGER,
+                    effective_at=_INSTANT, expires_at=_or_null(_INSTANT))
+        ),
+    ),
+    "JournalEntry": _object(
+        sequence=_INTEGER, at=_INSTANT, action=_TEXT, debit=_TEXT, credit=_TEXT, amount=_INTEGER,
+        hold=_or_null(_id(Prefix.HOLD)), grant=_or_null(_id(Prefix.GRANT)),
+        deployment=_or_null(_id(Prefix.DEPLOYMENT)), actor=_TEXT,
+    ),
+    "Health": _object(status=_TEXT),
+    "OrganisationPage": _page(ref("Organisation")),
+    "AccountPage": _page(ref("Account")),
+    "NetworkPage": _page(ref("Network")),
+    "TokenKindPage": _page(ref("TokenKind")),
+    "DeploymentPage": _page(ref("Deployment")),
+    "History": _page(ref("HistoryEntry")),
+    "AuditEventPage": _page(ref("AuditEvent")),
+    "ApiKeyPage": _page(ref("ApiKey")),
+    "JournalPage": _page(ref("JournalEntry")),
+}  # fmt: skip

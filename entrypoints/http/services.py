@@ -1,0 +1,89 @@
+"""What the HTTP face needs, put together by the composition root."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, TypeAlias, TypeVar
+
+from attrs import field, frozen
+from litestar.di import Dependency as NamedDependency
+from litestar.params import SkipValidationMarker
+
+from application.access.api_keys import CreateApiKey, RevokeApiKey
+from application.access.authenticate import Authenticate
+from application.access.log_in import LogIn
+from application.access.log_out import LogOut
+from application.access.refresh import Refresh
+from application.access.register import Register
+from application.deployments.cancel import CancelDeployment
+from application.deployments.plan import PlanDeployment
+from application.deployments.request import RequestDeployment
+from application.deployments.retry import RetryDeployment
+from application.deployments.validation import ValidateToken
+from application.ports.chain import Chain
+from application.ports.clock import Clock
+from application.ports.identifiers import Identifiers
+from application.ports.storage.work import Store
+from domain.identifiers import NetworkId
+from entrypoints.http.access_tokens import AccessTokens
+
+T = TypeVar("T")
+
+Hook = Callable[[], Awaitable[None]]
+
+# How handlers ask for things, by the parameter's name.  A protocol cannot be looked up by the
+# framework's own validation, so what is given is taken as it is.
+Given: TypeAlias = Annotated[T, NamedDependency(), SkipValidationMarker()]
+
+AStore = Given[Store]
+AClock = Given[Clock]
+Chains = Given[Mapping[NetworkId, Chain]]
+Readiness = Given[Callable[[], Mapping[str, str]]]
+Stopping = Given[Callable[[], bool]]
+PublicUrl = Given[str]
+
+
+@frozen(kw_only=True)
+class Limits:
+    max_body_bytes: int = 64 * 1024
+    #: How long a body may take to arrive.
+    body_seconds: float = 10.0
+    #: Changing requests per minute of one member or API key.
+    request_limit_per_minute: int = 30
+    #: Reads, plans, and whatever comes from one network without a log-in.
+    read_limit_per_minute: int = 600
+
+
+@frozen(kw_only=True)
+class Services:
+    # Use cases.
+    register: Register
+    log_in: LogIn
+    refresh: Refresh
+    log_out: LogOut
+    authenticate: Authenticate
+    create_api_key: CreateApiKey
+    revoke_api_key: RevokeApiKey
+    validate_token: ValidateToken
+    plan_deployment: PlanDeployment
+    request_deployment: RequestDeployment
+    cancel_deployment: CancelDeployment
+    retry_deployment: RetryDeployment
+    # Ports that handlers read from.
+    store: Store
+    clock: Clock
+    identifiers: Identifiers
+    chains: Mapping[NetworkId, Chain]
+    # The edge's own.
+    tokens: AccessTokens
+    limits: Limits = Limits()
+    #: Name of what is not ready, and why; empty: ready.
+    ready: Callable[[], Mapping[str, str]] = dict
+    #: Serves /docs.
+    documentation: bool = True
+    #: ``https://issue.example.com``; empty: links are relative.
+    public_url: str = ""
+    #: How many proxies of ours stand in front; 0: the connection's own address counts.
+    trusted_proxies: int = 0
+    #: Ends event streams, so that the server can stop; set as soon as a stop is asked for.
+    is_stopping: Callable[[], bool] = field(default=lambda: False)
+    on_startup: Sequence[Hook] = ()
+    on_shutdown: Sequence[Hook] = ()

@@ -1,0 +1,162 @@
+"""The API over the house in memory, as clients see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import define, evolve, field
+from litestar.testing import TestClient
+
+from adapters.memory.passwords import MemoryPasswords
+from adapters.memory.wrapping import MemoryKeyWrapping
+from application.access.api_keys import CreateApiKey, RevokeApiKey
+from application.access.authenticate import Authenticate
+from application.access.log_in import LogIn
+from application.access.log_out import LogOut
+from application.access.refresh import Refresh
+from application.access.register import Register
+from application.accounts.create_key import CreateAccountKey
+from application.deployments.cancel import CancelDeployment
+from application.deployments.plan import PlanDeployment
+from application.deployments.request import RequestDeployment
+from application.deployments.retry import RetryDeployment
+from application.deployments.validation import ValidateToken
+from application.ports.storage.work import Scope
+from domain.identifiers import AccountId, InstallationId, OrganisationId, Prefix, parse_id
+from entrypoints.http.access_tokens import AccessTokens
+from entrypoints.http.services import Limits, Services
+from tests.application.house import House
+
+PASSWORD = "correct horse battery staple"
+TOKEN = {"name": "Hazel", "symbol": "HZL", "decimals": 2, "supply": "1000"}
+
+
+def services_of(house: House, **changes: Any) -> Services:
+    """What the API needs, over *house*'s own store, chain and custodian."""
+    common = {"store": house.store, "clock": house.clock, "identifiers": house.identifiers}
+    network = {"chains": house.chains}
+    services = Services(
+        register=Register(
+            **common,
+            passwords=MemoryPasswords(),
+            custodian=house.custodian_scheme,
+            families=frozenset({house.chain.network.family}),
+        ),
+        log_in=LogIn(**common, passwords=MemoryPasswords()),
+        refresh=Refresh(**common, wrapping=MemoryKeyWrapping()),
+        log_out=LogOut(**common),
+        authenticate=Authenticate(store=house.store, clock=house.clock),
+        create_api_key=CreateApiKey(**common),
+        revoke_api_key=RevokeApiKey(**common),
+        validate_token=ValidateToken(**network),
+        plan_deployment=PlanDeployment(
+            **common, **network, custodians={house.custodian_scheme: house.custodian}
+        ),
+        request_deployment=RequestDeployment(**common, **network),
+        cancel_deployment=CancelDeployment(**common),
+        retry_deployment=RetryDeployment(**common, **network),
+        **common,
+        **network,
+        tokens=AccessTokens(bytes(range(32)), InstallationId(house.identifiers.next())),
+        limits=Limits(request_limit_per_minute=10_000, read_limit_per_minute=100_000),
+    )
+    return evolve(services, **changes)
+
+
+@define(eq=False)
+class Person:
+    """Somebody who calls the API, as the member or key that *token* stands for."""
+
+    site: Site
+    token: str
+    #: What registering answered.
+    registered: dict[str, Any] = field(factory=dict)
+
+    @property
+    def organisation(self) -> str:
+        return self.registered["organisation"]["id"]
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
+        return self.site.client.request(method, path, headers=headers, **options)
+
+    def get(self, path: str, **options: Any) -> Any:
+        return self.call("GET", path, **options)
+
+    def post(self, path: str, body: object = None, **options: Any) -> Any:
+        return self.call("POST", path, json={} if body is None else body, **options)
+
+    def plan(self, **changes: Any) -> Any:
+        return self.post("/v1/deployments/plan", self.site.body() | changes)
+
+    def create(self, key: str = "key-1", **changes: Any) -> Any:
+        body = self.site.body() | changes
+        return self.post("/v1/deployments", body, headers={"Idempotency-Key": key})
+
+    def deploy(self, key: str = "key-1", **changes: Any) -> dict[str, Any]:
+        """An accepted deployment."""
+        answered = self.create(key, **changes)
+        assert answered.status_code == 202, answered.text
+        return answered.json()
+
+    def key(self, **changes: Any) -> Person:
+        """The same organisation through an API key."""
+        answered = self.post("/v1/api_keys", {"name": "ci"} | changes)
+        assert answered.status_code == 201, answered.text
+        return Person(self.site, answered.json()["key"], answered.json())
+
+    @property
+    def balance(self) -> tuple[int, int]:
+        answered = self.get("/v1/credits/balance").json()
+        return answered["available"], answered["held"]
+
+
+@define(eq=False)
+class Site:
+    house: House
+    services: Services
+    client: TestClient[Any]
+
+    def body(self) -> dict[str, Any]:
+        return {"kind": "memory_token", "network": self.house.network, "token": dict(TOKEN)}
+
+    def register(self, email: str = "ada@example.org", *, ready: bool = True) -> Person:
+        answered = self.client.post(
+            "/v1/auth/register",
+            json={"email": email, "password": PASSWORD, "organisation": "Ada's Assets"},
+        )
+        assert answered.status_code == 201, answered.text
+        registered = answered.json()
+        if ready:
+            self.give_key(registered["organisation"]["id"])
+        return Person(self, registered["tokens"]["access_token"], registered)
+
+    def give_key(self, organisation: str) -> None:
+        """Do the worker's part: the issuing account gets its key."""
+        id = parse_id(Prefix.ORGANISATION, organisation)
+        assert id is not None
+        scope = Scope(organisation=OrganisationId(id))
+        with self.house.store.begin(scope) as work:
+            account = work.accounts.find(self.house.chain.network.family, live=False)
+        assert account is not None
+        create = CreateAccountKey(
+            store=self.house.store,
+            custodians={self.house.custodian_scheme: self.house.custodian},
+            chains=self.house.chains,
+            clock=self.house.clock,
+            identifiers=self.house.identifiers,
+        )
+        create(OrganisationId(id), AccountId(account.id))
+
+    def work_until_done(self, rounds: int = 12) -> None:
+        self.house.work(rounds)
+
+
+def without_request_id(answered: Any) -> dict[str, Any]:
+    """All of an answer that may be compared with another one's."""
+    body = answered.json() if answered.content else None
+    if isinstance(body, dict):
+        body.pop("request_id", None)
+    ignored = {"x-request-id", "content-length", "ratelimit"}
+    headers = {k: v for k, v in answered.headers.items() if k.lower() not in ignored}
+    return {"status": answered.status_code, "headers": headers, "body": body}
