@@ -7,6 +7,7 @@ from psycopg.rows import tuple_row
 SCHEMA = "procrastinate"
 
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('tallystick procrastinate', 0))"
+_ALL_TABLES = "ON ALL TABLES IN SCHEMA procrastinate"
 _EXISTS = "SELECT to_regclass('procrastinate.procrastinate_jobs') IS NOT NULL"
 
 
@@ -25,8 +26,7 @@ def install(url: str) -> bool:
         connection.execute(SchemaManager.get_schema().encode())
         for grant in (
             "GRANT USAGE ON SCHEMA procrastinate TO tallystick_app",
-            "GRANT SELECT, INSERT, UPDATE, DELETE"
-            + " ON ALL TABLES IN SCHEMA procrastinate TO tallystick_app",
+            f"GRANT SELECT, INSERT, UPDATE, DELETE {_ALL_TABLES} TO tallystick_app",
             "GRANT USAGE ON ALL SEQUENCES IN SCHEMA procrastinate TO tallystick_app",
             "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA procrastinate TO tallystick_app",
         ):

@@ -12,6 +12,7 @@ from entrypoints.container import Container
 from entrypoints.http.access_tokens import AccessTokens
 from entrypoints.http.app import create_app
 from entrypoints.http.services import Limits, Services
+from entrypoints.logs import log_to_stderr
 from entrypoints.readiness import database_problem, readiness
 
 #: Bytes of the Ed25519 seed that signs access tokens.
@@ -22,7 +23,7 @@ _STOP_WITHIN_SECONDS = 20
 @click.command("serve", help="Serve the HTTP API until told to stop (SIGTERM, SIGINT).")
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    setting_up.log_to_stderr()
+    log_to_stderr()
     stopping = threading.Event()
     with setting_up.container(ctx) as container:
         problem = database_problem(container)

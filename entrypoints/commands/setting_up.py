@@ -1,8 +1,6 @@
 """What commands share: reading the configuration, opening the store, answering."""
 
 import json
-import logging
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,26 +65,3 @@ def organisation_id(ctx: click.Context, text: str) -> OrganisationId:
     if id is None:
         raise click.BadParameter(f"{text} is no org_… id", ctx=ctx)
     return OrganisationId(id)
-
-
-def log_to_stderr() -> None:
-    """One JSON line per event, for whoever collects them."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for chatty in ("httpx", "procrastinate", "psycopg.pool", "web3"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-
-
-class _JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        line |= getattr(record, "fields", {})
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)

@@ -4,13 +4,14 @@ import click
 
 from entrypoints.commands import setting_up
 from entrypoints.container import build_container
+from entrypoints.logs import log_to_stderr
 from entrypoints.worker.process import run
 
 
 @click.command("work", help="Carry deployments on until told to stop (SIGTERM, SIGINT).")
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    setting_up.log_to_stderr()
+    log_to_stderr()
     run(
         build_container(setting_up.settings(ctx)),
         started=lambda: click.echo("the worker is at work", err=True),

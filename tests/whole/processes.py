@@ -1,0 +1,168 @@
+"""The whole product as its processes, on real parts, each of which may be killed."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+from attrs import define, field
+
+from entrypoints.demo.parts import NETWORK, Parts, configure
+from entrypoints.devnet import embedded_postgres
+from entrypoints.devnet.anvil import Anvil
+
+ONE_TOKEN = {"decimals": 0, "initial_supply": "1", "cap": "1"}
+
+
+@define
+class House:
+    """PostgreSQL, anvil in the hard profile, one API and two workers."""
+
+    parts: Parts
+    anvil: Anvil
+    postgres: Path
+    running: dict[str, subprocess.Popen[bytes]] = field(factory=dict)
+
+    def start(self, name: str) -> None:
+        self.running[name] = self.parts.start(name.partition("-")[0])
+
+    def kill(self, name: str) -> None:
+        """Nothing gets to clean up."""
+        process = self.running[name]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def stop(self) -> None:
+        for process in self.running.values():
+            process.terminate()
+        for process in self.running.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=30)
+            process.kill()
+
+
+@contextlib.contextmanager
+def whole_house() -> Iterator[House]:
+    folder = embedded_postgres.temporary_folder()
+    database = embedded_postgres.start(folder / "postgres")
+    anvil = Anvil(profile="hard", state=folder / "anvil.json").start()
+    parts = configure(
+        folder,
+        database=database,
+        node=anvil.url,
+        finality="finality_depth = 5",
+        request_limit=100_000,
+    )
+    house = House(parts=parts, anvil=anvil, postgres=folder / "postgres")
+    try:
+        parts.command("migrate", "--create-login")
+        parts.command("treasury", "create", "--network", NETWORK)
+        parts.command("treasury", "fund", "--network", NETWORK, "--amount", "1000000")
+        for name in ("serve", "work-1", "work-2"):
+            house.start(name)
+        parts.await_ready()
+        yield house
+    finally:
+        house.stop()
+        anvil.kill()
+        embedded_postgres.kill(house.postgres)
+
+
+@define
+class Reaper:
+    """Kills one part at a time, at instants drawn from *seed*, and brings it back."""
+
+    house: House
+    seed: int
+    kills_per_process: int
+    kills: list[str] = field(factory=list)
+    #: Lets the work get somewhere between two kills.
+    _pause_seconds: tuple[float, float] = (1.0, 5.0)
+
+    def run(self, stop: threading.Event) -> None:
+        chance = random.Random(self.seed)
+        victims = ["serve", "work-1", "work-2", "postgres", "anvil"] * self.kills_per_process
+        chance.shuffle(victims)
+        for victim in victims:
+            if stop.wait(chance.uniform(*self._pause_seconds)):
+                return
+            down_seconds = chance.uniform(0.0, 1.5)
+            self._strike(victim, down_seconds)
+            self.kills.append(victim)
+
+    def _strike(self, victim: str, down_seconds: float) -> None:
+        if victim == "postgres":
+            embedded_postgres.kill(self.house.postgres)
+            time.sleep(down_seconds)
+            embedded_postgres.start(self.house.postgres)
+        elif victim == "anvil":
+            self.house.anvil.kill()
+            time.sleep(down_seconds)
+            self.house.anvil.start()
+        else:
+            self.house.kill(victim)
+            time.sleep(down_seconds)
+            self.house.start(victim)
+
+
+@define
+class Client:
+    """An integrator who repeats what got no answer, with the same idempotency key."""
+
+    api: str
+    key: str
+    give_up_seconds: float = 300.0
+
+    def post(self, path: str, body: object, idempotency_key: str) -> dict[str, object]:
+        headers = {"Idempotency-Key": idempotency_key}
+        return self._until_answered(
+            lambda client: client.post(path, json=body, headers=headers), {202}
+        )
+
+    def get(self, path: str) -> dict[str, object]:
+        return self._until_answered(lambda client: client.get(path), {200})
+
+    def _until_answered(
+        self, ask: Callable[[httpx.Client], httpx.Response], wanted: set[int]
+    ) -> dict[str, object]:
+        deadline = time.monotonic() + self.give_up_seconds
+        last: object = None
+        headers = {"Authorization": f"Bearer {self.key}"}
+        while time.monotonic() < deadline:
+            try:
+                with httpx.Client(base_url=self.api, headers=headers, timeout=10) as client:
+                    answer = ask(client)
+            except httpx.HTTPError as error:
+                last = error
+                time.sleep(0.2)
+                continue
+            if answer.status_code in wanted:
+                return answer.json()
+            last = answer.text
+            may_repeat = answer.status_code >= 500 or answer.status_code in {409, 429}
+            assert may_repeat, answer.text
+            time.sleep(0.2)
+        raise AssertionError(f"no answer for {self.give_up_seconds} s: {last}")
+
+
+def sign_up(parts: Parts) -> tuple[str, str]:
+    """An organisation on the largest tariff, and an API key of it."""
+    with httpx.Client(base_url=parts.api, timeout=30) as client:
+        person = {"email": "ada@example.com", "password": "correct horse battery"}
+        registered = client.post(
+            "/v1/auth/register", json=person | {"organisation": "Ada & Co"}
+        )
+        assert registered.status_code == 201, registered.text
+        session = client.post("/v1/auth/login", json=person).json()
+        client.headers["Authorization"] = f"Bearer {session['access_token']}"
+        key = client.post("/v1/api_keys", json={"name": "test", "live": False})
+        assert key.status_code == 201, key.text
+        organisation = registered.json()["organisation"]["id"]
+        return organisation, key.json()["key"]
