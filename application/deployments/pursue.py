@@ -117,7 +117,10 @@ class Pursuit:
         )
         slot = Slot(number=1, network=seen.network, signer=seen.sender)
         inclusion = Inclusion(
-            transaction_id=effect.transaction_id, block=effect.block, succeeded=True, cost=0
+            transaction_id=effect.transaction_id,
+            block=effect.block,
+            succeeded=True,
+            cost=effect.cost,
         )
         found = EffectFound(step=number, attempt=attempt, slot=slot)
         final = StepFinal(step=number, inclusion=inclusion, token=effect.token)
@@ -341,6 +344,11 @@ class Pursuit:
                 if not effect.is_final:
                     return Finding(events=sightings, wait=_WAITS_FOR_FINALITY)
                 return self.adopt(seen, effect, now, before=(*sightings, spent))
+            case NoEffect(at=block) if block.number < inclusion.block.number:
+                behind = f"absence was seen at block {block.number}, before the slot was taken"
+                return Finding(
+                    events=sightings, wait=Postponed(WaitReason.NODE_UNAVAILABLE, behind)
+                )
             case NoEffect(at=block):
                 is_pending = seen.state is State.PENDING or _becomes_pending(slot, sightings)
                 what = "was filled" if inclusion.succeeded else "reverted"

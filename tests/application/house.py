@@ -1,10 +1,24 @@
-"""The whole house in memory, with a registered organisation that can pay."""
+"""The whole house in memory, with a registered organisation that can pay.
+
+A test arranges with commands a user, an operator or a worker could have sent, moves the world
+(`chain`, `custodian`, `clock`), and asserts on what anybody could see.
+"""
 
 from __future__ import annotations
 
+import copy
+import json
+import os
 import warnings
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
+
+from attrs import define, evolve, field, fields
+from hypothesis import settings
 
 from adapters.memory.chain import MemoryChain
 from adapters.memory.clock import MemoryClock
@@ -25,39 +39,101 @@ from application.deployments.retry import RetryDeployment
 from application.deployments.watch import WatchNetwork
 from application.operator.credits import GrantCredits, SetTariff
 from application.operator.treasury import Resume
-from application.ports.chain import Chain
+from application.ports.chain import Chain, ChainUnavailableError
+from application.ports.clock import Clock
 from application.ports.custody import Custodian
+from application.ports.identifiers import Identifiers
 from application.ports.storage.deployments import Claim
 from application.ports.storage.idempotency import IdempotencyKey
-from application.ports.storage.work import Scope, Store
+from application.ports.storage.paging import PageRequest
+from application.ports.storage.work import (
+    FenceLostError,
+    LeaseLostError,
+    Scope,
+    Store,
+    StoreUnavailableError,
+)
 from domain.account import Account
 from domain.audit import Actor, AuditEvent
 from domain.deployment import Deployment, State
 from domain.errors import Refusal
 from domain.identifiers import INSTALLATION, AccountId, OperationId, Prefix, public_id
-from domain.ledger import Wallet
-from domain.network import Family
-from domain.operation import Signer
+from domain.ledger import JournalEntry, Wallet
+from domain.network import NetworkStatus
+from domain.operation import SignedTransaction, Signer, Submission
 from domain.organisation import PERMISSIONS, Role
 from domain.signing import Curve, KeyUse
 from domain.token import Token, TokenKind
+from tests.application.mortal import Death, Fate, Mortal, MortalStore
 
 WORKER_ID = UUID(int=7)
 LEASE = timedelta(seconds=8)
+#: After it, whatever a dead worker had leased is free.
+LEASE_IS_OVER = timedelta(seconds=9)
 PARAMETERS = {"name": "Gold", "symbol": "GLD", "decimals": 2, "supply": "1000"}
+#: What a test makes of one idempotency key.
+FINGERPRINT = b"f" * 32
+
+PROVING = os.environ.get("TALLYSTICK_PROVE") == "1"
+
+
+def examples(number: int) -> settings:
+    """As many examples as every run can bear; twenty times as many where it is to be proven."""
+    return settings(max_examples=number * (20 if PROVING else 1), deadline=None)
+
+
+@define(eq=False)
+class WitnessedChain(MemoryChain):
+    """Remembers what it was sent, and complains of a slot taken while an older one lives."""
+
+    #: By operation: the nonces in which its effect was ever sent.
+    slots: dict[str, set[int]] = field(factory=lambda: defaultdict(set))
+    complaints: list[str] = field(factory=list)
+
+    def submit(self, transaction: SignedTransaction) -> Submission:
+        sent = json.loads(transaction.raw[128:])
+        if sent["creation"] is not None:
+            operation, nonce = sent["creation"]["operation"], sent["nonce"]
+            taken = self.node.nonce_at(sent["sender"], self._final)
+            alive = [old for old in self.slots[operation] if old != nonce and old >= taken]
+            if alive:
+                self.complaints.append(f"{operation} is sent in {nonce} while {alive} live")
+            self.slots[operation].add(nonce)
+        # attrs makes a new class for its slots, so the short form of super is blind here.
+        return super().submit(transaction)
 
 
 class House:
     """Arranged with commands a user could have sent; asserted on by what a user could see."""
 
-    def __init__(self, *, funds: int = 10**15, is_account_ready: bool = True) -> None:
+    clock: Clock
+    identifiers: Identifiers
+    store: Store
+    custodian: Custodian
+    lease = LEASE
+    custodian_scheme = "memory"
+
+    def __init__(
+        self,
+        *,
+        funds: int = 10**15,
+        is_account_ready: bool = True,
+        instant: bool = True,
+        ready: bool = True,
+    ) -> None:
         self.clock = MemoryClock()
         self.identifiers = MemoryIdentifiers(self.clock)
-        self.store: Store = MemoryStore(lease_clock=self.clock.seconds)
-        self.chain = MemoryChain(instant=True)
+        self.store = MemoryStore(lease_clock=self.clock.seconds)
+        self.chain = WitnessedChain(instant=instant)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DevelopmentOnlyWarning)
             self.custodian = MemoryCustodian()
+        if ready:
+            self.move_in(is_account_ready=is_account_ready)
+            self.chain.fund(self.signer.address, funds)
+
+    def move_in(self, *, is_account_ready: bool = True) -> None:
+        """Register the network, a treasury and an organisation."""
         self.network = self.chain.network.id
         with self.store.begin(Scope.installation()) as work:
             work.networks.register(self.chain.network)
@@ -65,7 +141,6 @@ class House:
         if is_account_ready:
             self.prepare_account()
         self.signer = self._treasury()
-        self.chain.fund(self.signer.address, funds)
         self._requests = 0
 
     def register(self, email: str) -> Registered:
@@ -74,8 +149,8 @@ class House:
             clock=self.clock,
             identifiers=self.identifiers,
             passwords=MemoryPasswords(),
-            custodian="memory",
-            families=frozenset({Family.EVM}),
+            custodian=self.custodian_scheme,
+            families=frozenset({self.chain.network.family}),
         )
         answer = register(
             Registration(
@@ -87,6 +162,14 @@ class House:
         )
         assert isinstance(answer, Registered)
         return answer
+
+    def neighbour(self, email: str = "grace@example.com") -> House:
+        """The same house as another organisation sees it."""
+        other = copy.copy(self)
+        other.registered = self.register(email)
+        other._requests = 0
+        other.prepare_account()
+        return other
 
     @property
     def scope(self) -> Scope:
@@ -105,14 +188,18 @@ class House:
             user=member.user,
         )
 
+    @property
+    def chains(self) -> dict[Any, Chain]:
+        return {self.network: self.chain}
+
     def prepare_account(self) -> Account:
         with self.store.begin(self.scope) as work:
-            requested = work.accounts.find(Family.EVM, live=False)
+            requested = work.accounts.find(self.chain.network.family, live=False)
         assert requested is not None
         create = CreateAccountKey(
             store=self.store,
-            custodians={"memory": self.custodian},
-            chains={self.network: self.chain},
+            custodians={self.custodian_scheme: self.custodian},
+            chains=self.chains,
             clock=self.clock,
             identifiers=self.identifiers,
         )
@@ -140,19 +227,23 @@ class House:
 
     # What a member does.
 
-    def request(self, **changes: object) -> Accepted | Refusal:
+    def request(self, **changes: Any) -> Accepted | Refusal:
+        """Ask for a deployment; `key`, `fingerprint`, `caller` and `store` may be others."""
         self._requests += 1
         key = changes.pop("key", f"key-{self._requests}")
-        request = DeploymentRequest(network=self.network, token=self.token(), **changes)  # type: ignore[arg-type]
+        fingerprint = changes.pop("fingerprint", FINGERPRINT)
+        caller = changes.pop("caller", self.caller)
         use_case = RequestDeployment(
-            store=self.store,
-            chains={self.network: self.chain},
+            store=changes.pop("store", self.store),
+            chains=self.chains,
             clock=self.clock,
             identifiers=self.identifiers,
         )
-        return use_case(self.caller, request, self.key(str(key)), b"fingerprint")
+        wanted = {"network": self.network, "token": self.token()} | changes
+        request = DeploymentRequest(**wanted)
+        return use_case(caller, request, self.key(str(key)), fingerprint)
 
-    def deploy(self, **changes: object) -> Deployment:
+    def deploy(self, **changes: Any) -> Deployment:
         """An accepted deployment."""
         answer = self.request(**changes)
         assert isinstance(answer, Accepted), answer
@@ -169,33 +260,33 @@ class House:
     def plan(self) -> PlanDeployment:
         return PlanDeployment(
             store=self.store,
-            chains={self.network: self.chain},
-            custodians={"memory": self.custodian},
+            chains=self.chains,
+            custodians={self.custodian_scheme: self.custodian},
             clock=self.clock,
             identifiers=self.identifiers,
         )
 
-    def cancel(self, id: OperationId) -> Deployment | Refusal:
+    def cancel(self, id: OperationId, store: Store | None = None) -> Deployment | Refusal:
         cancel = CancelDeployment(
-            store=self.store, clock=self.clock, identifiers=self.identifiers
+            store=store or self.store, clock=self.clock, identifiers=self.identifiers
         )
         return cancel(self.caller, id)
 
-    def retry(self, id: OperationId, key: str = "again") -> Accepted | Refusal:
+    def retry(
+        self, id: OperationId, key: str = "again", store: Store | None = None
+    ) -> Accepted | Refusal:
         retry = RetryDeployment(
-            store=self.store,
-            chains={self.network: self.chain},
+            store=store or self.store,
+            chains=self.chains,
             clock=self.clock,
             identifiers=self.identifiers,
         )
-        return retry(self.caller, id, self.key(key), b"fingerprint")
+        return retry(self.caller, id, self.key(key), FINGERPRINT)
 
     # What the operator does.
 
     def grant(self, amount: int) -> None:
-        grant = GrantCredits(
-            store=self.store, clock=self.clock, identifiers=self.identifiers
-        )
+        grant = GrantCredits(store=self.store, clock=self.clock, identifiers=self.identifiers)
         answer = grant(self.registered.organisation.id, amount, "for the test", None)
         assert not isinstance(answer, Refusal)
 
@@ -205,12 +296,27 @@ class House:
 
     def resume(self) -> list[str] | Refusal:
         resume = Resume(
-            store=self.store,
-            chains={self.network: self.chain},
-            clock=self.clock,
-            identifiers=self.identifiers,
+            store=self.store, chains=self.chains, clock=self.clock, identifiers=self.identifiers
         )
         return resume(self.network, "looked at it")
+
+    def operator_looks(self) -> None:
+        """Resume whatever is halted."""
+        try:
+            assert not isinstance(self.resume(), Refusal)
+        except FenceLostError:
+            # Resume moves the signer's fence, and stores let only its lease do that; see
+            # test_a_deployment_waits_while_its_signer_is_halted_and_goes_on_after_resuming.
+            taken = self.chain.signer_state(self.signer.address).next_sequence
+            known = self.signer_now().next_sequence
+            self.change_signer(halted=None, next_sequence=max(taken, known))
+
+    def change_signer(self, **changes: Any) -> None:
+        """The operator's hand on a treasury account: its limit, a halt."""
+        with self.store.begin(Scope.installation()) as work:
+            signer = work.signers.lock(self.network, self.signer.address)
+            assert signer is not None
+            work.signers.put(evolve(signer, **changes))
 
     # What the worker does.
 
@@ -220,9 +326,7 @@ class House:
 
     @property
     def watch(self) -> WatchNetwork:
-        return WatchNetwork(
-            store=self.store, chains={self.network: self.chain}, halt=self.halt
-        )
+        return WatchNetwork(store=self.store, chains=self.chains, halt=self.halt)
 
     def advance(
         self,
@@ -236,31 +340,98 @@ class House:
         return Advance(
             store=store,
             chains={self.network: chain or self.chain},
-            pursuit=Pursuit(store=store, custodians={"memory": custodian or self.custodian}),
+            pursuit=Pursuit(
+                store=store, custodians={self.custodian_scheme: custodian or self.custodian}
+            ),
             halt=Halt(store=store, clock=self.clock, identifiers=self.identifiers),
             clock=self.clock,
             identifiers=self.identifiers,
         )
 
-    def claims(self, store: Store | None = None) -> list[Claim]:
+    def mortal_advance(self, fate: Fate) -> Advance:
+        return self.advance(
+            store=MortalStore(self.store, fate),
+            chain=Mortal(self.chain, fate),  # type: ignore[arg-type]  # passes all on
+            custodian=Mortal(self.custodian, fate),  # type: ignore[arg-type]  # as above
+        )
+
+    def claims(self, store: Store | None = None, limit: int = 100) -> list[Claim]:
         with (store or self.store).begin(Scope()) as work:
-            return work.claims.take(self.clock.now(), 10, LEASE, WORKER_ID)
+            return work.claims.take(self.clock.now(), limit, self.lease, WORKER_ID)
+
+    def give_back(self, claims: list[Claim], store: Store | None = None) -> None:
+        with (store or self.store).begin(Scope()) as work:
+            work.claims.give_back(claims)
+
+    def pass_time(self, by: timedelta) -> None:
+        assert isinstance(self.clock, MemoryClock)
+        self.clock.advance(by)
 
     def work(self, rounds: int = 1) -> None:
-        """Let a worker do what is due, as often as asked, a second between."""
+        """Let a worker do what is due, as often as asked, six seconds between."""
         for _ in range(rounds):
             claims = self.claims()
             for claim in claims:
                 self.advance()(claim)
-            with self.store.begin(Scope()) as work:
-                work.claims.give_back(claims)
-            self.clock.advance(timedelta(seconds=6))
+            self.give_back(claims)
+            self.pass_time(timedelta(seconds=6))
 
     def work_until_done(self, rounds: int = 30) -> None:
         for _ in range(rounds):
             self.work()
             if not self.open_deployments():
                 return
+
+    def life(self, fate: Fate) -> None:
+        """One worker's life: until it dies, or has nothing to do at this moment."""
+        store = MortalStore(self.store, fate)
+        try:
+            claims = self.claims(store)
+            for claim in claims:
+                try:
+                    self.mortal_advance(fate)(claim)
+                except (LeaseLostError, FenceLostError, StoreUnavailableError):
+                    continue
+            self.give_back(claims, store)
+        except Death:
+            return
+
+    def lives(self, fate: Fate, rounds: int = 80) -> None:
+        """Worker after worker until everything is over; an operator resumes what was halted."""
+        for _ in range(rounds):
+            self.lives_once(fate)
+            if not self.open_deployments():
+                return
+        raise AssertionError(f"not over after {rounds} lives: {self.open_deployments()}")
+
+    def lives_once(self, fate: Fate) -> None:
+        self.life(fate)
+        self.pass_time(LEASE_IS_OVER)
+        if isinstance(self.chain, MemoryChain) and not self.chain.instant:
+            self.chain.mine()
+        if self.is_halted:
+            self.chain.finalise()
+            with suppress(ChainUnavailableError):
+                self.operator_looks()
+
+    # The machine room.
+
+    def backup(self) -> list[tuple[Any, dict[Any, Any]]]:
+        """Every row of the store in memory: rows are frozen, so a shallow copy is a backup."""
+        return [(table, dict(table.rows)) for table in self._tables()]
+
+    def restore(self, backup: list[tuple[Any, dict[Any, Any]]]) -> None:
+        for table, rows in backup:
+            table.rows = dict(rows)
+
+    def _tables(self) -> list[Any]:
+        groups = [getattr(self.store, attribute.name) for attribute in fields(MemoryStore)]
+        return [
+            getattr(group, attribute.name)
+            for group in groups
+            if type(group).__name__.endswith("Tables")
+            for attribute in fields(type(group))
+        ]
 
     # What anybody may see.
 
@@ -270,17 +441,38 @@ class House:
         assert deployment is not None
         return deployment
 
-    def open_deployments(self) -> list[Deployment]:
-        from application.ports.storage.paging import PageRequest  # noqa: PLC0415
-
+    def deployments(self) -> Sequence[Deployment]:
         with self.store.begin(self.scope) as work:
-            page = work.deployments.list(PageRequest(limit=100))
-        return [d for d in page.items if d.state.is_open]
+            return work.deployments.list(PageRequest(limit=100)).items
+
+    def open_deployments(self) -> list[Deployment]:
+        return [d for d in self.deployments() if d.state.is_open]
 
     @property
     def wallet(self) -> Wallet:
         with self.store.begin(self.scope) as work:
             return work.ledger.balance()
+
+    @property
+    def credits(self) -> tuple[int, int, int]:
+        """Available, held, spent."""
+        spent = sum(
+            entry.posting.amount
+            for entry in self.journal()
+            if entry.posting.action == "credits.captured"
+        )
+        return self.wallet.available, self.wallet.held, spent
+
+    @property
+    def open_holds(self) -> int:
+        with self.store.begin(self.scope) as work:
+            return work.ledger.open_holds()
+
+    def journal(self) -> list[JournalEntry]:
+        """Oldest first."""
+        with self.store.begin(self.scope) as work:
+            page = work.ledger.journal(before=None, limit=10_000)
+        return list(reversed(page.items))
 
     def events(self, id: OperationId) -> list[AuditEvent]:
         with self.store.begin(self.scope) as work:
@@ -289,17 +481,120 @@ class House:
     def actions(self, id: OperationId) -> list[str]:
         return [event.action for event in self.events(id)]
 
-    def tokens(self, id: OperationId) -> int:
-        return self.chain.tokens_of(self.registered.organisation.id, id)
+    def waits(self, id: OperationId) -> list[str]:
+        """Why it waited, as far as its history says."""
+        return [
+            str(_details(event)["reason"])
+            for event in self.events(id)
+            if event.action == "deployment.waiting"
+        ]
 
     def all_events(self) -> list[AuditEvent]:
         with self.store.begin(self.scope) as work:
             return work.audit.all(limit=10_000)
 
+    def operator_actions(self) -> list[str]:
+        with self.store.begin(Scope.installation()) as work:
+            return [event.action for event in work.audit.all(limit=10_000)]
+
+    def tokens(self, id: OperationId) -> int:
+        return self.chain.tokens_of(self.registered.organisation.id, id)
+
+    def signer_now(self) -> Signer:
+        with self.store.begin(Scope.installation()) as work:
+            signer = work.signers.get(self.network, self.signer.address)
+        assert signer is not None
+        return signer
+
+    @property
+    def network_status(self) -> NetworkStatus:
+        with self.store.begin(Scope.installation()) as work:
+            return work.networks.status(self.network)
+
+    @property
+    def is_halted(self) -> bool:
+        return self.network_status.halted is not None or self.signer_now().halted is not None
+
+    # Sentences that hold whatever happened.
+
+    def is_intact(self) -> None:
+        """No open hold without an open deployment, no gap, no credit from nowhere."""
+        deployments = self.deployments()
+        assert not getattr(self.chain, "complaints", [])
+        for deployment in deployments:
+            self._is_consistent(deployment)
+        still_held = [d for d in deployments if d.state.is_open]
+        assert self.open_holds == len(still_held)
+        assert self.wallet.held == sum(d.credits for d in still_held)
+        self._journal_sums_up()
+        self._audit_has_no_gap()
+
+    def _is_consistent(self, deployment: Deployment) -> None:
+        tokens = self.tokens(deployment.id)
+        assert tokens <= 1
+        endings = Counter(
+            entry.posting.action
+            for entry in self.journal()
+            if entry.subject == deployment.id and entry.posting.action != "credits.expired"
+        )
+        holds, ends = endings["credits.held"], endings["credits.captured"]
+        ends += endings["credits.released"]
+        match deployment.state:
+            case State.COMPLETED:
+                assert tokens == 1
+                assert endings["credits.captured"] == 1
+                assert holds == ends
+                assert "Cancelled" not in states(self.events(deployment.id))
+            case State.FAILED if deployment.may_retry:
+                assert tokens == 0
+                assert endings["credits.captured"] == 0
+                assert holds == ends
+            case State.FAILED:
+                assert endings["credits.captured"] == 1
+                assert holds == ends
+            case State.CANCELLED:
+                assert tokens == 0
+                assert not deployment.step.attempts, "what has been signed is never cancelled"
+                assert endings["credits.captured"] == 0
+                assert holds == ends
+            case _:
+                assert endings["credits.captured"] == 0
+                assert holds == ends + 1
+        seen = states(self.events(deployment.id))
+        assert (seen or ["Queued"])[-1] == deployment.state.value
+
+    def _journal_sums_up(self) -> None:
+        journal, sums = self.journal(), Counter[str]()
+        assert [entry.sequence for entry in journal] == list(range(1, len(journal) + 1))
+        for entry in journal:
+            sums[entry.posting.debit] -= entry.posting.amount
+            sums[entry.posting.credit] += entry.posting.amount
+            assert min(sums["available"], sums["held"], sums["spent"]) >= 0
+        wallet = self.wallet
+        assert (sums["available"], sums["held"]) == (wallet.available, wallet.held)
+        assert sum(lot.remaining for lot in wallet.lots) == wallet.available
+        told = [_details(e)["journal_sequence"] for e in self.all_events() if _is_posting(e)]
+        assert told == [entry.sequence for entry in journal], "one audit event per journal line"
+
+    def _audit_has_no_gap(self) -> None:
+        events = self.all_events()
+        assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+        assert [event.content()["sequence"] for event in events] == [e.sequence for e in events]
+
 
 def states(events: list[AuditEvent]) -> list[str]:
     """The public states a deployment went through."""
-    return [str(e.content()["details"]["state"]) for e in events if "state" in e.content()["details"]]  # type: ignore[index,operator,call-overload]
+    return [str(_details(event)["state"]) for event in events if "state_before" in _details(event)]
+
+
+def _details(event: AuditEvent) -> dict[str, Any]:
+    details = event.content()["details"]
+    assert isinstance(details, dict)
+    return details
+
+
+def _is_posting(event: AuditEvent) -> bool:
+    return event.action.startswith("credits.")
 
 
 __all__ = ["House", "State", "states"]

@@ -11,4 +11,10 @@ def test_a_deployment_becomes_a_token_and_costs_its_price():
     assert house.get(id).state is State.COMPLETED
     assert house.tokens(id) == 1
     assert (house.wallet.available, house.wallet.held) == (20, 0)
-    assert states(house.events(id)) == ["Submitted", "Pending", "Confirmed", "Indexed", "Completed"]
+    assert states(house.events(id)) == [
+        "Submitted",
+        "Pending",
+        "Confirmed",
+        "Indexed",
+        "Completed",
+    ]
