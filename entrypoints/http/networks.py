@@ -45,8 +45,11 @@ def list_networks(caller: Given[Caller], store: AStore, chains: Chains) -> Respo
     ).opt,
 )  # fmt: skip
 def get_network(
-    id: FromPath[str], caller: Given[Caller], store: AStore, chains: Chains
-) -> Response[bytes]:  # noqa: ARG001 - somebody must be logged in
+    id: FromPath[str],
+    caller: Given[Caller],  # noqa: ARG001 - somebody must be logged in
+    store: AStore,
+    chains: Chains,
+) -> Response[bytes]:
     chain = chains.get(NetworkId(id))
     if chain is None:
         raise not_found("network")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from attrs import define, evolve, field
@@ -24,8 +25,10 @@ from application.deployments.validation import ValidateToken
 from application.ports.storage.work import Scope
 from domain.identifiers import AccountId, InstallationId, OrganisationId, Prefix, parse_id
 from entrypoints.http.access_tokens import AccessTokens
+from entrypoints.http.error_codes import ERROR_CODES
 from entrypoints.http.services import Limits, Services
 from tests.application.house import House
+from tests.http.schema import faults
 
 PASSWORD = "correct horse battery staple"
 TOKEN = {"name": "Hazel", "symbol": "HZL", "decimals": 2, "supply": "1000"}
@@ -78,7 +81,7 @@ class Person:
 
     def call(self, method: str, path: str, **options: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
-        return self.site.client.request(method, path, headers=headers, **options)
+        return self.site.call(method, path, headers=headers, **options)
 
     def get(self, path: str, **options: Any) -> Any:
         return self.call("GET", path, **options)
@@ -112,16 +115,69 @@ class Person:
 
 
 @define(eq=False)
+class Examiner:
+    """Holds every answer against what /openapi.json promises for it."""
+
+    description: dict[str, Any]
+    seen: set[str] = field(factory=set)
+
+    def __call__(self, method: str, url: str, answered: Any) -> None:
+        path = url.partition("?")[0]
+        schemas = self.description["components"]["schemas"]
+        status, kind = str(answered.status_code), answered.headers.get("content-type", "")
+        if kind.startswith("application/problem+json"):
+            self._is_a_problem(answered, schemas)
+        operation = self._operation(method, path)
+        if operation is None:
+            return
+        self.seen.add(operation["operationId"])
+        if status == "304":
+            return
+        assert status in operation["responses"], f"{method} {path} answered {status}"
+        promised = operation["responses"][status].get("content", {})
+        if kind.startswith("application/json"):
+            assert not faults(answered.json(), promised["application/json"]["schema"], schemas)
+        if kind.startswith("application/problem+json"):
+            assert answered.json()["code"] in operation["responses"][status]["description"]
+
+    def _operation(self, method: str, path: str) -> dict[str, Any] | None:
+        """A literal path wins over one with parameters, as it does in the router."""
+        for template in sorted(self.description["paths"], key=lambda path: path.count("{")):
+            if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path):
+                return self.description["paths"][template].get(method.lower())
+        return None
+
+    def _is_a_problem(self, answered: Any, schemas: dict[str, Any]) -> None:
+        problem = answered.json()
+        assert not faults(problem, {"$ref": "Problem"}, schemas)
+        code = ERROR_CODES[problem["code"]]
+        assert (answered.status_code, problem["title"]) == (code.status, code.title)
+        assert problem["request_id"] == answered.headers["x-request-id"]
+        assert {fault["code"] for fault in problem["errors"]} <= set(ERROR_CODES)
+
+
+@define(eq=False)
 class Site:
     house: House
     services: Services
     client: TestClient[Any]
+    examine: Examiner = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.examine = Examiner(self.client.get("/openapi.json").json())
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """What a stranger is answered."""
+        answered = self.client.request(method, path, **options)
+        self.examine(method, path, answered)
+        return answered
 
     def body(self) -> dict[str, Any]:
         return {"kind": "memory_token", "network": self.house.network, "token": dict(TOKEN)}
 
     def register(self, email: str = "ada@example.org", *, ready: bool = True) -> Person:
-        answered = self.client.post(
+        answered = self.call(
+            "POST",
             "/v1/auth/register",
             json={"email": email, "password": PASSWORD, "organisation": "Ada's Assets"},
         )
@@ -130,6 +186,12 @@ class Site:
         if ready:
             self.give_key(registered["organisation"]["id"])
         return Person(self, registered["tokens"]["access_token"], registered)
+
+    def log_in(self, email: str = "ada@example.org", password: str = PASSWORD) -> str:
+        """An access token of a new session."""
+        answered = self.call("POST", "/v1/auth/login", json={"email": email, "password": password})
+        assert answered.status_code == 200, answered.text
+        return str(answered.json()["access_token"])
 
     def give_key(self, organisation: str) -> None:
         """Do the worker's part: the issuing account gets its key."""
