@@ -367,7 +367,8 @@ class Deployment:
             case Signed(step=number, attempt=attempt):
                 step, slot = self._open(number, event)
                 changed = self._with_step(step.with_last_slot(slot.with_attempt(attempt)))
-                if self.state is State.QUEUED:
+                # A fill alone submits nothing: its slot will be spent, and the next one counts.
+                if self.state is State.QUEUED and _is_effect(attempt):
                     return changed._moved(State.SUBMITTED, Reason.DEPLOYMENT_SUBMITTED)
                 return changed
             case Broadcast(step=number, transaction_id=id, at=at):

@@ -368,6 +368,8 @@ class Effect:
     raw: bytes | None = field(repr=False)
     block: Block
     is_final: bool
+    #: What bringing it about cost, in base units; 0 where that cannot be told any more.
+    cost: int = field(default=0, validator=validators.ge(0))
 
 
 @frozen

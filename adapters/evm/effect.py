@@ -45,12 +45,14 @@ def effect_of(
         raise ChainUnavailableError(msg)
     if made is None:
         made = Log(transaction_id=UNTRACED, block=head.final)
+    receipt = reader.receipt(made.transaction_id)
     return Effect(
         token=creation.predicted,
         transaction_id=made.transaction_id,
         raw=_bytes_of(reader, made.transaction_id),
         block=made.block,
         is_final=made.block.number <= head.final.number,
+        cost=receipt.cost if receipt is not None else 0,
     )
 
 

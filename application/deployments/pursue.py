@@ -349,6 +349,8 @@ class Pursuit:
                 return Finding(
                     events=sightings, wait=Postponed(WaitReason.NODE_UNAVAILABLE, behind)
                 )
+            case NoEffect() if seen.state is State.QUEUED:
+                return Finding(events=(*sightings, spent))
             case NoEffect(at=block):
                 is_pending = seen.state is State.PENDING or _becomes_pending(slot, sightings)
                 what = "was filled" if inclusion.succeeded else "reverted"

@@ -177,14 +177,7 @@ class Resume:
                 if signer is None or signer.halted is None:
                     continue
                 next_sequence = max(signer.next_sequence, taken[address])
-                work.signers.put(
-                    evolve(
-                        signer,
-                        halted=None,
-                        next_sequence=next_sequence,
-                        fence=signer.fence + 1,
-                    )
-                )
+                work.signers.put(evolve(signer, halted=None, next_sequence=next_sequence))
                 trail.add("signer.resumed", address, self.clock.now(), details={"reason": reason})
                 resumed.append(address)
             status = work.networks.lock(network)

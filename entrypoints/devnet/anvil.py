@@ -34,7 +34,8 @@ FIRST_PRIVATE_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf
 _PROFILES: dict[Profile, list[str]] = {
     # Without the option `finalized` lags two epochs, and the last deployments would wait for ever.
     "fast": ["--slots-in-an-epoch", "0"],
-    "hard": ["--block-time", "1", "--state-interval", "1"],
+    # Old states are kept, or after a restart nothing could be asked about a final block.
+    "hard": ["--block-time", "1", "--state-interval", "1", "--preserve-historical-states"],
 }
 _START_SECONDS = 20.0
 _STOP_SECONDS = 20.0

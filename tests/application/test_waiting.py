@@ -9,7 +9,6 @@ import pytest
 
 from adapters.memory.chain import UNAVAILABLE, UNDERPRICED, WRONG_CHAIN
 from application.deployments.watch import WatchNetwork
-from application.ports.storage.work import FenceLostError
 from domain.catalogue import TariffName
 from domain.errors import Refusal
 from domain.operation import WaitReason
@@ -278,11 +277,6 @@ def test_everything_waits_while_the_network_is_halted_and_nothing_is_signed():
     assert "network.resumed" in house.operator_actions()
 
 
-@pytest.mark.xfail(
-    raises=FenceLostError,
-    strict=True,
-    reason="Resume moves the signer's fence; stores let only the taking of its lease do that",
-)
 def test_a_deployment_waits_while_its_signer_is_halted_and_goes_on_after_resuming():
     house = House(instant=False)
     first = house.deploy().id

@@ -44,6 +44,7 @@ def test_a_token_is_planned_sent_settled_found_and_read_back(either_world, kind)
         raw=transaction.raw,
         block=outcome.inclusion.block,
         is_final=True,
+        cost=used * price,
     )
     assert len(world.code(predicted)) > 2
     assert chain.read_back(intent, predicted) == ()
