@@ -30,7 +30,7 @@ from entrypoints.http.services import AClock, Given
 
 EMAIL = Field(
     "email", Text(most=LONGEST_EMAIL), "Address that logs in.", required=True,
-    example="ada@example.com",
+    example="you@example.com",
 )  # fmt: skip
 PASSWORD = Field(
     "password",

@@ -111,7 +111,7 @@ def source_prefix(host: str, headers: Mapping[str, str], trusted_proxies: int) -
     Whatever stands further left in X-Forwarded-For was written by strangers.
     """
     if trusted_proxies:
-        hops = [hop.strip() for hop in headers.get("X-Forwarded-For", "").split(",")]
+        hops = [hop.strip() for hop in headers.get("X-Forwarded-For", host).split(",")]
         host = hops[-trusted_proxies] if len(hops) >= trusted_proxies else host
     try:
         address = ipaddress.ip_address(host)

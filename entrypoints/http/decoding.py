@@ -24,8 +24,6 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 MAX_DEPTH = 12
-#: Faults beyond this many help nobody, and an answer has a size too.
-MAX_FAULTS = 100
 _LONGEST_NAME = 100
 
 #: Categories of letters that no reader sees as they are: controls, formats, lone surrogates, line
@@ -165,7 +163,7 @@ class Shape:
                 faults.append(
                     FieldFault(pointer_to("", other.name), "conflicting_fields", message)
                 )
-        return Decoded(values, members), faults[:MAX_FAULTS]
+        return Decoded(values, members), faults
 
     def schema(self) -> dict[str, object]:
         described: dict[str, object] = {

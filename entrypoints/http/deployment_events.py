@@ -92,6 +92,7 @@ def list_audit_events(
         "sequence as its id. With Last-Event-ID, what came after it. Ends when the deployment has "
         "ended; 204 where everything has been told.",
         answers="HistoryEntry", media_type="text/event-stream",
+        empty={204: "Everything has been told."},
         codes=("not_found", "mode_mismatch", "validation_failed"),
     ).opt,
 )  # fmt: skip

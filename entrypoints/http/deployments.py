@@ -145,7 +145,8 @@ def list_deployments(
     opt=Operation(
         id="get_deployment", tag="deployments", summary="One deployment, as it is now",
         description="Carries an ETag; with If-None-Match, 304 as long as nothing has changed.",
-        answers="Deployment", codes=("not_found", "mode_mismatch"),
+        answers="Deployment", empty={304: "Nothing has changed."},
+        codes=("not_found", "mode_mismatch"),
     ).opt,
 )  # fmt: skip
 def get_deployment(

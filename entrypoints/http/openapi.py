@@ -145,7 +145,8 @@ def _responses(operation: Operation) -> Schema:
         }
         for status, codes in sorted(by_status.items())
     }
-    return {str(operation.status): good, **problems}
+    empty = {str(status): {"description": why} for status, why in operation.empty.items()}
+    return {str(operation.status): good, **empty, **problems}
 
 
 def codes_of(operation: Operation) -> tuple[str, ...]:

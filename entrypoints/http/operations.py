@@ -28,6 +28,8 @@ class Operation:
     needs_idempotency_key: bool = False
     #: Does not change anything, although it is a POST.
     is_read: bool = False
+    #: Other good answers, all without a body: status, and what it means.
+    empty: Mapping[int, str] = {}
     #: Codes beside those that every route may answer.
     codes: tuple[str, ...] = ()
 

@@ -37,6 +37,9 @@ log = structlog.get_logger("tallystick.http")
 
 MEDIA_TYPE = "application/problem+json"
 
+#: Faults beyond this many help nobody, and an answer has a size too.
+MAX_FAULTS = 100
+
 #: The page that `documentation.py` serves.
 ERRORS_PAGE = "/errors"
 
@@ -87,8 +90,9 @@ def refused(code: str, detail: str, *faults: FieldFault) -> RefusedError:
 
 
 def invalid(faults: Iterable[FieldFault]) -> RefusedError:
-    """Every faulty field at once, in the order of the body."""
-    return refused("validation_failed", "the request has faults; see errors", *faults)
+    """Every faulty field at once."""
+    shown = tuple(faults)[:MAX_FAULTS]
+    return refused("validation_failed", "the request has faults; see errors", *shown)
 
 
 def not_found(what: str) -> RefusedError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import Any
 
 from attrs import define, evolve, field
@@ -22,6 +23,7 @@ from application.deployments.plan import PlanDeployment
 from application.deployments.request import RequestDeployment
 from application.deployments.retry import RetryDeployment
 from application.deployments.validation import ValidateToken
+from application.operator.credits import GrantCredits
 from application.ports.storage.work import Scope
 from domain.identifiers import AccountId, InstallationId, OrganisationId, Prefix, parse_id
 from entrypoints.http.access_tokens import AccessTokens
@@ -62,8 +64,24 @@ def services_of(house: House, **changes: Any) -> Services:
         **network,
         tokens=AccessTokens(bytes(range(32)), InstallationId(house.identifiers.next())),
         limits=Limits(request_limit_per_minute=10_000, read_limit_per_minute=100_000),
+        is_stopping=StopSignal(),
     )
     return evolve(services, **changes)
+
+
+@define(eq=False)
+class StopSignal:
+    """Asked by every event stream whenever it has told what there is."""
+
+    is_asked_for: bool = False
+    _is_asked: threading.Event = field(factory=threading.Event)
+
+    def __call__(self) -> bool:
+        self._is_asked.set()
+        return self.is_asked_for
+
+    def wait_for_a_stream(self) -> None:
+        assert self._is_asked.wait(10), "no stream was opened"
 
 
 @define(eq=False)
@@ -95,6 +113,10 @@ class Person:
     def create(self, key: str = "key-1", **changes: Any) -> Any:
         body = self.site.body() | changes
         return self.post("/v1/deployments", body, headers={"Idempotency-Key": key})
+
+    def create_raw(self, body: object) -> Any:
+        """As `create`, with nothing but *body*."""
+        return self.post("/v1/deployments", body, headers={"Idempotency-Key": "raw"})
 
     def deploy(self, key: str = "key-1", **changes: Any) -> dict[str, Any]:
         """An accepted deployment."""
@@ -131,8 +153,6 @@ class Examiner:
         if operation is None:
             return
         self.seen.add(operation["operationId"])
-        if status == "304":
-            return
         assert status in operation["responses"], f"{method} {path} answered {status}"
         promised = operation["responses"][status].get("content", {})
         if kind.startswith("application/json"):
@@ -166,6 +186,12 @@ class Site:
     def __attrs_post_init__(self) -> None:
         self.examine = Examiner(self.client.get("/openapi.json").json())
 
+    @property
+    def stop(self) -> StopSignal:
+        signal = self.services.is_stopping
+        assert isinstance(signal, StopSignal)
+        return signal
+
     def call(self, method: str, path: str, **options: Any) -> Any:
         """What a stranger is answered."""
         answered = self.client.request(method, path, **options)
@@ -192,6 +218,11 @@ class Site:
         answered = self.call("POST", "/v1/auth/login", json={"email": email, "password": password})
         assert answered.status_code == 200, answered.text
         return str(answered.json()["access_token"])
+
+    @property
+    def grant_credits(self) -> GrantCredits:
+        house = self.house
+        return GrantCredits(store=house.store, clock=house.clock, identifiers=house.identifiers)
 
     def give_key(self, organisation: str) -> None:
         """Do the worker's part: the issuing account gets its key."""

@@ -1,0 +1,108 @@
+"""The description is true, complete, and readable without a network."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from entrypoints.http import app as http_app
+from entrypoints.http import documentation
+from entrypoints.http.error_codes import ERROR_CODES
+
+STATIC = Path(documentation.__file__).parent / "static"
+
+
+@pytest.fixture
+def description(site):
+    return site.client.get("/openapi.json").json()
+
+
+def test_every_route_is_described_once(description):
+    handlers = [handler for resource in http_app.RESOURCES for handler in resource.HANDLERS]
+    described = [
+        operation["operationId"]
+        for item in description["paths"].values()
+        for operation in item.values()
+    ]
+    assert len(described) == len(set(described)) == len(handlers)
+    assert description["openapi"].startswith("3.1")
+
+
+def test_names_are_snake_case_and_everything_has_words(description):
+    for item in description["paths"].values():
+        for operation in item.values():
+            assert re.fullmatch(r"[a-z_]+", operation["operationId"])
+            assert operation["summary"]
+
+
+def test_every_reference_leads_somewhere(description):
+    names = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(description)))
+    assert names <= set(description["components"]["schemas"])
+    unused = set(description["components"]["schemas"]) - names
+    assert not {
+        name for name in unused if not name.startswith("Token_") and not name.endswith("Query")
+    }
+
+
+def test_every_error_is_a_problem_with_registered_codes(description):
+    for item in description["paths"].values():
+        for operation in item.values():
+            for status, answer in operation["responses"].items():
+                if int(status) < 400:
+                    continue
+                assert list(answer["content"]) == ["application/problem+json"]
+                assert set(answer["description"].split(", ")) <= set(ERROR_CODES)
+
+
+def test_what_spends_says_that_it_needs_a_key(description):
+    needing = {
+        path
+        for path, item in description["paths"].items()
+        for operation in item.values()
+        if any(
+            parameter["name"] == "Idempotency-Key" and parameter["required"]
+            for parameter in operation["parameters"]
+        )
+    }
+    assert needing == {"/v1/deployments", "/v1/deployments/{id}/retry"}
+
+
+def test_every_field_of_a_request_is_refused_where_it_is_not_described(description):
+    for name, schema in description["components"]["schemas"].items():
+        if name in {"PlanRequest", "DeploymentRequest", "ApiKeyRequest", "Registration"}:
+            assert schema["additionalProperties"] is False
+            assert set(schema["required"]) <= set(schema["properties"])
+
+
+def test_the_examples_of_the_description_work(site, description):
+    schemas = description["components"]["schemas"]
+    registered = site.call("POST", "/v1/auth/register", json=schemas["Registration"]["example"])
+    assert registered.status_code == 201
+    headers = {"Authorization": f"Bearer {registered.json()['tokens']['access_token']}"}
+    key = site.call(
+        "POST", "/v1/api_keys", json=schemas["ApiKeyRequest"]["example"], headers=headers
+    )
+    assert key.status_code == 201
+
+
+@pytest.mark.parametrize("file", sorted(STATIC.iterdir()), ids=lambda path: path.name)
+def test_the_page_needs_nothing_from_elsewhere(file):
+    text = file.read_text()
+    assert not re.findall(r"(?:https?:)?//[\w.-]+\.\w+", text)
+    assert "@import" not in text
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/docs.js", "/docs/docs.css", "/errors"])
+def test_the_page_is_served_with_a_policy_that_keeps_it_so(site, path):
+    answered = site.client.get(path)
+    assert answered.status_code == 200
+    policy = answered.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+def test_the_page_has_no_inline_script_or_style():
+    text = (STATIC / "docs.html").read_text()
+    assert not re.findall(r"<script(?![^>]*src=)|<style|\son\w+=|style=", text)

@@ -1,0 +1,156 @@
+"""A stranger's id answers exactly like an unknown one, wherever an id can stand.
+
+The cases are made from the router and from the shapes of requests: a new route with an id in its
+path, body or query is tested from the day it exists, or this file fails until it knows how.
+"""
+
+import re
+
+import pytest
+
+from domain.identifiers import Prefix, public_id
+from entrypoints.http.answers import write_cursor
+from entrypoints.http.app import create_app
+from entrypoints.http.openapi import operations
+from entrypoints.http.rules import PublicId
+from tests.application.house import House
+from tests.http.site import PASSWORD, services_of, without_request_id
+
+#: Ids that name nobody's things: every member may read them.
+COMMON = {"/v1/networks/{id}", "/v1/token_kinds/{kind}"}
+
+ROUTES = [
+    (re.sub(r":\w+}", "}", path), method, operation)
+    for path, method, operation in operations(create_app(services_of(House())).routes)
+]
+WITH_ID = [
+    (path, method, operation)
+    for path, method, operation in ROUTES
+    if "{" in path and path not in COMMON
+]
+WITH_BODY_ID = [
+    (path, field.name, operation)
+    for path, _, operation in ROUTES
+    if operation.body is not None
+    for field in operation.body.fields
+    if isinstance(field.rule, PublicId)
+]
+WITH_CURSOR = [
+    path
+    for path, _, operation in ROUTES
+    if operation.query is not None and "cursor" in {field.name for field in operation.query.fields}
+]
+#: Lists whose cursor is a place in the caller's own numbering, not an id.
+NUMBERED = {"/v1/credits/journal", "/v1/deployments/{id}/audit_events"}
+
+
+@pytest.fixture
+def bob(site):
+    return site.register("bob@example.org")
+
+
+@pytest.fixture
+def things(bob):
+    """One of everything that Bob has, by the start of its path."""
+    deployment = bob.deploy(client_reference="bob's")
+    key = bob.key().registered
+    (account,) = bob.get("/v1/accounts").json()["data"]
+    return {
+        "deployments": deployment["id"],
+        "api_keys": key["id"],
+        "accounts": account["id"],
+        "organisations": bob.organisation,
+    }
+
+
+def unknown(site, id):
+    """An id of the same kind that nobody has."""
+    return public_id(Prefix(id.rpartition("_")[0]), site.house.identifiers.next())
+
+
+def test_there_is_something_to_test():
+    assert len(WITH_ID) >= 9
+    assert len(WITH_BODY_ID) >= 4
+    assert len(WITH_CURSOR) >= 4
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), WITH_ID, ids=lambda v: str(v)[:40])
+def test_an_id_in_a_path(site, ada, things, path, method, operation):
+    theirs = things[path.split("/")[2]]
+    headers = {"Idempotency-Key": "k", "Last-Event-ID": "0"}
+    options = {"json": {}} if operation.body is not None else {}
+
+    def ask(id):
+        answered = ada.call(method.upper(), path.replace("{id}", id), headers=headers, **options)
+        assert (answered.status_code, answered.json()["code"]) == (404, "not_found")
+        return without_request_id(answered)
+
+    assert ask(theirs) == ask(unknown(site, theirs)) == ask("nonsense") == ask("dep_%00é")
+
+
+@pytest.mark.parametrize(("path", "name", "operation"), WITH_BODY_ID, ids=lambda v: str(v)[:40])
+def test_an_id_in_a_body(site, ada, things, path, name, operation):
+    theirs = things[{"account": "accounts", "deployment_id": "deployments"}.get(name, name + "s")]
+    body = {
+        "Credentials": {"email": "ada@example.org", "password": PASSWORD},
+    }.get(operation.body.name, site.body())
+
+    def ask(id, key):
+        answered = ada.post(path, body | {name: id}, headers={"Idempotency-Key": key})
+        compared = without_request_id(answered)
+        return answered.status_code, re.sub(r"_[0-7][0-9a-z]{25}", "_ID", str(compared))
+
+    assert ask(theirs, "one") == ask(unknown(site, theirs), "two")
+
+
+@pytest.mark.parametrize("path", [path for path in WITH_CURSOR if path not in NUMBERED])
+def test_an_id_in_a_cursor(site, ada, things, path):
+    theirs = things[path.split("/")[2]]
+
+    def ask(id):
+        answered = ada.get(path, params={"cursor": write_cursor(id)})
+        assert answered.status_code == 400
+        return without_request_id(answered)
+
+    assert ask(theirs) == ask(unknown(site, theirs)) == ask("nonsense")
+
+
+@pytest.mark.parametrize("path", sorted(NUMBERED))
+def test_a_number_in_a_cursor_counts_ones_own(site, ada, bob, things, path):
+    for number in range(3):
+        bob.deploy(f"key {number}")
+    own = ada.deploy("own")["id"]
+    path = path.replace("{id}", own)
+    everything = ada.get(path, params={"limit": 100}).json()["data"]
+    for sequence in (3, 5, 1000):
+        part = ada.get(path, params={"limit": 100, "cursor": write_cursor(str(sequence))})
+        assert [each for each in part.json()["data"] if each not in everything] == []
+
+
+def test_a_stream_is_continued_with_ones_own_events_only(site, ada, bob, things):
+    own = ada.deploy("own")["id"]
+    site.work_until_done()
+    path = f"/v1/deployments/{own}/events"
+    history = ada.get(f"/v1/deployments/{own}/history").json()["data"]
+    theirs = bob.get(f"/v1/deployments/{things['deployments']}/history").json()["data"]
+    for entry in theirs:
+        told = ada.get(path, headers={"Last-Event-ID": str(entry["sequence"])}).text
+        told_sequences = [int(id) for id in re.findall(r"^id: (\d+)$", told, re.MULTILINE)]
+        assert told_sequences == [
+            each["sequence"] for each in history if each["sequence"] > entry["sequence"]
+        ]
+
+
+def test_lists_show_ones_own(ada, things):
+    for path in ("/v1/deployments", "/v1/api_keys"):
+        assert ada.get(path).json()["data"] == []
+    for path, count in (("/v1/accounts", 1), ("/v1/organisations", 1), ("/v1/credits/journal", 1)):
+        answered = ada.get(path)
+        assert len(answered.json()["data"]) == count
+        assert not [id for id in things.values() if id in answered.text]
+
+
+def test_a_strangers_client_reference_is_free(ada, things):
+    found = ada.get("/v1/deployments", params={"client_reference": "bob's"}).json()
+    assert found["data"] == []
+    assert ada.create(client_reference="bob's").status_code == 202
