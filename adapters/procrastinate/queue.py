@@ -20,6 +20,8 @@ Handler = Callable[[OrganisationId, str], None]
 _OPTIONS = f"-c search_path={SCHEMA}"
 #: NOTIFY wakes the worker; this is for notifications that were lost.
 _POLL_SECONDS = 2.0
+#: How long a caller waits for a connection before it is told that there is none.
+_WAIT_SECONDS = 5.0
 
 
 @define
@@ -30,7 +32,11 @@ class ProcrastinateTasks(Tasks):
     def open(self) -> None:
         """Raises: TasksUnavailableError."""
         connector = procrastinate.SyncPsycopgConnector(
-            conninfo=self._url, kwargs={"options": _OPTIONS}, min_size=0, max_size=2
+            conninfo=self._url,
+            kwargs={"options": _OPTIONS},
+            min_size=0,
+            max_size=2,
+            timeout=_WAIT_SECONDS,
         )
         self._deferring = procrastinate.App(connector=connector)
         try:

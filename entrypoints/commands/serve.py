@@ -8,12 +8,12 @@ import click
 import uvicorn
 
 from entrypoints.commands import setting_up
-from entrypoints.container import Container
+from entrypoints.container import Container, build_container
 from entrypoints.http.access_tokens import AccessTokens
 from entrypoints.http.app import create_app
 from entrypoints.http.services import Limits, Services
 from entrypoints.logs import log_to_stderr
-from entrypoints.readiness import database_problem, readiness
+from entrypoints.readiness import await_database, readiness
 
 #: Bytes of the Ed25519 seed that signs access tokens.
 _SEED_BYTES = 32
@@ -25,8 +25,11 @@ _STOP_WITHIN_SECONDS = 20
 def command(ctx: click.Context) -> None:
     log_to_stderr()
     stopping = threading.Event()
-    with setting_up.container(ctx) as container:
-        problem = database_problem(container)
+    container = build_container(setting_up.settings(ctx))
+    store = container.store()
+    store.open()
+    try:
+        problem = await_database(container)
         if problem is not None:
             click.echo(f"the database {problem}", err=True)
             sys.exit(1)
@@ -44,6 +47,8 @@ def command(ctx: click.Context) -> None:
             server_header=False,
         )
         Server(config, stopping).run()
+    finally:
+        store.close()
 
 
 class Server(uvicorn.Server):

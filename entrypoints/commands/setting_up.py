@@ -10,6 +10,7 @@ import click
 from domain.errors import Refusal
 from domain.identifiers import OrganisationId, Prefix, parse_id
 from entrypoints.container import Container, build_container
+from entrypoints.readiness import database_problem
 from entrypoints.settings import Settings, SettingsError, load
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
@@ -27,11 +28,19 @@ def settings(ctx: click.Context) -> Settings:
 
 @contextmanager
 def container(ctx: click.Context) -> Iterator[Container]:
-    """The house with its store open."""
+    """The house with its store open.
+
+    Exits with 1 where the database does not answer, is not up to date, or is another
+    installation's.
+    """
     built = build_container(settings(ctx))
     store = built.store()
     try:
         store.open()
+        problem = database_problem(built)
+        if problem is not None:
+            click.echo(f"the database {problem}", err=True)
+            ctx.exit(1)
         yield built
     except SettingsError as error:
         for fault in error.faults:

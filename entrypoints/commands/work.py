@@ -5,14 +5,16 @@ import click
 from entrypoints.commands import setting_up
 from entrypoints.container import build_container
 from entrypoints.logs import log_to_stderr
-from entrypoints.worker.process import run
+from entrypoints.worker.process import WrongDatabaseError, run
 
 
 @click.command("work", help="Carry deployments on until told to stop (SIGTERM, SIGINT).")
 @click.pass_context
 def command(ctx: click.Context) -> None:
     log_to_stderr()
-    run(
-        build_container(setting_up.settings(ctx)),
-        started=lambda: click.echo("the worker is at work", err=True),
-    )
+    container = build_container(setting_up.settings(ctx))
+    try:
+        run(container, started=lambda: click.echo("the worker is at work", err=True))
+    except WrongDatabaseError as error:
+        click.echo(str(error), err=True)
+        ctx.exit(1)

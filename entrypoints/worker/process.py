@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from domain.identifiers import NetworkId
 from entrypoints.container import Container
+from entrypoints.readiness import await_database
 from entrypoints.worker.background import Periodic, handlers
 from entrypoints.worker.loop import DeploymentLoop
 
@@ -19,15 +20,25 @@ SWEEP_EVERY = timedelta(seconds=30)
 _STOP_WITHIN = timedelta(seconds=25)
 
 
+class WrongDatabaseError(Exception):
+    """The database is not one that this worker may work on."""
+
+
 def run(container: Container, started: Callable[[], None] = lambda: None) -> None:
-    """Work until SIGTERM or SIGINT, then finish what is in hand: under 30 s."""
+    """Work until SIGTERM or SIGINT, then finish what is in hand: under 30 s.
+
+    Raises: WrongDatabaseError.
+    """
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     store, tasks = container.store(), container.tasks()
     store.open()
-    tasks.open()
     try:
+        problem = await_database(container)
+        if problem is not None:
+            raise WrongDatabaseError(f"the database {problem}")
+        tasks.open()
         threads = [
             threading.Thread(target=periodic.run, args=(stop,), name=periodic.name, daemon=True)
             for periodic in _periodics(container, stop)

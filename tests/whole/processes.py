@@ -156,9 +156,7 @@ def sign_up(parts: Parts) -> tuple[str, str]:
     """An organisation on the largest tariff, and an API key of it."""
     with httpx.Client(base_url=parts.api, timeout=30) as client:
         person = {"email": "ada@example.com", "password": "correct horse battery"}
-        registered = client.post(
-            "/v1/auth/register", json=person | {"organisation": "Ada & Co"}
-        )
+        registered = client.post("/v1/auth/register", json=person | {"organisation": "Ada & Co"})
         assert registered.status_code == 201, registered.text
         session = client.post("/v1/auth/login", json=person).json()
         client.headers["Authorization"] = f"Bearer {session['access_token']}"

@@ -17,10 +17,11 @@ _TYPEID_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def test_every_request_issues_one_token_whatever_dies(proving, record_property, capsys):
+    # TALLYSTICK_SEED=<seed> repeats the schedule of kills.
     count, kills_per_process = (200, 10) if proving else (40, 2)
     seed = int(os.environ.get("TALLYSTICK_SEED", random.SystemRandom().randrange(2**32)))
     with capsys.disabled():
-        print(f"\nkill -9: {count} deployments, {kills_per_process} kills per process, seed {seed}")
+        print(f"\nkill -9: {count} deployments, {kills_per_process} kills each, seed {seed}")
     record_property("seed", seed)
     with whole_house() as house:
         organisation, key = sign_up(house.parts)
@@ -79,9 +80,7 @@ def _await_codes(node: str, addresses: set[str], count: int) -> None:
     assert all(len(str(call(node, "eth_getCode", a, "latest"))) > 1000 for a in addresses)
     # The factory says how often it has deployed anything at all.
     topic = "0x8a667a762c6b11836243ef58bb98850c7a4210d0226eb030bb2e03e3b7cc01e3"
-    logs = call(
-        node, "eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest", "topics": [topic]}
-    )
+    logs = call(node, "eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest", "topics": [topic]})
     assert isinstance(logs, list)
     assert len(logs) == count
     assert {f"0x{log['topics'][1][-40:]}" for log in logs} == {a.lower() for a in addresses}
@@ -101,9 +100,7 @@ def _check_books(connection: psycopg.Connection, organisation: str, count: int) 
     open_holds = "SELECT count(*) FROM holds WHERE organisation_id = %s AND state = 'held'"
     assert one(open_holds) == 0
     assert one("SELECT count(*) FROM operations WHERE organisation_id = %s") == count
-    gaps = (
-        "SELECT max(sequence) - count(*) FROM audit_events WHERE organisation_id = %s"
-    )
+    gaps = "SELECT max(sequence) - count(*) FROM audit_events WHERE organisation_id = %s"
     assert one(gaps) == 0
     captured = "SELECT count(*) FROM journal WHERE organisation_id = %s AND credit = 'spent'"
     assert one(captured) == count

@@ -1,0 +1,109 @@
+"""The demo keeps its word, and its checks would notice if it did not."""
+
+import subprocess
+import sys
+
+import psycopg
+import pytest
+from attrs import evolve
+
+from entrypoints.demo import checks, story
+from entrypoints.demo.parts import NETWORK, running
+from entrypoints.devnet.anvil import call
+
+
+@pytest.fixture(scope="module")
+def parts():
+    with running() as parts:
+        yield parts
+
+
+@pytest.fixture(scope="module")
+def told(parts):
+    return story.tell(parts)
+
+
+def test_the_command_ends_well_when_every_promise_held():
+    done = subprocess.run(
+        [sys.executable, "-m", "entrypoints.main", "demo", "--once"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Completed" in done.stdout
+
+
+def test_every_promise_holds(parts, told):
+    assert list(checks.differences(parts, told)) == []
+
+
+def test_a_token_elsewhere_is_noticed(parts, told):
+    elsewhere = "0x" + "11" * 20
+    assert any(
+        "no contract" in line
+        for line in checks.differences(parts, evolve(told, address=elsewhere))
+    )
+
+
+def test_another_owner_is_noticed(parts, told):
+    stranger = "0x" + "22" * 20
+    found = list(checks.differences(parts, evolve(told, owner=stranger)))
+    assert any("minter" in line for line in found)
+    assert any("balance" in line for line in found)
+
+
+def test_another_bill_is_noticed(parts, told):
+    found = list(checks.differences(parts, evolve(told, credits=told.credits + 1)))
+    assert any("credits are spent" in line for line in found)
+
+
+def test_another_program_at_the_address_is_noticed(parts, told):
+    real = call(parts.node, "eth_getCode", told.address, "latest")
+    call(parts.node, "anvil_setCode", told.address, "0x00")
+    try:
+        assert list(checks.differences(parts, told))
+    finally:
+        call(parts.node, "anvil_setCode", told.address, real)
+    assert list(checks.differences(parts, told)) == []
+
+
+def test_a_missing_audit_event_is_noticed(parts, told):
+    """As the superuser: nobody else could."""
+    with psycopg.connect(parts.database) as connection:
+        connection.execute(b"DELETE FROM audit_events WHERE sequence = 9")
+        connection.commit()
+    assert any("gaps" in line for line in checks.differences(parts, told))
+
+
+def test_the_operator_can_see_what_there_is(parts):
+    shown = parts.command("treasury", "show")
+    assert shown["network"] == NETWORK
+    assert shown["next_nonce"] == shown["next_nonce_on_chain"]
+    done = subprocess.run(
+        [sys.executable, "-m", "entrypoints.main", "doctor"],
+        env=dict(parts.environment),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "FAIL" not in done.stdout
+
+
+def test_a_cloned_database_is_refused(parts):
+    """Another installation's configuration on this one's database: nothing starts."""
+    other = {**parts.environment, "TALLYSTICK_INSTALLATION_ID": "ins_01h2xcejqtf2nbrexx3vqjhp41"}
+    for command in (["serve"], ["work"], ["migrate"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "entrypoints.main", *command],
+            env=other,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 1, (command, done.stderr)
+        assert "installation" in done.stderr

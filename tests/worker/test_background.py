@@ -1,0 +1,98 @@
+"""What a worker does beside deployments: nothing that was committed is forgotten."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from adapters.memory.tasks import MemoryTasks
+from application.accounts.create_key import CreateAccountKey
+from application.operator.dispatch import Dispatch
+from application.operator.sweep import Sweep
+from application.ports.tasks import TasksUnavailableError
+from domain.account import AccountState
+from domain.identifiers import Prefix, public_id
+from domain.network import Family
+from entrypoints.worker.background import Periodic, handlers
+from tests.application.house import House
+
+
+def the_account(house):
+    with house.store.begin(house.scope) as work:
+        return work.accounts.find(Family.EVM, live=False)
+
+
+def run_tasks(house, tasks):
+    create = CreateAccountKey(
+        store=house.store,
+        custodians={"memory": house.custodian},
+        chains={house.network: house.chain},
+        clock=house.clock,
+        identifiers=house.identifiers,
+    )
+    for topic, organisation, key in tasks.deferred:
+        handlers(create)[topic](organisation, key)
+
+
+def test_a_registration_brings_its_account_a_key():
+    house, tasks = House(is_account_ready=False), MemoryTasks()
+    assert Dispatch(store=house.store, tasks=tasks)() == 1
+    account = the_account(house)
+    expected = ("account.requested", account.organisation, public_id(Prefix.ACCOUNT, account.id))
+    assert tasks.deferred == [expected]
+    run_tasks(house, tasks)
+    assert the_account(house).state is AccountState.READY
+    assert Dispatch(store=house.store, tasks=tasks)() == 0
+
+
+def test_what_the_queue_refused_stays_in_the_outbox():
+    house, tasks = House(is_account_ready=False), MemoryTasks(is_down=True)
+    dispatch = Dispatch(store=house.store, tasks=tasks)
+    with pytest.raises(TasksUnavailableError):
+        dispatch()
+    tasks.is_down = False
+    assert dispatch() == 1
+
+
+def test_a_lost_task_is_made_again_from_its_row():
+    house, tasks = House(is_account_ready=False), MemoryTasks()
+    sweep = Sweep(store=house.store, tasks=tasks, clock=house.clock)
+    Dispatch(store=house.store, tasks=MemoryTasks())()
+    assert sweep() == 1
+    run_tasks(house, tasks)
+    assert the_account(house).state is AccountState.READY
+    assert sweep() == 0
+
+
+def test_a_task_that_runs_twice_gives_one_key():
+    house, tasks = House(is_account_ready=False), MemoryTasks()
+    Dispatch(store=house.store, tasks=tasks)()
+    run_tasks(house, tasks)
+    key = the_account(house).key
+    run_tasks(house, tasks)
+    assert the_account(house).key == key
+
+
+def test_a_custodian_that_is_down_leaves_the_account_to_the_sweep():
+    house, tasks = House(is_account_ready=False), MemoryTasks()
+    Dispatch(store=house.store, tasks=tasks)()
+    house.custodian.is_down = True
+    run_tasks(house, tasks)
+    assert the_account(house).state is AccountState.REQUESTED
+    house.custodian.is_down = False
+    sweep = Sweep(store=house.store, tasks=tasks, clock=house.clock)
+    assert sweep() == 1
+
+
+def test_a_periodic_act_survives_whatever_it_meets():
+    stop, seen = threading.Event(), []
+
+    def act():
+        seen.append(len(seen))
+        if len(seen) == 1:
+            raise RuntimeError("once")
+        stop.set()
+
+    periodic = Periodic(name="test", interval=timedelta(milliseconds=1), act=act)
+    periodic.run(stop)
+    assert seen == [0, 1]

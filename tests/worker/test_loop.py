@@ -1,0 +1,91 @@
+"""The worker's loop: one bad deployment stops nobody, and stopping leaves nothing leased."""
+
+import threading
+import time
+from datetime import timedelta
+from uuid import UUID
+
+from attrs import define, field
+
+from application.ports.storage.work import LeaseLostError, Scope, StoreUnavailableError
+from domain.deployment import State
+from entrypoints.worker.loop import LEASE, DeploymentLoop
+from tests.application.house import WORKER_ID, House
+
+
+@define
+class Erratic:
+    """Advances, except where it was told to fail."""
+
+    advance: object
+    failures: list[Exception] = field(factory=list)
+    calls: int = 0
+
+    def __call__(self, claim):
+        self.calls += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        return self.advance(claim)
+
+
+def running(house, advance):
+    stop = threading.Event()
+    loop = DeploymentLoop(
+        store=house.store, clock=house.clock, advance=advance, worker=WORKER_ID, threads=2
+    )
+    thread = threading.Thread(target=loop.run, args=(stop,), daemon=True)
+    thread.start()
+    return thread, stop
+
+
+def until(condition, house, *, step=timedelta(seconds=1)):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "waited for 20 s"
+        house.clock.advance(step)
+        time.sleep(0.02)
+
+
+def finish(thread, stop):
+    stop.set()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_deployments_are_carried_on_until_they_are_done():
+    house = House()
+    ids = [house.deploy().id for _ in range(4)]
+    thread, stop = running(house, house.advance())
+    until(lambda: not house.open_deployments(), house)
+    finish(thread, stop)
+    assert [house.get(id).state for id in ids] == [State.COMPLETED] * 4
+    assert [house.tokens(id) for id in ids] == [1] * 4
+
+
+def test_whatever_goes_wrong_is_tried_again_when_the_lease_is_over():
+    house = House()
+    id = house.deploy().id
+    failures = [
+        RuntimeError("a bug"),
+        StoreUnavailableError("gone"),
+        LeaseLostError("another worker"),
+    ]
+    erratic = Erratic(house.advance(), failures)
+    thread, stop = running(house, erratic)
+    until(lambda: house.get(id).state is State.COMPLETED, house, step=LEASE / 4)
+    finish(thread, stop)
+    assert erratic.calls >= 4
+    assert house.tokens(id) == 1
+
+
+def test_a_stopped_worker_leaves_nothing_leased():
+    house = House(instant=False)
+    for _ in range(3):
+        house.deploy()
+    thread, stop = running(house, house.advance())
+    until(lambda: all(d.state is State.PENDING for d in house.open_deployments()), house)
+    finish(thread, stop)
+    house.clock.advance(timedelta(seconds=6))
+    with house.store.begin(Scope()) as work:
+        again = work.claims.take(house.clock.now(), 10, LEASE, UUID(int=9))
+    assert len(again) == 3
