@@ -4,7 +4,6 @@ import os
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from attrs import evolve
 from hypothesis import strategies as st
 
 from domain.deployment import (
@@ -219,13 +218,9 @@ def _in_an_open_slot(
     deployment: Deployment, number: int, slot: Slot
 ) -> list[st.SearchStrategy[Event]]:
     next_attempt = len(deployment.step.attempts) + 1
-    roles = [AttemptRole.EFFECT]
-    # A fill replaces something: in an unsigned slot it would come first only for a gap.
-    if deployment.state is not State.QUEUED:
-        roles.append(AttemptRole.FILL)
     choices: list[st.SearchStrategy[Event]] = [
         st.builds(Signed, step=st.just(number), attempt=attempts(next_attempt, role))
-        for role in roles
+        for role in AttemptRole
     ]
 
     def spent(state: SlotState, id: TransactionId | None) -> st.SearchStrategy[Event]:
@@ -273,8 +268,3 @@ def inclusions(id: TransactionId, succeeded: bool | None = None) -> st.SearchStr
 def _failed(reason: Reason) -> Failed:
     is_proven = reason is not Reason.POST_DEPLOYMENT_FAILED
     return Failed(reason=reason, without_effect=is_proven, detail="it did not work")
-
-
-def placed(deployment: Deployment) -> Deployment:
-    """The deployment with an owner, as it must be before anything is signed."""
-    return evolve(deployment, owner="0xowner")

@@ -282,6 +282,7 @@ def test_an_effect_is_included_before_it_is_final(chain: ASubjectChain):
     assert found.is_final
     assert found.transaction_id == errand.transactions[0].id
     assert found.block == final.inclusion.block
+    assert found.cost == final.inclusion.cost
 
 
 def test_a_replacement_offers_enough_more_and_shares_the_slot(chain: ASubjectChain):

@@ -64,7 +64,7 @@ drawn = settings(suppress_health_check=list(HealthCheck), deadline=None)
 # What is stored is what is read.
 
 
-@settings(drawn, max_examples=examples(60))
+@settings(drawn, max_examples=examples(25))
 @given(data=st.data())
 def test_every_deployment_round_trips_in_every_state(store: Store, data: st.DataObject):
     tenant = a_tenant(store, granted=10)

@@ -267,8 +267,6 @@ class DeploymentHistory(RuleBasedStateMachine):
 
     def tell(self, event: Event) -> bool:
         before = self.deployment
-        if before.state is State.QUEUED and is_fill(event):
-            return False  # see test_a_fill_alone_submits_nothing
         try:
             after = before.apply(event)
         except IllegalTransitionError:
@@ -357,10 +355,6 @@ class DeploymentHistory(RuleBasedStateMachine):
             deployment.state is State.QUEUED
             and not any(alive(slot) for step in deployment.steps for slot in step.slots)
         )
-
-
-def is_fill(event: Event) -> bool:
-    return isinstance(event, Signed) and event.attempt.role is AttemptRole.FILL
 
 
 def alive(slot: Slot) -> bool:

@@ -341,6 +341,7 @@ class MemoryChain(Chain):
                 raw=mined.sent.raw,
                 block=mined.block,
                 is_final=mined.block.number <= self._final.number,
+                cost=mined.cost,
             )
 
         return self._ask("effect_of", answer)

@@ -1,0 +1,1 @@
+"""What the world in memory can be told to do: tests elsewhere rest on it."""
