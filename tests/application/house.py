@@ -302,14 +302,7 @@ class House:
 
     def operator_looks(self) -> None:
         """Resume whatever is halted."""
-        try:
-            assert not isinstance(self.resume(), Refusal)
-        except FenceLostError:
-            # Resume moves the signer's fence, and stores let only its lease do that; see
-            # test_a_deployment_waits_while_its_signer_is_halted_and_goes_on_after_resuming.
-            taken = self.chain.signer_state(self.signer.address).next_sequence
-            known = self.signer_now().next_sequence
-            self.change_signer(halted=None, next_sequence=max(taken, known))
+        assert not isinstance(self.resume(), Refusal)
 
     def change_signer(self, **changes: Any) -> None:
         """The operator's hand on a treasury account: its limit, a halt."""

@@ -1,0 +1,194 @@
+"""Threads, not turns: many requests and several workers on one database at the same time."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier, Event, Thread
+from uuid import uuid4
+
+import pytest
+from attrs import define
+
+from adapters.memory.clock import MemoryClock
+from application.deployments.request import Accepted
+from domain.catalogue import TariffName
+from domain.errors import Refusal
+from entrypoints.worker.loop import DeploymentLoop
+from tests.application.mortal import AFTER, BEFORE, Fate, MortalStore
+from tests.postgres_and_anvil.house import a_house
+
+THREADS = 50
+
+
+@define(eq=False)
+class RunningClock(MemoryClock):
+    """For workers that wait by themselves."""
+
+    def now(self):
+        return datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def house(anvil, server_url):
+    with a_house(anvil) as made:
+        yield made
+
+
+@pytest.fixture
+def running(house):
+    """The same house, in real time."""
+    stopped, house.clock = house.clock, RunningClock()
+    yield house
+    house.clock = stopped
+    house.clock.advance(max(timedelta(0), datetime.now(UTC) - stopped.now()))
+
+
+def at_once(house, number, **each):
+    barrier = Barrier(number)
+
+    def ask(turn):
+        barrier.wait()
+        return house.request(**{name: value(turn) for name, value in each.items()})
+
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(ask, range(number)))
+
+
+def workers(house, number, *, until, seconds=60.0):
+    """Real workers' loops in threads of their own, until *until* is true."""
+    stop = Event()
+    loops = [
+        DeploymentLoop(
+            store=house.store,
+            clock=house.clock,
+            advance=house.advance(),
+            worker=uuid4(),
+            threads=4,
+        )
+        for _ in range(number)
+    ]
+    threads = [Thread(target=loop.run, args=(stop,)) for loop in loops]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + seconds
+    try:
+        while not until() and time.monotonic() < deadline:
+            stop.wait(0.05)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert until(), house.open_deployments()
+
+
+def is_over(house):
+    return lambda: not house.sql("SELECT FROM operations WHERE due_at IS NOT NULL")
+
+
+def test_fifty_threads_with_one_key_start_one_deployment(house):
+    key = f"one-{uuid4()}"
+    answers = at_once(house, THREADS, key=lambda _: key)
+    ids = {a.deployment.id for a in answers if isinstance(a, Accepted)}
+    assert len(ids) == 1
+    assert {a.code for a in answers if isinstance(a, Refusal)} <= {"request_in_flight"}
+    again = [house.request(key=key) for _ in range(3)]
+    assert {a.deployment.id for a in again if isinstance(a, Accepted)} == ids
+    (id,) = ids
+    assert house.sql("SELECT count(*) FROM holds WHERE subject = %s", id) == [(1,)]
+    assert house.sql("SELECT count(*) FROM operations WHERE id = %s", id) == [(1,)]
+    house.lives(Fate({}))
+    house.is_paid_once(id)
+    house.books_are_right()
+
+
+def test_fifty_threads_with_keys_of_their_own_and_credits_for_three(house):
+    poor = house.neighbour(f"{uuid4()}@example.com")
+    organisation = poor.registered.organisation.id
+    poor.set_tariff(organisation, TariffName.ENTERPRISE, "no quota")
+    # 25 of the registration: two are spent beforehand.
+    for _ in range(2):
+        poor.deploy()
+    answers = at_once(poor, THREADS, key=lambda turn: f"k{turn}")
+    assert sum(isinstance(a, Accepted) for a in answers) == 3
+    assert {a.code for a in answers if isinstance(a, Refusal)} == {"insufficient_credits"}
+    count = "SELECT count(*), sum(amount)::int FROM holds WHERE organisation_id = %s"
+    assert house.sql(count, organisation) == [(5, 25)]
+    house.lives(Fate({}))
+    poor.lives(Fate({}))
+    poor.books_are_right()
+    ((available, held),) = house.sql(
+        "SELECT available, held FROM wallets WHERE organisation_id = %s", organisation
+    )
+    assert (available, held) == (0, 0)
+
+
+@pytest.mark.parametrize("death", [BEFORE, AFTER])
+@pytest.mark.parametrize("call", range(2))
+def test_a_request_that_died_is_repeated_with_its_key(house, call, death):
+    from tests.application.mortal import Death
+
+    key = f"mortal-{uuid4()}"
+    with pytest.raises(Death):
+        house.request(key=key, store=MortalStore(house.store, Fate({call: death})))
+    first, second = house.request(key=key), house.request(key=key)
+    assert isinstance(first, Accepted)
+    assert isinstance(second, Accepted)
+    id = first.deployment.id
+    assert second.deployment.id == id
+    assert house.sql("SELECT count(*) FROM holds WHERE subject = %s", id) == [(1,)]
+    house.lives(Fate({}))
+    house.is_paid_once(id)
+
+
+def test_two_workers_at_once_make_ten_effects_of_ten_deployments(running):
+    house = running
+    before = house.nonces_used()
+    ids = [house.deploy().id for _ in range(10)]
+    workers(house, 2, until=is_over(house))
+    for id in ids:
+        house.is_paid_once(id)
+    assert house.nonces_used() == before + 10
+    house.books_are_right()
+
+
+def test_requests_cancellations_and_workers_at_once_settle_every_hold(running):
+    house = running
+    ids = [house.deploy().id for _ in range(12)]
+
+    def cancel_some():
+        for id in ids[::2]:
+            house.cancel(id)
+
+    thread = Thread(target=cancel_some)
+    thread.start()
+    workers(house, 2, until=is_over(house))
+    thread.join()
+    ends = [house.state_of(id) for id in ids]
+    assert set(ends) <= {"Completed", "Cancelled"}
+    for id, end in zip(ids, ends, strict=True):
+        assert house.tokens(id) == (end == "Completed")
+        attempts = house.sql("SELECT FROM attempts WHERE operation_id = %s", id)
+        assert bool(attempts) == (end == "Completed")
+    house.books_are_right()
+
+
+def test_a_worker_whose_lease_ran_out_in_the_middle_records_nothing(house):
+    """While it signs, another worker takes over and finishes."""
+    id = house.deploy().id
+    before = house.nonces_used()
+
+    def overtake(_event):
+        house.leases_run_out()
+        house.lives(Fate({}))
+
+    healthy = ["sign", "submit", "outcome", "read_back"]
+    probe = Fate({})
+    other = house.deploy().id
+    house.lives(probe)
+    for call in (probe.calls.index(name) for name in healthy):
+        id = house.deploy().id
+        house.life(Fate({call: "overtake"}, overtake))
+        house.is_paid_once(id)
+    house.is_paid_once(other)
+    assert house.nonces_used() == before + 2 + len(healthy)
+    house.books_are_right()
