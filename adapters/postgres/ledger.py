@@ -61,10 +61,10 @@ class PostgresLedger(Ledger):
         actor: str,
         subject: UUID | None = None,
     ) -> tuple[JournalEntry, ...]:
+        if not self._is_locked or wallet.organisation != self._transaction.scope.organisation:
+            raise MisuseError(f"the wallet of {wallet.organisation} is not locked")
         if not events:
             return ()
-        if not self._is_locked:
-            raise MisuseError(f"the wallet of {wallet.organisation} is not locked")
         after = reduce(fold, events, wallet)
         lines = (posting for event in events for posting in postings(event))
         entries = tuple(

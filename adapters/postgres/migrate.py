@@ -174,6 +174,7 @@ def _apply(connection: Connection, file: Migration) -> str:
     with connection.transaction():
         connection.execute("SET LOCAL ROLE tallystick_migrator")
         connection.execute("SET LOCAL lock_timeout = '4s'")
+        connection.execute("SET LOCAL statement_timeout = '60s'")
         connection.execute(file.text)
         connection.execute(
             "INSERT INTO public.migrations (name, checksum) VALUES (%s, %s)",

@@ -46,13 +46,11 @@ CREATE TABLE idempotency_keys (
     route text NOT NULL,
     key text NOT NULL,
     fingerprint bytea NOT NULL,
+    -- What the answer was about.  No reference: an answer is remembered, whatever became of it.
     operation_id uuid,
     refusal jsonb,
     expires_at timestamptz NOT NULL,
     PRIMARY KEY (organisation_id, live, route, key),
-    CONSTRAINT a_remembered_operation_is_the_organisations
-        FOREIGN KEY (organisation_id, operation_id) REFERENCES operations (organisation_id, id)
-        DEFERRABLE INITIALLY DEFERRED,
     CONSTRAINT a_request_is_done_or_refused CHECK (num_nonnulls(operation_id, refusal) <= 1)
 );
 

@@ -1,1 +1,1 @@
-"""What only PostgreSQL promises: roles, policies, constraints, partitions, and real concurrency."""
+"""What only PostgreSQL promises: roles, policies, constraints, partitions, many at once."""

@@ -100,7 +100,7 @@ class Resident:
             self._register(work, email)
         with store.begin(self.scope) as work:
             work.idempotency.take(KEY, NOW)
-            self.deploy(work, self.waiting, credits=5)
+            self.deploy(work, self.waiting, price=5)
             remembered = Remembered(
                 fingerprint=bytes(32),
                 operation=self.waiting,
@@ -176,11 +176,11 @@ class Resident:
         )
         self._post(work, Grant(lot=lot, is_granted_before=False))
 
-    def deploy(self, work, id, *, credits=0, due_at=NOW, **changes):
-        """Store a queued deployment; with credits, held first."""
-        hold = uuid4() if credits else None
+    def deploy(self, work, id, *, price=0, due_at=NOW, **changes):
+        """Store a queued deployment; with a price, held first."""
+        hold = uuid4() if price else None
         if hold:
-            self._post(work, HoldCredits(id=hold, subject=id, amount=credits))
+            self._post(work, HoldCredits(id=hold, subject=id, amount=price))
         deployment = Deployment(
             organisation=self.organisation,
             id=id,
@@ -199,7 +199,7 @@ class Resident:
             sender=TREASURY,
             owner="0x00000000000000000000000000000000000000Bb",
             fee_ceiling=2**70,
-            credits=credits,
+            credits=price,
             hold=hold,
             accepted_at=NOW,
         )

@@ -145,9 +145,7 @@ def test_the_installation_sees_the_slots_of_all_and_nothing_else_of_them(
         table
         for table in scoped_tables(administrator)
         if table not in UNREADABLE | {"users", "sessions", "organisations"}
-        and connection.execute(
-            mine.format(sql.Identifier(table)), [ada.organisation]
-        ).fetchone()
+        and connection.execute(mine.format(sql.Identifier(table)), [ada.organisation]).fetchone()
         != (0,)
     }
     assert seen == {"slots", "attempts"}
@@ -306,7 +304,8 @@ def test_nobody_is_the_narrow_role(administrator):
 
 def test_the_application_logs_in_as_an_ordinary_role(administrator):
     row = administrator.execute(
-        "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = %s",
+        "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb"
+        "  FROM pg_roles WHERE rolname = %s",
         [APPLICATION.name],
     ).fetchone()
     assert row == (False, False, False, False)
