@@ -1,6 +1,8 @@
 """The web application: resources, what they need, one answer for all that goes wrong."""
 
+import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from litestar import Litestar, Router
@@ -22,7 +24,7 @@ from entrypoints.http.authentication import Gatekeeper, Source
 from entrypoints.http.decoding import AnyRequest
 from entrypoints.http.edge import Edge
 from entrypoints.http.problems import Answering
-from entrypoints.http.services import Services
+from entrypoints.http.services import Hook, Services
 
 RESOURCES = (
     auth,
@@ -49,7 +51,7 @@ def create_app(services: Services) -> Litestar:
         dependencies=_dependencies(services),
         exception_handlers={Exception: problem},
         request_max_body_size=services.limits.max_body_bytes,
-        on_startup=list(services.on_startup),
+        on_startup=[_threads(services.limits.threads), *services.on_startup],
         on_shutdown=list(services.on_shutdown),
         # The schema is ours (`openapi.py`); what goes wrong is logged once, by us.
         openapi_config=None,
@@ -62,6 +64,16 @@ def create_app(services: Services) -> Litestar:
         body_seconds=services.limits.body_seconds,
     )
     return app
+
+
+def _threads(number: int) -> Hook:
+    """Handlers run in the loop's own threads, of which Python would start a handful only."""
+
+    async def start() -> None:
+        executor = ThreadPoolExecutor(number, thread_name_prefix="http")
+        asyncio.get_running_loop().set_default_executor(executor)
+
+    return start
 
 
 def _dependencies(services: Services) -> Mapping[str, Provide]:

@@ -50,6 +50,8 @@ class Limits:
     request_limit_per_minute: int = 30
     #: Reads, plans, and whatever comes from one network without a log-in.
     read_limit_per_minute: int = 600
+    #: Requests that are worked on at once; the database pool should have as many connections.
+    threads: int = 32
 
 
 @frozen(kw_only=True)

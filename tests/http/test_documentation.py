@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.evm.standards import kinds
+from domain.token import Token
 from entrypoints.http import app as http_app
 from entrypoints.http import documentation
 from entrypoints.http.error_codes import ERROR_CODES
@@ -84,6 +86,11 @@ def test_the_examples_of_the_description_work(site, description):
         "POST", "/v1/api_keys", json=schemas["ApiKeyRequest"]["example"], headers=headers
     )
     assert key.status_code == 201
+
+
+def test_the_example_of_a_deployment_is_a_token(description):
+    example = description["components"]["schemas"]["DeploymentRequest"]["example"]
+    assert isinstance(kinds()[example["kind"]].token(example["token"]), Token)
 
 
 @pytest.mark.parametrize("file", sorted(STATIC.iterdir()), ids=lambda path: path.name)
