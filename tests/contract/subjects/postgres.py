@@ -5,11 +5,12 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from adapters.postgres import connect
 from adapters.postgres.migrate import Login, files, migrate
@@ -73,3 +74,16 @@ def _template(administrator: psycopg.Connection, server: str) -> str:
         administrator.execute(f'ALTER DATABASE "{name}" IS_TEMPLATE true')
     administrator.execute("SELECT pg_advisory_unlock(hashtext('template'))")
     return name
+
+
+def age_leases(store: PostgresStore, elapsed: timedelta) -> None:
+    """As if *elapsed* had passed on the database's clock, by which leases run."""
+    database = conninfo_to_dict(store._pool.conninfo)["dbname"]
+    url = make_conninfo(os.environ["TEST_DATABASE_URL"], dbname=database)
+    with psycopg.connect(url, autocommit=True) as administrator:
+        for table in ("operations", "signers"):
+            administrator.execute(
+                f"UPDATE {table} SET lease_until = lease_until - %s"
+                " WHERE lease_until > clock_timestamp()",
+                [elapsed],
+            )
