@@ -20,7 +20,7 @@ from adapters.memory.chain import (
     UNDERPRICED,
 )
 from application.deployments.request import Accepted
-from application.ports.storage.work import LeaseLostError
+from application.ports.storage.work import FenceLostError, LeaseLostError, Scope
 from domain.deployment import Deployment, Reason
 from domain.errors import Refusal
 from tests.application.house import LEASE_IS_OVER, PROVING, House, State, examples, states
@@ -391,3 +391,48 @@ def test_a_cancellation_in_the_middle_of_a_workers_step_wins_or_comes_too_late(s
         return
     assert answer is None or isinstance(answer, Refusal)
     assert house.get(id).state is State.COMPLETED
+
+
+def test_a_lease_that_ran_out_is_none_even_where_nobody_took_over():
+    house = House()
+    id = house.deploy().id
+    (claim,) = house.claims()
+    house.pass_time(LEASE_IS_OVER)
+    with pytest.raises(LeaseLostError):
+        house.advance().step(claim)
+    assert not house.get(id).step.slots
+
+
+def late_for_a_replacement():
+    """A house whose one deployment is stuck in the pool for too long, and a claim on it."""
+    house = House(instant=False)
+    id = house.deploy().id
+    house.work()
+    house.chain.gas_price *= 5
+    house.pass_time(timedelta(minutes=1))
+    (claim,) = house.claims()
+    return house, id, claim
+
+
+def test_a_replacement_signed_while_another_worker_took_the_signer_is_not_recorded():
+    house, id, claim = late_for_a_replacement()
+    probe = Fate({})
+    house.mortal_advance(probe)(claim)
+    assert len(house.get(id).step.attempts) == 2
+    house, id, claim = late_for_a_replacement()
+
+    def overtake(_event):
+        """The signer's lease runs out and another has it; the deployment's is kept."""
+        house.pass_time(timedelta(seconds=7))
+        with house.store.begin(Scope()) as work:
+            assert work.claims.renew([claim], house.lease) == [claim]
+        house.pass_time(timedelta(seconds=2))
+        with house.store.begin(Scope.installation()) as work:
+            assert work.signers.take_lease(house.network, house.signer.address, house.lease)
+
+    with pytest.raises(FenceLostError):
+        house.mortal_advance(Fate({probe.calls.index("sign"): "overtake"}, overtake))(claim)
+    assert len(house.get(id).step.attempts) == 1
+    house.chain.instant = True
+    house.lives(Fate({}))
+    is_completed_once(house, house.get(id))

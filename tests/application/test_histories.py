@@ -76,7 +76,7 @@ class Histories(RuleBasedStateMachine):
             return
         assert isinstance(answer, Deployment)
         assert answer.state is State.CANCELLED
-        assert not answer.step.attempts
+        assert all(slot.state.is_dead for slot in answer.step.slots)
         if before.state is not State.CANCELLED:
             self.at_stake[who] -= 1
 

@@ -1,8 +1,9 @@
 """What is accepted, what is refused, and that asking twice is asking once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 from uuid import uuid4
 
 import pytest
@@ -159,6 +160,32 @@ def test_threads_that_want_the_last_places_of_the_month_get_no_more_than_there_a
     assert sum(isinstance(a, Accepted) for a in answers) == 5
     assert {a.code for a in answers if isinstance(a, Refusal)} == {"monthly_quota_exceeded"}
     house.is_intact()
+
+
+def test_two_requests_that_pass_each_other_at_the_gates_do_not_share_the_last_place():
+    house = House()
+    house.grant(1_000)
+    for _ in range(4):
+        house.deploy()
+    house.chain = _MeetsItself(house.chain)
+    answers = at_once(house, 2, key=lambda turn: f"k{turn}")
+    assert sum(isinstance(a, Accepted) for a in answers) == 1
+    assert {a.code for a in answers if isinstance(a, Refusal)} == {"monthly_quota_exceeded"}
+
+
+class _MeetsItself:
+    """A chain in whose `steps`, asked for behind the gates, two requests would meet."""
+
+    def __init__(self, chain):
+        self._chain, self._meeting = chain, Barrier(2)
+
+    def steps(self, token):
+        with suppress(BrokenBarrierError):
+            self._meeting.wait(0.3)
+        return self._chain.steps(token)
+
+    def __getattr__(self, name):
+        return getattr(self._chain, name)
 
 
 def test_threads_that_use_one_client_reference_share_no_deployment():

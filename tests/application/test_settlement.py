@@ -3,11 +3,20 @@
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 
-from adapters.memory.chain import ANSWER_LOST, REJECTED, REJECTED_THOUGH_TAKEN, UNAVAILABLE
+from adapters.memory.chain import (
+    ANSWER_LOST,
+    REJECTED,
+    REJECTED_THOUGH_TAKEN,
+    UNAVAILABLE,
+    UNDERPRICED,
+)
+from application.credits.post import post
 from application.deployments.request import Accepted
 from domain.deployment import Reason
 from domain.errors import Refusal
+from domain.ledger import Capture
 from domain.network import Block
 from domain.operation import (
     AttemptOrigin,
@@ -18,6 +27,7 @@ from domain.operation import (
     WaitReason,
 )
 from tests.application.house import House, State, states
+from tests.application.mortal import Fate, Mortal
 
 
 def is_given_back(house, id, reason):
@@ -260,6 +270,24 @@ def test_after_a_restore_from_any_moment_the_effect_is_adopted_and_paid_once(ste
     assert len(house.chain.node.mined) == 2
 
 
+def test_a_forgotten_transaction_of_ours_in_the_slot_is_no_strangers():
+    """Restored from between slot and signature; what is signed now has another price."""
+    house = House()
+    id = house.deploy().id
+    (claim,) = house.claims()
+    house.advance().step(claim)
+    house.give_back([claim])
+    backup = house.backup()
+    house.work_until_done()
+    house.restore(backup)
+    house.chain.gas_price += 1
+    house.work_until_done()
+    is_charged(house, id)
+    assert not house.is_halted
+    assert "signer.halted" not in house.operator_actions()
+    assert [slot.state for slot in house.get(id).step.slots] == [SlotState.LOST, SlotState.USED]
+
+
 def test_an_effect_found_before_it_is_final_is_waited_for():
     house = House(instant=False)
     id = house.deploy().id
@@ -340,6 +368,34 @@ def test_the_receipt_of_the_replaced_attempt_settles_the_step_as_well():
     assert set(house.chain.node.mined) == {first.transaction_id}
 
 
+def test_the_time_until_a_replacement_runs_from_the_broadcast():
+    house = House(instant=False)
+    id = house.deploy().id
+    house.chain.misbehave("submit", *[UNAVAILABLE] * 4)
+    house.work(5)
+    (attempt,) = house.get(id).step.attempts
+    assert attempt.broadcast_at - attempt.signed_at == timedelta(seconds=24)
+    house.work(3)
+    assert house.clock.now() - attempt.signed_at > house.chain.network.replace_after
+    assert len(house.get(id).step.attempts) == 1
+    house.work(3)
+    assert len(house.get(id).step.attempts) == 2
+
+
+def test_what_no_pool_takes_at_its_price_is_replaced_when_its_time_has_come():
+    house = House(instant=False)
+    id = house.deploy().id
+    house.chain.misbehave("submit", *[UNDERPRICED] * 6)
+    house.work(7)
+    first, second = house.get(id).step.attempts
+    assert second.fee_cap * 10 >= first.fee_cap * 11
+    assert first.broadcast_at is None
+    house.chain.finalise()
+    house.work_until_done()
+    is_charged(house, id)
+    assert set(house.chain.node.mined) == {second.transaction_id}
+
+
 def test_nothing_is_replaced_before_its_time_nor_above_the_ceiling():
     house = House(instant=False)
     id = house.deploy().id
@@ -370,6 +426,35 @@ def test_a_transaction_the_pool_forgot_is_sent_again_with_the_same_bytes():
     house.work_until_done()
     is_charged(house, id)
     assert house.custodian.signatures == 1
+
+
+def test_when_a_replacement_is_refused_the_bytes_before_it_are_sent_again():
+    house = House(instant=False)
+    id = house.deploy().id
+    house.work()
+    first = house.get(id).step.attempts[0]
+    house.pass_time(timedelta(minutes=1))
+    house.chain.misbehave("submit", REJECTED)
+    house.work()
+    assert [bool(a.rejected) for a in house.get(id).step.attempts] == [False, True]
+    house.chain.evict(first.transaction_id)
+    house.work()
+    house.chain.finalise()
+    house.work_until_done()
+    is_charged(house, id)
+    assert set(house.chain.node.mined) == {first.transaction_id}
+
+
+def test_a_cancellation_after_a_retry_is_free_of_effects_too():
+    house = House()
+    house.chain.node.reverts = 1
+    id = house.deploy().id
+    house.work_until_done()
+    assert isinstance(house.retry(id), Accepted)
+    cancelled = house.cancel(id)
+    assert not isinstance(cancelled, Refusal)
+    assert house.credits == (25, 0, 0)
+    house.is_intact()
 
 
 def test_a_lost_answer_needs_no_second_broadcast_to_be_understood():
@@ -504,3 +589,48 @@ def test_a_network_that_only_grows_is_never_halted():
     assert finals == sorted(finals)
     assert finals[-1] > finals[0]
     assert house.network_status.final == house.watch(house.network).final
+
+
+def test_a_node_that_is_behind_takes_nothing_back_of_what_is_known_to_be_final():
+    house = House(instant=False)
+    house.chain.mine(9)
+    known = house.watch(house.network).final
+    behind = House(instant=False).chain
+    behind.mine(4)
+    house.chain, ahead = behind, house.chain
+    assert house.watch(house.network).halted is None
+    assert house.network_status.final == known
+    house.chain = ahead
+    assert house.watch(house.network).final == known
+
+
+def test_of_two_that_watch_the_one_that_saw_less_takes_nothing_back():
+    house = House(instant=False)
+    house.chain.mine(4)
+    house.watch(house.network)
+
+    def overtake(_event):
+        house.chain.mine(5)
+        house.watch(house.network)
+
+    house.chain.mine(1)
+    probe = Fate({1: "overtake"}, overtake)
+    slow = evolve(house.watch, chains={house.network: Mortal(house.chain, probe)})
+    slow(house.network)
+    assert probe.calls == ["head", "block_at"]
+    assert house.network_status.final.number == 10 - 2
+
+
+def test_a_hold_is_closed_in_one_way_only():
+    """Whoever would settle a deployment a second time, in another way, is stopped."""
+    house = House()
+    house.chain.node.reverts = 1
+    id = house.deploy().id
+    house.work_until_done()
+    failed = house.get(id)
+    with house.store.begin(house.scope) as work:
+        trail = house.caller.trail(house.identifiers)
+        refusal = post(work, trail, Capture(id=failed.hold), house.clock.now(), subject=id)
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "hold_closed"
+    is_given_back(house, id, Reason.TRANSACTION_REVERTED)

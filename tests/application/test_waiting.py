@@ -10,9 +10,11 @@ import pytest
 from adapters.memory.chain import UNAVAILABLE, UNDERPRICED, WRONG_CHAIN
 from application.deployments.watch import WatchNetwork
 from domain.catalogue import TariffName
+from domain.deployment import Deployment
 from domain.errors import Refusal
 from domain.operation import WaitReason
 from tests.application.house import House, State
+from tests.application.mortal import Fate
 
 #: No line in the history: part of every healthy deployment.
 ROUTINE = {WaitReason.QUEUED, WaitReason.IN_MEMPOOL, WaitReason.FINALITY}
@@ -296,6 +298,60 @@ def test_a_deployment_waits_while_its_signer_is_halted_and_goes_on_after_resumin
     assert house.credits == (15, 0, 10)
     assert "deployment.slot_spent" in house.actions(first)
     house.is_intact()
+
+
+def test_a_halted_signer_signs_nothing_in_slots_it_has_given_and_gives_no_more():
+    house = House()
+    first = house.deploy().id
+    house.custodian.is_down = True
+    house.work()
+    assert house.get(first).step.open_slot
+    house.halt.signer(house.network, house.signer.address, "a person said so")
+    house.custodian.is_down = False
+    second = house.deploy().id
+    house.work(3)
+    assert house.custodian.signatures == 0
+    assert {house.get(id).waiting for id in (first, second)} == {WaitReason.NETWORK_HALTED}
+    assert not house.get(second).step.slots
+    house.operator_looks()
+    house.work_until_done()
+    assert [house.tokens(id) for id in (first, second)] == [1, 1]
+
+
+def test_a_signer_halted_while_a_worker_looks_gives_no_slot():
+    """The worker saw it before the halt; the slot is given under the signer's lock."""
+    house = House()
+    id = house.deploy().id
+    (claim,) = house.claims()
+    probe = Fate({})
+    house.mortal_advance(probe).step(claim)
+    house = House()
+    id = house.deploy().id
+    (claim,) = house.claims()
+
+    def halt(_event):
+        house.halt.signer(house.network, house.signer.address, "a person said so")
+
+    house.mortal_advance(Fate({probe.calls.index("signer_state"): "halt"}, halt)).step(claim)
+    assert not house.get(id).step.slots
+    assert house.get(id).waiting is WaitReason.NETWORK_HALTED
+
+
+def test_a_nonce_used_before_any_was_given_halts_the_signer_before_anything_is_signed():
+    house = House()
+    house.chain.foreign_transaction(house.signer.address)
+    house.chain.mine()
+    id = house.deploy().id
+    house.work()
+    waits(house, id, WaitReason.NETWORK_HALTED, state=State.QUEUED)
+    assert house.custodian.signatures == 0
+    assert not house.get(id).step.slots
+    assert isinstance(house.cancel(house.deploy().id), Deployment), "no slot: it costs nothing"
+    house.chain.finalise()
+    house.operator_looks()
+    house.work_until_done()
+    assert house.get(id).state is State.COMPLETED
+    assert house.get(id).step.slots[0].sequence == 1
 
 
 def test_a_worker_without_the_network_leaves_its_deployments_to_others():
