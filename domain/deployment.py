@@ -137,7 +137,8 @@ class Rejected:
 
     step: int
     transaction_id: TransactionId
-    detail: str
+    #: The node's words: for the operator, kept with the attempt and out of the trail.
+    detail: str = field(repr=False)
 
 
 @frozen(kw_only=True)
@@ -202,6 +203,8 @@ class Completed:
 
 @frozen(kw_only=True)
 class Failed:
+    """It ended without its token, or with one that is not what was planned."""
+
     reason: Reason
     #: Proven that nothing happened on chain, and that nothing can.
     without_effect: bool
@@ -225,7 +228,8 @@ class Waits:
     """It cannot go on now, for a reason that somebody may want to act on."""
 
     reason: WaitReason
-    detail: str
+    #: May hold a node's or a custodian's words: for the log, and out of the trail.
+    detail: str = field(repr=False)
 
 
 Event = (
@@ -266,6 +270,22 @@ ACTIONS: Mapping[type, str] = {
     RetryRequested: "deployment.retry_requested",
     Waits: "deployment.waiting",
 }
+
+
+def action_of(before: State, event: Event) -> str:
+    """The name of *event* for a deployment that was in *before*.
+
+    A second signature, and its sending, are told as what they are for.
+    """
+    match event:
+        case Signed(attempt=attempt) if attempt.role is AttemptRole.FILL:
+            return "deployment.slot_filling"
+        case Signed() if before is not State.QUEUED:
+            return "deployment.replaced"
+        case Broadcast() if before is not State.SUBMITTED:
+            return "deployment.sent_again"
+        case _:
+            return ACTIONS[type(event)]
 
 
 @frozen(kw_only=True)

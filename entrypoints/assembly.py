@@ -16,9 +16,12 @@ def adapter(scheme: str) -> Any:
 
     Imported only now, so that a process loads the SDKs it uses and no others.
     """
+    name = f"adapters.{scheme.replace('-', '_')}"
     try:
-        return import_module(f"adapters.{scheme.replace('-', '_')}")
+        return import_module(name)
     except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
         raise SettingsError([f"there is no adapter {scheme}"]) from error
 
 
@@ -27,6 +30,19 @@ def store(settings: Settings) -> Any:
     return adapter("postgres").connect(
         settings.database_url, min_size=1, max_size=settings.database_connections
     )
+
+
+def schema_problem(store: Any) -> str | None:
+    """Why the store's database is not as this program knows it; None: it is.
+
+    Raises: StoreUnavailableError.
+    """
+    errors = import_module("adapters.postgres.errors")
+    try:
+        missing: list[str] = store.pending()
+    except errors.SchemaError as error:
+        return f"cannot be used: {error}"
+    return f"lacks {', '.join(missing)}: run `tallystick migrate`" if missing else None
 
 
 def tasks(settings: Settings) -> Any:

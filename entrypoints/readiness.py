@@ -1,11 +1,12 @@
 """What must hold before requests are taken: asked by readiness and by ``doctor``."""
 
 import logging
-import time
+import threading
 from collections.abc import Callable, Mapping
 
 from application.ports.custody import CustodyRefusedError, CustodyUnavailableError
 from application.ports.storage.work import Scope, StoreUnavailableError
+from entrypoints import assembly
 from entrypoints.container import Container
 
 log = logging.getLogger(__name__)
@@ -14,13 +15,14 @@ _SILENT = "does not answer"
 _AGAIN_SECONDS = 1.0
 
 
-def await_database(container: Container) -> str | None:
-    """Wait until the database answers, however long; then as `database_problem`."""
+def await_database(container: Container, stop: threading.Event) -> str | None:
+    """Wait until the database answers, or until *stop*; then as `database_problem`."""
     while (problem := database_problem(container)) is not None:
         if not problem.startswith(_SILENT):
             return problem
         log.warning("the database %s", problem)
-        time.sleep(_AGAIN_SECONDS)
+        if stop.wait(_AGAIN_SECONDS):
+            return None
     return None
 
 
@@ -30,12 +32,12 @@ def database_problem(container: Container) -> str | None:
     try:
         with store.begin(Scope.installation()):
             pass
-        missing: list[str] = store.pending()
+        problem = assembly.schema_problem(store)
         installation = store.installation()
     except StoreUnavailableError as error:
         return f"{_SILENT}: {error}"
-    if missing:
-        return f"lacks {', '.join(missing)}: run `tallystick migrate`"
+    if problem is not None:
+        return problem
     if installation is None:
         return "has no installation: run `tallystick migrate`"
     mine = (settings.installation, settings.environment)

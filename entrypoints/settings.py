@@ -8,12 +8,13 @@ missing is said, with the variable that would set it.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from attrs import define, field, frozen
 
@@ -36,7 +37,8 @@ class SettingsError(Exception):
 @frozen(kw_only=True)
 class NetworkSettings:
     network: Network
-    nodes: tuple[str, ...]
+    #: URLs; those of hosted nodes hold a key.
+    nodes: tuple[str, ...] = field(repr=False)
 
 
 @frozen(kw_only=True)
@@ -55,7 +57,7 @@ class Settings:
     networks: tuple[NetworkSettings, ...]
     http_host: str = "127.0.0.1"
     http_port: int = 8080
-    #: What clients call us; in links and as the issuer of access tokens.
+    #: What clients call us, in links.
     base_url: str = "http://127.0.0.1:8080"
     #: Changing requests per minute and member.
     request_limit: int = 30
@@ -103,6 +105,8 @@ class _Reader:
     environment: Mapping[str, str]
     content: dict[str, Any] = field(factory=dict)
     faults: list[str] = field(factory=list)
+    #: Keys that were looked for, by section.
+    asked: dict[str, set[str]] = field(factory=dict)
 
     def read(self, path: Path) -> None:
         try:
@@ -112,6 +116,7 @@ class _Reader:
 
     def text(self, section: str, key: str, default: str | None = None) -> str | None:
         """The value of ``[section] key``; the environment and its file come first."""
+        self.asked.setdefault(section, set()).add(key)
         name = f"TALLYSTICK_{section}_{key}".upper()
         if (file := self.environment.get(f"{name}_FILE")) is not None:
             try:
@@ -127,8 +132,9 @@ class _Reader:
         return None if found is None else str(found)
 
     def required(self, section: str, key: str, what: str) -> str:
+        known = len(self.faults)
         found = self.text(section, key)
-        if not found:
+        if not found and len(self.faults) == known:
             name = f"TALLYSTICK_{section}_{key}".upper()
             self.faults.append(f"{name} ([{section}] {key}) is missing: {what}")
         return found or ""
@@ -145,6 +151,18 @@ class _Reader:
             name = f"TALLYSTICK_{section}_{key}".upper()
             self.faults.append(f"{name} ([{section}] {key}) must be {what}")
             return default
+
+    def look_for_strangers(self) -> None:
+        """Whatever the file says that nobody asked for is misspelt."""
+        for name, section in self.content.items():
+            if name == "networks":
+                continue
+            if name not in self.asked or not isinstance(section, dict):
+                self.faults.append(f"[{name}] is no section of this file")
+                continue
+            for key in section:
+                if key not in self.asked[name]:
+                    self.faults.append(f"[{name}] {key} is unknown")
 
     def _section(self, name: str) -> Mapping[str, Any]:
         section = self.content.get(name, {})
@@ -165,10 +183,6 @@ def _settings(reader: _Reader) -> Settings | None:
     installation = parse_id(Prefix.INSTALLATION, id_text) if id_text else None
     if id_text and installation is None:
         reader.faults.append("TALLYSTICK_INSTALLATION_ID must be an ins_… id")
-    database_url = reader.required("database", "url", "postgresql://… of the application's role")
-    master_keys = reader.required(
-        "local_keys", "master_key", "32 bytes in base64 (openssl rand -base64 32)"
-    )
     custodian = reader.text("custodian", "new_keys", "local-keys") or ""
     allow_local = reader.parsed("local_keys", "allow", _boolean, False, "true or false")
     if custodian == "local-keys" and environment == "production" and not allow_local:
@@ -176,20 +190,21 @@ def _settings(reader: _Reader) -> Settings | None:
             "TALLYSTICK_CUSTODIAN_NEW_KEYS: local-keys is for development; to use it all the "
             "same, say TALLYSTICK_LOCAL_KEYS_ALLOW=true"
         )
-    networks = _networks(reader)
-    if reader.faults or installation is None:
-        return None
     host = reader.text("http", "host", "127.0.0.1") or ""
     port = reader.parsed("http", "port", _port, 8080, "a port, 0 to 65535")
-    return Settings(
-        installation=InstallationId(installation),
+    settings = Settings(
+        installation=InstallationId(installation or UUID(int=0)),
         environment=environment,
-        database_url=database_url,
+        database_url=reader.required(
+            "database", "url", "postgresql://… of the application's role"
+        ),
         migrator_url=reader.text("database", "migrator_url"),
         database_connections=reader.parsed("database", "connections", _count, 10, "a number"),
         custodian=custodian,
-        master_keys=master_keys,
-        networks=networks,
+        master_keys=reader.required(
+            "local_keys", "master_key", "32 bytes in base64 (openssl rand -base64 32)"
+        ),
+        networks=_networks(reader),
         http_host=host,
         http_port=port,
         base_url=reader.text("http", "base_url") or f"http://{host}:{port}",
@@ -198,6 +213,8 @@ def _settings(reader: _Reader) -> Settings | None:
         worker_threads=reader.parsed("worker", "threads", _count, 4, "a number above 0"),
         allow_local_keys=allow_local,
     )
+    reader.look_for_strangers()
+    return None if reader.faults else settings
 
 
 def _networks(reader: _Reader) -> tuple[NetworkSettings, ...]:
@@ -209,34 +226,88 @@ def _networks(reader: _Reader) -> tuple[NetworkSettings, ...]:
     return tuple(entry for entry in found if entry is not None)
 
 
+#: CAIP-2: how a network of each family is named.
+_NAMES = {
+    Family.EVM: re.compile(r"eip155:[1-9][0-9]{0,31}"),
+    Family.ALGORAND: re.compile(r"algorand:[-_a-zA-Z0-9]{32}"),
+}
+_TAGS = ("finalized", "safe")
+
+
 def _network(reader: _Reader, name: str, entry: Any) -> NetworkSettings | None:
     try:
-        finality = Finality(
-            tag=entry.get("finality_tag"),
-            depth=entry.get("finality_depth"),
-        )
+        found = _Entry(entry)
+        family = found.take("family", Family)
         network = Network(
-            id=NetworkId(name),
-            name=entry["name"],
-            family=Family(entry["family"]),
-            network_class=NetworkClass(entry["class"]),
-            finality=finality,
-            fee_ceiling=int(entry["fee_ceiling"]),
-            native_currency=entry["native_currency"],
-            native_decimals=int(entry.get("native_decimals", 18)),
-            poll=timedelta(milliseconds=int(entry.get("poll_milliseconds", 1000))),
-            replace_after=timedelta(seconds=int(entry.get("replace_after_seconds", 60))),
-            explorer_transaction=entry.get("explorer_transaction"),
-            explorer_address=entry.get("explorer_address"),
+            id=_named(name, family),
+            name=found.take("name", str),
+            family=family,
+            network_class=found.take("class", NetworkClass),
+            finality=Finality(
+                tag=found.take("finality_tag", _tag, None),
+                depth=found.take("finality_depth", _whole, None),
+            ),
+            fee_ceiling=found.take("fee_ceiling", _whole),
+            native_currency=found.take("native_currency", str),
+            native_decimals=found.take("native_decimals", _whole, 18),
+            poll=timedelta(milliseconds=found.take("poll_milliseconds", _whole, 1000)),
+            replace_after=timedelta(seconds=found.take("replace_after_seconds", _whole, 60)),
+            explorer_transaction=found.take("explorer_transaction", str, None),
+            explorer_address=found.take("explorer_address", str, None),
         )
-        nodes = tuple(str(node) for node in entry["nodes"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        reader.faults.append(f'[networks."{name}"] is not usable: {error!r}')
-        return None
-    if not nodes:
-        reader.faults.append(f'[networks."{name}"] nodes: name at least one')
+        nodes = found.take("nodes", _texts)
+        found.nothing_is_left()
+    except (KeyError, TypeError, ValueError) as error:
+        reader.faults.append(f'[networks."{name}"] is not usable: {error}')
         return None
     return NetworkSettings(network=network, nodes=nodes)
+
+
+def _named(name: str, family: Family) -> NetworkId:
+    if not _NAMES[family].fullmatch(name):
+        raise ValueError(f"{name} is no CAIP-2 name of the family {family.value}")
+    return NetworkId(name)
+
+
+class _Entry:
+    """A table of the file, taken apart key by key; what is left over was misspelt."""
+
+    def __init__(self, content: Any) -> None:
+        if not isinstance(content, dict):
+            raise TypeError("it is no table")
+        self._left = dict(content)
+
+    def take(self, key: str, parse: Callable[[Any], T], *default: T | None) -> T:
+        if key not in self._left:
+            if not default:
+                raise KeyError(f"{key} is missing")
+            return default[0]  # type: ignore[return-value]  # None where the caller allows it
+        try:
+            return parse(self._left.pop(key))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{key}: {error}") from None
+
+    def nothing_is_left(self) -> None:
+        if self._left:
+            raise ValueError(f"unknown: {', '.join(sorted(self._left))}")
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("must be a whole number, not below 0")
+    return value
+
+
+def _tag(value: Any) -> str:
+    if value not in _TAGS:
+        raise ValueError(f"must be one of {', '.join(_TAGS)}")
+    return str(value)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
+        raise ValueError("must be a list of at least one URL")
+    return tuple(value)
 
 
 def _number(text: str) -> int:

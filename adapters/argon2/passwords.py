@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -5,11 +7,13 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 from attrs import define, field
 
-from application.ports.passwords import Passwords
+from application.ports.passwords import Passwords, PasswordsBusyError
 from domain.errors import MisuseError
 
 #: 64 MiB each; whoever comes when all are busy waits, so that log-ins cannot exhaust memory.
 AT_ONCE = 2
+#: Who may wait: so few that log-ins cannot take the threads that other requests need.
+WAITING = 8
 
 
 @define(eq=False)
@@ -19,13 +23,16 @@ class Argon2Passwords(Passwords):
         factory=lambda: PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY), repr=False
     )
     _places: BoundedSemaphore = field(factory=lambda: BoundedSemaphore(AT_ONCE), repr=False)
+    _queue: BoundedSemaphore = field(
+        factory=lambda: BoundedSemaphore(AT_ONCE + WAITING), repr=False
+    )
 
     def hash(self, password: str) -> str:
-        with self._places:
+        with self._place():
             return self._hasher.hash(_bytes(password))
 
     def verify(self, hash: str | None, password: str) -> bool:
-        with self._places:
+        with self._place():
             try:
                 self._hasher.verify(_NOBODY if hash is None else hash, _bytes(password))
             except VerifyMismatchError:
@@ -33,6 +40,16 @@ class Argon2Passwords(Passwords):
             except InvalidHashError:
                 raise MisuseError("what is stored is no hash of a password") from None
         return hash is not None
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if not self._queue.acquire(blocking=False):
+            raise PasswordsBusyError("too many passwords are being compared")
+        try:
+            with self._places:
+                yield
+        finally:
+            self._queue.release()
 
 
 def _bytes(password: str) -> bytes:

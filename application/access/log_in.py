@@ -62,16 +62,19 @@ class LogIn:
             return work.users.get() if id is not None else None
 
     def _count(self, attempts: bytes, user: User | None, request_id: str) -> Refusal:
-        with self.store.begin(Scope()) as work:
+        """Count the failure; where it locks, say so in the trail of the user's organisation."""
+        members = self._memberships(user.id) if user is not None else []
+        first = members[0] if members else None
+        organisation = first.organisation if first is not None else None
+        with self.store.begin(Scope(organisation=organisation)) as work:
             now = self.clock.now()
             failures = work.login_attempts.lock(attempts).failed(now)
             work.login_attempts.put(attempts, failures)
-        if user is not None and failures.locked_until is not None and failures.locked_until > now:
-            for member in self._memberships(user.id):
-                trail = self._trail(member, request_id)
-                with self.store.begin(Scope(organisation=member.organisation)) as work:
-                    trail.add("user.locked", public_id(Prefix.USER, user.id), now)
-                    trail.write(work)
+            locks = failures.locked_until is not None and failures.locked_until > now
+            if first is not None and locks:
+                trail = self._trail(first, request_id)
+                trail.add("user.locked", public_id(Prefix.USER, first.user), now)
+                trail.write(work)
         return _WRONG
 
     def _open(

@@ -16,7 +16,7 @@ from domain.account import Account
 from domain.catalogue import DEPLOYMENT_CREDITS
 from domain.errors import Refusal
 from domain.identifiers import NetworkId, OperationId
-from domain.operation import Intent, Postponed, Signer
+from domain.operation import Intent, Postponed, Signer, WaitReason
 from domain.organisation import Permission
 from domain.plan import Plan, Quote, StepPlan
 
@@ -39,7 +39,7 @@ class PlanDeployment:
         found = self._parties(caller, request, chain, id)
         if isinstance(found, Refusal):
             return found
-        account, sender = found
+        account, sender, halted = found
         if account.address is None:
             return Refusal(code="account_not_ready", detail="the issuing account has no key yet")
         intent = Intent(
@@ -66,13 +66,15 @@ class PlanDeployment:
         )
         quote = Quote(gas=forecast.gas, gas_price=forecast.gas_price, warnings=forecast.warnings)
         delay = chain.preflight(intent, chain.network.fee_ceiling)
-        if isinstance(delay, Postponed):
+        if halted:
+            quote = evolve(quote, would_wait_for=WaitReason.NETWORK_HALTED)
+        elif isinstance(delay, Postponed):
             quote = evolve(quote, would_wait_for=delay.reason)
         return plan, quote
 
     def _parties(
         self, caller: Caller, request: DeploymentRequest, chain: Chain, id: OperationId
-    ) -> tuple[Account, Signer] | Refusal:
+    ) -> tuple[Account, Signer, bool] | Refusal:
         with self.store.begin(caller.scope) as work:
             gates = Gates(work=work, network=chain.network, now=self.clock.now())
             kinds = {d.kind: d.kind_class for d in chain.kinds()}
@@ -82,7 +84,10 @@ class PlanDeployment:
             if isinstance(account, Refusal):
                 return account
             sender = sender_of(work, chain.network.id, id)
-            return sender if isinstance(sender, Refusal) else (account, sender)
+            if isinstance(sender, Refusal):
+                return sender
+            network = work.networks.status(chain.network.id)
+            return account, sender, (network.halted or sender.halted) is not None
 
     def _step(self, name: str, signer: Signer, chain: Chain) -> StepPlan:
         scheme = signer.key.partition(":")[0]

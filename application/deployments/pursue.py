@@ -58,8 +58,9 @@ from domain.operation import (
 )
 from domain.signing import Purpose
 
-#: How long one worker may be the only one to replace, fill or halt for a signer.
-SIGNER_LEASE = timedelta(seconds=8)
+#: How long one worker may be the only one to replace or fill for a signer.  Short: whoever was
+#: slower finds the fence moved when it records.
+SIGNER_LEASE = timedelta(seconds=2)
 
 _WAITS_FOR_POOL = Postponed(WaitReason.IN_MEMPOOL, "a node has it; no block does yet")
 _WAITS_FOR_FINALITY = Postponed(WaitReason.FINALITY, "in a block that may still vanish")
@@ -142,6 +143,9 @@ class Pursuit:
         intent = self.intent(seen)
         draft = chain.prepare(intent, slot, role, seen.fee_ceiling, replacing)
         if isinstance(draft, Postponed):
+            is_first = role is AttemptRole.EFFECT and not slot.attempts
+            if is_first and draft.reason is WaitReason.UNKNOWN_OUTCOME:
+                return self._impossible(seen, chain, signer, slot, now, draft)
             return Finding(wait=draft)
         transaction = self._signed(chain, draft, signer)
         if slot.find(transaction.id) is not None:
@@ -156,6 +160,30 @@ class Pursuit:
             signed_at=now,
         )
         return Finding(events=(Signed(step=seen.step.number, attempt=attempt),))
+
+    def _impossible(
+        self,
+        seen: Deployment,
+        chain: Chain,
+        signer: Signer,
+        slot: Slot,
+        now: datetime,
+        draft: Postponed,
+    ) -> Finding:
+        """The effect does not work in a slot that nothing was signed for: it may be there already.
+
+        A restored backup looks like that.  The slot is spent on nothing, so that later ones can
+        land; what is on chain is adopted once it is.
+        """
+        outcome = chain.outcome(slot)
+        if not isinstance(outcome, NotSeen):
+            return self._interpret(outcome, seen, chain, signer, slot, now)
+        effect = chain.effect_of(self.intent(seen))
+        waited = now - seen.waiting_since if seen.waiting_since is not None else timedelta(0)
+        is_lasting = seen.waiting is draft.reason and waited >= chain.network.replace_after
+        if isinstance(effect, Effect) or is_lasting:
+            return self._alone(seen, chain, signer, slot, AttemptRole.FILL, now)
+        return Finding(wait=draft)
 
     def _signed(self, chain: Chain, draft: Draft, signer: Signer) -> SignedTransaction:
         signatures = []
@@ -360,8 +388,7 @@ class Pursuit:
                     else Reason.TRANSACTION_SUBMISSION_FAILED,
                     without_effect=True,
                     detail=f"the slot {what} in final block {inclusion.block.number} and nothing "
-                    f"is at the token's address in final block {block.number}"
-                    + _why_rejected(slot),
+                    f"is at the token's address in final block {block.number}",
                 )
                 return Finding(events=(*sightings, spent, failed))
 
@@ -394,8 +421,3 @@ def _becomes_pending(slot: Slot, events: tuple[Event, ...]) -> bool:
         and attempt.role is AttemptRole.EFFECT
         for event in events
     )
-
-
-def _why_rejected(slot: Slot) -> str:
-    reasons = [attempt.rejected for attempt in slot.attempts if attempt.rejected]
-    return f"; a node said: {reasons[0]}" if reasons else ""

@@ -10,12 +10,12 @@ from application.credits.post import post
 from application.ports.storage.work import Work
 from domain.audit import details_of
 from domain.deployment import (
-    ACTIONS,
     Cancelled,
     Completed,
     Deployment,
     Event,
     Failed,
+    action_of,
 )
 from domain.errors import MisuseError, Refusal
 from domain.identifiers import Prefix, public_id
@@ -70,7 +70,7 @@ def name_event(
         details["state_before"] = before.state.value
         details["state"] = after.state.value
     noun = _NOUN[after.kind]
-    action = ACTIONS[type(event)].replace("deployment.", f"{noun}.", 1)
+    action = action_of(before.state, event).replace("deployment.", f"{noun}.", 1)
     trail.add(
         action,
         public_id(Prefix.DEPLOYMENT, after.id),

@@ -10,6 +10,7 @@ from application.deployments.pursue import Pursuit
 from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
+from application.ports.storage.paging import LONGEST_PAGE, PageRequest
 from application.ports.storage.work import Scope, Store
 from domain.account import Account
 from domain.audit import OPERATOR, details_of
@@ -111,7 +112,6 @@ class CreateTreasury:
             owner=signer.address,
             fee_ceiling=chain.network.fee_ceiling,
             credits=0,
-            client_reference=f"factory:{chain.network.id}",
             accepted_at=now,
             steps=tuple(
                 Step(number=number, name=name)
@@ -125,10 +125,10 @@ class CreateTreasury:
         deployment = evolve(deployment, predicted=chain.predicted(intent))
         with self.store.begin(Scope.installation()) as work:
             work.ledger.lock()
-            reference = deployment.client_reference or ""
-            known = work.deployments.by_reference(reference, live=deployment.live)
-            if known is not None:
-                return known.id
+            page = work.deployments.list(PageRequest(limit=LONGEST_PAGE), network=chain.network.id)
+            for known in page.items:
+                if known.kind is OperationKind.INSTALL_FACTORY and known.state.is_open:
+                    return known.id
             work.deployments.add(deployment, due_at=now)
             trail = self._trail()
             queued = Queued(kind=token.kind, network=chain.network.id, credits=0)

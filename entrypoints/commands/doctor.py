@@ -49,6 +49,7 @@ def _examine(config: str | None) -> Iterator[Finding]:
         container = build_container(settings)
         store = container.store()
         container.wrapping()
+        container.custodians()
     except SettingsError as error:
         for fault in error.faults:
             yield Finding(what="configuration", problem=fault)

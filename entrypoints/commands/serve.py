@@ -1,7 +1,10 @@
 """``tallystick serve``"""
 
+import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import click
@@ -14,6 +17,7 @@ from entrypoints.http.app import create_app
 from entrypoints.http.services import Limits, Services
 from entrypoints.logs import log_to_stderr
 from entrypoints.readiness import await_database, readiness
+from entrypoints.settings import SettingsError
 
 #: Bytes of the Ed25519 seed that signs access tokens.
 _SEED_BYTES = 32
@@ -27,9 +31,15 @@ def command(ctx: click.Context) -> None:
     stopping = threading.Event()
     container = build_container(setting_up.settings(ctx))
     store = container.store()
-    store.open()
     try:
-        problem = await_database(container)
+        # Built first: what the configuration has wrong is said before anything is waited for.
+        container.plan_deployment()
+        container.wrapping()
+        store.open()
+        with _stopped_by_signals(stopping):
+            problem = await_database(container, stopping)
+        if stopping.is_set():
+            return
         if problem is not None:
             click.echo(f"the database {problem}", err=True)
             sys.exit(1)
@@ -45,10 +55,24 @@ def command(ctx: click.Context) -> None:
             limit_concurrency=1_000,
             h11_max_incomplete_event_size=32 * 1024,
             server_header=False,
+            # Ours reads X-Forwarded-For itself, and only from as many proxies as are configured.
+            proxy_headers=False,
         )
         Server(config, stopping).run()
+    except SettingsError as error:
+        setting_up.tell_faults(ctx, error)
     finally:
         store.close()
+
+
+@contextmanager
+def _stopped_by_signals(stopping: threading.Event) -> Iterator[None]:
+    """Until the server takes them over."""
+    names = (signal.SIGTERM, signal.SIGINT)
+    before = {name: signal.signal(name, lambda *_: stopping.set()) for name in names}
+    yield
+    for name, handler in before.items():
+        signal.signal(name, handler)
 
 
 class Server(uvicorn.Server):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -21,9 +22,14 @@ def settings(ctx: click.Context) -> Settings:
     try:
         return load(Path(ctx.obj) if ctx.obj else None)
     except SettingsError as error:
-        for fault in error.faults:
-            click.echo(f"configuration: {fault}", err=True)
-        ctx.exit(2)
+        tell_faults(ctx, error)
+
+
+def tell_faults(ctx: click.Context, error: SettingsError) -> NoReturn:
+    """Exits with 2."""
+    for fault in error.faults:
+        click.echo(f"configuration: {fault}", err=True)
+    ctx.exit(2)
 
 
 @contextmanager
@@ -43,9 +49,7 @@ def container(ctx: click.Context) -> Iterator[Container]:
             ctx.exit(1)
         yield built
     except SettingsError as error:
-        for fault in error.faults:
-            click.echo(f"configuration: {fault}", err=True)
-        ctx.exit(2)
+        tell_faults(ctx, error)
     finally:
         store.close()
 

@@ -5,6 +5,7 @@ import click
 from entrypoints.commands import setting_up
 from entrypoints.container import build_container
 from entrypoints.logs import log_to_stderr
+from entrypoints.settings import SettingsError
 from entrypoints.worker.process import WrongDatabaseError, run
 
 
@@ -15,6 +16,8 @@ def command(ctx: click.Context) -> None:
     container = build_container(setting_up.settings(ctx))
     try:
         run(container, started=lambda: click.echo("the worker is at work", err=True))
+    except SettingsError as error:
+        setting_up.tell_faults(ctx, error)
     except WrongDatabaseError as error:
         click.echo(str(error), err=True)
         ctx.exit(1)

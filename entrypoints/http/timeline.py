@@ -95,6 +95,11 @@ _SENTENCES: Mapping[str, str] = {
     "no longer be cancelled.",
     "submitted": "The transaction is signed and stored, ready to be sent.",
     "pending": "The network has taken the transaction.",
+    "replaced": "The transaction was signed again in its place in line, with a higher fee; only "
+    "one of them can take effect.",
+    "slot_filling": "Its place in line is given to a transaction that does nothing, so that the "
+    "first one can never arrive.",
+    "sent_again": "The network has taken the newest transaction for this place in line.",
     "rejected": "A node declined the transaction; that proves nothing yet, and it is looked into.",
     "included": "The transaction is in block {block}; that block can still be taken back.",
     "block_vanished": "The network took back the block with the transaction; it is watched for "
@@ -113,7 +118,7 @@ _FAILURES: Mapping[Reason, str] = {
     "signed; the credits are given back.",
     Reason.TRANSACTION_SUBMISSION_FAILED: "It is proven that the transaction can never arrive; no "
     "token exists, and the credits are given back.",
-    Reason.TRANSACTION_REVERTED: "The network undid the transaction; it is proven that no token "
+    Reason.TRANSACTION_REVERTED: "The transaction had no effect; it is proven that no token "
     "exists, and the credits are given back.",
     Reason.POST_DEPLOYMENT_FAILED: "Something exists on the network that is not what was planned; "
     "the credits are spent, and the operator has been told.",

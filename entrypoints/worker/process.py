@@ -27,17 +27,22 @@ class WrongDatabaseError(Exception):
 def run(container: Container, started: Callable[[], None] = lambda: None) -> None:
     """Work until SIGTERM or SIGINT, then finish what is in hand: under 30 s.
 
-    Raises: WrongDatabaseError.
+    Raises: WrongDatabaseError, SettingsError.
     """
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     store, tasks = container.store(), container.tasks()
+    # Built first: what the configuration has wrong is said before anything is waited for.
+    container.advance()
+    container.create_account_key()
     store.open()
     try:
-        problem = await_database(container)
+        problem = await_database(container, stop)
         if problem is not None:
             raise WrongDatabaseError(f"the database {problem}")
+        if stop.is_set():
+            return
         tasks.open()
         threads = [
             threading.Thread(target=periodic.run, args=(stop,), name=periodic.name, daemon=True)

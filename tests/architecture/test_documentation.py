@@ -147,7 +147,7 @@ class TestReadme:
 
     def test_names_every_key_of_a_network(self):
         source = text_of(Path("entrypoints/settings.py"))
-        keys = set(re.findall(r'\bentry(?:\.get\(|\[)"(\w+)"', source))
+        keys = set(re.findall(r'\bfound\.take\("(\w+)"', source))
         assert {"name", "nodes", "finality_tag"} <= keys
         assert not {key for key in keys if f"`{key}`" not in text_of(README)}
 

@@ -267,6 +267,10 @@ class MemoryChain(Chain):
         replacing: Sequence[Attempt] = (),
     ) -> Draft | Postponed:
         def answer() -> Draft | Postponed:
+            if role is AttemptRole.EFFECT and not replacing:
+                refusal = self._simulated(intent)
+                if refusal is not None:
+                    return Postponed(WaitReason.UNKNOWN_OUTCOME, refusal.detail)
             highest = max((attempt.fee_cap for attempt in replacing), default=0)
             least = max(self.gas_price, -(-highest * (100 + PRICE_BUMP_PERCENT) // 100))
             if least > fee_ceiling:
