@@ -92,9 +92,9 @@ class Session:
     organisation: OrganisationId
     created_at: datetime
     expires_at: datetime
-    #: SHA-256 of the refresh token that is good now.
+    #: Hash of the refresh token that is good now (`application.access.sessions`).
     refresh_hash: bytes = field(repr=False)
-    #: SHA-256 of the one before; good for a few seconds more, for an answer that got lost.
+    #: Hash of the one before; good for a few seconds more, for an answer that got lost.
     previous_hash: bytes | None = field(default=None, repr=False)
     rotated_at: datetime
     #: What the last rotation answered, wrapped, so that a repeat within the grace gets the same.

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from attrs import evolve, frozen
 
 from application.access.sessions import (
-    SECRET_BYTES,
+    CHANCE_BYTES,
     OpenSession,
     RefreshToken,
     is_same,
@@ -46,7 +46,7 @@ class Refresh:
             return _WRONG
         _, organisation, member = standing
         # Made and wrapped before the transaction: wrapping may ask a service.
-        successor = evolve(token, secret=self.identifiers.secret(SECRET_BYTES))
+        successor = token.successor(self.identifiers.secret(CHANCE_BYTES))
         wrapped = self.wrapping.wrap(successor.secret, _context(token))
         with self.store.begin(Scope(organisation=organisation.id, user=token.user)) as work:
             session = work.sessions.lock(token.session)
@@ -57,7 +57,7 @@ class Refresh:
                 return self._rotate(work, session, successor, wrapped, now)
             if is_same(token.hash, session.previous_hash) and now - session.rotated_at <= GRACE:
                 stored = session.successor
-            elif is_same(token.hash, session.previous_hash):
+            elif token.is_of(session):
                 return self._revoke(work, session, member, request_id, now)
             else:
                 return _WRONG

@@ -1,7 +1,8 @@
 """Sessions: opening one, and the tokens that keep it going.
 
 A refresh token is opaque to its holder: user id, session id and a secret, of which the store has
-the hash only.  It is single use.
+the hash only.  It is single use.  The secret ends in a part that all tokens of a session share:
+by it an old one is known as ours, however long ago it was used.
 """
 
 import hashlib
@@ -11,14 +12,17 @@ from binascii import Error as NotBase64
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from application.ports.identifiers import Identifiers
 from domain.identifiers import OrganisationId, SessionId, UserId
 from domain.organisation import Session
 
 SESSION_LIFE = timedelta(days=30)
-SECRET_BYTES = 32
+CHANCE_BYTES = 32
+FAMILY_BYTES = 16
+SECRET_BYTES = CHANCE_BYTES + FAMILY_BYTES
+HASH_BYTES = 32
 _IDS = 32
 
 
@@ -49,8 +53,21 @@ class RefreshToken:
         return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
     @property
+    def family(self) -> bytes:
+        return self.secret[-FAMILY_BYTES:]
+
+    @property
     def hash(self) -> bytes:
-        return hash_secret(self.secret)
+        """Of the family first, then of the whole secret: 32 bytes each."""
+        return hash_secret(self.family) + hash_secret(self.secret)
+
+    def is_of(self, session: Session) -> bool:
+        """Whether it is, or was, a token of *session*."""
+        return is_same(hash_secret(self.family), session.refresh_hash[:HASH_BYTES])
+
+    def successor(self, chance: bytes) -> "RefreshToken":
+        """The next one of the family; *chance* is `CHANCE_BYTES` that nobody can guess."""
+        return evolve(self, secret=chance + self.family)
 
 
 @frozen(kw_only=True)
