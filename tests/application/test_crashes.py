@@ -7,6 +7,7 @@ After each death another worker takes over with what was stored.
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,8 +22,8 @@ from adapters.memory.chain import (
 )
 from application.deployments.request import Accepted
 from application.ports.storage.work import FenceLostError, LeaseLostError, Scope
-from domain.deployment import Deployment, Reason
-from domain.errors import Refusal
+from domain.deployment import Deployment, Reason, SlotReserved
+from domain.errors import IllegalTransitionError, Refusal
 from tests.application.house import LEASE_IS_OVER, PROVING, House, State, examples, states
 from tests.application.mortal import AFTER, DEATHS, Death, Fate, MortalStore
 
@@ -436,3 +437,15 @@ def test_a_replacement_signed_while_another_worker_took_the_signer_is_not_record
     house.chain.instant = True
     house.lives(Fate({}))
     is_completed_once(house, house.get(id))
+
+
+def test_a_step_gets_no_second_slot_while_the_first_may_still_take_effect():
+    house = House()
+    id = house.deploy().id
+    (claim,) = house.claims()
+    house.advance().step(claim)
+    deployment = house.get(id)
+    (slot,) = deployment.step.slots
+    second = evolve(slot, number=2, sequence=1)
+    with pytest.raises(IllegalTransitionError):
+        deployment.apply(SlotReserved(step=1, slot=second))

@@ -2,12 +2,12 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from threading import Barrier, Event, Thread
 from uuid import uuid4
 
 import pytest
-from attrs import define
+from attrs import define, field
 
 from adapters.memory.clock import MemoryClock
 from application.deployments.request import Accepted
@@ -22,10 +22,12 @@ THREADS = 50
 
 @define(eq=False)
 class RunningClock(MemoryClock):
-    """For workers that wait by themselves."""
+    """Goes on from its instant by itself, for workers that wait."""
+
+    started: float = field(factory=time.monotonic)
 
     def now(self):
-        return datetime.now(UTC)
+        return self.instant + timedelta(seconds=time.monotonic() - self.started)
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +38,12 @@ def house(anvil, server_url):
 
 @pytest.fixture
 def running(house):
-    """The same house, in real time."""
-    stopped, house.clock = house.clock, RunningClock()
+    """The same house, while time runs."""
+    stopped = house.clock
+    house.clock = RunningClock(stopped.now())
     yield house
+    stopped.advance(house.clock.now() - stopped.now())
     house.clock = stopped
-    house.clock.advance(max(timedelta(0), datetime.now(UTC) - stopped.now()))
 
 
 def at_once(house, number, **each):
