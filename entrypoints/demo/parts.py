@@ -144,13 +144,13 @@ def configure(
 
 
 @contextmanager
-def running() -> Iterator[Parts]:
+def running(*, request_limit: int = 60) -> Iterator[Parts]:
     """Everything a demo needs, gone when it ends."""
     with ExitStack() as stack:
         folder = embedded_postgres.temporary_folder()
         database = stack.enter_context(embedded_postgres.running(folder / "postgres"))
         node = stack.enter_context(Anvil())
-        parts = configure(folder, database=database, node=node.url)
+        parts = configure(folder, database=database, node=node.url, request_limit=request_limit)
         parts.command("migrate", "--create-login")
         parts.command("treasury", "create", "--network", NETWORK)
         parts.command("treasury", "fund", "--network", NETWORK)
