@@ -116,6 +116,12 @@ MOVES = {
 }
 
 BLOCK = Block(number=7, hash="0xb")
+FAILURES = [
+    Reason.DEPLOYMENT_VALIDATION_FAILED,
+    Reason.TRANSACTION_SUBMISSION_FAILED,
+    Reason.TRANSACTION_REVERTED,
+    Reason.POST_DEPLOYMENT_FAILED,
+]
 
 
 def test_there_are_thirteen_edges_and_the_table_has_them_and_no_others():
@@ -171,7 +177,7 @@ def any_event(draw: st.DrawFn, deployment: Deployment) -> Event:
             SeenInBlock(step=step, inclusion=inclusion),
             BlockVanished(step=step, block=BLOCK),
             SlotSpent(
-                step=step, state=draw(st.sampled_from(SlotState)), at=BLOCK, transaction_id=id
+                step=step, slot_state=draw(st.sampled_from(SlotState)), at=BLOCK, transaction_id=id
             ),
             EffectFound(step=step, attempt=attempt, slot=slot),
             StepFinal(step=step, inclusion=inclusion, token="0xtoken"),
@@ -252,6 +258,24 @@ class DeploymentHistory(RuleBasedStateMachine):
         if not events.is_empty:
             self.tell(data.draw(nearly_legal_event(data.draw(events))))
 
+    @rule(reason=st.sampled_from(FAILURES), is_proven=st.booleans())
+    def somebody_calls_it_a_failure(self, reason: Reason, is_proven: bool) -> None:
+        self.tell(Failed(reason=reason, without_effect=is_proven, detail="no"))
+
+    @precondition(lambda self: self.deployment.step.open_slot is not None)
+    @rule(data=st.data(), succeeded=st.booleans())
+    def somebody_calls_it_final(self, data: st.DataObject, succeeded: bool) -> None:
+        slot = self.deployment.step.open_slot
+        assert slot is not None
+        ids = [attempt.transaction_id for attempt in slot.attempts]
+        inclusion = Inclusion(
+            transaction_id=data.draw(st.sampled_from([*ids, TransactionId("0xstranger")])),
+            block=BLOCK,
+            succeeded=succeeded,
+            cost=1,
+        )
+        self.tell(StepFinal(step=1, inclusion=inclusion, token="0xtoken"))
+
     @rule(data=st.data())
     def anything(self, data: st.DataObject) -> None:
         self.tell(data.draw(any_event(self.deployment)))
@@ -309,14 +333,11 @@ class DeploymentHistory(RuleBasedStateMachine):
         # Slots and attempts are only added; what was signed stays as it was signed.
         for old, new in zip(before.steps, after.steps, strict=True):
             assert len(new.slots) >= len(old.slots)
-            kept = new.attempts
-            for attempt in old.attempts:
-                (same,) = [a for a in kept if a.transaction_id == attempt.transaction_id]
-                assert (same.raw, same.body, same.fee_cap) == (
-                    attempt.raw,
-                    attempt.body,
-                    attempt.fee_cap,
-                )
+            for slot, same in zip(old.slots, new.slots, strict=False):
+                kept = same.attempts[: len(slot.attempts)]
+                assert [signed(attempt) for attempt in kept] == [
+                    signed(attempt) for attempt in slot.attempts
+                ]
 
     @invariant()
     def a_step_is_final_once(self) -> None:
@@ -355,6 +376,10 @@ class DeploymentHistory(RuleBasedStateMachine):
             deployment.state is State.QUEUED
             and not any(alive(slot) for step in deployment.steps for slot in step.slots)
         )
+
+
+def signed(attempt: Attempt) -> tuple[object, ...]:
+    return attempt.transaction_id, attempt.raw, attempt.body, attempt.fee_cap
 
 
 def alive(slot: Slot) -> bool:

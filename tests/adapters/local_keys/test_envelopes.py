@@ -193,6 +193,31 @@ def test_a_store_that_does_not_answer_is_a_custodian_that_does_not():
             ask()
 
 
+def test_who_comes_second_gets_the_key_of_who_was_first(vault: Vault):
+    """Another process makes the account's key between our look and our writing."""
+    account = AccountId(uuid4())
+    rival = vault.custodian
+    made: list[KeyDescription] = []
+
+    class Slow(Store):
+        looks = 0
+
+        @contextmanager
+        def begin(self, scope: Scope) -> Iterator[Work]:
+            self.looks += 1
+            if self.looks == 2:
+                made.append(
+                    rival.create_key(INSTALLATION, account, Curve.SECP256K1, KeyUse.EVM_ACCOUNT)
+                )
+            with vault.store.begin(scope) as work:
+                yield work
+
+    late = connect(Slow(), {1: OLD})
+    ours = late.create_key(INSTALLATION, account, Curve.SECP256K1, KeyUse.EVM_ACCOUNT)
+    assert [ours] == made
+    assert late.describe(ours.key) == ours
+
+
 def test_master_keys_are_read_line_by_line():
     first, second = (base64.b64encode(key).decode() for key in (OLD, NEW))
     assert read_master_keys(first + "\n") == {1: OLD}
