@@ -227,7 +227,7 @@ def _in_an_open_slot(
         return st.builds(
             SlotSpent,
             step=st.just(number),
-            state=st.just(state),
+            slot_state=st.just(state),
             at=blocks,
             transaction_id=st.just(id),
         )

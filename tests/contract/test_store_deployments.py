@@ -525,7 +525,7 @@ def test_the_open_slots_of_all_organisations_are_counted_and_the_lowest_is_found
         assert use is not None
         assert use.has_attempt
     spent = SlotSpent(
-        step=1, state=SlotState.LOST, at=Block(number=1, hash="h"), transaction_id=None
+        step=1, slot_state=SlotState.LOST, at=Block(number=1, hash="h"), transaction_id=None
     )
     put(store, other, theirs.apply(spent))
     with store.begin(Scope.installation()) as work:

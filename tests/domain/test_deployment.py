@@ -223,7 +223,7 @@ def nearly_legal_event(draw: st.DrawFn, event: Event) -> Event:
                 )
             ),
         ),
-        "state": lambda _: draw(st.sampled_from(SlotState)),
+        "slot_state": lambda _: draw(st.sampled_from(SlotState)),
         "token": lambda _: "0xother",
         "credits": lambda amount: amount + 1,
         "reason": lambda reason: draw(st.sampled_from(type(reason))),
