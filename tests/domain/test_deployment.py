@@ -116,6 +116,7 @@ MOVES = {
 }
 
 BLOCK = Block(number=7, hash="0xb")
+FIRST = TransactionId("0xfirst")
 FAILURES = [
     Reason.DEPLOYMENT_VALIDATION_FAILED,
     Reason.TRANSACTION_SUBMISSION_FAILED,
@@ -240,10 +241,15 @@ def nearly_legal_event(draw: st.DrawFn, event: Event) -> Event:
 class DeploymentHistory(RuleBasedStateMachine):
     """Whatever is asked of it: it moves along a spelled edge, or refuses and stays as it was."""
 
-    @initialize(owner=st.none() | st.just("0xowner"))
-    def accept(self, owner: str | None) -> None:
-        self.deployment = evolve(queued(), owner=owner)
+    @initialize(owner=st.none() | st.just("0xowner"), head_start=st.integers(0, 3))
+    def accept(self, owner: str | None, head_start: int) -> None:
+        """Most of what can go wrong is far from the start: some begin with a slot, and later."""
+        self.deployment = queued()
         self.step_finals = 0
+        for event in beginning(self.deployment)[:head_start]:
+            assert self.tell(event)
+        if not head_start:
+            self.deployment = evolve(self.deployment, owner=owner)
 
     @rule(data=st.data())
     def something_that_may_happen(self, data: st.DataObject) -> None:
@@ -391,7 +397,7 @@ def test_any_history_of_a_deployment():
     run_state_machine_as_test(
         DeploymentHistory,
         settings=settings(
-            max_examples=examples(60),
+            max_examples=examples(100),
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),
@@ -440,6 +446,35 @@ def test_a_failure_is_told_by_a_reason_of_its_own(reason: Reason, without_effect
             deployment.apply(event)
 
 
+@pytest.mark.parametrize("head_start", [1, 2, 3])
+@pytest.mark.parametrize("reason", FAILURES[:3])
+def test_nothing_is_proven_while_a_slot_is_open(head_start: int, reason: Reason):
+    deployment = queued()
+    for event in beginning(deployment)[:head_start]:
+        deployment = deployment.apply(event)
+    with pytest.raises(IllegalTransitionError):
+        deployment.apply(Failed(reason=reason, without_effect=True, detail="no"))
+    with pytest.raises(IllegalTransitionError):
+        deployment.apply(Cancelled())
+
+
+def test_only_a_success_of_the_step_is_its_end():
+    deployment = queued()
+    for event in beginning(deployment):
+        deployment = deployment.apply(event)
+    landed = Inclusion(transaction_id=FIRST, block=BLOCK, succeeded=True, cost=1)
+    for inclusion in (
+        evolve(landed, succeeded=False),
+        evolve(landed, transaction_id=TransactionId("0xstranger")),
+    ):
+        with pytest.raises(IllegalTransitionError):
+            deployment.apply(StepFinal(step=1, inclusion=inclusion, token="0xtoken"))
+    confirmed = deployment.apply(StepFinal(step=1, inclusion=landed, token="0xtoken"))
+    assert confirmed.state is State.CONFIRMED
+    with pytest.raises(IllegalTransitionError):
+        confirmed.apply(StepFinal(step=1, inclusion=landed, token="0xtoken"))
+
+
 def test_a_retry_takes_a_new_hold_and_begins_again():
     deployment = queued()
     failed = deployment.apply(
@@ -460,6 +495,18 @@ def test_a_wait_begins_when_its_reason_does():
     later = NOW.replace(year=2030)
     assert waiting.awaiting(WaitReason.FINALITY, later).waiting_since == NOW
     assert waiting.awaiting(WaitReason.OPERATOR, later).waiting_since == later
+
+
+def beginning(deployment: Deployment) -> list[Event]:
+    """Slot, signature, broadcast: one after the other they bring it to Pending."""
+    attempt = Attempt(
+        number=1, transaction_id=FIRST, raw=b"raw", body=b"body", fee_cap=1, signed_at=NOW
+    )
+    return [
+        SlotReserved(step=1, slot=a_slot(deployment)),
+        Signed(step=1, attempt=attempt),
+        Broadcast(step=1, transaction_id=FIRST, at=NOW),
+    ]
 
 
 def queued() -> Deployment:
