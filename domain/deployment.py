@@ -163,7 +163,7 @@ class SlotSpent:
 
     step: int
     #: SPENT by an attempt of ours, or LOST to a transaction that is not ours.
-    state: SlotState
+    slot_state: SlotState
     at: Block
     transaction_id: TransactionId | None
 
@@ -208,7 +208,8 @@ class Failed:
     reason: Reason
     #: Proven that nothing happened on chain, and that nothing can.
     without_effect: bool
-    detail: str
+    #: May quote a node: for who asked and the operator, and out of the trail.
+    detail: str = field(repr=False)
 
 
 @frozen(kw_only=True)
@@ -319,6 +320,7 @@ class Deployment:
     plan_hash: bytes | None = None
     client_reference: str | None = None
     metadata: Mapping[str, str] = field(factory=dict)
+    #: When it was accepted, or accepted again: what the month's number goes by.
     accepted_at: datetime
     state: State = State.QUEUED
     steps: tuple[Step, ...] = (Step(number=1, name="create"),)
@@ -414,7 +416,7 @@ class Deployment:
                 step, _ = self._open(number, event)
                 self._require(step.inclusion is not None, event)
                 return self._with_step(evolve(step, inclusion=None))
-            case SlotSpent(step=number, state=state):
+            case SlotSpent(step=number, slot_state=state):
                 step, slot = self._open(number, event)
                 self._require(state.is_dead, event)
                 return self._with_step(

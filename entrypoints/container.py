@@ -82,7 +82,9 @@ class Container(containers.DeclarativeContainer):
     request_deployment = One(
         RequestDeployment, store=store, chains=chains, clock=clock, identifiers=identifiers
     )
-    cancel_deployment = One(CancelDeployment, store=store, clock=clock, identifiers=identifiers)
+    cancel_deployment = One(
+        CancelDeployment, store=store, chains=chains, clock=clock, identifiers=identifiers
+    )
     retry_deployment = One(
         RetryDeployment, store=store, chains=chains, clock=clock, identifiers=identifiers
     )

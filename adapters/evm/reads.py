@@ -249,6 +249,6 @@ class View:
 def _reverted(error: RpcError) -> Reverted:
     """The revert behind a simulation's error; anything else is the node's own trouble."""
     text = error.message.lower()
-    if error.code == 3 or "revert" in text or "invalid opcode" in text:
+    if error.code == 3 or "execution reverted" in text or "invalid opcode" in text:
         return Reverted(f"{error.message} {error.data}" if error.data else error.message)
     raise error

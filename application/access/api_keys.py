@@ -47,6 +47,11 @@ class CreateApiKey:
         if excess := scopes - caller.permissions:
             names = ", ".join(sorted(excess))
             return Refusal(code="forbidden", detail=f"you may not give what you lack: {names}")
+        limit = caller.expires_at
+        if limit is not None and (request.expires_at is None or request.expires_at > limit):
+            return Refusal(
+                code="forbidden", detail="a key may not outlive the one it is made with"
+            )
         secret = self.identifiers.secret(SECRET_BYTES).hex()
         with self.store.begin(caller.scope) as work:
             now = self.clock.now()
@@ -91,6 +96,8 @@ class RevokeApiKey:
             key = work.api_keys.get(id)
             if key is None:
                 return Refusal(code="not_found", detail="there is no such API key")
+            if refusal := caller.refusal(Permission.WRITE_API_KEYS, live=key.live):
+                return refusal
             if key.revoked_at is not None:
                 return key
             now = self.clock.now()

@@ -68,6 +68,7 @@ class Authenticate:
             live=key.live,
             request_id=request_id,
             member=key.created_by,
+            expires_at=key.expires_at,
         )
 
 
@@ -75,7 +76,7 @@ def write_key(id: ApiKeyId, secret: str, *, live: bool) -> str:
     """``tsk_<mode>_<id>_<secret><crc>``: scanners can tell a leaked one without asking us."""
     mode = "live" if live else "test"
     letters = public_id(Prefix.API_KEY, id).rpartition("_")[2]
-    return f"{KEY_PREFIX}_{mode}_{letters}_{secret}{_crc(secret)}"
+    return f"{KEY_PREFIX}_{mode}_{letters}_{secret}{_crc(mode, letters, secret)}"
 
 
 def parse_key(text: str) -> tuple[ApiKeyId, str] | None:
@@ -85,10 +86,11 @@ def parse_key(text: str) -> tuple[ApiKeyId, str] | None:
         return None
     id = parse_id(Prefix.API_KEY, f"{Prefix.API_KEY}_{parts[2]}")
     secret, crc = parts[3][:-8], parts[3][-8:]
-    if id is None or not secret.isascii() or crc != _crc(secret):
+    if id is None or not secret.isascii() or crc != _crc(parts[1], parts[2], secret):
         return None
     return ApiKeyId(id), secret
 
 
-def _crc(secret: str) -> str:
-    return f"{binascii.crc32(secret.encode()):08x}"
+def _crc(*parts: str) -> str:
+    """Over the mode too: a key that says another one than it was made for is no key."""
+    return f"{binascii.crc32('_'.join(parts).encode()):08x}"

@@ -1,5 +1,7 @@
 """In whose name a request is made."""
 
+from datetime import datetime
+
 from attrs import frozen
 
 from application.audit.trail import Trail
@@ -23,6 +25,8 @@ class Caller:
     request_id: str
     #: The member; for a key, the one who made it.
     member: MemberId
+    #: When the API key ends; None for one that does not, and for a session.
+    expires_at: datetime | None = None
     #: Set for a session only.
     user: UserId | None = None
     session: SessionId | None = None

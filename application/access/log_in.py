@@ -68,7 +68,11 @@ class LogIn:
         organisation = first.organisation if first is not None else None
         with self.store.begin(Scope(organisation=organisation)) as work:
             now = self.clock.now()
-            failures = work.login_attempts.lock(attempts).failed(now)
+            before = work.login_attempts.lock(attempts)
+            if refusal := before.verdict(now):
+                # Others failed while this password was compared: it does not count, nor tell.
+                return refusal
+            failures = before.failed(now)
             work.login_attempts.put(attempts, failures)
             locks = failures.locked_until is not None and failures.locked_until > now
             if first is not None and locks:
@@ -89,9 +93,10 @@ class LogIn:
             )
         (member,) = chosen
         with self.store.begin(Scope(organisation=member.organisation, user=user.id)) as work:
-            work.login_attempts.lock(attempts)
-            work.login_attempts.forget(attempts)
             now = self.clock.now()
+            if refusal := work.login_attempts.lock(attempts).verdict(now):
+                return refusal
+            work.login_attempts.forget(attempts)
             opened = new_session(self.identifiers, user.id, member.organisation, now)
             work.sessions.add(opened.session)
             trail = self._trail(member, credentials.request_id)

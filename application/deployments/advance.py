@@ -179,7 +179,10 @@ class Advance:
         """Write what was found, unless the deployment has changed since it was read."""
         trail = Trail(identifiers=self.identifiers, organisation=claim.organisation, actor=WORKER)
         if finding.halts_signer is not None:
-            # First: a death in between repeats the halt, where it would forget it afterwards.
+            if not self._is_ours(claim, seen):
+                return seen, False
+            # Before the record: a death in between repeats the halt, where it would forget it
+            # afterwards.
             self.halt.signer(seen.network, seen.sender, finding.halts_signer)
         halt_reason: str | None = None
         with self.store.begin(Scope(organisation=claim.organisation)) as work:
@@ -209,6 +212,20 @@ class Advance:
         if halt_reason is not None:
             self.halt.signer(fresh.network, fresh.sender, halt_reason)
         return fresh, wait is None and fresh.state.is_open
+
+    def _is_ours(self, claim: Claim, seen: Deployment) -> bool:
+        """Whether nobody went on with it meanwhile.
+
+        A worker that slept through its lease sees its own slot taken by what others put there.
+
+        Raises: LeaseLostError.
+        """
+        with self.store.begin(Scope(organisation=claim.organisation)) as work:
+            fresh = work.deployments.lock(claim.operation)
+            if fresh is None or (fresh.state, fresh.steps) != (seen.state, seen.steps):
+                return False
+            work.deployments.put(fresh, due_at=self.clock.now(), claim=claim)
+        return True
 
     def _reserve(
         self, work: Work, deployment: Deployment, reserve: Reserve

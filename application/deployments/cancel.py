@@ -1,32 +1,56 @@
-"""Withdraw a deployment, as long as no slot was reserved for it."""
+"""Withdraw a deployment, as long as no slot was reserved for it and nothing of it is on chain."""
+
+from collections.abc import Mapping
 
 from attrs import frozen
 
 from application.access.caller import Caller
+from application.deployments.pursue import Pursuit
 from application.deployments.recording import apply_all
+from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Store
 from domain.deployment import Cancelled, Deployment, State
 from domain.errors import Refusal
-from domain.identifiers import OperationId
+from domain.identifiers import NetworkId, OperationId
+from domain.operation import Effect
 from domain.organisation import Permission
+
+_UNKNOWN = Refusal(code="not_found", detail="there is no such deployment")
 
 
 @frozen(kw_only=True)
 class CancelDeployment:
     store: Store
+    chains: Mapping[NetworkId, Chain]
     clock: Clock
     identifiers: Identifiers
 
     def __call__(self, caller: Caller, id: OperationId) -> Deployment | Refusal:
-        """Cancelling what is cancelled already is no error."""
+        """Cancelling what is cancelled already is no error.
+
+        The chain is asked first: after a restore from an older backup a deployment may look as if
+        nothing had begun, and have its token all the same.
+
+        Raises: ChainUnavailableError, WrongChainError: nothing was cancelled.
+        """
+        with self.store.begin(caller.scope) as work:
+            seen = work.deployments.get(id)
+            account = work.accounts.get(seen.account) if seen and seen.account else None
+        if seen is None:
+            return _UNKNOWN
+        if refusal := caller.refusal(Permission.WRITE_DEPLOYMENTS, live=seen.live):
+            return refusal
+        if seen.state is State.CANCELLED:
+            return seen
+        owner = account.address if account is not None else None
+        if seen.may_cancel and owner is not None and self._has_effect(seen, owner):
+            return Refusal(code="too_late_to_cancel", detail="its token is on the network already")
         with self.store.begin(caller.scope) as work:
             deployment = work.deployments.lock(id)
             if deployment is None:
-                return Refusal(code="not_found", detail="there is no such deployment")
-            if refusal := caller.refusal(Permission.WRITE_DEPLOYMENTS, live=deployment.live):
-                return refusal
+                return _UNKNOWN
             if deployment.state is State.CANCELLED:
                 return deployment
             if not deployment.may_cancel:
@@ -40,3 +64,10 @@ class CancelDeployment:
             work.deployments.put(cancelled, due_at=now, claim=None)
             trail.write(work)
         return cancelled
+
+    def _has_effect(self, seen: Deployment, owner: str) -> bool:
+        chain = self.chains.get(seen.network)
+        if chain is None:
+            return False
+        placed = seen if seen.owner is not None else seen.placed(owner, None)
+        return isinstance(chain.effect_of(Pursuit.intent(placed)), Effect)

@@ -29,7 +29,7 @@ from domain.deployment import (
     StepFinal,
 )
 from domain.identifiers import KeyRef
-from domain.network import Network
+from domain.network import Block, Network
 from domain.operation import (
     Attempt,
     AttemptOrigin,
@@ -141,15 +141,20 @@ class Pursuit:
         if signer.halted is not None:
             return Finding(wait=Postponed(WaitReason.NETWORK_HALTED, signer.halted))
         intent = self.intent(seen)
-        draft = chain.prepare(intent, slot, role, seen.fee_ceiling, replacing)
+        ceiling = seen.fee_ceiling
+        if role is AttemptRole.FILL:
+            # A fill serves those behind it, whatever was agreed for this one.
+            ceiling = max(ceiling, chain.network.fee_ceiling)
+        draft = chain.prepare(intent, slot, role, ceiling, replacing)
         if isinstance(draft, Postponed):
-            is_first = role is AttemptRole.EFFECT and not slot.attempts
-            if is_first and draft.reason is WaitReason.UNKNOWN_OUTCOME:
-                return self._impossible(seen, chain, signer, slot, now, draft)
+            if role is AttemptRole.EFFECT and not slot.attempts:
+                return self._unsigned(seen, chain, signer, slot, now, draft)
             return Finding(wait=draft)
         transaction = self._signed(chain, draft, signer)
-        if slot.find(transaction.id) is not None:
-            return Finding(wait=_WAITS_FOR_POOL)
+        known = slot.find(transaction.id)
+        if known is not None:
+            # The same bytes again: what refused them may have changed its mind.
+            return self._send_again(seen, chain, known, now)
         attempt = Attempt(
             number=len(seen.step.attempts) + 1,
             role=role,
@@ -160,6 +165,34 @@ class Pursuit:
             signed_at=now,
         )
         return Finding(events=(Signed(step=seen.step.number, attempt=attempt),))
+
+    def _send_again(
+        self, seen: Deployment, chain: Chain, attempt: Attempt, now: datetime
+    ) -> Finding:
+        submission = _send(chain, attempt)
+        if submission.verdict in {Verdict.ACCEPTED, Verdict.ALREADY_KNOWN}:
+            id = attempt.transaction_id
+            sent = Broadcast(step=seen.step.number, transaction_id=id, at=now)
+            return Finding(events=(sent,))
+        return Finding(wait=_unknown(submission))
+
+    def _unsigned(
+        self,
+        seen: Deployment,
+        chain: Chain,
+        signer: Signer,
+        slot: Slot,
+        now: datetime,
+        draft: Postponed,
+    ) -> Finding:
+        """A slot with nothing in it holds up all later ones: is it to be filled?"""
+        if draft.reason is WaitReason.UNKNOWN_OUTCOME:
+            return self._impossible(seen, chain, signer, slot, now, draft)
+        is_outdated = chain.network.fee_ceiling > seen.fee_ceiling
+        if draft.reason is WaitReason.FEE_ABOVE_CEILING and is_outdated:
+            # Later ones were accepted under a higher ceiling than this one.
+            return self._alone(seen, chain, signer, slot, AttemptRole.FILL, now)
+        return Finding(wait=draft)
 
     def _impossible(
         self,
@@ -254,11 +287,13 @@ class Pursuit:
                 return self._final(seen, chain, slot, inclusion, now)
             case SlotLost(at=block):
                 lost = SlotSpent(
-                    step=seen.step.number, state=SlotState.LOST, at=block, transaction_id=None
+                    step=seen.step.number, slot_state=SlotState.LOST, at=block, transaction_id=None
                 )
                 effect = chain.effect_of(self.intent(seen))
                 if isinstance(effect, Effect):
                     return self.adopt(seen, effect, now, before=(lost,))
+                if effect.at.number < block.number:
+                    return Finding(wait=_behind(effect.at))
                 reason = f"nonce {slot.sequence} of {slot.signer} was used by somebody else"
                 return Finding(
                     events=(lost,),
@@ -328,7 +363,9 @@ class Pursuit:
             fenced = work.signers.take_lease(signer.network, signer.address, SIGNER_LEASE)
         if fenced is None:
             return Finding(wait=_WAITS_FOR_POOL)
-        finding = self._sign(seen, chain, fenced, slot, role, now, replacing=slot.attempts)
+        # What every node refused has to be outbid by nobody.
+        rivals = tuple(attempt for attempt in slot.attempts if attempt.rejected is None)
+        finding = self._sign(seen, chain, fenced, slot, role, now, replacing=rivals)
         return evolve(finding, fenced=fenced if finding.events else None)
 
     def _sighting(
@@ -362,7 +399,7 @@ class Pursuit:
             return Finding(events=(*sightings, final))
         spent = SlotSpent(
             step=step,
-            state=SlotState.SPENT,
+            slot_state=SlotState.SPENT,
             at=inclusion.block,
             transaction_id=inclusion.transaction_id,
         )
@@ -373,10 +410,7 @@ class Pursuit:
                     return Finding(events=sightings, wait=_WAITS_FOR_FINALITY)
                 return self.adopt(seen, effect, now, before=(*sightings, spent))
             case NoEffect(at=block) if block.number < inclusion.block.number:
-                behind = f"absence was seen at block {block.number}, before the slot was taken"
-                return Finding(
-                    events=sightings, wait=Postponed(WaitReason.NODE_UNAVAILABLE, behind)
-                )
+                return Finding(events=sightings, wait=_behind(block))
             case NoEffect() if seen.state is State.QUEUED:
                 return Finding(events=(*sightings, spent))
             case NoEffect(at=block):
@@ -397,6 +431,12 @@ def _send(chain: Chain, attempt: Attempt) -> Submission:
     if attempt.raw is None:
         return Submission(Verdict.UNKNOWN, "its bytes are not to be had")
     return chain.submit(SignedTransaction(id=attempt.transaction_id, raw=attempt.raw))
+
+
+def _behind(block: Block) -> Postponed:
+    """Absence proves something only at or after the block that took the slot."""
+    detail = f"absence was seen at block {block.number}, before the slot was taken"
+    return Postponed(WaitReason.NODE_UNAVAILABLE, detail)
 
 
 def _unknown(submission: Submission) -> Postponed:

@@ -77,7 +77,8 @@ class RetryDeployment:
             trail.write(work)
             return refusal
         queued = apply_all(work, trail, deployment, [RetryRequested(hold=hold)], now)
-        queued = evolve(queued, waiting_since=now)
+        # Accepted anew: it counts in the month in which it was asked for again.
+        queued = evolve(queued, accepted_at=now, waiting_since=now)
         work.deployments.put(queued, due_at=now, claim=None)
         trail.write(work)
         return queued

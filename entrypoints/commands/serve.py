@@ -14,6 +14,7 @@ from entrypoints.commands import setting_up
 from entrypoints.container import Container, build_container
 from entrypoints.http.access_tokens import AccessTokens
 from entrypoints.http.app import create_app
+from entrypoints.http.protocol import ImpatientProtocol
 from entrypoints.http.services import Limits, Services
 from entrypoints.logs import log_to_stderr
 from entrypoints.readiness import await_database, readiness
@@ -50,6 +51,7 @@ def command(ctx: click.Context) -> None:
             port=settings.http_port,
             log_config=None,
             access_log=False,
+            http=ImpatientProtocol,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=_STOP_WITHIN_SECONDS,
             limit_concurrency=1_000,

@@ -5,7 +5,7 @@ read afresh, so a revoked key or session is dead at once.
 """
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from attrs import define, field, frozen
 from litestar.types import Scope
@@ -78,7 +78,9 @@ class Gatekeeper:
     def source(self, request: AnyRequest) -> "Source":
         """Where a request comes from that nobody is logged in for.  Raises: RefusedError: 429."""
         host = request.client.host if request.client else ""
-        prefix = source_prefix(host, request.headers, self.trusted_proxies)
+        prefix = source_prefix(
+            host, request.headers.getall("X-Forwarded-For", []), self.trusted_proxies
+        )
         self._count(request.scope, prefix, self.limits.read_limit_per_minute)
         return Source(prefix)
 
@@ -105,13 +107,16 @@ class Source:
     prefix: str
 
 
-def source_prefix(host: str, headers: Mapping[str, str], trusted_proxies: int) -> str:
+def source_prefix(host: str, forwarded: Sequence[str], trusted_proxies: int) -> str:
     """What our outermost proxy saw; without proxies, what we see ourselves.
+
+    *forwarded* are the lines of X-Forwarded-For, in order.
 
     Whatever stands further left in X-Forwarded-For was written by strangers.
     """
     if trusted_proxies:
-        hops = [hop.strip() for hop in headers.get("X-Forwarded-For", host).split(",")]
+        # A proxy may append a line of its own instead of to the last one.
+        hops = [_bare(hop) for line in forwarded for hop in line.split(",")]
         host = hops[-trusted_proxies] if len(hops) >= trusted_proxies else host
     try:
         address = ipaddress.ip_address(host)
@@ -122,6 +127,14 @@ def source_prefix(host: str, headers: Mapping[str, str], trusted_proxies: int) -
             return str(ipaddress.ip_network((int(address), 48), strict=False))
         address = address.ipv4_mapped
     return str(ipaddress.ip_network((int(address), 24), strict=False))
+
+
+def _bare(hop: str) -> str:
+    """The address, without the port and brackets that some proxies add."""
+    address = hop.strip()
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
 
 
 def _is_change(request: AnyRequest) -> bool:

@@ -10,7 +10,7 @@ from uuid import UUID
 from domain.account import Account
 from domain.audit import AuditEvent, JsonValue, timestamp
 from domain.deployment import Deployment, Reason
-from domain.identifiers import Prefix, public_id
+from domain.identifiers import Prefix, instant_of, public_id
 from domain.ledger import JournalEntry, Lot, Wallet
 from domain.network import Block, Network, NetworkClass, NetworkStatus
 from domain.operation import Attempt, Step
@@ -175,7 +175,7 @@ def deployment(
         "client_reference": each.client_reference,
         "metadata": dict(each.metadata),
         "requested_by": each.requested_by,
-        "created_at": timestamp(each.accepted_at),
+        "created_at": timestamp(instant_of(each.id) or each.accepted_at),
         "may_cancel": each.may_cancel,
         "may_retry": each.may_retry,
         "evidence": {"sealed": False},

@@ -42,7 +42,8 @@ class DeploymentLoop:
     #: Names this worker in its claims.
     worker: UUID
     threads: int
-    _working: dict[UUID, Claim] = field(factory=dict)
+    #: By organisation and operation: two organisations may use the same id.
+    _working: dict[tuple[UUID, UUID], Claim] = field(factory=dict)
     _finished: list[Claim] = field(factory=list)
     _lock: threading.Lock = field(factory=threading.Lock)
 
@@ -74,7 +75,7 @@ class DeploymentLoop:
             return _AFTER_TROUBLE
         for claim in claims:
             with self._lock:
-                self._working[claim.operation] = claim
+                self._working[claim.organisation, claim.operation] = claim
             future = pool.submit(self._carry_on, claim)
             future.add_done_callback(_never_silent)
         return IDLE if not claims else timedelta(milliseconds=10)
@@ -102,7 +103,7 @@ class DeploymentLoop:
 
     def _end(self, claim: Claim, *, give_back: bool) -> None:
         with self._lock:
-            self._working.pop(claim.operation, None)
+            self._working.pop((claim.organisation, claim.operation), None)
             if give_back:
                 self._finished.append(claim)
 
@@ -125,6 +126,9 @@ class DeploymentLoop:
                     work.claims.renew(claims, LEASE)
             except StoreUnavailableError as error:
                 log.warning("leases are not renewed: %s", error)
+            except Exception:
+                # Whatever it was, leases go on being renewed.
+                log.exception("leases are not renewed")
             if stop.is_set():
                 stop.wait(RENEW_EVERY.total_seconds())
 

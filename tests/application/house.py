@@ -268,7 +268,10 @@ class House:
 
     def cancel(self, id: OperationId, store: Store | None = None) -> Deployment | Refusal:
         cancel = CancelDeployment(
-            store=store or self.store, clock=self.clock, identifiers=self.identifiers
+            store=store or self.store,
+            chains={self.network: self.chain},
+            clock=self.clock,
+            identifiers=self.identifiers,
         )
         return cancel(self.caller, id)
 

@@ -58,7 +58,7 @@ def services_of(house: House, **changes: Any) -> Services:
             **common, **network, custodians={house.custodian_scheme: house.custodian}
         ),
         request_deployment=RequestDeployment(**common, **network),
-        cancel_deployment=CancelDeployment(**common),
+        cancel_deployment=CancelDeployment(**common, **network),
         retry_deployment=RetryDeployment(**common, **network),
         **common,
         **network,

@@ -63,18 +63,22 @@ def test_five_failures_lock_an_address_known_or_not(site, ada, email):
 
 
 def test_a_stranger_elsewhere_locks_nobody_out(site, ada, services):
-    assert source_prefix("192.0.2.77", {}, 0) == "192.0.2.0/24"
-    assert source_prefix("::ffff:192.0.2.77", {}, 0) == "192.0.2.0/24"
-    assert source_prefix("2001:db8:1:2::3", {}, 0) == "2001:db8:1::/48"
-    assert source_prefix("a socket", {}, 0) == "unknown"
+    assert source_prefix("192.0.2.77", [], 0) == "192.0.2.0/24"
+    assert source_prefix("::ffff:192.0.2.77", [], 0) == "192.0.2.0/24"
+    assert source_prefix("2001:db8:1:2::3", [], 0) == "2001:db8:1::/48"
+    assert source_prefix("a socket", [], 0) == "unknown"
 
 
 def test_only_our_own_proxies_say_where_a_request_comes_from():
-    headers = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+    headers = ["203.0.113.9, 198.51.100.7"]
     assert source_prefix("192.0.2.77", headers, 0) == "192.0.2.0/24"
     assert source_prefix("192.0.2.77", headers, 1) == "198.51.100.0/24"
     assert source_prefix("192.0.2.77", headers, 2) == "203.0.113.0/24"
-    assert source_prefix("192.0.2.77", {}, 1) == "192.0.2.0/24"
+    assert source_prefix("192.0.2.77", [], 1) == "192.0.2.0/24"
+    a_line_each = ["6.6.6.6", "198.51.100.7"]
+    assert source_prefix("192.0.2.77", a_line_each, 1) == "198.51.100.0/24"
+    assert source_prefix("192.0.2.77", ["198.51.100.7:51234"], 1) == "198.51.100.0/24"
+    assert source_prefix("192.0.2.77", ["[2001:db8:1::3]:443"], 1) == "2001:db8:1::/48"
 
 
 def test_a_foreign_organisation_cannot_be_chosen(site, ada):

@@ -89,3 +89,37 @@ def test_a_stopped_worker_leaves_nothing_leased():
     with house.store.begin(Scope()) as work:
         again = work.claims.take(house.clock.now(), 10, LEASE, UUID(int=9))
     assert len(again) == 3
+
+
+def test_leases_go_on_being_renewed_whatever_one_renewal_met(monkeypatch):
+    house, renewed = House(), threading.Event()
+    house.deploy()
+    monkeypatch.setattr("entrypoints.worker.loop.RENEW_EVERY", timedelta(milliseconds=20))
+    blocked = threading.Event()
+
+    def slow(claim):
+        del claim
+        blocked.wait(20)
+
+    class Trouble:
+        """The store, whose first renewal meets a bug."""
+
+        met = False
+
+        def begin(self, scope):
+            if threading.current_thread().name == "renew":
+                if not Trouble.met:
+                    Trouble.met = True
+                    raise RuntimeError("a bug")
+                renewed.set()
+            return house.store.begin(scope)
+
+    stop = threading.Event()
+    loop = DeploymentLoop(
+        store=Trouble(), clock=house.clock, advance=slow, worker=WORKER_ID, threads=2
+    )
+    thread = threading.Thread(target=loop.run, args=(stop,), daemon=True)
+    thread.start()
+    assert renewed.wait(10)
+    blocked.set()
+    finish(thread, stop)

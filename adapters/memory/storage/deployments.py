@@ -450,5 +450,4 @@ def _identity(deployment: Deployment) -> tuple[object, ...]:
         deployment.sender,
         deployment.credits,
         deployment.client_reference,
-        deployment.accepted_at,
     )

@@ -78,7 +78,7 @@ AS $$
     ), leased AS (
         UPDATE public.operations AS operation
            SET lease_token = gen_random_uuid(),
-               lease_until = clock_timestamp() + lease,
+               lease_until = clock_timestamp() + least(lease, interval '1 minute'),
                lease_worker = worker
           FROM chosen
          WHERE operation.organisation_id = chosen.organisation_id
@@ -207,7 +207,9 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH forgotten AS (
-        DELETE FROM public.idempotency_keys WHERE expires_at < before RETURNING 1
+        DELETE FROM public.idempotency_keys
+         WHERE expires_at < least(before, clock_timestamp())
+     RETURNING 1
     )
     SELECT count(*) FROM forgotten
 $$;

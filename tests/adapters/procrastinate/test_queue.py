@@ -1,5 +1,6 @@
 """The queue for what is rare, on a real server: at least once, by anybody, under its own role."""
 
+import contextlib
 import threading
 import time
 from uuid import uuid4
@@ -92,8 +93,8 @@ def test_a_task_that_fails_is_tried_again(tasks):
 
 def test_a_queue_that_does_not_answer_says_so():
     queue = connect("postgresql://nobody:x@127.0.0.1:1/none?connect_timeout=1")
-    with pytest.raises(TasksUnavailableError):
-        queue.open()
+    with contextlib.suppress(TasksUnavailableError):
+        queue.open()  # may find out now, or when it is used
     with pytest.raises(TasksUnavailableError):
         queue.defer("t", ORGANISATION, "k")
     queue.close()
