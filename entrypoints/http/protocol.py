@@ -16,8 +16,10 @@ class ImpatientProtocol(H11Protocol):
 
     _deadline: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        # uvicorn narrows the type of asyncio's own method in the same way.
+    def connection_made(
+        self,
+        transport: asyncio.Transport,  # type: ignore[override]  # narrowed as uvicorn does
+    ) -> None:
         super().connection_made(transport)
         self._expect_a_head()
 

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 from application.deployments.request import Accepted
+from application.ports.chain import ChainUnavailableError, WrongChainError
 from domain.catalogue import TariffName
 from domain.deployment import Deployment
 from domain.errors import Refusal
@@ -69,7 +70,12 @@ class Histories(RuleBasedStateMachine):
         if id is None:
             return
         before = self.houses[who].get(id)
-        answer = self.houses[who].cancel(id)
+        try:
+            answer = self.houses[who].cancel(id)
+        except (ChainUnavailableError, WrongChainError):
+            # It was asked first, and nothing was done.
+            assert self.houses[who].get(id) == before
+            return
         if isinstance(answer, Refusal):
             assert answer.code == "too_late_to_cancel"
             assert before.step.attempts or before.step.slots or not before.state.is_open
