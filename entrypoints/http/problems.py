@@ -144,7 +144,12 @@ def document_of(
         "retry_after_seconds": _seconds(refusal.retry_after) or code.retry_after_seconds,
         "request_id": request_id,
         "errors": [
-            {"pointer": _text(f.pointer), "code": f.code, "message": _text(f.message)}
+            {
+                "pointer": _text(f.pointer),
+                "code": f.code,
+                "message": _text(f.message),
+                "remediation": ERROR_CODES[f.code].remediation,
+            }
             for f in refusal.faults
         ],
     }

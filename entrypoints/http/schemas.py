@@ -87,7 +87,14 @@ SCHEMAS: Mapping[str, Schema] = {
         type=_TEXT, title=_TEXT, status=_INTEGER, detail=_TEXT, code=_one_of(*ERROR_CODES),
         remediation=_TEXT, retry=_one_of(*(each.value for each in Retry)),
         retry_after_seconds=_or_null(_INTEGER), request_id=_TEXT,
-        errors=_list(_object(pointer=_TEXT, code=_one_of(*ERROR_CODES), message=_TEXT)),
+        errors=_list(
+            _object(
+                pointer=_TEXT,
+                code=_one_of(*ERROR_CODES),
+                message=_TEXT,
+                remediation=_TEXT,
+            )
+        ),
     ),
     "Registered": _object(
         user=_object(id=_id(Prefix.USER), email=_TEXT, created_at=_INSTANT),
