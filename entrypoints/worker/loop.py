@@ -42,6 +42,7 @@ class DeploymentLoop:
     #: Names this worker in its claims.
     worker: UUID
     threads: int
+    renew_every: timedelta = RENEW_EVERY
     #: By organisation and operation: two organisations may use the same id.
     _working: dict[tuple[UUID, UUID], Claim] = field(factory=dict)
     _finished: list[Claim] = field(factory=list)
@@ -60,7 +61,7 @@ class DeploymentLoop:
             self._give_back()
         except StoreUnavailableError:
             log.warning("leases are left to run out: the store does not answer")
-        renewing.join(timeout=RENEW_EVERY.total_seconds())
+        renewing.join(timeout=self.renew_every.total_seconds())
 
     def _round(self, pool: ThreadPoolExecutor) -> timedelta | None:
         """Give back what is finished, take what is due; None: there may be more at once."""
@@ -116,7 +117,7 @@ class DeploymentLoop:
 
     def _renew(self, stop: threading.Event) -> None:
         """Keep the leases of what is being worked on, also while it is being finished."""
-        while not stop.wait(RENEW_EVERY.total_seconds()) or self._working:
+        while not stop.wait(self.renew_every.total_seconds()) or self._working:
             with self._lock:
                 claims = list(self._working.values())
             if not claims:
@@ -130,7 +131,7 @@ class DeploymentLoop:
                 # Whatever it was, leases go on being renewed.
                 log.exception("leases are not renewed")
             if stop.is_set():
-                stop.wait(RENEW_EVERY.total_seconds())
+                stop.wait(self.renew_every.total_seconds())
 
 
 def _never_silent(future: Future[None]) -> None:

@@ -91,10 +91,9 @@ def test_a_stopped_worker_leaves_nothing_leased():
     assert len(again) == 3
 
 
-def test_leases_go_on_being_renewed_whatever_one_renewal_met(monkeypatch):
+def test_leases_go_on_being_renewed_whatever_one_renewal_met():
     house, renewed = House(), threading.Event()
     house.deploy()
-    monkeypatch.setattr("entrypoints.worker.loop.RENEW_EVERY", timedelta(milliseconds=20))
     blocked = threading.Event()
 
     def slow(claim):
@@ -116,7 +115,12 @@ def test_leases_go_on_being_renewed_whatever_one_renewal_met(monkeypatch):
 
     stop = threading.Event()
     loop = DeploymentLoop(
-        store=Trouble(), clock=house.clock, advance=slow, worker=WORKER_ID, threads=2
+        store=Trouble(),
+        clock=house.clock,
+        advance=slow,
+        worker=WORKER_ID,
+        threads=2,
+        renew_every=timedelta(milliseconds=20),
     )
     thread = threading.Thread(target=loop.run, args=(stop,), daemon=True)
     thread.start()
