@@ -5,7 +5,10 @@ read afresh, so a revoked key or session is dead at once.
 """
 
 import ipaddress
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 
 from attrs import define, field, frozen
 from litestar.types import Scope
@@ -56,6 +59,8 @@ class Gatekeeper:
     limits: Limits
     trusted_proxies: int
     _rates: RateLimits = field(factory=RateLimits)
+    #: Open event streams by caller; counted on the server's own loop only.
+    _streams: Counter[str] = field(factory=Counter)
 
     @classmethod
     def of(cls, services: Services) -> "Gatekeeper":
@@ -83,6 +88,23 @@ class Gatekeeper:
         )
         self._count(request.scope, prefix, self.limits.read_limit_per_minute)
         return Source(prefix)
+
+    def may_stream(self, caller: Caller) -> None:
+        """Raises: RefusedError: 429: as many streams are open as one caller may have."""
+        if self._streams[caller.name] >= self.limits.streams:
+            detail = f"{self.limits.streams} event streams are open already"
+            raise RefusedError(
+                Refusal(code="rate_limited", detail=detail, retry_after=timedelta(seconds=5))
+            )
+
+    @contextmanager
+    def streaming(self, caller: Caller) -> Iterator[None]:
+        """Counts a stream for as long as it is told."""
+        self._streams[caller.name] += 1
+        try:
+            yield
+        finally:
+            self._streams[caller.name] -= 1
 
     def _count(self, scope: Scope, key: str, limit: int) -> None:
         allowance = self._rates.take(key, limit, self.clock.now())

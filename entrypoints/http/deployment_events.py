@@ -106,6 +106,7 @@ def stream_events(
     is_stopping: Stopping,
 ) -> Response[None] | Stream:
     deployment = find(caller, store, id)
+    gatekeeper.may_stream(caller)
     seen = _last_event_id(request)
     follower = _Follower(caller, store, deployment, _timeline(deployment, chains))
     entries = [entry for entry in follower.news() if _sequence(entry) > seen]
@@ -160,6 +161,18 @@ class _Credentials:
 
 
 async def _tell(
+    follower: _Follower,
+    entries: list[dict[str, JsonValue]],
+    seen: int,
+    credentials: _Credentials,
+    is_stopping: Stopping,
+) -> AsyncIterator[bytes]:
+    with credentials.gatekeeper.streaming(credentials.caller):
+        async for piece in _pieces(follower, entries, seen, credentials, is_stopping):
+            yield piece
+
+
+async def _pieces(
     follower: _Follower,
     entries: list[dict[str, JsonValue]],
     seen: int,

@@ -50,6 +50,8 @@ class Limits:
     request_limit_per_minute: int = 30
     #: Reads, plans, and whatever comes from one network without a log-in.
     read_limit_per_minute: int = 600
+    #: Event streams of one member or API key that are open at once, in one process.
+    streams: int = 16
     #: Requests that are worked on at once; the database pool should have as many connections.
     threads: int = 32
 

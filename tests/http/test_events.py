@@ -1,17 +1,25 @@
 """A deployment's history in plain words, and as it happens."""
 
+import contextlib
 import json
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
+from application.access.caller import Caller
 from application.ports.storage.work import StoreUnavailableError
+from domain.audit import Actor
 from domain.deployment import ACTIONS, Reason, State
+from domain.identifiers import MemberId, OrganisationId
 from domain.operation import WaitReason
+from domain.organisation import Permission
 from entrypoints.http import timeline
+from entrypoints.http.authentication import Gatekeeper
+from entrypoints.http.problems import RefusedError
 from entrypoints.http.timeline import WAITING, Mover
 
 NEVER_SAID = re.compile(r"nonce|mempool|RPC|wei|slot|\bhash\b|lease|UUID|None", re.IGNORECASE)
@@ -233,3 +241,35 @@ def test_a_stream_ends_when_the_server_stops(site, ada):
         site.stop.is_asked_for = True
         told = events(streamed.result(20).text)
     assert [name for _, name, _ in told] == ["deployment.queued"]
+
+
+def test_a_caller_has_only_so_many_streams_at_once(site, ada, services):
+    gatekeeper, caller, other = Gatekeeper.of(services), a_caller("mem_1"), a_caller("mem_2")
+    with contextlib.ExitStack() as streams:
+        for _ in range(services.limits.streams):
+            gatekeeper.may_stream(caller)
+            streams.enter_context(gatekeeper.streaming(caller))
+        with pytest.raises(RefusedError) as refused:
+            gatekeeper.may_stream(caller)
+        assert refused.value.refusal.code == "rate_limited"
+        gatekeeper.may_stream(other)
+    gatekeeper.may_stream(caller)
+
+
+def a_caller(name):
+    return Caller(
+        organisation=OrganisationId(uuid4()),
+        actor=Actor("member", name),
+        permissions=frozenset(Permission),
+        live=None,
+        request_id="req_1",
+        member=MemberId(uuid4()),
+    )
+
+
+def test_a_stream_that_ended_gives_its_place_back(site, ada):
+    deployment = ada.deploy()
+    site.house.pass_time(timedelta(minutes=1))
+    ada.post(f"/v1/deployments/{deployment['id']}/cancel")
+    for _ in range(20):
+        assert ada.get(deployment["links"]["events"]).status_code == 200

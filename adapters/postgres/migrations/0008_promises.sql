@@ -81,3 +81,25 @@ CREATE CONSTRAINT TRIGGER a_slot_keeps_its_operations_promises
     DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (NEW.state IN ('open', 'used'))
     EXECUTE FUNCTION narrow.operation_keeps_its_promises();
+
+-- What is over stays over, whatever the application is made to write.  AFTER, so that a broken
+-- CHECK is told by its own name.
+CREATE FUNCTION public.what_is_over_stays_over() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION '% breaks "%"', TG_TABLE_NAME, TG_NAME
+          USING ERRCODE = 'check_violation', CONSTRAINT = TG_NAME, TABLE = TG_TABLE_NAME;
+END
+$$;
+
+CREATE TRIGGER a_closed_hold_stays_closed
+    AFTER UPDATE ON holds
+    FOR EACH ROW WHEN (OLD.state <> 'held' AND (NEW.state, NEW.captured) <> (OLD.state, OLD.captured))
+    EXECUTE FUNCTION public.what_is_over_stays_over();
+
+CREATE TRIGGER completed_and_cancelled_are_final
+    AFTER UPDATE ON operations
+    FOR EACH ROW WHEN (OLD.state IN ('Completed', 'Cancelled') AND NEW.state <> OLD.state)
+    EXECUTE FUNCTION public.what_is_over_stays_over();

@@ -183,3 +183,44 @@ def test_a_slot_is_not_reopened_after_its_operation_is_over(url, store, ada):
             )
         assert refused.value.diag.constraint_name == "failed_without_effect_has_no_open_slot"
         connection.rollback()
+
+
+@pytest.mark.parametrize("over", ["captured", "released"])
+def test_a_closed_hold_stays_closed(url, store, ada, over):
+    del store
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            """
+            UPDATE holds SET state = %(over)s::hold_state, closed_at = now(),
+                   captured = CASE WHEN %(over)s = 'captured' THEN amount ELSE 0 END
+             WHERE organisation_id = %(organisation)s AND state = 'held'
+            """,
+            {"over": over, "organisation": ada.organisation},
+        )
+        with pytest.raises(IntegrityError) as refused:
+            connection.execute(
+                """
+                UPDATE holds SET state = 'held', captured = 0, closed_at = NULL
+                 WHERE organisation_id = %(organisation)s
+                """,
+                {"organisation": ada.organisation},
+            )
+        assert refused.value.diag.constraint_name == "a_closed_hold_stays_closed"
+        connection.rollback()
+
+
+def test_what_is_cancelled_is_never_queued_again(url, store, ada):
+    del store
+    names = {"organisation": ada.organisation, "waiting": ada.waiting}
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            f"UPDATE operations SET state = 'Cancelled', due_at = NULL, waiting = NULL"
+            f" WHERE {WAITING}",
+            names,
+        )
+        with pytest.raises(IntegrityError) as refused:
+            connection.execute(
+                f"UPDATE operations SET state = 'Queued', due_at = now() WHERE {WAITING}", names
+            )
+        assert refused.value.diag.constraint_name == "completed_and_cancelled_are_final"
+        connection.rollback()
