@@ -97,7 +97,7 @@ class Advance:
         except ChainUnavailableError as error:
             return _waits(WaitReason.NODE_UNAVAILABLE, str(error))
         except WrongChainError as error:
-            self.halt.network(seen.network, str(error))
+            self.halt.network(seen.network, "wrong_chain", str(error))
             return _waits(WaitReason.NETWORK_HALTED, str(error))
         except (CustodyRefusedError, CustodyUnavailableError) as error:
             return _waits(WaitReason.SIGNER_UNAVAILABLE, str(error))
@@ -161,7 +161,7 @@ class Advance:
             return _waits(WaitReason.NODE_UNAVAILABLE, "the node is behind the final block")
         if block.hash != inclusion.block.hash:
             reason = f"final block {block.number} was {inclusion.block.hash}, is {block.hash}"
-            self.halt.network(seen.network, reason)
+            self.halt.network(seen.network, "final_block_vanished", reason)
             return _waits(WaitReason.NETWORK_HALTED, reason)
         differences = chain.read_back(self.pursuit.intent(seen), token)
         if not differences:

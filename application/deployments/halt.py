@@ -18,13 +18,14 @@ class Halt:
     clock: Clock
     identifiers: Identifiers
 
-    def network(self, id: NetworkId, reason: str) -> None:
+    def network(self, id: NetworkId, code: str, reason: str) -> None:
+        """*reason* may name a node, so it stays with the network; the trail gets *code*."""
         trail = self._trail(WORKER)
         with self.store.begin(Scope.installation()) as work:
             status = work.networks.lock(id)
             if status.halted is None:
                 work.networks.put(evolve(status, halted=reason))
-                trail.add("network.halted", id, self.clock.now(), details={"reason": reason})
+                trail.add("network.halted", id, self.clock.now(), details={"code": code})
                 trail.write(work)
 
     def signer(self, network: NetworkId, address: str, reason: str) -> None:

@@ -31,11 +31,11 @@ class WatchNetwork:
         except ChainUnavailableError:
             return known
         except WrongChainError as error:
-            self.halt.network(id, str(error))
+            self.halt.network(id, "wrong_chain", str(error))
             return evolve(known, halted=str(error))
         if known.final is not None and again is not None and again.hash != known.final.hash:
             reason = f"final block {known.final.number} was {known.final.hash}, is {again.hash}"
-            self.halt.network(id, reason)
+            self.halt.network(id, "final_block_vanished", reason)
             return evolve(known, halted=reason)
         if known.final is None or final.number > known.final.number:
             with self.store.begin(Scope.installation()) as work:

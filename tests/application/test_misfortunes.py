@@ -7,7 +7,7 @@ from attrs import evolve
 
 from adapters.memory.chain import REJECTED
 from application.access.api_keys import CreateApiKey, KeyRequest, RevokeApiKey
-from application.ports.storage.work import FenceLostError, LeaseLostError
+from application.ports.storage.work import FenceLostError, LeaseLostError, Scope
 from domain.deployment import State
 from domain.errors import Refusal
 from tests.application.house import House
@@ -135,3 +135,16 @@ def test_a_key_neither_outlives_its_maker_nor_reaches_into_the_other_mode():
     refusal = RevokeApiKey(**parts)(key, live.key.id)
     assert isinstance(refusal, Refusal)
     assert refusal.code == "mode_mismatch"
+
+
+def test_the_trail_of_a_halt_does_not_name_the_node():
+    house = House()
+    house.deploy()
+    house.chain.is_wrong = True
+    house.work()
+    with house.store.begin(Scope.installation()) as work:
+        (halted,) = [e for e in work.audit.all(limit=100) if e.action == "network.halted"]
+        told = work.networks.status(house.network).halted
+    assert halted.content()["details"] == {"code": "wrong_chain"}
+    assert told is not None
+    assert told.encode() not in halted.body

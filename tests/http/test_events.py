@@ -110,7 +110,7 @@ def test_a_transaction_leads_to_an_explorer(site, ada):
         ("node_unavailable", lambda house: setattr(house.chain, "is_down", True)),
         ("fee_above_ceiling", lambda house: setattr(house.chain, "gas_price", 10**9)),
         ("signer_unavailable", lambda house: setattr(house.custodian, "is_down", True)),
-        ("network_halted", lambda house: house.halt.network(house.network, "looked odd")),
+        ("network_halted", lambda house: house.halt.network(house.network, "x", "odd")),
     ],
 )
 def test_a_deployment_says_why_it_waits(site, ada, reason, spoil):

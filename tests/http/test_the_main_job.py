@@ -188,5 +188,5 @@ def test_the_resources_that_one_reads_before_issuing(ada):
 
 
 def test_a_halted_network_says_so(site, ada):
-    site.house.halt.network(site.house.network, "a final block vanished")
+    site.house.halt.network(site.house.network, "final_block_vanished", "block 7 is another one")
     assert ada.get("/v1/networks").json()["data"][0]["status"] == "halted"
