@@ -162,7 +162,7 @@ class SlotSpent:
     """At finality the slot was taken without the step's effect: nothing can land in it."""
 
     step: int
-    #: SPENT by an attempt of ours, or LOST to a transaction that is not ours.
+    #: SPENT by an attempt of ours, LOST to a transaction that is not ours, or EXPIRED.
     slot_state: SlotState
     at: Block
     transaction_id: TransactionId | None

@@ -56,7 +56,8 @@ class Network:
     family: Family
     network_class: NetworkClass
     finality: Finality
-    #: Highest price per unit of gas that we offer, in the chain's base units (wei).
+    #: Highest price that we offer, in the chain's base units: per unit of gas (wei), or per
+    #: transaction (microalgos).
     fee_ceiling: int = field(validator=validators.gt(0))
     native_currency: str
     native_decimals: int
@@ -67,6 +68,14 @@ class Network:
     #: ``{}`` stands for the transaction id or the address.
     explorer_transaction: str | None = None
     explorer_address: str | None = None
+    #: ``{}`` stands for the token; None: as an address.
+    explorer_token: str | None = None
+    #: The whole genesis hash in base64, on chains whose CAIP-2 name holds but a part of it.
+    genesis: str | None = None
+    #: How many nodes must agree before something is called final.
+    min_sources: int = field(default=1, validator=validators.ge(1))
+    #: In how many rounds a transaction may land, on chains with windows.
+    window: int = field(default=150, validator=[validators.ge(20), validators.le(1000)])
 
     @property
     def live(self) -> bool:

@@ -11,7 +11,7 @@ attempts exclude each other on chain is their *slot* (an EVM nonce, an Algorand 
 Invariants
 - All live attempts of a step share its one open slot.
 - A step gets a new slot only when its last one is dead: taken, at finality, by something that is
-  known not to be the step's effect.
+  known not to be the step's effect, or over, without any of its attempts in any of its blocks.
 - Sending the same bytes again is always safe.  Signing again is allowed in the same slot only.
 """
 
@@ -110,7 +110,7 @@ class Attempt:
     raw: bytes | None = field(repr=False)
     #: The draft in the chain's own encoding; only its adapter reads it.
     body: bytes = field(repr=False)
-    #: Price per unit of gas at most, in base units.
+    #: Price per unit of gas, or per transaction, at most; in base units.
     fee_cap: int
     signed_at: datetime
     broadcast_at: datetime | None = None
@@ -134,11 +134,13 @@ class SlotState(Enum):
     SPENT = "spent"
     #: Final: taken by a transaction that is not ours.
     LOST = "lost"
+    #: Final: its window is over, and no attempt landed in it.
+    EXPIRED = "expired"
 
     @property
     def is_dead(self) -> bool:
         """Provably without the step's effect, now and for ever."""
-        return self in {SlotState.SPENT, SlotState.LOST}
+        return self in {SlotState.SPENT, SlotState.LOST, SlotState.EXPIRED}
 
 
 @frozen(kw_only=True)
@@ -152,10 +154,16 @@ class Slot:
     sequence: int | None = None
     #: The lease, on chains that have one.
     lease: bytes | None = None
-    #: Last round in which an attempt may land, on chains with windows.
+    #: Last round in which an attempt may land, on chains with windows: the same for all attempts,
+    #: or the lease would not keep them apart.
     valid_until: int | None = None
     state: SlotState = SlotState.OPEN
     attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def expires(self) -> bool:
+        """It closes by itself, so that it needs no fill, and its attempts no replacement."""
+        return self.valid_until is not None
 
     @property
     def newest(self) -> Attempt | None:
@@ -219,6 +227,31 @@ class Step:
         return evolve(self, slots=(*self.slots[:-1], slot))
 
 
+@frozen
+class NonceLine:
+    """Slots are nonces, given away one after the other."""
+
+    #: How many of the sender's the chain has seen taken.
+    taken: int
+
+
+@frozen(kw_only=True)
+class LeaseWindow:
+    """The slot is a lease for a window of rounds; nobody stands in line for it.
+
+    Windows of one operation never overlap: two attempts are of the same window, where the lease
+    keeps them apart, or the later one begins after the earlier one can no longer land.
+    """
+
+    lease: bytes
+    #: First and last round in which an attempt may land.
+    valid_from: int
+    valid_until: int
+
+
+SlotTerms = NonceLine | LeaseWindow
+
+
 @frozen(kw_only=True)
 class Signer:
     """An address that sends transactions of ours on one network, and its line of slots."""
@@ -236,13 +269,24 @@ class Signer:
     #: Grows with every taking of the signer's lease; a record made under an older one is refused.
     fence: int = 0
 
-    def reserve(self, open_slots: int, number: int) -> tuple[Slot, Signer] | Postponed:
+    def reserve(
+        self, open_slots: int, number: int, terms: SlotTerms
+    ) -> tuple[Slot, Signer] | Postponed:
         """The next slot and the signer after giving it away.
 
         *number* is the slot's number within its step, *open_slots* the signer's open ones.
         """
         if self.halted is not None:
             return Postponed(WaitReason.NETWORK_HALTED, self.halted)
+        if isinstance(terms, LeaseWindow):
+            window = Slot(
+                number=number,
+                network=self.network,
+                signer=self.address,
+                lease=terms.lease,
+                valid_until=terms.valid_until,
+            )
+            return window, self
         if open_slots >= self.limit:
             return Postponed(WaitReason.QUEUED, f"{open_slots} transactions are in flight")
         slot = Slot(
@@ -266,9 +310,27 @@ class Intent:
     sender: str
 
 
+class Party(Enum):
+    """Who signs a step."""
+
+    #: The treasury, or an issuer that pays for itself.
+    SENDER = "sender"
+    #: The issuing account.
+    OWNER = "owner"
+
+
+@frozen
+class StepOutline:
+    """A step before it is begun."""
+
+    #: ``create``, ``fund``.
+    name: str
+    signed_by: tuple[Party, ...] = (Party.SENDER,)
+
+
 @frozen
 class Signable:
-    #: Address of the account that must sign.
+    #: Address of the key that must sign: the account's own, or the one it was rekeyed to.
     signer: str
     #: A 32-byte digest for secp256k1, the whole message for ed25519.
     message: bytes
@@ -346,6 +408,8 @@ class Final:
     """In a block that will not vanish."""
 
     inclusion: Inclusion
+    #: What it made, where only the chain could name it (an asset id).
+    token: str | None = None
 
 
 @frozen
@@ -355,7 +419,14 @@ class SlotLost:
     at: Block
 
 
-Outcome = NotSeen | InPool | Included | Final | SlotLost
+@frozen
+class Expired:
+    """The slot's window is over at this final block, and none of its blocks has an attempt."""
+
+    at: Block
+
+
+Outcome = NotSeen | InPool | Included | Final | SlotLost | Expired
 
 
 @frozen(kw_only=True)

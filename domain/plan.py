@@ -11,15 +11,21 @@ from domain.token import Token
 
 
 @frozen(kw_only=True)
-class StepPlan:
-    #: ``create``, ``fund``.
-    name: str
-    #: Address that signs it.
-    signer: str
-    #: Scheme of the custodian that holds the signer's key.
+class SignerPlan:
+    #: Of the account that signs.
+    address: str
+    #: Scheme of the custodian that holds its key.
     custodian: str
     #: Why that custodian cannot sign it, as a code; None: it can.
     impediment: str | None = None
+
+
+@frozen(kw_only=True)
+class StepPlan:
+    #: ``create``, ``fund``.
+    name: str
+    #: Everybody who signs it, in order.
+    signers: tuple[SignerPlan, ...]
 
 
 @frozen(kw_only=True)
@@ -34,7 +40,7 @@ class Plan:
     #: Where the token will be; None on chains that cannot know.
     predicted: str | None
     steps: tuple[StepPlan, ...]
-    #: Price per unit of gas at most, in base units.
+    #: Price per unit of gas, or per transaction, at most; in base units.
     fee_ceiling: int
     credits: int
 
@@ -52,7 +58,10 @@ class Plan:
                     "network": self.network,
                     "owner": self.owner,
                     "sender": self.sender,
-                    "steps": [{"name": step.name, "signer": step.signer} for step in self.steps],
+                    "steps": [
+                        {"name": step.name, "signers": [each.address for each in step.signers]}
+                        for step in self.steps
+                    ],
                     "token": dict(self.token.parameters),
                 }
             )
@@ -65,6 +74,8 @@ class Quote:
 
     gas: int
     gas_price: int
+    #: Native coin that stays locked up for as long as the token is held, in base units.
+    deposit: int = 0
     warnings: tuple[str, ...] = ()
     #: Why it would wait if it were asked for now; None where it would not.
     would_wait_for: WaitReason | None = None

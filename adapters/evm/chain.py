@@ -35,10 +35,12 @@ from domain.operation import (
     Effect,
     Intent,
     NoEffect,
+    NonceLine,
     Outcome,
     Postponed,
     SignedTransaction,
     Slot,
+    StepOutline,
     Submission,
     WaitReason,
 )
@@ -90,8 +92,11 @@ class EvmChain(Chain):
     def address(self, key: PublicKey) -> str:
         return transactions.address_of(key)
 
-    def steps(self, token: Token) -> tuple[str, ...]:  # noqa: ARG002 - the same for all of them
-        return ("create",)
+    def steps(self, token: Token) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
+        return (StepOutline("create"),)
+
+    def groundwork(self) -> Token:
+        return _FACTORY_KIND.stored_token({})
 
     def predicted(self, intent: Intent) -> str:
         return self._creation(intent).predicted
@@ -240,6 +245,9 @@ class EvmChain(Chain):
             )
 
         return self._ask(inquiry)
+
+    def slot_terms(self, intent: Intent) -> NonceLine:
+        return NonceLine(taken=self.signer_state(intent.sender).next_sequence)
 
     def _ask(self, inquiry: Callable[[Reader], T]) -> T:
         return self._nodes.ask(lambda node: inquiry(Reader(node)))

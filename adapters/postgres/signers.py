@@ -91,10 +91,11 @@ class PostgresNetworks(Networks):
                 "name": network.name,
                 "family": network.family.value,
                 "class": network.network_class.value,
+                "genesis": network.genesis,
             },
         )
         if known is None:
-            raise MisuseError(f"{network.id} is registered in another class")
+            raise MisuseError(f"{network.id} is registered in another class or as another chain")
 
     def status(self, id: NetworkId) -> NetworkStatus:
         return self._status("select_network", id)

@@ -16,9 +16,14 @@ from attrs import frozen
 from application.audit.trail import Trail
 from application.deployments.findings import Finding, Reserve
 from application.deployments.halt import Halt
-from application.deployments.pursue import Pursuit
+from application.deployments.pursue import Case, Pursuit
 from application.deployments.recording import apply_all, name_event
-from application.ports.chain import Chain, ChainUnavailableError, WrongChainError
+from application.ports.chain import (
+    Chain,
+    ChainUnavailableError,
+    HistoryUnavailableError,
+    WrongChainError,
+)
 from application.ports.clock import Clock
 from application.ports.custody import CustodyRefusedError, CustodyUnavailableError
 from application.ports.identifiers import Identifiers
@@ -39,7 +44,16 @@ from domain.deployment import (
 from domain.errors import Refusal
 from domain.identifiers import NetworkId
 from domain.network import Network
-from domain.operation import Effect, Postponed, Signer, WaitReason
+from domain.operation import (
+    Effect,
+    LeaseWindow,
+    NoEffect,
+    NonceLine,
+    Postponed,
+    Signer,
+    SlotTerms,
+    WaitReason,
+)
 
 #: The longest that a waiting deployment is left alone.
 LONGEST_PAUSE = timedelta(seconds=5)
@@ -72,11 +86,7 @@ class Advance:
             seen = work.deployments.get(claim.operation)
             if seen is None or not seen.state.is_open:
                 return seen, False
-            account = (
-                work.accounts.get(seen.account)
-                if seen.owner is None and seen.account is not None
-                else None
-            )
+            account = work.accounts.get(seen.account) if seen.account is not None else None
             signer = work.signers.get(seen.network, seen.sender)
             halted = work.networks.status(seen.network).halted
         chain = self.chains.get(seen.network)
@@ -94,6 +104,9 @@ class Advance:
         """Act, and turn bad news from outside into a reason to wait."""
         try:
             return self._act(seen, chain, account, signer)
+        except HistoryUnavailableError as error:
+            # Waiting does not bring it back; a node that keeps history does.
+            return _waits(WaitReason.UNKNOWN_OUTCOME, str(error))
         except ChainUnavailableError as error:
             return _waits(WaitReason.NODE_UNAVAILABLE, str(error))
         except WrongChainError as error:
@@ -115,7 +128,16 @@ class Advance:
                 slot = placed.step.open_slot
                 if slot is None:
                     return self._seek_slot(placed, chain, signer)
-                return self.pursuit(placed, chain, signer, slot, self.clock.now())
+                return self.pursuit(
+                    Case(
+                        seen=placed,
+                        chain=chain,
+                        signer=signer,
+                        issuer=account,
+                        slot=slot,
+                        now=self.clock.now(),
+                    )
+                )
             case State.CONFIRMED:
                 return self._read_back(seen, chain)
             case State.INDEXED:
@@ -147,10 +169,12 @@ class Advance:
             verdict = Postponed(WaitReason.OPERATOR, verdict.detail)
         if verdict is not None:
             return Finding(owner=seen.owner, predicted=seen.predicted, wait=verdict)
-        taken = chain.signer_state(seen.sender).next_sequence
-        return Finding(
-            owner=seen.owner, predicted=seen.predicted, reserve=Reserve(chain_sequence=taken)
-        )
+        terms = chain.slot_terms(intent)
+        if not isinstance(terms, Postponed):
+            terms = _seen_too_early(effect, terms) or terms
+        if isinstance(terms, Postponed):
+            return Finding(owner=seen.owner, predicted=seen.predicted, wait=terms)
+        return Finding(owner=seen.owner, predicted=seen.predicted, reserve=Reserve(terms=terms))
 
     def _read_back(self, seen: Deployment, chain: Chain) -> Finding:
         inclusion, token = seen.step.inclusion, seen.result
@@ -230,22 +254,23 @@ class Advance:
     def _reserve(
         self, work: Work, deployment: Deployment, reserve: Reserve
     ) -> SlotReserved | Postponed | str:
-        """Give the step its slot: intent and nonce in one transaction, under the signer's lock.
+        """Give the step its slot: intent and slot in one transaction, under the signer's lock.
 
         A text says why the signer must be halted instead.
         """
         signer = work.signers.lock(deployment.network, deployment.sender)
         if signer is None:
             return Postponed(WaitReason.OPERATOR, f"{deployment.sender} is no signer of ours")
-        if reserve.chain_sequence > signer.next_sequence:
+        terms = reserve.terms
+        if isinstance(terms, NonceLine) and terms.taken > signer.next_sequence:
             # Somebody else uses the key, or our records are older than the chain (a restored
             # backup).  Either way a nonce of ours could be taken already.
             return (
-                f"{signer.address} has used {reserve.chain_sequence} nonces on chain "
+                f"{signer.address} has used {terms.taken} nonces on chain "
                 f"and {signer.next_sequence} by our records"
             )
         taken = work.signers.open_slots(signer.network, signer.address)
-        answer = signer.reserve(taken, len(deployment.step.slots) + 1)
+        answer = signer.reserve(taken, len(deployment.step.slots) + 1, terms)
         if isinstance(answer, Postponed):
             return answer
         slot, after = answer
@@ -273,6 +298,17 @@ def _placed(seen: Deployment, chain: Chain, account: Account | None) -> Deployme
     with_owner = seen.placed(account.address, None)
     predicted = chain.predicted(Pursuit.intent(with_owner))
     return seen.placed(account.address, predicted)
+
+
+def _seen_too_early(nothing: NoEffect, terms: SlotTerms) -> Postponed | None:
+    """Whether absence was seen before all earlier windows were over.
+
+    An attempt that our records have lost could still have landed in the last one of them.
+    """
+    if isinstance(terms, LeaseWindow) and nothing.at.number < terms.valid_from - 1:
+        detail = f"nothing of it was there in round {nothing.at.number}, before this window"
+        return Postponed(WaitReason.NODE_UNAVAILABLE, detail)
+    return None
 
 
 def _waits(reason: WaitReason, detail: str) -> Finding:

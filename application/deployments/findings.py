@@ -3,15 +3,14 @@
 from attrs import frozen
 
 from domain.deployment import Event
-from domain.operation import Postponed, Signer
+from domain.operation import Postponed, Signer, SlotTerms
 
 
 @frozen(kw_only=True)
 class Reserve:
     """Ready for a slot."""
 
-    #: How many slots of the signer the chain has seen taken.
-    chain_sequence: int
+    terms: SlotTerms
 
 
 @frozen(kw_only=True)

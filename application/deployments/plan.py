@@ -16,9 +16,9 @@ from domain.account import Account
 from domain.catalogue import DEPLOYMENT_CREDITS
 from domain.errors import Refusal
 from domain.identifiers import NetworkId, OperationId
-from domain.operation import Intent, Postponed, Signer, WaitReason
+from domain.operation import Intent, Party, Postponed, Signer, WaitReason
 from domain.organisation import Permission
-from domain.plan import Plan, Quote, StepPlan
+from domain.plan import Plan, Quote, SignerPlan, StepPlan
 
 
 @frozen(kw_only=True)
@@ -60,11 +60,25 @@ class PlanDeployment:
             owner=account.address,
             sender=sender.address,
             predicted=chain.predicted(intent),
-            steps=tuple(self._step(name, sender, chain) for name in chain.steps(request.token)),
+            steps=tuple(
+                StepPlan(
+                    name=step.name,
+                    signers=tuple(
+                        self._signer(party, account.address, account.custodian, sender, chain)
+                        for party in step.signed_by
+                    ),
+                )
+                for step in chain.steps(request.token)
+            ),
             fee_ceiling=chain.network.fee_ceiling,
             credits=DEPLOYMENT_CREDITS,
         )
-        quote = Quote(gas=forecast.gas, gas_price=forecast.gas_price, warnings=forecast.warnings)
+        quote = Quote(
+            gas=forecast.gas,
+            gas_price=forecast.gas_price,
+            deposit=forecast.deposit,
+            warnings=forecast.warnings,
+        )
         delay = chain.preflight(intent, chain.network.fee_ceiling)
         if halted:
             quote = evolve(quote, would_wait_for=WaitReason.NETWORK_HALTED)
@@ -89,12 +103,19 @@ class PlanDeployment:
             network = work.networks.status(chain.network.id)
             return account, sender, (network.halted or sender.halted) is not None
 
-    def _step(self, name: str, signer: Signer, chain: Chain) -> StepPlan:
-        scheme = signer.key.partition(":")[0]
+    def _signer(
+        self, party: Party, owner: str, owners_custodian: str, sender: Signer, chain: Chain
+    ) -> SignerPlan:
+        is_sender = party is Party.SENDER
+        scheme = sender.key.partition(":")[0] if is_sender else owners_custodian
         custodian = self.custodians.get(scheme)
         impediment = None
         if custodian is None:
             impediment = "custodian_not_configured"
         elif chain.curve not in custodian.capabilities().curves:
             impediment = "curve_not_offered"
-        return StepPlan(name=name, signer=signer.address, custodian=scheme, impediment=impediment)
+        return SignerPlan(
+            address=sender.address if is_sender else owner,
+            custodian=scheme,
+            impediment=impediment,
+        )

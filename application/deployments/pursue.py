@@ -13,6 +13,7 @@ from application.deployments.findings import Finding
 from application.ports.chain import Chain
 from application.ports.custody import Custodian, CustodyRefusedError
 from application.ports.storage.work import Scope, Store
+from domain.account import Account
 from domain.deployment import (
     BlockVanished,
     Broadcast,
@@ -36,6 +37,7 @@ from domain.operation import (
     AttemptRole,
     Draft,
     Effect,
+    Expired,
     Final,
     Hint,
     Included,
@@ -56,7 +58,7 @@ from domain.operation import (
     Verdict,
     WaitReason,
 )
-from domain.signing import Purpose
+from domain.signing import PublicKey
 
 #: How long one worker may be the only one to replace or fill for a signer.  Short: whoever was
 #: slower finds the fence moved when it records.
@@ -67,20 +69,49 @@ _WAITS_FOR_FINALITY = Postponed(WaitReason.FINALITY, "in a block that may still 
 
 
 @frozen(kw_only=True)
+class Case:
+    """One deployment with a reserved slot, and what is needed to go on with it."""
+
+    seen: Deployment
+    chain: Chain
+    #: The sender.
+    signer: Signer
+    #: The issuing account, where the deployment has one.
+    issuer: Account | None
+    slot: Slot
+    now: datetime
+
+    @property
+    def step(self) -> int:
+        return self.seen.step.number
+
+    def key_of(self, address: str) -> tuple[KeyRef, PublicKey]:
+        """The key that rules *address*: the sender's or the issuer's.
+
+        Raises: CustodyRefusedError.
+        """
+        keys = [(self.signer.key, self.signer.public_key)]
+        if self.issuer is not None and self.issuer.key and self.issuer.public_key:
+            keys.append((self.issuer.key, self.issuer.public_key))
+        for key, public_key in keys:
+            if self.chain.address(public_key) == address:
+                return key, public_key
+        raise CustodyRefusedError("unknown_key", f"no key of {address} is at hand")
+
+
+@frozen(kw_only=True)
 class Pursuit:
     store: Store
     #: By the scheme of their key references.
     custodians: Mapping[str, Custodian]
 
-    def __call__(
-        self, seen: Deployment, chain: Chain, signer: Signer, slot: Slot, now: datetime
-    ) -> Finding:
-        newest = slot.newest
+    def __call__(self, case: Case) -> Finding:
+        newest = case.slot.newest
         if newest is None:
-            return self._sign(seen, chain, signer, slot, AttemptRole.EFFECT, now)
+            return self._sign(case, AttemptRole.EFFECT)
         if newest.broadcast_at is None and newest.rejected is None:
-            return self._submit(seen, chain, signer, slot, now)
-        return self._interpret(chain.outcome(slot), seen, chain, signer, slot, now)
+            return self._submit(case)
+        return self._interpret(case.chain.outcome(case.slot), case)
 
     @staticmethod
     def intent(deployment: Deployment) -> Intent:
@@ -127,34 +158,25 @@ class Pursuit:
         final = StepFinal(step=number, inclusion=inclusion, token=effect.token)
         return Finding(owner=seen.owner, predicted=seen.predicted, events=(*before, found, final))
 
-    def _sign(
-        self,
-        seen: Deployment,
-        chain: Chain,
-        signer: Signer,
-        slot: Slot,
-        role: AttemptRole,
-        now: datetime,
-        replacing: tuple[Attempt, ...] = (),
-    ) -> Finding:
+    def _sign(self, case: Case, role: AttemptRole, replacing: tuple[Attempt, ...] = ()) -> Finding:
         """Sign in the slot.  Stored before anybody sees it, so doing it twice harms nobody."""
-        if signer.halted is not None:
-            return Finding(wait=Postponed(WaitReason.NETWORK_HALTED, signer.halted))
-        intent = self.intent(seen)
+        seen, chain, slot = case.seen, case.chain, case.slot
+        if case.signer.halted is not None:
+            return Finding(wait=Postponed(WaitReason.NETWORK_HALTED, case.signer.halted))
         ceiling = seen.fee_ceiling
         if role is AttemptRole.FILL:
             # A fill serves those behind it, whatever was agreed for this one.
             ceiling = max(ceiling, chain.network.fee_ceiling)
-        draft = chain.prepare(intent, slot, role, ceiling, replacing)
+        draft = chain.prepare(self.intent(seen), slot, role, ceiling, replacing)
         if isinstance(draft, Postponed):
             if role is AttemptRole.EFFECT and not slot.attempts:
-                return self._unsigned(seen, chain, signer, slot, now, draft)
+                return self._unsigned(case, draft)
             return Finding(wait=draft)
-        transaction = self._signed(chain, draft, signer)
+        transaction = self._signed(case, draft)
         known = slot.find(transaction.id)
         if known is not None:
             # The same bytes again: what refused them may have changed its mind.
-            return self._send_again(seen, chain, known, now)
+            return self._send_again(case, known)
         attempt = Attempt(
             number=len(seen.step.attempts) + 1,
             role=role,
@@ -162,73 +184,58 @@ class Pursuit:
             raw=transaction.raw,
             body=draft.body,
             fee_cap=draft.fee_cap,
-            signed_at=now,
+            signed_at=case.now,
         )
-        return Finding(events=(Signed(step=seen.step.number, attempt=attempt),))
+        return Finding(events=(Signed(step=case.step, attempt=attempt),))
 
-    def _send_again(
-        self, seen: Deployment, chain: Chain, attempt: Attempt, now: datetime
-    ) -> Finding:
-        submission = _send(chain, attempt)
+    def _send_again(self, case: Case, attempt: Attempt) -> Finding:
+        submission = _send(case.chain, attempt)
         if submission.verdict in {Verdict.ACCEPTED, Verdict.ALREADY_KNOWN}:
             id = attempt.transaction_id
-            sent = Broadcast(step=seen.step.number, transaction_id=id, at=now)
+            sent = Broadcast(step=case.step, transaction_id=id, at=case.now)
             return Finding(events=(sent,))
         return Finding(wait=_unknown(submission))
 
-    def _unsigned(
-        self,
-        seen: Deployment,
-        chain: Chain,
-        signer: Signer,
-        slot: Slot,
-        now: datetime,
-        draft: Postponed,
-    ) -> Finding:
-        """A slot with nothing in it holds up all later ones: is it to be filled?"""
+    def _unsigned(self, case: Case, draft: Postponed) -> Finding:
+        """A slot with nothing in it: is it over, or does it hold up all later ones?"""
+        if case.slot.expires:
+            outcome = case.chain.outcome(case.slot)
+            if isinstance(outcome, NotSeen):
+                return Finding(wait=draft)
+            return self._interpret(outcome, case)
         if draft.reason is WaitReason.UNKNOWN_OUTCOME:
-            return self._impossible(seen, chain, signer, slot, now, draft)
-        is_outdated = chain.network.fee_ceiling > seen.fee_ceiling
+            return self._impossible(case, draft)
+        is_outdated = case.chain.network.fee_ceiling > case.seen.fee_ceiling
         if draft.reason is WaitReason.FEE_ABOVE_CEILING and is_outdated:
             # Later ones were accepted under a higher ceiling than this one.
-            return self._alone(seen, chain, signer, slot, AttemptRole.FILL, now)
+            return self._alone(case, AttemptRole.FILL)
         return Finding(wait=draft)
 
-    def _impossible(
-        self,
-        seen: Deployment,
-        chain: Chain,
-        signer: Signer,
-        slot: Slot,
-        now: datetime,
-        draft: Postponed,
-    ) -> Finding:
+    def _impossible(self, case: Case, draft: Postponed) -> Finding:
         """The effect does not work in a slot that nothing was signed for: it may be there already.
 
         A restored backup looks like that.  The slot is spent on nothing, so that later ones can
         land; what is on chain is adopted once it is.
         """
-        outcome = chain.outcome(slot)
+        seen, chain = case.seen, case.chain
+        outcome = chain.outcome(case.slot)
         if not isinstance(outcome, NotSeen):
-            return self._interpret(outcome, seen, chain, signer, slot, now)
+            return self._interpret(outcome, case)
         effect = chain.effect_of(self.intent(seen))
-        waited = now - seen.waiting_since if seen.waiting_since is not None else timedelta(0)
+        waited = case.now - seen.waiting_since if seen.waiting_since is not None else timedelta(0)
         is_lasting = seen.waiting is draft.reason and waited >= chain.network.replace_after
         if isinstance(effect, Effect) or is_lasting:
-            return self._alone(seen, chain, signer, slot, AttemptRole.FILL, now)
+            return self._alone(case, AttemptRole.FILL)
         return Finding(wait=draft)
 
-    def _signed(self, chain: Chain, draft: Draft, signer: Signer) -> SignedTransaction:
+    def _signed(self, case: Case, draft: Draft) -> SignedTransaction:
         signatures = []
         for signable in draft.signables:
-            if signable.signer != signer.address:
-                raise CustodyRefusedError("unknown_key", f"no key of {signable.signer} is at hand")
-            signature = self._custodian(signer.key).sign(
-                signer.key, signable.message, Purpose(signable.purpose)
-            )
-            signatures.append((signer.public_key, signature.signature))
+            key, public_key = case.key_of(signable.signer)
+            signature = self._custodian(key).sign(key, signable.message, signable.purpose)
+            signatures.append((public_key, signature.signature))
         try:
-            return chain.assemble(draft, signatures)
+            return case.chain.assemble(draft, signatures)
         except ValueError as error:
             # Whoever holds the key signed with another one.  Nothing of it goes any further.
             raise CustodyRefusedError("wrong_signature", str(error)) from error
@@ -239,163 +246,176 @@ class Pursuit:
             raise CustodyRefusedError("unknown_key", f"no custodian {scheme} is configured")
         return self.custodians[scheme]
 
-    def _submit(
-        self, seen: Deployment, chain: Chain, signer: Signer, slot: Slot, now: datetime
-    ) -> Finding:
+    def _submit(self, case: Case) -> Finding:
         """Send the newest attempt's stored bytes, and say what the answer means."""
-        step, attempt = seen.step.number, slot.attempts[-1]
-        submission = _send(chain, attempt)
-        sent = Broadcast(step=step, transaction_id=attempt.transaction_id, at=now)
+        attempt = case.slot.attempts[-1]
+        submission = _send(case.chain, attempt)
         match submission.verdict:
             case Verdict.ACCEPTED | Verdict.ALREADY_KNOWN:
+                id = attempt.transaction_id
+                sent = Broadcast(step=case.step, transaction_id=id, at=case.now)
                 return Finding(events=(sent,))
             case Verdict.REJECTED:
-                rejected = Rejected(
-                    step=step,
-                    transaction_id=attempt.transaction_id,
-                    detail=submission.detail,
-                )
-                return Finding(events=(rejected,))
+                return self._rejected(case, attempt, submission)
             case Verdict.UNKNOWN:
                 # It may have arrived all the same: the chain knows better than the answer.
-                outcome = chain.outcome(slot)
+                outcome = case.chain.outcome(case.slot)
                 if not isinstance(outcome, NotSeen):
-                    return self._interpret(outcome, seen, chain, signer, slot, now)
-                if submission.hint is Hint.UNDERPRICED and _is_late(attempt, chain.network, now):
-                    return self._alone(seen, chain, signer, slot, attempt.role, now)
-                return Finding(wait=_unknown(submission))
+                    return self._interpret(outcome, case)
+                return self._not_taken(case, attempt, submission)
 
-    def _interpret(
-        self,
-        outcome: Outcome,
-        seen: Deployment,
-        chain: Chain,
-        signer: Signer,
-        slot: Slot,
-        now: datetime,
-    ) -> Finding:
+    @staticmethod
+    def _rejected(case: Case, attempt: Attempt, submission: Submission) -> Finding:
+        rejected = Rejected(
+            step=case.step, transaction_id=attempt.transaction_id, detail=submission.detail
+        )
+        return Finding(events=(rejected,))
+
+    def _not_taken(self, case: Case, attempt: Attempt, submission: Submission) -> Finding:
+        """Nobody has the attempt, and a node would not say that it took it."""
+        hint, slot = submission.hint, case.slot
+        if slot.expires:
+            # Something holds the lease.  If it is an attempt that our records have lost, what it
+            # made is the effect: the same lease keeps ours out.
+            effect = case.chain.effect_of(self.intent(case.seen)) if _is_taken(hint) else None
+            if isinstance(effect, Effect) and slot.find(effect.transaction_id) is None:
+                return self.adopt(case.seen, effect, case.now)
+            return Finding(wait=_lease_is_held(slot) if _is_taken(hint) else _unknown(submission))
+        if hint is Hint.UNDERPRICED and _is_late(attempt, case.chain.network, case.now):
+            return self._alone(case, attempt.role)
+        return Finding(wait=_unknown(submission))
+
+    def _interpret(self, outcome: Outcome, case: Case) -> Finding:
         match outcome:
             case NotSeen():
-                return self._missing(seen, chain, signer, slot, now)
+                return self._missing(case)
             case InPool(transaction_id=id):
-                return self._in_pool(seen, chain, signer, slot, id, now)
+                return self._in_pool(case, id)
             case Included(inclusion=inclusion):
-                return Finding(
-                    events=self._sighting(seen, slot, inclusion, now), wait=_WAITS_FOR_FINALITY
-                )
-            case Final(inclusion=inclusion):
-                return self._final(seen, chain, slot, inclusion, now)
+                return Finding(events=self._sighting(case, inclusion), wait=_WAITS_FOR_FINALITY)
+            case Final(inclusion=inclusion, token=token):
+                return self._final(case, inclusion, token)
             case SlotLost(at=block):
-                lost = SlotSpent(
-                    step=seen.step.number, slot_state=SlotState.LOST, at=block, transaction_id=None
-                )
-                effect = chain.effect_of(self.intent(seen))
-                if isinstance(effect, Effect):
-                    return self.adopt(seen, effect, now, before=(lost,))
-                if effect.at.number < block.number:
-                    return Finding(wait=_behind(effect.at))
-                reason = f"nonce {slot.sequence} of {slot.signer} was used by somebody else"
-                return Finding(
-                    events=(lost,),
-                    wait=Postponed(WaitReason.NETWORK_HALTED, reason),
-                    halts_signer=reason,
-                )
+                return self._lost(case, block)
+            case Expired(at=block):
+                return self._expired(case, block)
 
-    def _missing(
-        self, seen: Deployment, chain: Chain, signer: Signer, slot: Slot, now: datetime
-    ) -> Finding:
+    def _lost(self, case: Case, block: Block) -> Finding:
+        """A stranger has our nonce."""
+        seen, slot = case.seen, case.slot
+        lost = SlotSpent(step=case.step, slot_state=SlotState.LOST, at=block, transaction_id=None)
+        effect = case.chain.effect_of(self.intent(seen))
+        if isinstance(effect, Effect):
+            return self.adopt(seen, effect, case.now, before=(lost,))
+        if effect.at.number < block.number:
+            return Finding(wait=_behind(effect.at))
+        reason = f"nonce {slot.sequence} of {slot.signer} was used by somebody else"
+        return Finding(
+            events=(lost,),
+            wait=Postponed(WaitReason.NETWORK_HALTED, reason),
+            halts_signer=reason,
+        )
+
+    def _expired(self, case: Case, block: Block) -> Finding:
+        """The window is over without an effect: a fresh one, unless no node ever wanted it."""
+        seen, slot = case.seen, case.slot
+        expired = SlotSpent(
+            step=case.step, slot_state=SlotState.EXPIRED, at=block, transaction_id=None
+        )
+        effect = case.chain.effect_of(self.intent(seen))
+        if isinstance(effect, Effect) and slot.find(effect.transaction_id) is not None:
+            contradiction = "an attempt was in none of its window's blocks, and is on chain"
+            return Finding(wait=Postponed(WaitReason.UNKNOWN_OUTCOME, contradiction))
+        if isinstance(effect, Effect):
+            return self.adopt(seen, effect, case.now, before=(expired,))
+        if effect.at.number < (slot.valid_until or block.number):
+            return Finding(wait=_behind(effect.at))
+        unwanted = slot.attempts and all(each.rejected is not None for each in slot.attempts)
+        if not unwanted or seen.state is State.QUEUED:
+            return Finding(events=(expired,))
+        failed = Failed(
+            reason=Reason.TRANSACTION_REVERTED
+            if seen.state is State.PENDING
+            else Reason.TRANSACTION_SUBMISSION_FAILED,
+            without_effect=True,
+            detail=f"no node wanted it: {slot.attempts[-1].rejected}; its window ended with "
+            f"round {slot.valid_until}, and nothing of it is in any of its blocks",
+        )
+        return Finding(events=(expired, failed))
+
+    def _missing(self, case: Case) -> Finding:
         """Nobody knows any attempt: evicted, lost with a node, gone with a block, or refused."""
+        seen, slot = case.seen, case.slot
         if seen.step.inclusion is not None:
-            gone = BlockVanished(step=seen.step.number, block=seen.step.inclusion.block)
+            gone = BlockVanished(step=case.step, block=seen.step.inclusion.block)
             return Finding(events=(gone,))
         newest = slot.attempts[-1]
         if all(attempt.rejected is not None for attempt in slot.attempts):
             # No node wants it.  That is no proof that none has it: only something else in the
-            # same slot is.
-            return self._alone(seen, chain, signer, slot, AttemptRole.FILL, now)
+            # same slot is, or the slot's end.
+            if slot.expires:
+                return Finding(wait=_window_is_open(slot))
+            return self._alone(case, AttemptRole.FILL)
         living = next((a for a in reversed(slot.attempts) if a.rejected is None), newest)
-        submission = _send(chain, living)
+        submission = _send(case.chain, living)
         if submission.verdict is Verdict.REJECTED:
-            rejected = Rejected(
-                step=seen.step.number,
-                transaction_id=living.transaction_id,
-                detail=submission.detail,
-            )
-            return Finding(events=(rejected,))
+            return self._rejected(case, living, submission)
         if submission.verdict is Verdict.UNKNOWN:
-            if submission.hint is Hint.UNDERPRICED and _is_late(living, chain.network, now):
-                return self._alone(seen, chain, signer, slot, living.role, now)
-            return Finding(wait=_unknown(submission))
+            return self._not_taken(case, living, submission)
         return Finding(wait=_WAITS_FOR_POOL)
 
-    def _in_pool(
-        self,
-        seen: Deployment,
-        chain: Chain,
-        signer: Signer,
-        slot: Slot,
-        id: TransactionId,
-        now: datetime,
-    ) -> Finding:
+    def _in_pool(self, case: Case, id: TransactionId) -> Finding:
+        seen, slot = case.seen, case.slot
         if seen.step.inclusion is not None:
-            gone = BlockVanished(step=seen.step.number, block=seen.step.inclusion.block)
+            gone = BlockVanished(step=case.step, block=seen.step.inclusion.block)
             return Finding(events=(gone,))
         known = slot.find(id)
         if known is not None and known.broadcast_at is None:
-            sent = Broadcast(step=seen.step.number, transaction_id=id, at=now)
+            sent = Broadcast(step=case.step, transaction_id=id, at=case.now)
             return Finding(events=(sent,))
         newest = slot.attempts[-1]
-        if _is_late(newest, chain.network, now):
-            return self._alone(seen, chain, signer, slot, newest.role, now)
+        if not slot.expires and _is_late(newest, case.chain.network, case.now):
+            return self._alone(case, newest.role)
         return Finding(wait=_WAITS_FOR_POOL)
 
-    def _alone(
-        self,
-        seen: Deployment,
-        chain: Chain,
-        signer: Signer,
-        slot: Slot,
-        role: AttemptRole,
-        now: datetime,
-    ) -> Finding:
+    def _alone(self, case: Case, role: AttemptRole) -> Finding:
         """Replace or fill: one worker at a time for each signer."""
+        signer = case.signer
         with self.store.begin(Scope.installation()) as work:
             fenced = work.signers.take_lease(signer.network, signer.address, SIGNER_LEASE)
         if fenced is None:
             return Finding(wait=_WAITS_FOR_POOL)
         # What every node refused has to be outbid by nobody.
-        rivals = tuple(attempt for attempt in slot.attempts if attempt.rejected is None)
-        finding = self._sign(seen, chain, fenced, slot, role, now, replacing=rivals)
+        rivals = tuple(attempt for attempt in case.slot.attempts if attempt.rejected is None)
+        finding = self._sign(evolve(case, signer=fenced), role, replacing=rivals)
         return evolve(finding, fenced=fenced if finding.events else None)
 
-    def _sighting(
-        self, seen: Deployment, slot: Slot, inclusion: Inclusion, now: datetime
-    ) -> tuple[Event, ...]:
+    @staticmethod
+    def _sighting(case: Case, inclusion: Inclusion) -> tuple[Event, ...]:
         """What to record of an attempt in a block, if it is not recorded yet."""
-        step, id = seen.step.number, inclusion.transaction_id
+        seen, step, id = case.seen, case.step, inclusion.transaction_id
         events: tuple[Event, ...] = ()
-        attempt = slot.find(id)
+        attempt = case.slot.find(id)
         if attempt is not None and (
             attempt.broadcast_at is None or _must_be_pending(seen, attempt)
         ):
-            events = (Broadcast(step=step, transaction_id=id, at=now),)
+            events = (Broadcast(step=step, transaction_id=id, at=case.now),)
         if seen.step.inclusion == inclusion:
             return events
         if seen.step.inclusion is not None:
             events = (*events, BlockVanished(step=step, block=seen.step.inclusion.block))
         return (*events, SeenInBlock(step=step, inclusion=inclusion))
 
-    def _final(
-        self, seen: Deployment, chain: Chain, slot: Slot, inclusion: Inclusion, now: datetime
-    ) -> Finding:
+    def _final(self, case: Case, inclusion: Inclusion, token: str | None) -> Finding:
         """At finality: the effect, or proof that there is none and can be none."""
-        step = seen.step.number
-        sightings = self._sighting(seen, slot, inclusion, now)
+        seen, slot, step = case.seen, case.slot, case.step
+        sightings = self._sighting(case, inclusion)
         attempt = slot.find(inclusion.transaction_id)
         if attempt is not None and attempt.role is AttemptRole.EFFECT and inclusion.succeeded:
-            if seen.predicted is None:
-                raise AssertionError("a confirmed deployment has a place")
-            final = StepFinal(step=step, inclusion=inclusion, token=seen.predicted)
+            place = token or seen.predicted
+            if place is None:
+                raise AssertionError("what is confirmed has a place")
+            final = StepFinal(step=step, inclusion=inclusion, token=place)
             return Finding(events=(*sightings, final))
         spent = SlotSpent(
             step=step,
@@ -403,12 +423,12 @@ class Pursuit:
             at=inclusion.block,
             transaction_id=inclusion.transaction_id,
         )
-        effect = chain.effect_of(self.intent(seen))
+        effect = case.chain.effect_of(self.intent(seen))
         match effect:
             case Effect():
                 if not effect.is_final:
                     return Finding(events=sightings, wait=_WAITS_FOR_FINALITY)
-                return self.adopt(seen, effect, now, before=(*sightings, spent))
+                return self.adopt(seen, effect, case.now, before=(*sightings, spent))
             case NoEffect(at=block) if block.number < inclusion.block.number:
                 return Finding(events=sightings, wait=_behind(block))
             case NoEffect() if seen.state is State.QUEUED:
@@ -443,6 +463,20 @@ def _unknown(submission: Submission) -> Postponed:
     if submission.hint is Hint.UNFUNDED:
         return Postponed(WaitReason.TREASURY_EMPTY, submission.detail)
     return Postponed(WaitReason.UNKNOWN_OUTCOME, submission.detail)
+
+
+def _is_taken(hint: Hint) -> bool:
+    return hint is Hint.SLOT_TAKEN
+
+
+def _lease_is_held(slot: Slot) -> Postponed:
+    detail = f"something else holds its lease; its window ends with round {slot.valid_until}"
+    return Postponed(WaitReason.WINDOW_OPEN, detail)
+
+
+def _window_is_open(slot: Slot) -> Postponed:
+    detail = f"no node wants it; its window ends with round {slot.valid_until}"
+    return Postponed(WaitReason.WINDOW_OPEN, detail)
 
 
 def _is_late(attempt: Attempt, network: Network, now: datetime) -> bool:

@@ -32,9 +32,9 @@ from domain.identifiers import (
     public_id,
 )
 from domain.ledger import HoldCredits
-from domain.operation import Intent, Step, WaitReason
+from domain.operation import Intent, Party, Step, WaitReason
 from domain.organisation import Permission
-from domain.plan import Plan, StepPlan
+from domain.plan import Plan, SignerPlan, StepPlan
 from domain.token import Token
 
 #: How long an answer is repeated to the same idempotency key.
@@ -138,8 +138,8 @@ class RequestDeployment:
             metadata=dict(request.metadata),
             accepted_at=now,
             steps=tuple(
-                Step(number=number, name=name)
-                for number, name in enumerate(chain.steps(request.token), start=1)
+                Step(number=number, name=step.name)
+                for number, step in enumerate(chain.steps(request.token), start=1)
             ),
             waiting=WaitReason.QUEUED,
             waiting_since=now,
@@ -251,8 +251,17 @@ def plan_of(deployment: Deployment, owner: str, chain: Chain, custodian: str) ->
         sender=deployment.sender,
         predicted=chain.predicted(intent),
         steps=tuple(
-            StepPlan(name=step.name, signer=deployment.sender, custodian=custodian)
-            for step in deployment.steps
+            StepPlan(
+                name=step.name,
+                signers=tuple(
+                    SignerPlan(
+                        address=deployment.sender if party is Party.SENDER else owner,
+                        custodian=custodian,
+                    )
+                    for party in step.signed_by
+                ),
+            )
+            for step in chain.steps(deployment.token)
         ),
         fee_ceiling=deployment.fee_ceiling,
         credits=deployment.credits,

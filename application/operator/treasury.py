@@ -25,9 +25,7 @@ from domain.identifiers import (
     public_id,
 )
 from domain.operation import NoEffect, OperationKind, Signer, Step
-from domain.token import TokenKind
-
-FACTORY = TokenKind("create2_factory")
+from domain.token import Token
 
 
 @frozen(kw_only=True)
@@ -41,7 +39,7 @@ class Treasury:
 
 @frozen(kw_only=True)
 class CreateTreasury:
-    """Make a network usable: a key, a line of nonces, and our factory.
+    """Make a network usable: a key, a line of slots, and the network's groundwork.
 
     Repeating it repeats nothing that is done.
     """
@@ -76,7 +74,8 @@ class CreateTreasury:
                 trail = self._trail()
                 trail.add("signer.added", signer.address, self.clock.now(), live=account.live)
                 trail.write(work)
-        installation = self._install_factory(chain, signer)
+        groundwork = chain.groundwork()
+        installation = self._install(chain, signer, groundwork) if groundwork else None
         return Treasury(signer=signer, balance=state.balance, installation=installation)
 
     def _account(self, chain: Chain) -> Account:
@@ -95,8 +94,7 @@ class CreateTreasury:
                 work.accounts.add(account)
         return self.create_key(INSTALLATION, account.id) or account
 
-    def _install_factory(self, chain: Chain, signer: Signer) -> OperationId | None:
-        token = chain.stored_token(FACTORY, {})
+    def _install(self, chain: Chain, signer: Signer, token: Token) -> OperationId | None:
         id = OperationId(self.identifiers.next())
         now = self.clock.now()
         deployment = Deployment(
@@ -114,8 +112,8 @@ class CreateTreasury:
             credits=0,
             accepted_at=now,
             steps=tuple(
-                Step(number=number, name=name)
-                for number, name in enumerate(chain.steps(token), start=1)
+                Step(number=number, name=step.name)
+                for number, step in enumerate(chain.steps(token), start=1)
             ),
             waiting_since=now,
         )

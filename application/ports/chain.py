@@ -23,6 +23,8 @@ from domain.operation import (
     Postponed,
     SignedTransaction,
     Slot,
+    SlotTerms,
+    StepOutline,
     Submission,
 )
 from domain.signing import Curve, PublicKey, Signature
@@ -31,6 +33,10 @@ from domain.token import KindDescription, Token, TokenKind
 
 class ChainUnavailableError(Exception):
     """No answer, or none to be trusted.  Nothing is known; ask again later."""
+
+
+class HistoryUnavailableError(ChainUnavailableError):
+    """The answer lies in blocks that no node at hand has kept: it needs an archival one."""
 
 
 class WrongChainError(Exception):
@@ -44,9 +50,12 @@ class WrongChainError(Exception):
 class Forecast:
     """What a deployment will do, as far as its chain can say beforehand."""
 
-    #: Units of gas, and the price per unit now, in base units.  A quote: not part of the plan.
+    #: Units of gas and the price per unit now, or transactions and the price of one; in base
+    #: units.  A quote: not part of the plan.
     gas: int
     gas_price: int
+    #: Native coin that stays locked up for as long as the token is held, in base units.
+    deposit: int = 0
     warnings: tuple[str, ...] = ()
 
 
@@ -100,8 +109,12 @@ class Chain(Protocol):
         """The address of the account that *key* rules, in its canonical spelling."""
         ...
 
-    def steps(self, token: Token) -> tuple[str, ...]:
-        """Names of the steps that bring *token* into being, in order.  Asks nobody."""
+    def steps(self, token: Token) -> tuple[StepOutline, ...]:
+        """The steps that bring *token* into being, in order.  Asks nobody."""
+        ...
+
+    def groundwork(self) -> Token | None:
+        """What must be installed once before this network's first deployment.  Asks nobody."""
         ...
 
     def predicted(self, intent: Intent) -> str | None:
@@ -119,6 +132,10 @@ class Chain(Protocol):
         """
         ...
 
+    def slot_terms(self, intent: Intent) -> SlotTerms | Postponed:
+        """What a slot for the intent's step would be now.  Postponed: wait for a better moment."""
+        ...
+
     def prepare(
         self,
         intent: Intent,
@@ -130,7 +147,8 @@ class Chain(Protocol):
         """Draft an attempt in *slot*: the intent's effect, or nothing (a fill).
 
         It offers more than each of *replacing* by what nodes demand of a replacement.  Postponed
-        where that is above the ceiling.
+        where that is above the ceiling, or where too little is left of the slot's window.  A slot
+        that expires is neither filled nor is its attempt replaced: both are misuse.
         """
         ...
 
@@ -154,12 +172,20 @@ class Chain(Protocol):
     def outcome(self, slot: Slot) -> Outcome:
         """What became of the slot and of its attempts.
 
-        `Final` and `SlotLost` are final by the network's rule.
+        `Final`, `SlotLost` and `Expired` are final by the network's rule.
+
+        Raises:
+            HistoryUnavailableError: the blocks of the slot's window are no longer to be had.
         """
         ...
 
     def effect_of(self, intent: Intent) -> Effect | NoEffect:
-        """Whether the intent's effect is on chain, by whatever transaction it got there."""
+        """Whether the intent's effect is on chain, by whatever transaction it got there.
+
+        Raises:
+            HistoryUnavailableError: there is something like it, and the block that could say
+                whose it is is no longer to be had.
+        """
         ...
 
     def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:

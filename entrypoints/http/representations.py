@@ -96,6 +96,7 @@ def network(each: Network, status: NetworkStatus) -> Document:
         "explorer": {
             "transaction": each.explorer_transaction,
             "address": each.explorer_address,
+            "token": each.explorer_token or each.explorer_address,
         },
         "status": "ok" if status.halted is None else "halted",
         "final_block": _block(status.final),
@@ -127,10 +128,15 @@ def plan(each: Plan, quote: Quote) -> Document:
         "steps": [
             {
                 "name": step.name,
-                "signer": step.signer,
-                "custodian": step.custodian,
-                "can_sign": step.impediment is None,
-                "impediment": step.impediment,
+                "signers": [
+                    {
+                        "address": signer.address,
+                        "custodian": signer.custodian,
+                        "can_sign": signer.impediment is None,
+                        "impediment": signer.impediment,
+                    }
+                    for signer in step.signers
+                ],
             }
             for step in each.steps
         ],
@@ -139,6 +145,7 @@ def plan(each: Plan, quote: Quote) -> Document:
         "quote": {
             "gas": str(quote.gas),
             "gas_price": str(quote.gas_price),
+            "deposit": str(quote.deposit),
             "would_wait_for": quote.would_wait_for and quote.would_wait_for.value,
             "sentence": quote.would_wait_for and WAITING[quote.would_wait_for].sentence,
         },
@@ -164,7 +171,7 @@ def deployment(
         "owner": each.owner,
         "predicted_address": each.predicted,
         "address": each.result,
-        "address_url": _address_url(network, each.result),
+        "address_url": _token_url(network, each.result),
         "steps": [_step(step, network) for step in each.steps],
         "credits": each.credits,
         "hold": None if each.hold is None else {"id": public_id(Prefix.HOLD, each.hold)},
@@ -227,10 +234,9 @@ def _transaction(step: Step, attempt: Attempt, network: Network | None) -> Docum
     }
 
 
-def _address_url(network: Network | None, address: str | None) -> str | None:
-    if network is None or network.explorer_address is None or address is None:
-        return None
-    return network.explorer_address.replace("{}", address)
+def _token_url(network: Network | None, token: str | None) -> str | None:
+    link = network and (network.explorer_token or network.explorer_address)
+    return link.replace("{}", token) if link and token else None
 
 
 def wallet(each: Wallet) -> Document:

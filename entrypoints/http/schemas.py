@@ -123,7 +123,9 @@ SCHEMAS: Mapping[str, Schema] = {
         live=_BOOLEAN, family=_one_of(*(each.value for each in Family)),
         finality=_object(tag=_or_null(_TEXT), depth=_or_null(_INTEGER)), native_currency=_TEXT,
         native_decimals=_INTEGER, fee_ceiling=_AMOUNT,
-        explorer=_object(transaction=_or_null(_TEXT), address=_or_null(_TEXT)),
+        explorer=_object(
+            transaction=_or_null(_TEXT), address=_or_null(_TEXT), token=_or_null(_TEXT)
+        ),
         status=_one_of("ok", "halted"), final_block=_or_null(_BLOCK),
     ),
     "TokenKind": _object(
@@ -134,12 +136,19 @@ SCHEMAS: Mapping[str, Schema] = {
         deployment_id=_id(Prefix.DEPLOYMENT), plan_hash=_TEXT, network=_TEXT, kind=_TEXT,
         token={"type": "object"}, owner=_TEXT, sender=_TEXT, predicted_address=_or_null(_TEXT),
         steps=_list(
-            _object(name=_TEXT, signer=_TEXT, custodian=_TEXT, can_sign=_BOOLEAN,
-                    impediment=_or_null(_one_of("custodian_not_configured", "curve_not_offered")))
+            _object(
+                name=_TEXT,
+                signers=_list(
+                    _object(address=_TEXT, custodian=_TEXT, can_sign=_BOOLEAN,
+                            impediment=_or_null(
+                                _one_of("custodian_not_configured", "curve_not_offered")
+                            ))
+                ),
+            )
         ),
         fee_ceiling=_AMOUNT, credits=_INTEGER,
-        quote=_object(gas=_AMOUNT, gas_price=_AMOUNT, would_wait_for=_or_null(_WAIT),
-                      sentence=_or_null(_TEXT)),
+        quote=_object(gas=_AMOUNT, gas_price=_AMOUNT, deposit=_AMOUNT,
+                      would_wait_for=_or_null(_WAIT), sentence=_or_null(_TEXT)),
         warnings=_list(_TEXT),
     ),
     "Deployment": _object(

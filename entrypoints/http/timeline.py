@@ -95,8 +95,7 @@ _SENTENCES: Mapping[str, str] = {
     "no longer be cancelled.",
     "submitted": "The transaction is signed and stored, ready to be sent.",
     "pending": "The network has taken the transaction.",
-    "replaced": "The transaction was signed again in its place in line, with a higher fee; only "
-    "one of them can take effect.",
+    "replaced": "The transaction was signed again; only one of the signed ones can take effect.",
     "slot_filling": "Its place in line is given to a transaction that does nothing, so that the "
     "first one can never arrive.",
     "sent_again": "The network has taken the newest transaction for this place in line.",
@@ -104,7 +103,7 @@ _SENTENCES: Mapping[str, str] = {
     "included": "The transaction is in block {block}; that block can still be taken back.",
     "block_vanished": "The network took back the block with the transaction; it is watched for "
     "again.",
-    "slot_spent": "The transaction's place in line was used without making the token.",
+    "slot_spent": "The transaction's place in line is over, and it made no token there.",
     "effect_found": "The token was found on the network, made by a transaction of ours.",
     "confirmed": "The token exists, in block {block}, and that block can no longer be taken back.",
     "indexed": "The token was read back from the network, and it is what was planned.",

@@ -116,7 +116,7 @@ SUBMISSIONS = {
     "rejected": REJECTED,
     "rejected though taken": REJECTED_THOUGH_TAKEN,
 }
-QUESTIONS = ("effect_of", "preflight", "signer_state", "prepare", "outcome", "read_back")
+QUESTIONS = ("effect_of", "preflight", "slot_terms", "prepare", "outcome", "read_back")
 WORLD = (
     *SUBMISSIONS,
     "silence",

@@ -436,7 +436,7 @@ def test_a_plan_says_why_it_would_wait():
     request = DeploymentRequest(network=house.network, token=house.token())
     plan, quote = house.plan()(house.caller, request)
     assert quote.would_wait_for is WaitReason.TREASURY_EMPTY
-    assert all(step.impediment is None for step in plan.steps)
+    assert all(signer.impediment is None for step in plan.steps for signer in step.signers)
     nothing_happened(house)
 
 

@@ -332,7 +332,7 @@ def test_a_signer_halted_while_a_worker_looks_gives_no_slot():
     def halt(_event):
         house.halt.signer(house.network, house.signer.address, "a person said so")
 
-    house.mortal_advance(Fate({probe.calls.index("signer_state"): "halt"}, halt)).step(claim)
+    house.mortal_advance(Fate({probe.calls.index("slot_terms"): "halt"}, halt)).step(claim)
     assert not house.get(id).step.slots
     assert house.get(id).waiting is WaitReason.NETWORK_HALTED
 

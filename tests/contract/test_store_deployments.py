@@ -33,6 +33,7 @@ from domain.identifiers import HoldId, NetworkId, OperationId
 from domain.network import Block, NetworkClass, NetworkStatus
 from domain.operation import (
     Attempt,
+    NonceLine,
     Postponed,
     Slot,
     SlotState,
@@ -475,7 +476,7 @@ def test_threads_are_given_every_nonce_once_and_none_is_left_out(store: Store):
                 assert locked is not None
                 assert signer is not None
                 taken = work.signers.open_slots(tenant.network, signer.address)
-                answer = signer.reserve(taken, number=1)
+                answer = signer.reserve(taken, number=1, terms=NonceLine(0))
                 assert not isinstance(answer, Postponed)
                 slot, after = answer
                 work.signers.put(after)

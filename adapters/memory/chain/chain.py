@@ -42,6 +42,7 @@ from domain.operation import (
     InPool,
     Intent,
     NoEffect,
+    NonceLine,
     NotSeen,
     Outcome,
     Postponed,
@@ -49,6 +50,7 @@ from domain.operation import (
     SignedTransaction,
     Slot,
     SlotLost,
+    StepOutline,
     Submission,
     TransactionId,
     Verdict,
@@ -223,8 +225,11 @@ class MemoryChain(Chain):
             raise MisuseError(f"a {key.curve.value} key rules no account here")
         return "0x" + hashlib.sha256(key.raw).hexdigest()[-40:]
 
-    def steps(self, token: Token) -> tuple[str, ...]:  # noqa: ARG002 - all its tokens take one
-        return ("create",)
+    def steps(self, token: Token) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
+        return (StepOutline("create"),)
+
+    def groundwork(self) -> Token | None:
+        return None
 
     def predicted(self, intent: Intent) -> str | None:
         return self._creation(intent).address
@@ -377,6 +382,9 @@ class MemoryChain(Chain):
             return self.node.blocks[number].block if has_it else None
 
         return self._ask("block_at", answer)
+
+    def slot_terms(self, intent: Intent) -> NonceLine:
+        return self._ask("slot_terms", lambda: NonceLine(taken=self.node.nonce(intent.sender)))
 
     def signer_state(self, address: str) -> SignerChainState:
         return self._ask(

@@ -411,8 +411,11 @@ class MemoryNetworks(Networks):
 
     def register(self, network: Network) -> None:
         known = self._transaction.get(self._tables.networks, network.id)
-        if known is not None and known.network_class is not network.network_class:
-            raise MisuseError(f"{network.id} is registered as {known.network_class.value}")
+        if known is not None and (known.network_class, known.genesis) != (
+            network.network_class,
+            network.genesis,
+        ):
+            raise MisuseError(f"{network.id} is registered in another class or as another chain")
         self._transaction.put(self._tables.networks, network.id, network)
         self._transaction.insert(self._tables.statuses, network.id, NetworkStatus(id=network.id))
 

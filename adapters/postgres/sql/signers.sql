@@ -64,12 +64,14 @@ UPDATE signers
 RETURNING network, address, key_ref, curve, public_key, next_sequence, slot_limit, halted, fence
 
 -- name: register_network
--- No row comes back where it is registered in another class: rows that refer to it rely on that.
-INSERT INTO networks (id, name, family, class)
-VALUES (%(id)s, %(name)s, %(family)s, %(class)s)
+-- No row comes back where it is registered in another class, or as another chain: rows that refer
+-- to it rely on that.
+INSERT INTO networks (id, name, family, class, genesis)
+VALUES (%(id)s, %(name)s, %(family)s, %(class)s, %(genesis)s)
     ON CONFLICT (id) DO UPDATE
    SET name = EXCLUDED.name
  WHERE networks.class = EXCLUDED.class
+   AND networks.genesis IS NOT DISTINCT FROM EXCLUDED.genesis
 RETURNING id
 
 -- name: select_network

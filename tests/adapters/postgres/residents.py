@@ -14,7 +14,7 @@ from domain.catalogue import TariffName
 from domain.deployment import Deployment, Signed, SlotReserved
 from domain.ledger import Grant, HoldCredits, Lot, Source, decide, fold
 from domain.network import Family, Finality, Network, NetworkClass
-from domain.operation import Attempt, Signer, TransactionId
+from domain.operation import Attempt, NonceLine, Signer, TransactionId
 from domain.organisation import ApiKey, Member, Organisation, Permission, Role, Session, User
 from domain.signing import Curve, PublicKey
 from domain.token import Token, TokenKind
@@ -212,7 +212,8 @@ class Resident:
         with store.begin(self.scope) as work:
             deployment = work.deployments.lock(id)
             signer = work.signers.lock(NETWORK.id, TREASURY)
-            slot, after = signer.reserve(work.signers.open_slots(NETWORK.id, TREASURY), 1)
+            open_slots = work.signers.open_slots(NETWORK.id, TREASURY)
+            slot, after = signer.reserve(open_slots, 1, NonceLine(0))
             work.signers.put(after)
             reserved = deployment.apply(SlotReserved(step=1, slot=slot))
             work.deployments.put(reserved.apply(Signed(step=1, attempt=attempt())), NOW, None)

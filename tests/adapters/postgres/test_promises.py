@@ -94,6 +94,8 @@ BROKEN = {
         UPDATE steps SET is_final = true""",
     "slot_is_a_nonce_or_a_lease": f"""
         UPDATE slots SET sequence = NULL WHERE {ITS_SLOTS}""",
+    "a_lease_has_a_window": f"""
+        UPDATE slots SET sequence = NULL, lease = '' WHERE {ITS_SLOTS}""",
     "one_open_slot_per_step": f"""
         INSERT INTO slots (organisation_id, operation_id, step_number, number, network, signer,
                            sequence, state, is_adopted)
