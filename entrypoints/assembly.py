@@ -54,7 +54,7 @@ def chains(settings: Settings) -> dict[NetworkId, Chain]:
     """One chain per configured network."""
     return {
         entry.network.id: adapter(entry.network.family.value).connect(
-            entry.network, entry.nodes, settings.installation
+            entry.network, [node.url for node in entry.nodes], settings.installation
         )
         for entry in settings.networks
     }

@@ -14,10 +14,12 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from attrs import define, field, frozen
 
+from application.ports.nodes import Endpoint
 from domain.identifiers import InstallationId, NetworkId, Prefix, parse_id, public_id
 from domain.network import Family, Finality, Network, NetworkClass
 
@@ -37,8 +39,8 @@ class SettingsError(Exception):
 @frozen(kw_only=True)
 class NetworkSettings:
     network: Network
-    #: URLs; those of hosted nodes hold a key.
-    nodes: tuple[str, ...] = field(repr=False)
+    #: In the order in which they are asked.
+    nodes: tuple[Endpoint, ...]
 
 
 @frozen(kw_only=True)
@@ -232,6 +234,8 @@ _NAMES = {
     Family.ALGORAND: re.compile(r"algorand:[-_a-zA-Z0-9]{32}"),
 }
 _TAGS = ("finalized", "safe")
+#: What may be sent in a header field.
+_HEADER_VALUE = re.compile(r"[!-~]+")
 
 
 def _network(reader: _Reader, name: str, entry: Any) -> NetworkSettings | None:
@@ -255,7 +259,7 @@ def _network(reader: _Reader, name: str, entry: Any) -> NetworkSettings | None:
             explorer_transaction=found.take("explorer_transaction", str, None),
             explorer_address=found.take("explorer_address", str, None),
         )
-        nodes = found.take("nodes", _texts)
+        nodes = found.take("nodes", _endpoints)
         found.nothing_is_left()
     except (KeyError, TypeError, ValueError) as error:
         reader.faults.append(f'[networks."{name}"] is not usable: {error}')
@@ -304,10 +308,54 @@ def _tag(value: Any) -> str:
     return str(value)
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
-        raise ValueError("must be a list of at least one URL")
-    return tuple(value)
+def _endpoints(value: Any) -> tuple[Endpoint, ...]:
+    """What is said of a wrong one is its place, never its URL or token: they are secrets."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("must be a list of at least one node")
+    return tuple(_endpoint(entry, f"number {i} ") for i, entry in enumerate(value, 1))
+
+
+def _endpoint(value: Any, place: str) -> Endpoint:
+    if isinstance(value, str):
+        return Endpoint(url=_url(value, place))
+    if not isinstance(value, dict):
+        raise TypeError(f"{place}must be a URL, or a table with one")
+    if strange := sorted(value.keys() - {"url", "token", "token_file", "archival"}):
+        raise ValueError(f"{place}has unknown keys: {', '.join(strange)}")
+    archival = value.get("archival", False)
+    if not isinstance(archival, bool):
+        raise TypeError(f"{place}has an archival that is neither true nor false")
+    return Endpoint(
+        url=_url(value.get("url"), place), token=_token(value, place), archival=archival
+    )
+
+
+def _url(value: Any, place: str) -> str:
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        usable = parts and parts.scheme in {"http", "https"} and parts.hostname
+        _ = parts and parts.port
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"{place}needs a url, http://… or https://…")
+    return str(value)
+
+
+def _token(value: Mapping[str, Any], place: str) -> str | None:
+    if "token" in value and "token_file" in value:
+        raise ValueError(f"{place}has both token and token_file")
+    token = _text_of(value["token_file"], place) if "token_file" in value else value.get("token")
+    if token is not None and (not isinstance(token, str) or not _HEADER_VALUE.fullmatch(token)):
+        raise ValueError(f"{place}has a token that is no word of printable ASCII")
+    return token
+
+
+def _text_of(file: Any, place: str) -> str:
+    try:
+        return Path(file).read_text("utf-8").strip()
+    except (OSError, TypeError, ValueError) as error:
+        raise ValueError(f"{place}has a token_file that cannot be read: {file}") from error
 
 
 def _number(text: str) -> int:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from application.ports.nodes import Endpoint
 from domain.identifiers import Prefix, public_id
 from entrypoints.settings import SettingsError, load
 
@@ -58,7 +59,10 @@ def test_what_is_needed_is_enough(read):
     (entry,) = settings.networks
     assert entry.network.id == "eip155:84532"
     assert entry.network.finality.depth == 12
-    assert entry.nodes == ("https://node.example/v3/node-password", "https://other.example")
+    assert entry.nodes == (
+        Endpoint(url="https://node.example/v3/node-password"),
+        Endpoint(url="https://other.example"),
+    )
 
 
 def test_the_file_may_hold_it_all(read):

@@ -81,7 +81,7 @@ def fund(ctx: click.Context, network: str, amount: int, as_json: bool) -> None:
         with container.store().begin(Scope.installation()) as work:
             signers = work.signers.of_network(NetworkId(network))
         for signer in signers:
-            give_development_coin(entry.network, entry.nodes[0], signer.address, amount)
+            give_development_coin(entry.network, entry.nodes[0].url, signer.address, amount)
             state = container.chains()[NetworkId(network)].signer_state(signer.address)
             told = {"address": signer.address, "balance": str(state.balance)}
             setting_up.answer(ctx, told, as_json=as_json)
