@@ -18,6 +18,7 @@ COMMANDS = {
     "tariff": ("tariff", "Change an organisation's tariff."),
     "doctor": ("doctor", "Check configuration, database, nodes and custodian; say what to fix."),
     "demo": ("demo", "The main job, told step by step, on real parts."),
+    "devnet": ("devnet", "An Algorand network on this machine, for development."),
 }
 
 

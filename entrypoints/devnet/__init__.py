@@ -1,4 +1,5 @@
 """Servers for development and tests, started, broken and restarted at will.
 
-Standard library only, and nothing of ours: what judges the adapters shares no code with them.
+Nothing of ours, and the standard library only; algod's simulator adds msgpack and Ed25519.
+What judges the adapters shares no code with them.
 """

@@ -29,6 +29,7 @@ UNUSED = {
     "doctor": WEB | {"procrastinate", "psycopg"},
     # The demo looks at the node and at the rows with eyes of its own.
     "demo": WEB | {"adapters", "application", "procrastinate"},
+    "devnet": WEB | {"adapters", "application", "domain", "procrastinate", "psycopg"},
 }
 MISSING = (
     "TALLYSTICK_INSTALLATION_ID",

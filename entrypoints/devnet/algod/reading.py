@@ -1,0 +1,94 @@
+"""The ledger as a test reads it: the truth, not what any node says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from entrypoints.devnet.algod.accounts import Account, AssetParameters
+from entrypoints.devnet.algod.encoding import address_bytes, address_text
+from entrypoints.devnet.algod.world import World
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A transaction in a block."""
+
+    txid: str
+    round: int
+    type: str
+    sender: str
+    fee: int
+    note: bytes
+    #: What it created; 0: nothing.
+    created_asset: int
+
+
+@dataclass(frozen=True)
+class CreatedAsset:
+    id: int
+    creator: str
+    #: Of the transaction that created it.
+    note: bytes
+    txid: str
+    round: int
+    #: As they are now; None: it was destroyed.
+    parameters: AssetParameters | None
+
+
+class LedgerReader:
+    """Safe for threads."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    @property
+    def round(self) -> int:
+        with self._world.lock:
+            return self._world.ledger.tip
+
+    def account(self, address: str) -> Account:
+        with self._world.lock:
+            ledger = self._world.ledger
+            return ledger.view(ledger.tip).account(address_bytes(address))
+
+    def balance(self, address: str) -> int:
+        """In microalgos."""
+        return self.account(address).microalgos
+
+    def holding(self, address: str, asset: int) -> int | None:
+        """In base units; None: not opted in."""
+        held = self.account(address).holdings.get(asset)
+        return None if held is None else held.amount
+
+    def transactions(self) -> list[Confirmed]:
+        """All of them, in order."""
+        with self._world.lock:
+            return list(self._confirmed())
+
+    def assets(self) -> list[CreatedAsset]:
+        """All that were ever created, in order."""
+        return [
+            CreatedAsset(
+                id=each.created_asset,
+                creator=each.sender,
+                note=each.note,
+                txid=each.txid,
+                round=each.round,
+                parameters=self.account(each.sender).created.get(each.created_asset),
+            )
+            for each in self.transactions()
+            if each.created_asset
+        ]
+
+    def _confirmed(self) -> Iterator[Confirmed]:
+        for block in self._world.ledger.blocks:
+            for included in block.payset:
+                transaction = included.transaction
+                yield Confirmed(
+                    txid=transaction.txid,
+                    round=block.round,
+                    type=transaction.type,
+                    sender=address_text(transaction.sender),
+                    fee=transaction.fee,
+                    note=transaction.note,
+                    created_asset=included.applied.created_asset,
+                )

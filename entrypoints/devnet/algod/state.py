@@ -1,0 +1,187 @@
+"""The state of the ledger at any round, and drafts of the next one.
+
+History ── every version of every entry, by the round it was written in
+   ▲ at(round)
+View ── what a node that is at that round knows; nodes that lag hold an older one
+   ▲ parent
+Draft ── changes on top of a view (a block, a pool) or of another draft (a group);
+         merged into its parent, or dropped as if nothing had been
+"""
+
+from bisect import bisect_right
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from entrypoints.devnet.algod.accounts import EMPTY, Account
+from entrypoints.devnet.algod.encoding import address_text
+from entrypoints.devnet.algod.limits import RefusedError
+from entrypoints.devnet.algod.transactions import SignedTransaction
+
+#: Sender and lease.
+Lease = tuple[bytes, bytes]
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Versions(Generic[K, V]):
+    """For each key, its values and the rounds they were written in."""
+
+    def __init__(self) -> None:
+        self._rounds: dict[K, list[int]] = {}
+        self._values: dict[K, list[V]] = {}
+
+    def write(self, round: int, key: K, value: V) -> None:
+        self._rounds.setdefault(key, []).append(round)
+        self._values.setdefault(key, []).append(value)
+
+    def read(self, round: int, key: K) -> V | None:
+        """The value that stood at the end of the round."""
+        found = bisect_right(self._rounds.get(key, ()), round)
+        return self._values[key][found - 1] if found else None
+
+    def keys(self) -> list[K]:
+        return list(self._rounds)
+
+
+class History:
+    def __init__(self) -> None:
+        self.accounts: Versions[bytes, Account] = Versions()
+        self.creators: Versions[int, bytes | None] = Versions()
+        self.counters: Versions[str, int] = Versions()
+        self.txids: Versions[str, int] = Versions()
+        #: The last round that a lease is held for.
+        self.leases: Versions[Lease, int] = Versions()
+
+    def at(self, round: int) -> "View":
+        return View(self, round)
+
+    def record(self, draft: "Draft") -> None:
+        """Make a block's draft the state of its round."""
+        round = draft.next_round
+        for address, account in draft.accounts.items():
+            self.accounts.write(round, address, account)
+        for asset, creator in draft.creators.items():
+            self.creators.write(round, asset, creator)
+        for txid in draft.txids:
+            self.txids.write(round, txid, round)
+        for lease, last in draft.leases.items():
+            self.leases.write(round, lease, last)
+        if draft.count:
+            self.counters.write(round, "", draft.counter())
+
+
+@dataclass(frozen=True)
+class View:
+    history: History
+    round: int
+
+    @property
+    def next_round(self) -> int:
+        """The round that a transaction would be confirmed in."""
+        return self.round + 1
+
+    def account(self, address: bytes) -> Account:
+        return self.history.accounts.read(self.round, address) or EMPTY
+
+    def creator(self, asset: int) -> bytes | None:
+        return self.history.creators.read(self.round, asset)
+
+    def counter(self) -> int:
+        """The number of the last transaction."""
+        return self.history.counters.read(self.round, "") or 0
+
+    def confirmed_round(self, txid: str) -> int | None:
+        return self.history.txids.read(self.round, txid)
+
+    def check_duplicate(self, transaction: SignedTransaction) -> None:
+        """Against confirmed blocks the lease comes first, so that a transaction with a lease that
+        is sent again after its confirmation is told of an overlapping lease: its own.
+        """
+        if any(transaction.lease):
+            last = self.history.leases.read(self.round, _lease_of(transaction))
+            if last is not None and last >= self.next_round:
+                raise _lease_is_held(transaction)
+        if self.confirmed_round(transaction.txid) is not None:
+            raise _is_in_ledger(transaction)
+
+
+@dataclass
+class Draft:
+    parent: "View | Draft"
+    accounts: dict[bytes, Account] = field(default_factory=dict)
+    creators: dict[int, bytes | None] = field(default_factory=dict)
+    txids: set[str] = field(default_factory=set)
+    leases: dict[Lease, int] = field(default_factory=dict)
+    count: int = 0
+
+    @property
+    def next_round(self) -> int:
+        return self.parent.next_round
+
+    def account(self, address: bytes) -> Account:
+        found = self.accounts.get(address)
+        return self.parent.account(address) if found is None else found
+
+    def creator(self, asset: int) -> bytes | None:
+        return self.creators[asset] if asset in self.creators else self.parent.creator(asset)
+
+    def counter(self) -> int:
+        return self.parent.counter() + self.count
+
+    def check_duplicate(self, transaction: SignedTransaction) -> None:
+        """Against what is pending the transaction's id comes first."""
+        if transaction.txid in self.txids:
+            raise _is_in_ledger(transaction)
+        if any(transaction.lease):
+            last = self.leases.get(_lease_of(transaction))
+            if last is not None and last >= self.next_round:
+                raise _lease_is_held(transaction)
+        self.parent.check_duplicate(transaction)
+
+    def put(self, address: bytes, account: Account) -> None:
+        self.accounts[address] = account
+
+    def move(self, source: bytes, target: bytes, microalgos: int) -> None:
+        """Raises: RefusedError: the source has not so much."""
+        payer = self.account(source)
+        if payer.microalgos < microalgos:
+            raise RefusedError(
+                f"overspend (account {address_text(source)}, data {{AccountBaseData:"
+                f"{{Status:Offline MicroAlgos:{{Raw:{payer.microalgos}}}"
+                f" TotalAssets:{len(payer.holdings)}}}}}, tried to spend {{{microalgos}}})"
+            )
+        self.put(source, replace(payer, microalgos=payer.microalgos - microalgos))
+        payee = self.account(target)
+        self.put(target, replace(payee, microalgos=payee.microalgos + microalgos))
+
+    def remember(self, transaction: SignedTransaction) -> None:
+        self.txids.add(transaction.txid)
+        self.count += 1
+        if any(transaction.lease):
+            self.leases[_lease_of(transaction)] = transaction.last_valid
+
+    def merge(self, group: "Draft") -> None:
+        self.accounts.update(group.accounts)
+        self.creators.update(group.creators)
+        self.txids |= group.txids
+        self.leases.update(group.leases)
+        self.count += group.count
+
+
+def _lease_of(transaction: SignedTransaction) -> Lease:
+    return transaction.sender, transaction.lease
+
+
+def _is_in_ledger(transaction: SignedTransaction) -> RefusedError:
+    return RefusedError(f"transaction already in ledger: {transaction.txid}")
+
+
+def _lease_is_held(transaction: SignedTransaction) -> RefusedError:
+    """The id in it is that of the transaction just sent: whose lease it is, it does not say."""
+    sender, lease = address_text(transaction.sender), address_text(transaction.lease)
+    return RefusedError(
+        f"transaction {transaction.txid} using an overlapping lease"
+        f" (sender, lease):({sender}, {lease})"
+    )
