@@ -92,6 +92,10 @@ EDGES: Mapping[tuple[State, State], frozenset[Reason]] = {
 }
 
 
+#: How a nonce ends without the step's effect.
+_TAKEN = frozenset({SlotState.SPENT, SlotState.LOST})
+
+
 class Payer(Enum):
     SPONSORED = "sponsored"
     SELF = "self"
@@ -418,7 +422,9 @@ class Deployment:
                 return self._with_step(evolve(step, inclusion=None))
             case SlotSpent(step=number, slot_state=state):
                 step, slot = self._open(number, event)
-                self._require(state.is_dead, event)
+                # A window ends by itself, and by nothing else; a nonce never does.
+                ends = state is SlotState.EXPIRED if slot.expires else state in _TAKEN
+                self._require(ends, event)
                 return self._with_step(
                     evolve(step.with_last_slot(evolve(slot, state=state)), inclusion=None)
                 )

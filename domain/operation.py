@@ -160,6 +160,10 @@ class Slot:
     state: SlotState = SlotState.OPEN
     attempts: tuple[Attempt, ...] = ()
 
+    def __attrs_post_init__(self) -> None:
+        if (self.lease is None) != (self.valid_until is None):
+            raise ValueError("a lease is for a window, and a window has a lease")
+
     @property
     def expires(self) -> bool:
         """It closes by itself, so that it needs no fill, and its attempts no replacement."""
@@ -219,6 +223,11 @@ class Step:
             raise IllegalTransitionError(f"slot {self.slot.number} may still take effect")
         if slot.number != len(self.slots) + 1 or slot.attempts:
             raise IllegalTransitionError("a new slot is the next one, and empty")
+        for earlier in self.slots:
+            if earlier.valid_until is None or slot.valid_until is None:
+                continue
+            if slot.lease != earlier.lease or slot.valid_until <= earlier.valid_until:
+                raise IllegalTransitionError("a new window is a later one of the same lease")
         return evolve(self, slots=(*self.slots, slot), inclusion=None)
 
     def with_last_slot(self, slot: Slot) -> Step:

@@ -3,7 +3,7 @@
 from dependency_injector import containers, providers
 
 from adapters.argon2 import Argon2Passwords
-from adapters.system import SystemClock, SystemIdentifiers
+from adapters.system import LogAlarms, SystemClock, SystemIdentifiers
 from application.access.api_keys import CreateApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
 from application.access.log_in import LogIn
@@ -36,6 +36,7 @@ class Container(containers.DeclarativeContainer):
 
     settings = providers.Dependency(instance_of=Settings)
 
+    alarms = One(LogAlarms)
     clock = One(SystemClock)
     identifiers = One(SystemIdentifiers, clock)
     passwords = One(Argon2Passwords)
@@ -88,7 +89,7 @@ class Container(containers.DeclarativeContainer):
     retry_deployment = One(
         RetryDeployment, store=store, chains=chains, clock=clock, identifiers=identifiers
     )
-    halt = One(Halt, store=store, clock=clock, identifiers=identifiers)
+    halt = One(Halt, store=store, alarms=alarms, clock=clock, identifiers=identifiers)
     pursuit = One(Pursuit, store=store, custodians=custodians)
     advance = One(
         Advance,
@@ -96,6 +97,7 @@ class Container(containers.DeclarativeContainer):
         chains=chains,
         pursuit=pursuit,
         halt=halt,
+        alarms=alarms,
         clock=clock,
         identifiers=identifiers,
     )

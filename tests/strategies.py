@@ -78,6 +78,10 @@ tokens = st.builds(
 _NETWORK = NetworkId("memory:1")
 
 
+#: Sends on a chain whose slots are leases for a window.
+WINDOWED_SENDER = "TREASURY"
+
+
 def fresh_transaction_id() -> TransactionId:
     return TransactionId(f"0x{uuid4().hex}")
 
@@ -100,7 +104,18 @@ def attempts(
 
 
 def a_slot(deployment: Deployment) -> Slot:
-    """The step's next slot.  Its nonce is nobody else's, in whatever store."""
+    """The step's next slot: a nonce that is nobody else's, in whatever store, or a window.
+
+    It is a window where the sender is one of a chain that has them.
+    """
+    if deployment.sender == WINDOWED_SENDER:
+        return Slot(
+            number=len(deployment.step.slots) + 1,
+            network=deployment.network,
+            signer=deployment.sender,
+            lease=deployment.id.bytes * 2,
+            valid_until=150 * (len(deployment.step.slots) + 1) - 1,
+        )
     return Slot(
         number=len(deployment.step.slots) + 1,
         network=deployment.network,
@@ -126,7 +141,7 @@ def queued_deployments(
         account=account,
         requested_by=draw(st.sampled_from(["mem_1", "key_1"])),
         token=draw(tokens),
-        sender="0xtreasury",
+        sender=draw(st.sampled_from(["0xtreasury", WINDOWED_SENDER])),
         fee_ceiling=draw(base_units),
         credits=draw(st.integers(0, 50)),
         hold=hold,
@@ -232,15 +247,16 @@ def _in_an_open_slot(
             transaction_id=st.just(id),
         )
 
-    choices.append(spent(SlotState.LOST, None))
+    choices.append(spent(SlotState.EXPIRED if slot.expires else SlotState.LOST, None))
     for attempt in slot.attempts:
         id = attempt.transaction_id
         choices += [
             st.builds(Broadcast, step=st.just(number), transaction_id=st.just(id), at=instants),
             st.builds(Rejected, step=st.just(number), transaction_id=st.just(id), detail=texts),
             st.builds(SeenInBlock, step=st.just(number), inclusion=inclusions(id)),
-            spent(SlotState.SPENT, id),
         ]
+        if not slot.expires:
+            choices.append(spent(SlotState.SPENT, id))
         if attempt.role is AttemptRole.EFFECT and deployment.state is State.PENDING:
             choices.append(
                 st.builds(

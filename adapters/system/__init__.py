@@ -1,6 +1,7 @@
-"""The machine's own clock and chance."""
+"""The machine's own clock, chance and log."""
 
+from adapters.system.alarms import LogAlarms
 from adapters.system.clock import SystemClock
 from adapters.system.identifiers import SystemIdentifiers
 
-__all__ = ["SystemClock", "SystemIdentifiers"]
+__all__ = ["LogAlarms", "SystemClock", "SystemIdentifiers"]

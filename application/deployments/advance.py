@@ -18,6 +18,7 @@ from application.deployments.findings import Finding, Reserve
 from application.deployments.halt import Halt
 from application.deployments.pursue import Case, Pursuit
 from application.deployments.recording import apply_all, name_event
+from application.ports.alarms import Alarms
 from application.ports.chain import (
     Chain,
     ChainUnavailableError,
@@ -42,7 +43,7 @@ from domain.deployment import (
     Waits,
 )
 from domain.errors import Refusal
-from domain.identifiers import NetworkId
+from domain.identifiers import NetworkId, Prefix, public_id
 from domain.network import Network
 from domain.operation import (
     Effect,
@@ -65,6 +66,7 @@ class Advance:
     chains: Mapping[NetworkId, Chain]
     pursuit: Pursuit
     halt: Halt
+    alarms: Alarms
     clock: Clock
     identifiers: Identifiers
 
@@ -106,6 +108,9 @@ class Advance:
             return self._act(seen, chain, account, signer)
         except HistoryUnavailableError as error:
             # Waiting does not bring it back; a node that keeps history does.
+            if seen.waiting is not WaitReason.UNKNOWN_OUTCOME:
+                name = public_id(Prefix.DEPLOYMENT, seen.id)
+                self.alarms.sound("history_unavailable", f"{seen.network} {name}", str(error))
             return _waits(WaitReason.UNKNOWN_OUTCOME, str(error))
         except ChainUnavailableError as error:
             return _waits(WaitReason.NODE_UNAVAILABLE, str(error))

@@ -3,6 +3,7 @@
 from attrs import evolve, frozen
 
 from application.audit.trail import Trail
+from application.ports.alarms import Alarms
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store
@@ -15,6 +16,7 @@ class Halt:
     """Halting what is halted changes nothing; the first reason stays."""
 
     store: Store
+    alarms: Alarms
     clock: Clock
     identifiers: Identifiers
 
@@ -27,6 +29,8 @@ class Halt:
                 work.networks.put(evolve(status, halted=reason))
                 trail.add("network.halted", id, self.clock.now(), details={"code": code})
                 trail.write(work)
+        if status.halted is None:
+            self.alarms.sound(f"network_halted.{code}", id, reason)
 
     def signer(self, network: NetworkId, address: str, reason: str) -> None:
         trail = self._trail(WORKER)
@@ -36,6 +40,8 @@ class Halt:
                 work.signers.put(evolve(signer, halted=reason))
                 trail.add("signer.halted", address, self.clock.now(), details={"reason": reason})
                 trail.write(work)
+        if signer is not None and signer.halted is None:
+            self.alarms.sound("signer_halted", f"{network} {address}", reason)
 
     def _trail(self, actor: Actor) -> Trail:
         return Trail(identifiers=self.identifiers, organisation=INSTALLATION, actor=actor)

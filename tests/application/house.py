@@ -20,6 +20,7 @@ from uuid import UUID
 from attrs import define, evolve, field, fields
 from hypothesis import settings
 
+from adapters.memory.alarms import MemoryAlarms
 from adapters.memory.chain import MemoryChain
 from adapters.memory.clock import MemoryClock
 from adapters.memory.custody import DevelopmentOnlyWarning, MemoryCustodian
@@ -62,7 +63,6 @@ from domain.ledger import JournalEntry, Wallet
 from domain.network import NetworkStatus
 from domain.operation import SignedTransaction, Signer, Submission
 from domain.organisation import PERMISSIONS, Role
-from domain.signing import Curve, KeyUse
 from domain.token import Token, TokenKind
 from tests.application.mortal import Death, Fate, Mortal, MortalStore
 
@@ -143,6 +143,11 @@ class House:
         self.signer = self._treasury()
         self._requests = 0
 
+    @property
+    def alarms(self) -> MemoryAlarms:
+        """What was sounded so far; made when it is first looked at."""
+        return self.__dict__.setdefault("_alarms", MemoryAlarms())  # type: ignore[no-any-return]
+
     def register(self, email: str) -> Registered:
         register = Register(
             store=self.store,
@@ -211,8 +216,8 @@ class House:
         described = self.custodian.create_key(
             INSTALLATION,
             AccountId(self.identifiers.next()),
-            Curve.SECP256K1,
-            KeyUse.EVM_ACCOUNT,
+            self.chain.curve,
+            self.chain.network.family.key_use,
         )
         signer = Signer(
             network=self.network,
@@ -318,7 +323,12 @@ class House:
 
     @property
     def halt(self) -> Halt:
-        return Halt(store=self.store, clock=self.clock, identifiers=self.identifiers)
+        return Halt(
+            store=self.store,
+            alarms=self.alarms,
+            clock=self.clock,
+            identifiers=self.identifiers,
+        )
 
     @property
     def watch(self) -> WatchNetwork:
@@ -339,7 +349,13 @@ class House:
             pursuit=Pursuit(
                 store=store, custodians={self.custodian_scheme: custodian or self.custodian}
             ),
-            halt=Halt(store=store, clock=self.clock, identifiers=self.identifiers),
+            halt=Halt(
+                store=store,
+                alarms=self.alarms,
+                clock=self.clock,
+                identifiers=self.identifiers,
+            ),
+            alarms=self.alarms,
             clock=self.clock,
             identifiers=self.identifiers,
         )

@@ -14,7 +14,7 @@ import pytest
 from dependency_injector import containers, providers
 from dependency_injector.errors import Error
 
-from adapters.system import SystemClock, SystemIdentifiers
+from adapters.system import LogAlarms, SystemClock, SystemIdentifiers
 from application.access.authenticate import Authenticate
 from application.deployments.halt import Halt
 from application.ports.clock import Clock
@@ -74,29 +74,47 @@ One = providers.Singleton
 
 class Sound(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
+    alarms = One(LogAlarms)
     clock = One(SystemClock)
     identifiers = One(SystemIdentifiers, clock)
     store = One(assembly.store, settings)
-    halt = One(Halt, store=store, clock=clock, identifiers=identifiers)
+    halt = One(Halt, store=store, alarms=alarms, clock=clock, identifiers=identifiers)
     chains = One(assembly.chains, settings)
 
 
 class Misspelt(Sound):
-    halt = One(Halt, store=Sound.store, clok=Sound.clock, identifiers=Sound.identifiers)
+    halt = One(
+        Halt,
+        store=Sound.store,
+        alarms=Sound.alarms,
+        clok=Sound.clock,
+        identifiers=Sound.identifiers,
+    )
 
 
 class Superfluous(Sound):
     halt = One(
-        Halt, store=Sound.store, clock=Sound.clock, identifiers=Sound.identifiers, mail=Sound.store
+        Halt,
+        store=Sound.store,
+        alarms=Sound.alarms,
+        clock=Sound.clock,
+        identifiers=Sound.identifiers,
+        mail=Sound.store,
     )
 
 
 class Missing(Sound):
-    halt = One(Halt, store=Sound.store, identifiers=Sound.identifiers)
+    halt = One(Halt, store=Sound.store, alarms=Sound.alarms, identifiers=Sound.identifiers)
 
 
 class Swapped(Sound):
-    halt = One(Halt, store=Sound.store, clock=Sound.identifiers, identifiers=Sound.clock)
+    halt = One(
+        Halt,
+        store=Sound.store,
+        alarms=Sound.alarms,
+        clock=Sound.identifiers,
+        identifiers=Sound.clock,
+    )
 
 
 class NotAPort(Sound):

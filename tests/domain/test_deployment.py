@@ -44,18 +44,23 @@ from domain.deployment import (
     Waits,
 )
 from domain.errors import IllegalTransitionError
-from domain.identifiers import HoldId, NetworkId, OperationId, OrganisationId
+from domain.identifiers import HoldId, KeyRef, NetworkId, OperationId, OrganisationId
 from domain.network import Block
 from domain.operation import (
     Attempt,
     AttemptOrigin,
     AttemptRole,
     Inclusion,
+    LeaseWindow,
+    NonceLine,
+    Postponed,
+    Signer,
     Slot,
     SlotState,
     TransactionId,
     WaitReason,
 )
+from domain.signing import Curve, PublicKey
 from tests.contract.tenants import NOW, TOKEN
 from tests.strategies import (
     a_slot,
@@ -495,6 +500,73 @@ def test_a_wait_begins_when_its_reason_does():
     later = NOW.replace(year=2030)
     assert waiting.awaiting(WaitReason.FINALITY, later).waiting_since == NOW
     assert waiting.awaiting(WaitReason.OPERATOR, later).waiting_since == later
+
+
+def window(number: int, until: int, lease: bytes = b"l" * 32) -> Slot:
+    return Slot(
+        number=number,
+        network=NetworkId("memory:1"),
+        signer="0xtreasury",
+        lease=lease,
+        valid_until=until,
+    )
+
+
+def ended(state: SlotState) -> SlotSpent:
+    return SlotSpent(step=1, slot_state=state, at=BLOCK, transaction_id=None)
+
+
+def test_a_window_ends_by_itself_and_a_nonce_never_does():
+    nonce = Slot(number=1, network=NetworkId("memory:1"), signer="0xtreasury", sequence=0)
+    for slot, endings in (
+        (window(1, 149), {SlotState.EXPIRED}),
+        (nonce, {SlotState.SPENT, SlotState.LOST}),
+    ):
+        reserved = queued().apply(SlotReserved(step=1, slot=slot))
+        for state in SlotState:
+            if state in endings:
+                assert reserved.apply(ended(state)).step.open_slot is None
+                continue
+            with pytest.raises(IllegalTransitionError):
+                reserved.apply(ended(state))
+
+
+@pytest.mark.parametrize(
+    "second",
+    [window(2, 149), window(2, 148), window(2, 299, b"m" * 32)],
+    ids=["the same window", "an earlier window", "another lease"],
+)
+def test_the_next_window_is_a_later_one_of_the_same_lease(second: Slot):
+    expired = (
+        queued().apply(SlotReserved(step=1, slot=window(1, 149))).apply(ended(SlotState.EXPIRED))
+    )
+    assert expired.apply(SlotReserved(step=1, slot=window(2, 299))).step.open_slot
+    with pytest.raises(IllegalTransitionError):
+        expired.apply(SlotReserved(step=1, slot=second))
+
+
+def test_a_lease_without_a_window_is_no_slot():
+    with pytest.raises(ValueError, match="window"):
+        evolve(window(1, 149), valid_until=None)
+
+
+def test_a_window_stands_in_no_line_and_takes_no_nonce():
+    signer = Signer(
+        network=NetworkId("memory:1"),
+        address="0xtreasury",
+        key=KeyRef("memory:1"),
+        public_key=PublicKey(Curve.ED25519, bytes(32)),
+        next_sequence=7,
+        limit=1,
+    )
+    terms = LeaseWindow(lease=b"l" * 32, valid_from=0, valid_until=149)
+    answer = signer.reserve(5, 1, terms)
+    assert not isinstance(answer, Postponed)
+    slot, after = answer
+    assert (slot.lease, slot.valid_until, slot.sequence) == (b"l" * 32, 149, None)
+    assert after == signer
+    assert isinstance(signer.reserve(5, 1, NonceLine(7)), Postponed)
+    assert isinstance(evolve(signer, halted="why").reserve(0, 1, terms), Postponed)
 
 
 def beginning(deployment: Deployment) -> list[Event]:
