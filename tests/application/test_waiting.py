@@ -1,17 +1,19 @@
 """Why a deployment waits: every reason through what really causes it, and how it goes on.
 
-`approval` and `window_open` belong to features that are not there yet.
+`approval` belongs to a feature that is not there yet; `window_open` is driven where windows are
+(tests/algorand).
 """
 
 from datetime import timedelta
 
 import pytest
 
-from adapters.memory.chain import UNAVAILABLE, UNDERPRICED, WRONG_CHAIN
+from adapters.memory.chain import NO_HISTORY, UNAVAILABLE, UNDERPRICED, WRONG_CHAIN
 from application.deployments.watch import WatchNetwork
 from domain.catalogue import TariffName
 from domain.deployment import Deployment
 from domain.errors import Refusal
+from domain.identifiers import Prefix, public_id
 from domain.operation import WaitReason
 from tests.application.house import House, State
 from tests.application.mortal import Fate
@@ -226,6 +228,31 @@ def test_an_answer_that_says_nothing_keeps_everything_and_sends_the_same_bytes_a
     waits(house, id, WaitReason.UNKNOWN_OUTCOME, state=State.SUBMITTED)
     recovers(house, id)
     assert len(house.get(id).step.attempts) == 1
+
+
+def test_an_outcome_that_no_node_remembers_stays_unknown_and_sounds_one_alarm():
+    house = House(instant=False)
+    id = house.deploy().id
+    house.work()
+    house.chain.misbehave("outcome", *[NO_HISTORY] * 3)
+    house.work()
+    waits(house, id, WaitReason.UNKNOWN_OUTCOME, state=State.PENDING)
+    name = public_id(Prefix.DEPLOYMENT, id)
+    assert [(code, subject) for code, subject, _ in house.alarms.sounded] == [
+        ("history_unavailable", f"memory:1 {name}")
+    ]
+    recovers(house, id)
+
+
+def test_halting_a_network_or_a_signer_sounds_an_alarm_once():
+    house = House()
+    for _ in range(2):
+        house.halt.network(house.network, "wrong_chain", "it is another one")
+        house.halt.signer(house.network, house.signer.address, "somebody has its key")
+    assert [code for code, _, _ in house.alarms.sounded] == [
+        "network_halted.wrong_chain",
+        "signer_halted",
+    ]
 
 
 def test_an_underpriced_answer_is_no_failure_either():

@@ -3,6 +3,7 @@
 from adapters.memory.chain.chain import (
     ALREADY_KNOWN,
     ANSWER_LOST,
+    NO_HISTORY,
     REJECTED,
     REJECTED_THOUGH_TAKEN,
     SLOT_TAKEN,
@@ -17,6 +18,7 @@ from adapters.memory.chain.chain import (
 __all__ = [
     "ALREADY_KNOWN",
     "ANSWER_LOST",
+    "NO_HISTORY",
     "REJECTED",
     "REJECTED_THOUGH_TAKEN",
     "SLOT_TAKEN",

@@ -24,6 +24,7 @@ from application.ports.chain import (
     ChainUnavailableError,
     Forecast,
     Head,
+    HistoryUnavailableError,
     SignerChainState,
     WrongChainError,
 )
@@ -83,11 +84,14 @@ class Fault:
     #: What a submission is answered; None: an error is raised (a submission answers unknown).
     answer: Submission | None = None
     is_wrong_chain: bool = False
+    #: The blocks that would have the answer are gone.
+    lacks_history: bool = False
 
 
 UNAVAILABLE = Fault(happens=False)
 ANSWER_LOST = Fault(happens=True)
 WRONG_CHAIN = Fault(happens=False, is_wrong_chain=True)
+NO_HISTORY = Fault(happens=False, lacks_history=True)
 REJECTED = Fault(happens=False, answer=Submission(Verdict.REJECTED, "invalid transaction"))
 #: This node refuses what another one has taken.
 REJECTED_THOUGH_TAKEN = Fault(
@@ -415,6 +419,8 @@ class MemoryChain(Chain):
                 answer()
             if fault.is_wrong_chain:
                 raise WrongChainError(f"the node is not of {self._network.id}")
+            if fault.lacks_history:
+                raise HistoryUnavailableError("the blocks that would say it are gone")
             if fault.answer is not None and instead is not None:
                 return instead(fault.answer)
             raise ChainUnavailableError("the answer did not arrive")
