@@ -17,6 +17,7 @@ COMMANDS = {
     "credits": ("credits", "Give credits to an organisation."),
     "tariff": ("tariff", "Change an organisation's tariff."),
     "doctor": ("doctor", "Check configuration, database, nodes and custodian; say what to fix."),
+    "config": ("config", "Check the configuration, or show it without its secrets."),
     "demo": ("demo", "The main job, told step by step, on real parts."),
     "devnet": ("devnet", "An Algorand network on this machine, for development."),
 }

@@ -8,20 +8,16 @@ missing is said, with the variable that would set it.
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from attrs import define, field, frozen
 
-from application.ports.nodes import Endpoint
-from domain.identifiers import InstallationId, NetworkId, Prefix, parse_id, public_id
-from domain.network import Family, Finality, Network, NetworkClass
+from domain.identifiers import InstallationId, Prefix, parse_id, public_id
+from entrypoints.network_settings import NetworkSettings, read_networks, shown
 
 T = TypeVar("T")
 
@@ -34,13 +30,6 @@ class SettingsError(Exception):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
         self.faults = tuple(faults)
-
-
-@frozen(kw_only=True)
-class NetworkSettings:
-    network: Network
-    #: In the order in which they are asked.
-    nodes: tuple[Endpoint, ...]
 
 
 @frozen(kw_only=True)
@@ -69,17 +58,29 @@ class Settings:
     #: `local-keys` outside development only if told so.
     allow_local_keys: bool = False
 
-    def redacted(self) -> dict[str, object]:
-        """What may be shown: no secret, no password."""
+    def redacted(self) -> dict[str, dict[str, object]]:
+        """What may be shown, by section and key of the file; of a secret, that it is there."""
         return {
-            "installation": str(self.installation),
-            "environment": self.environment,
-            "custodian": self.custodian,
-            "networks": [entry.network.id for entry in self.networks],
-            "http": f"{self.http_host}:{self.http_port}",
-            "base_url": self.base_url,
-            "request_limit": self.request_limit,
-            "worker_threads": self.worker_threads,
+            "installation": {
+                "id": public_id(Prefix.INSTALLATION, self.installation),
+                "environment": self.environment,
+            },
+            "database": {
+                "url": shown(self.database_url),
+                "migrator_url": shown(self.migrator_url),
+                "connections": self.database_connections,
+            },
+            "custodian": {"new_keys": self.custodian},
+            "local_keys": {"master_key": shown(self.master_keys), "allow": self.allow_local_keys},
+            "http": {
+                "host": self.http_host,
+                "port": self.http_port,
+                "base_url": self.base_url,
+                "request_limit": self.request_limit,
+                "trusted_proxies": self.trusted_proxies,
+            },
+            "worker": {"threads": self.worker_threads},
+            "networks": {entry.network.id: entry.redacted() for entry in self.networks},
         }
 
 
@@ -220,142 +221,9 @@ def _settings(reader: _Reader) -> Settings | None:
 
 
 def _networks(reader: _Reader) -> tuple[NetworkSettings, ...]:
-    entries = reader.content.get("networks", {})
-    if not isinstance(entries, dict) or not entries:
-        reader.faults.append('no network is configured: add [networks."eip155:…"] to the file')
-        return ()
-    found = (_network(reader, name, entry) for name, entry in entries.items())
-    return tuple(entry for entry in found if entry is not None)
-
-
-#: CAIP-2: how a network of each family is named.
-_NAMES = {
-    Family.EVM: re.compile(r"eip155:[1-9][0-9]{0,31}"),
-    Family.ALGORAND: re.compile(r"algorand:[-_a-zA-Z0-9]{32}"),
-}
-_TAGS = ("finalized", "safe")
-#: What may be sent in a header field.
-_HEADER_VALUE = re.compile(r"[!-~]+")
-
-
-def _network(reader: _Reader, name: str, entry: Any) -> NetworkSettings | None:
-    try:
-        found = _Entry(entry)
-        family = found.take("family", Family)
-        network = Network(
-            id=_named(name, family),
-            name=found.take("name", str),
-            family=family,
-            network_class=found.take("class", NetworkClass),
-            finality=Finality(
-                tag=found.take("finality_tag", _tag, None),
-                depth=found.take("finality_depth", _whole, None),
-            ),
-            fee_ceiling=found.take("fee_ceiling", _whole),
-            native_currency=found.take("native_currency", str),
-            native_decimals=found.take("native_decimals", _whole, 18),
-            poll=timedelta(milliseconds=found.take("poll_milliseconds", _whole, 1000)),
-            replace_after=timedelta(seconds=found.take("replace_after_seconds", _whole, 60)),
-            explorer_transaction=found.take("explorer_transaction", str, None),
-            explorer_address=found.take("explorer_address", str, None),
-        )
-        nodes = found.take("nodes", _endpoints)
-        found.nothing_is_left()
-    except (KeyError, TypeError, ValueError) as error:
-        reader.faults.append(f'[networks."{name}"] is not usable: {error}')
-        return None
-    return NetworkSettings(network=network, nodes=nodes)
-
-
-def _named(name: str, family: Family) -> NetworkId:
-    if not _NAMES[family].fullmatch(name):
-        raise ValueError(f"{name} is no CAIP-2 name of the family {family.value}")
-    return NetworkId(name)
-
-
-class _Entry:
-    """A table of the file, taken apart key by key; what is left over was misspelt."""
-
-    def __init__(self, content: Any) -> None:
-        if not isinstance(content, dict):
-            raise TypeError("it is no table")
-        self._left = dict(content)
-
-    def take(self, key: str, parse: Callable[[Any], T], *default: T | None) -> T:
-        if key not in self._left:
-            if not default:
-                raise KeyError(f"{key} is missing")
-            return default[0]  # type: ignore[return-value]  # None where the caller allows it
-        try:
-            return parse(self._left.pop(key))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{key}: {error}") from None
-
-    def nothing_is_left(self) -> None:
-        if self._left:
-            raise ValueError(f"unknown: {', '.join(sorted(self._left))}")
-
-
-def _whole(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError("must be a whole number, not below 0")
-    return value
-
-
-def _tag(value: Any) -> str:
-    if value not in _TAGS:
-        raise ValueError(f"must be one of {', '.join(_TAGS)}")
-    return str(value)
-
-
-def _endpoints(value: Any) -> tuple[Endpoint, ...]:
-    """What is said of a wrong one is its place, never its URL or token: they are secrets."""
-    if not isinstance(value, list) or not value:
-        raise ValueError("must be a list of at least one node")
-    return tuple(_endpoint(entry, f"number {i} ") for i, entry in enumerate(value, 1))
-
-
-def _endpoint(value: Any, place: str) -> Endpoint:
-    if isinstance(value, str):
-        return Endpoint(url=_url(value, place))
-    if not isinstance(value, dict):
-        raise TypeError(f"{place}must be a URL, or a table with one")
-    if strange := sorted(value.keys() - {"url", "token", "token_file", "archival"}):
-        raise ValueError(f"{place}has unknown keys: {', '.join(strange)}")
-    archival = value.get("archival", False)
-    if not isinstance(archival, bool):
-        raise TypeError(f"{place}has an archival that is neither true nor false")
-    return Endpoint(
-        url=_url(value.get("url"), place), token=_token(value, place), archival=archival
-    )
-
-
-def _url(value: Any, place: str) -> str:
-    try:
-        parts = urlsplit(value) if isinstance(value, str) else None
-        usable = parts and parts.scheme in {"http", "https"} and parts.hostname
-        _ = parts and parts.port
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError(f"{place}needs a url, http://… or https://…")
-    return str(value)
-
-
-def _token(value: Mapping[str, Any], place: str) -> str | None:
-    if "token" in value and "token_file" in value:
-        raise ValueError(f"{place}has both token and token_file")
-    token = _text_of(value["token_file"], place) if "token_file" in value else value.get("token")
-    if token is not None and (not isinstance(token, str) or not _HEADER_VALUE.fullmatch(token)):
-        raise ValueError(f"{place}has a token that is no word of printable ASCII")
-    return token
-
-
-def _text_of(file: Any, place: str) -> str:
-    try:
-        return Path(file).read_text("utf-8").strip()
-    except (OSError, TypeError, ValueError) as error:
-        raise ValueError(f"{place}has a token_file that cannot be read: {file}") from error
+    found, faults = read_networks(reader.content.get("networks", {}))
+    reader.faults += faults
+    return found
 
 
 def _number(text: str) -> int:

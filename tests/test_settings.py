@@ -1,9 +1,18 @@
 """Configuration: the environment over the file, secrets from files, every fault at once."""
 
+import hashlib
+import json
+import tomllib
+from base64 import b64encode
+from importlib.resources import files
+
 import pytest
+from click.testing import CliRunner
 
 from application.ports.nodes import Endpoint
 from domain.identifiers import Prefix, public_id
+from domain.network import Family, NetworkClass
+from entrypoints.main import main
 from entrypoints.settings import SettingsError, load
 
 INSTALLATION = "ins_01k9zvkx9te1mt5qg4s7z9ht6e"
@@ -237,7 +246,12 @@ class TestANetwork:
 
     def test_all_that_cannot_be_used_are_named(self, faults):
         entries = "".join(f'\n[networks."eip155:{number}"]\nname = "x"\n' for number in (1, 2))
-        assert len(faults(entries)) == 2
+        found = faults(entries)
+        missing = {"family", "class", "nodes", "fee_ceiling", "native_currency", "finality_depth"}
+        assert len(found) == 2 * len(missing)
+        for number in (1, 2):
+            of_one = [fault for fault in found if f'[networks."eip155:{number}"]' in fault]
+            assert {key for key in missing for fault in of_one if key in fault} == missing
 
     @pytest.mark.parametrize("text", ["networks = 4", "[networks]", '[networks]\n"eip155:1" = 4'])
     def test_that_is_no_table_is_a_fault(self, tmp_path, text):
@@ -289,3 +303,400 @@ def test_no_password_is_in_a_fault(faults):
     wrong = COMPLETE | WRONG_NUMBERS | {"TALLYSTICK_INSTALLATION_ID": "wrong"}
     told = "\n".join(faults(environment=wrong))
     assert not any(password in told for password in PASSWORDS)
+
+
+#: Where each shipped network begins, from its genesis file: not read from what is judged.
+GENESIS = {
+    "algorand:wGHE2Pwdvd7S12BL5FaOP20EGYesN73k": "wGHE2Pwdvd7S12BL5FaOP20EGYesN73ktiC1qzkkit8=",
+    "algorand:SGO1GKSzyE7IEPItTxCByw9x8FmnrCDe": "SGO1GKSzyE7IEPItTxCByw9x8FmnrCDexi9/cOUJOiI=",
+    "algorand:mFgazF-2uRS1tMiL9dsj01hJGySEmPN2": "mFgazF+2uRS1tMiL9dsj01hJGySEmPN28B/TjjvpVW0=",
+    "algorand:r20fSQI8gWe_kFZziNonSPCXLwcQmH_n": "r20fSQI8gWe/kFZziNonSPCXLwcQmH/nxROvnnueWOk=",
+    "algorand:PgeQVJJgx_LYKJfIEz7dbfNPuXmDyJ-O": "PgeQVJJgx/LYKJfIEz7dbfNPuXmDyJ+O7FwQ4XL9tE8=",
+    "eip155:8453": None,
+    "eip155:84532": None,
+}
+LIVE = {"algorand:wGHE2Pwdvd7S12BL5FaOP20EGYesN73k", "algorand:r20fSQI8gWe_kFZziNonSPCXLwcQmH_n",
+        "algorand:PgeQVJJgx_LYKJfIEz7dbfNPuXmDyJ-O", "eip155:8453"}  # fmt: skip
+VOI = "algorand:r20fSQI8gWe_kFZziNonSPCXLwcQmH_n"
+BETANET = "algorand:mFgazF-2uRS1tMiL9dsj01hJGySEmPN2"
+#: Of a wallet library; its first 32 characters are BetaNet's.
+BETANET_TRAP = "mFgazF+2uRS1tMiL9dsj01hJGySEmPN2OvOTQHJ6iQg="
+TWO_NODES = 'nodes = ["https://one.example", "https://two.example"]'
+
+
+def algorand(genesis: str) -> str:
+    """The CAIP-2 name of what begins with *genesis*, worked out by hand."""
+    return "algorand:" + genesis.replace("+", "-").replace("/", "_")[:32]
+
+
+class Networks:
+    """Networks of a file that has nothing else."""
+
+    def __init__(self, folder):
+        self.path = folder / "networks.toml"
+
+    def read(self, text):
+        self.path.write_text(text)
+        return {entry.network.id: entry for entry in load(self.path, COMPLETE).networks}
+
+    def faults(self, text):
+        with pytest.raises(SettingsError) as refusal:
+            self.read(text)
+        return refusal.value.faults
+
+
+@pytest.fixture
+def networks(tmp_path):
+    return Networks(tmp_path)
+
+
+class TestAShippedNetwork:
+    def test_is_one_of_these(self):
+        text = (files("entrypoints") / "networks.toml").read_text("utf-8")
+        assert set(tomllib.loads(text)["networks"]) == set(GENESIS)
+
+    @pytest.mark.parametrize("name", GENESIS)
+    def test_begins_where_its_chain_begins(self, networks, name):
+        (entry,) = networks.read(f'[networks."{name}"]\n{TWO_NODES}').values()
+        assert entry.network.genesis == GENESIS[name]
+        assert name.startswith("eip155:") or algorand(entry.network.genesis) == name
+
+    @pytest.mark.parametrize("name", GENESIS)
+    def test_is_complete_but_for_nodes(self, networks, name):
+        (entry,) = networks.read(f'[networks."{name}"]\n{TWO_NODES}').values()
+        network = entry.network
+        assert (network.id, network.min_sources, network.window) == (name, 2, 150)
+        assert network.live == (name in LIVE)
+        assert network.network_class is not NetworkClass.DEVELOPMENT
+        if network.family is Family.ALGORAND:
+            assert (network.finality.tag, network.finality.depth) == (None, 0)
+            assert network.native_decimals == 6
+        else:
+            assert (network.finality.tag, network.finality.depth) == ("finalized", None)
+            assert (network.native_currency, network.native_decimals) == ("ETH", 18)
+
+    @pytest.mark.parametrize("name", [VOI, "algorand:PgeQVJJgx_LYKJfIEz7dbfNPuXmDyJ-O"])
+    def test_needs_its_name_only_where_two_nodes_are_known(self, networks, name):
+        (entry,) = networks.read(f'[networks."{name}"]').values()
+        assert len(entry.nodes) == 2
+
+    @pytest.mark.parametrize("name", sorted(set(GENESIS) - {VOI} - {
+        "algorand:PgeQVJJgx_LYKJfIEz7dbfNPuXmDyJ-O"}))  # fmt: skip
+    def test_says_so_where_a_node_must_be_added(self, networks, name):
+        (fault,) = networks.faults(f'[networks."{name}"]')
+        assert fault.startswith(f'[networks."{name}"] min_sources: is 2, and nodes has 1: ')
+
+    def test_is_not_used_unless_it_is_named(self, networks):
+        assert set(networks.read(f'[networks."{VOI}"]')) == {VOI}
+
+    def test_is_said_differently_key_by_key(self, networks):
+        text = f'[networks."{VOI}"]\nwindow = 200\nname = "Other"\nnodes = ["http://own:1"]'
+        entry = networks.read(text + "\nmin_sources = 1")[VOI]
+        assert (entry.network.window, entry.network.name) == (200, "Other")
+        assert entry.nodes == (Endpoint(url="http://own:1"),)
+        assert entry.network.native_currency == "VOI"
+
+    def test_may_be_final_by_another_rule(self, networks):
+        text = f'[networks."eip155:8453"]\nfinality_depth = 30\n{TWO_NODES}'
+        finality = networks.read(text)["eip155:8453"].network.finality
+        assert (finality.tag, finality.depth) == (None, 30)
+
+    @pytest.mark.parametrize(
+        ("key", "line"),
+        [
+            ("class", 'class = "development"'),
+            ("class", 'class = "live"'),
+            ("family", 'family = "evm"'),
+            ("genesis", f'genesis = "{BETANET_TRAP}"'),
+        ],
+    )
+    def test_is_what_it_is(self, networks, key, line):
+        (fault,) = networks.faults(f'[networks."{BETANET}"]\n{line}\n{TWO_NODES}')
+        assert fault.startswith(f'[networks."{BETANET}"] {key}: is ')
+        assert fault.endswith(" for this network, and never another")
+
+    def test_may_say_again_what_it_is(self, networks):
+        text = f'[networks."{BETANET}"]\nclass = "test"\ngenesis = "{GENESIS[BETANET]}"\n'
+        assert networks.read(text + TWO_NODES)
+
+
+class TestAnAlgorandNetworkOfOnesOwn:
+    GENESIS = b64encode(hashlib.sha256(b"a genesis").digest()).decode()
+    TEXT = f"""
+[networks."{algorand(GENESIS)}"]
+name = "local"
+family = "algorand"
+class = "development"
+genesis = "{GENESIS}"
+nodes = ["http://127.0.0.1:4001"]
+finality_depth = 0
+fee_ceiling = 1000
+native_currency = "ALGO"
+"""
+
+    def test_is_said_in_full(self, networks):
+        (entry,) = networks.read(self.TEXT).values()
+        network = entry.network
+        assert (network.genesis, network.window, network.min_sources) == (self.GENESIS, 150, 1)
+        assert network.native_decimals == 6
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            "",
+            "not base64",
+            b64encode(b"x" * 31).decode(),
+            b64encode(b"x" * 33).decode(),
+            GENESIS.rstrip("="),
+            GENESIS.translate(str.maketrans("+/", "-_")) + "=",
+            # The last letter holds four bits that belong to nobody.
+            GENESIS[:-2] + chr(ord(GENESIS[-2]) + 1) + "=",
+        ],
+    )
+    def test_has_a_genesis_of_32_bytes_spelt_as_nodes_spell_it(self, networks, other):
+        (fault,) = networks.faults(self.TEXT.replace(f'"{self.GENESIS}"', f'"{other}"'))
+        assert fault.endswith("genesis: must be the whole genesis hash, 32 bytes in base64")
+
+    def test_has_the_genesis_of_its_name(self, networks):
+        other = GENESIS[BETANET]
+        text = self.TEXT.replace(f'genesis = "{self.GENESIS}"', f'genesis = "{other}"')
+        (fault,) = networks.faults(text)
+        assert fault.endswith(f"genesis: is of {BETANET}, which is another network")
+
+    def test_must_say_its_genesis(self, networks):
+        text = self.TEXT.replace(f'genesis = "{self.GENESIS}"', "")
+        (fault,) = networks.faults(text)
+        assert "genesis: is missing" in fault
+
+    @pytest.mark.parametrize("window", ["19", "1001", "150.0", "true", '"150"'])
+    def test_has_a_window_a_node_accepts(self, networks, window):
+        (fault,) = networks.faults(self.TEXT + f"window = {window}")
+        assert fault.endswith("window: must be a whole number, from 20 to 1000")
+
+    @pytest.mark.parametrize("window", [20, 1000])
+    def test_has_a_window_of_its_own(self, networks, window):
+        (entry,) = networks.read(self.TEXT + f"window = {window}").values()
+        assert entry.network.window == window
+
+
+@pytest.mark.parametrize("line", [f'genesis = "{GENESIS[BETANET]}"', "window = 150"])
+def test_what_is_algorands_is_unknown_elsewhere(faults, line):
+    (fault,) = faults(line)
+    assert fault == f'[networks."eip155:84532"] {line.partition(" ")[0]}: is unknown'
+
+
+class TestSources:
+    def test_are_two_where_it_matters(self, read):
+        assert read().networks[0].network.min_sources == 2
+
+    def test_are_one_in_development(self, tmp_path):
+        text = NETWORK.replace('"test"', '"development"').replace("84532", "31337")
+        (tmp_path / "tallystick.toml").write_text(text)
+        settings = load(tmp_path / "tallystick.toml", COMPLETE)
+        assert settings.networks[0].network.min_sources == 1
+
+    def test_may_be_one_if_it_is_said(self, networks):
+        text = '[networks."eip155:8453"]\nnodes = ["http://own"]\nmin_sources = 1'
+        assert networks.read(text)["eip155:8453"].network.min_sources == 1
+
+    @pytest.mark.parametrize("number", ["0", "-1", "true", "1.0", '"1"'])
+    def test_are_a_number(self, faults, number):
+        (fault,) = faults(f"min_sources = {number}")
+        assert fault.endswith("min_sources: must be a whole number, not below 1")
+
+    def test_are_no_more_than_there_are(self, faults):
+        (fault,) = faults("min_sources = 3")
+        assert fault.startswith('[networks."eip155:84532"] min_sources: is 3, and nodes has 2: ')
+
+
+class TestANode:
+    @pytest.fixture
+    def nodes(self, networks):
+        def reading(*entries):
+            text = f'[networks."{VOI}"]\nmin_sources = 1\nnodes = [{", ".join(entries)}]'
+            return networks.read(text)[VOI].nodes
+
+        return reading
+
+    @pytest.fixture
+    def fault(self, networks):
+        def reading(*entries):
+            text = f'[networks."{VOI}"]\nmin_sources = 1\nnodes = [{", ".join(entries)}]'
+            (fault,) = networks.faults(text)
+            assert "secret" not in fault
+            assert fault.startswith(f'[networks."{VOI}"] nodes: ')
+            return fault.partition(" nodes: ")[2]
+
+        return reading
+
+    def test_is_a_url_or_a_table(self, nodes, tmp_path):
+        (tmp_path / "token").write_text("from-a-file\n")
+        assert nodes(
+            '"https://one"',
+            '{ url = "https://two", token = "word", archival = true }',
+            f'{{ url = "https://three", token_file = "{tmp_path / "token"}" }}',
+        ) == (
+            Endpoint(url="https://one"),
+            Endpoint(url="https://two", token="word", archival=True),
+            Endpoint(url="https://three", token="from-a-file"),
+        )
+
+    @pytest.mark.parametrize(
+        "entry",
+        ['"ftp://secret"', '"secret"', '"https://"', '"http://h:secret"', '"http://[secret"',
+         '{ token = "secret" }', "{ url = 4 }"],
+    )  # fmt: skip
+    def test_has_a_url(self, fault, entry):
+        assert fault('"http://one"', entry) == "number 2 needs a url, http://… or https://…"
+
+    @pytest.mark.parametrize(
+        ("entry", "said"),
+        [
+            ("4", "number 1 must be a URL, or a table with one"),
+            ('{ url = "http://secret", tokn = "secret", x = 1 }',
+             "number 1 has unknown keys: tokn, x"),
+            ('{ url = "http://secret", archival = "yes" }',
+             "number 1 has an archival that is neither true nor false"),
+            ('{ url = "http://secret", token = "secret", token_file = "f" }',
+             "number 1 has both token and token_file"),
+            ('{ url = "http://secret", token = "secret\\nword" }',
+             "number 1 has a token that is no word of printable ASCII"),
+            ('{ url = "http://secret", token = "" }',
+             "number 1 has a token that is no word of printable ASCII"),
+            ('{ url = "http://secret", token = 5 }',
+             "number 1 has a token that is no word of printable ASCII"),
+            ('{ url = "http://secret", token_file = "/nowhere/token" }',
+             "number 1 has a token_file that cannot be read: /nowhere/token"),
+            ('{ url = "http://secret", token_file = 5 }',
+             "number 1 has a token_file that cannot be read: 5"),
+        ],
+    )  # fmt: skip
+    def test_that_cannot_be_used_is_named_by_its_place(self, fault, entry, said):
+        assert fault(entry) == said
+
+    def test_is_there_once(self, fault):
+        twice = fault('"https://secret/v3"', '"https://secret/v3/"')
+        assert twice == "number 2 is there twice; it would be believed twice"
+
+
+class TestAKey:
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            ("name = 4", "name: must be a text"),
+            ('name = ""', "name: must be a text"),
+            ('class = "staging"', "class: must be one of development, test, live"),
+            ('family = "cosmos"', "family: must be one of evm, algorand"),
+            ('finality_tag = "latest"', "finality_tag: must be finalized or safe"),
+            ("finality_depth = -1", "finality_depth: must be a whole number, not below 0"),
+            ("fee_ceiling = 0", "fee_ceiling: must be a whole number, not below 1"),
+            ("native_decimals = 37", "native_decimals: must be a whole number, from 0 to 36"),
+            ("poll_milliseconds = 0", "poll_milliseconds: must be a whole number, not below 1"),
+            ('explorer_token = "https://x"', "explorer_token: must be a link with {} for the id"),
+            ('explorer_address = "javascript:{}"',
+             "explorer_address: must be a link with {} for the id"),
+            ("fee_celing = 1", "fee_celing: is unknown"),
+        ],
+    )  # fmt: skip
+    def test_that_is_wrong_is_named_with_its_network(self, networks, line, said):
+        keys = {
+            "name": '"x"', "family": '"evm"', "class": '"development"', "finality_tag": '"safe"',
+            "nodes": '["http://n"]', "fee_ceiling": "1", "native_currency": '"ETH"',
+        }  # fmt: skip
+        key, _, value = line.partition(" = ")
+        if key == "finality_depth":
+            keys.pop("finality_tag")
+        text = "\n".join(f"{key} = {value}" for key, value in (keys | {key: value}).items())
+        assert networks.faults(f'[networks."eip155:5"]\n{text}') == (
+            f'[networks."eip155:5"] {said}',
+        )
+
+    def test_that_is_wrong_does_not_hide_another(self, networks):
+        text = f'[networks."{VOI}"]\nwindow = 1\nmin_sources = 9\nwindw = 3\nnodes = ["x"]\n'
+        found = networks.faults(text + '[networks."eip155:8453"]\nfee_ceiling = 0\n' + TWO_NODES)
+        named = [fault.rpartition('"] ')[2].partition(":")[0] for fault in found]
+        assert sorted(named) == ["fee_ceiling", "nodes", "window", "windw"]
+
+    def test_that_is_missing_is_named(self, networks):
+        (fault,) = networks.faults(NETWORK.replace("84532", "7").replace("fee_ceiling", "# "))
+        assert fault.startswith('[networks."eip155:7"] fee_ceiling: is missing; ')
+
+
+class TestConfig:
+    """`tallystick config`."""
+
+    SECRETS = ("node-password", "node-token", "from-a-file", *PASSWORDS)
+
+    @pytest.fixture
+    def run(self, tmp_path, monkeypatch):
+        (tmp_path / "token").write_text("from-a-file")
+        nodes = f"""[
+            "https://own.example/node-password",
+            {{ url = "https://node-password@other.example", token = "node-token" }},
+            {{ url = "http://third.example", token_file = "{tmp_path / "token"}" }},
+        ]"""
+        for name, text in COMPLETE.items():
+            monkeypatch.setenv(name, text)
+
+        def running(*arguments, text=f'[networks."{VOI}"]\nnodes = {nodes}\n'):
+            (tmp_path / "tallystick.toml").write_text(text)
+            path = str(tmp_path / "tallystick.toml")
+            done = CliRunner().invoke(main, ["--config", path, "config", *arguments])
+            assert not any(secret in done.output for secret in self.SECRETS)
+            return done
+
+        return running
+
+    @pytest.mark.parametrize("options", [(), ("--json",)])
+    def test_print_shows_no_secret(self, run, options):
+        done = run("print", *options)
+        assert done.exit_code == 0
+        for host in ("own.example", "other.example", "third.example"):
+            assert host in done.output
+
+    def test_print_says_where_a_value_comes_from(self, run):
+        shown = json.loads(run("print", "--json").stdout)["networks"][VOI]
+        assert shown["window"] == {"value": 150, "from": "shipped"}
+        assert shown["nodes"]["from"] == "file"
+        text = NETWORK.replace('["https://node.example/v3/node-password", ', '["http://one", ')
+        shown = json.loads(run("print", "--json", text=text).stdout)["networks"]["eip155:84532"]
+        assert shown["finality_depth"] == {"value": 12, "from": "file"}
+        assert "finality_tag" not in shown
+
+    def test_print_shows_every_key(self, run):
+        shown = json.loads(run("print", "--json").stdout)
+        assert {f"{section}.{key}" for section in shown if section != "networks"
+                for key in shown[section]} == {
+            "installation.id", "installation.environment", "database.url",
+            "database.migrator_url", "database.connections", "custodian.new_keys",
+            "local_keys.master_key", "local_keys.allow", "http.host", "http.port",
+            "http.base_url", "http.request_limit", "http.trusted_proxies", "worker.threads",
+        }  # fmt: skip
+
+    def test_check_is_content(self, run):
+        assert run("check").exit_code == 0
+        assert json.loads(run("check", "--json").stdout) == {"usable": True, "faults": []}
+
+    def test_check_names_every_fault(self, run):
+        text = f'[networks."{VOI}"]\nwindow = 1\n[networks."eip155:8453"]'
+        done = run("check", text=text)
+        assert done.exit_code == 2
+        assert "window" in done.output
+        assert "min_sources" in done.output
+        done = run("check", "--json", text=text)
+        assert done.exit_code == 2
+        told = json.loads(done.stdout)
+        assert (told["usable"], len(told["faults"])) == (False, 2)
+
+
+def test_no_password_of_a_node_is_in_a_fault(networks):
+    text = f'[networks."{VOI}"]\nwindow = 1\nnodes = ["https://h/node-password", "node-password"]'
+    assert "node-password" not in "".join(networks.faults(text))
+
+
+def test_no_token_of_a_node_is_shown(networks):
+    node = '{ url = "https://node-password@h/node-password", token = "node-token" }'
+    entry = networks.read(f'[networks."{VOI}"]\nmin_sources = 1\nnodes = [{node}]')[VOI]
+    for secret in ("node-password", "node-token"):
+        assert secret not in repr(entry)
+        assert secret not in str(entry.redacted())

@@ -32,6 +32,19 @@ def tell_faults(ctx: click.Context, error: SettingsError) -> NoReturn:
     ctx.exit(2)
 
 
+def examined(config: str | None) -> Container:
+    """The house, with every part built that reads the configuration; asks nobody.
+
+    Raises:
+        SettingsError: with every fault.
+    """
+    built = build_container(load(Path(config) if config else None))
+    built.store()
+    built.wrapping()
+    built.custodians()
+    return built
+
+
 @contextmanager
 def container(ctx: click.Context) -> Iterator[Container]:
     """The house with its store open.

@@ -27,6 +27,7 @@ UNUSED = {
     "credits": WEB | {"procrastinate", "psycopg"},
     "tariff": WEB | {"procrastinate", "psycopg"},
     "doctor": WEB | {"procrastinate", "psycopg"},
+    "config": WEB | {"procrastinate", "psycopg"},
     # The demo looks at the node and at the rows with eyes of its own.
     "demo": WEB | {"adapters", "application", "procrastinate"},
     "devnet": WEB | {"adapters", "application", "domain", "procrastinate", "psycopg"},
@@ -104,7 +105,10 @@ def test_a_command_and_all_below_it_explain_themselves(name):
                 assert option.help, f"{each.name} {option.name} has no help"
 
 
-@pytest.mark.parametrize("name", ["grant", "set", "create", "show", "fund", "resume", "migrate"])
+@pytest.mark.parametrize(
+    "name",
+    ["grant", "set", "create", "show", "fund", "resume", "migrate", "check", "print", "doctor"],
+)
 def test_what_answers_a_program_answers_in_json(name):
     commands = [import_module(f"entrypoints.commands.{module}") for module, _ in COMMANDS.values()]
     (found,) = (
@@ -135,10 +139,12 @@ def test_doctor_lists_all_that_is_missing():
         ("work",),
         ("migrate",),
         ("treasury", "show"),
+        ("config", "check"),
+        ("config", "print"),
         ("credits", "grant", "org_00000000000000000000000000", "1", "--reason", "a test"),
         ("tariff", "set", "org_00000000000000000000000000", "free", "--reason", "a test"),
     ],
-    ids=lambda arguments: arguments[0],
+    ids=lambda arguments: " ".join(arguments[:2]),
 )
 def test_a_command_without_configuration_lists_all_that_is_missing(arguments):
     done = run(*arguments)

@@ -146,9 +146,9 @@ class TestReadme:
             assert f"| `[{section}] {key}` | `{variable}` |" in text_of(README)
 
     def test_names_every_key_of_a_network(self):
-        source = text_of(Path("entrypoints/settings.py"))
-        keys = set(re.findall(r'\bfound\.take\("(\w+)"', source))
-        assert {"name", "nodes", "finality_tag"} <= keys
+        source = text_of(Path("entrypoints/network_settings.py"))
+        keys = set(re.findall(r'\bfound\.(?:take|look)\(\s*"(\w+)"', source))
+        assert {"name", "nodes", "finality_tag", "min_sources", "genesis"} <= keys
         assert not {key for key in keys if f"`{key}`" not in text_of(README)}
 
 
