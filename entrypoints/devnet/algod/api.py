@@ -245,7 +245,8 @@ class Api:
         return as_json({"blockHash": base32(found.hash)})
 
     def _top(self, request: Request, transactions: list[SignedTransaction]) -> Answer:
-        most = int(request.query.get("max", "0")) or len(transactions)
+        asked = request.query.get("max", "0")
+        most = (int(asked) if asked.isdecimal() else 0) or len(transactions)
         return _in_format(
             request,
             {

@@ -36,9 +36,7 @@ def pack(value: object) -> bytes:
 def unpack(encoded: bytes) -> Any:
     """Raises: EncodingError: not one msgpack value."""
     try:
-        return msgpack.unpackb(
-            encoded, raw=False, unicode_errors="surrogateescape", strict_map_key=False
-        )
+        return msgpack.unpackb(encoded, raw=False, unicode_errors="surrogateescape")
     except (ValueError, msgpack.UnpackException) as error:
         raise EncodingError(f"msgpack decode error: {error}") from error
 
@@ -52,7 +50,6 @@ def unpack_each(encoded: bytes) -> Iterator[tuple[Any, bytes]]:
     unpacker = msgpack.Unpacker(
         raw=False,
         unicode_errors="surrogateescape",
-        strict_map_key=False,
         max_buffer_size=_MOST_BYTES,
     )
     try:
@@ -109,7 +106,9 @@ def is_zero(name: str, value: object) -> bool:
 def _canonical(value: object) -> object:
     if isinstance(value, Mapping):
         return {
-            key: _canonical(item) for key, item in sorted(value.items()) if not is_zero(key, item)
+            key: _canonical(item)
+            for key, item in sorted(value.items(), key=lambda item: str(item[0]))
+            if not is_zero(key, item)
         }
     if isinstance(value, list | tuple):
         return [_canonical(item) for item in value]

@@ -68,10 +68,6 @@ class Ledger:
         self._write(blocks[-1], count)
         self.blocks.extend(blocks[1:])
 
-    def close(self) -> None:
-        if self._journal is not None:
-            self._journal.close()
-
     def _write(self, last: Block, count: int) -> None:
         if self._journal is not None:
             first = last.round - count + 1

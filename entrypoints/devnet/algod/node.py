@@ -14,7 +14,7 @@ from entrypoints.devnet.algod.evaluation import GroupRefusedError, Rules
 from entrypoints.devnet.algod.faults import SUBMISSION, Faults
 from entrypoints.devnet.algod.ledger import Ledger
 from entrypoints.devnet.algod.limits import REMEMBERED_ROUNDS, RefusedError
-from entrypoints.devnet.algod.pool import EVICTED, Pool, Waiting
+from entrypoints.devnet.algod.pool import Pool, Waiting
 from entrypoints.devnet.algod.state import View
 from entrypoints.devnet.algod.transactions import Group, SignedTransaction, read
 from entrypoints.devnet.algod.verification import verify
@@ -83,7 +83,8 @@ class Node:
     def confirmation(self, txid: str) -> Confirmation | None:
         """As far as the node remembers: 1,000 rounds, and not beyond a `forget`."""
         round = self.view.confirmed_round(txid)
-        if round is None or round <= max(self._forgot_until, self.round - REMEMBERED_ROUNDS):
+        oldest = max(self._forgot_until + 1, self.round - REMEMBERED_ROUNDS)
+        if round is None or round < oldest:
             return None
         for included in self._network.ledger.blocks[round].payset:
             if included.transaction.txid == txid:
@@ -121,7 +122,6 @@ class Node:
         if name == "evict":
             everywhere = fault is not None and fault.everywhere
             self.evict(waiting.key, everywhere=everywhere)
-            self.pool.refuse(waiting, EVICTED)
         return group[0].txid
 
     def receive(self, waiting: Waiting) -> None:

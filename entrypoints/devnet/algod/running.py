@@ -159,29 +159,28 @@ def devnet(
         DevnetError: the state is another chain's, or broken.
     """
     genesis = Genesis(genesis_seed)
-    world = World(
-        nodes=nodes,
-        mode=mode,
-        block_time=block_time,
-        kept_rounds=kept_rounds,
-        genesis=genesis,
-        journal=Journal(state, genesis.hash) if state else None,
-        clock=clock,
-    )
-    chosen = [*ports, *(free_port() for _ in range(nodes - len(ports)))]
-    urls = [f"http://127.0.0.1:{port}" for port in chosen]
-    servers = [
-        NodeServer(
-            port, Api(world, node, wait_seconds=wait_seconds), Control(world, node, urls), token
+    with contextlib.ExitStack() as ends:
+        journal = ends.enter_context(Journal(state, genesis.hash)) if state else None
+        world = World(
+            nodes=nodes,
+            mode=mode,
+            block_time=block_time,
+            kept_rounds=kept_rounds,
+            genesis=genesis,
+            journal=journal,
+            clock=clock,
         )
-        for node, port in zip(world.nodes, chosen, strict=True)
-    ]
-    world.start()
-    for server in servers:
-        server.start()
-    try:
-        yield Network(world, servers)
-    finally:
-        world.close()
+        chosen = [*ports, *(free_port() for _ in range(nodes - len(ports)))]
+        urls = [f"http://127.0.0.1:{port}" for port in chosen]
+        servers = []
+        for node, port in zip(world.nodes, chosen, strict=True):
+            api = Api(world, node, wait_seconds=wait_seconds)
+            server = NodeServer(port, api, Control(world, node, urls), token)
+            ends.callback(server.stop)
+            servers.append(server)
+        # What waits for a block is answered before the servers go.
+        ends.callback(world.close)
+        world.start()
         for server in servers:
-            server.stop()
+            server.start()
+        yield Network(world, servers)

@@ -1,6 +1,7 @@
 """A node on a loopback port.  Faults of the line happen here, control routes are never faulty."""
 
 import socket
+import sys
 import threading
 import time
 from http import HTTPStatus
@@ -33,18 +34,22 @@ class NodeServer(ThreadingHTTPServer):
         self.control = control
         self.token = token
         self._open: set[socket.socket] = set()
+        self._serving: threading.Thread | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def start(self) -> None:
-        threading.Thread(
+        self._serving = threading.Thread(
             target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        ).start()
+        )
+        self._serving.start()
 
     def stop(self) -> None:
-        self.shutdown()
+        if self._serving is not None:
+            self.shutdown()
+            self._serving.join()
         self.server_close()
         for connection in list(self._open):
             # A client that kept its connection would else go on talking to a stopped node.
@@ -59,7 +64,9 @@ class NodeServer(ThreadingHTTPServer):
             self._open.discard(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is what this server is for."""
+        """A client that went away is what this server is for; anything else is a mistake here."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # as handed in
 
     def respond(self, request: Request, token: str) -> Answer:
         """Raises: LineDead."""

@@ -18,8 +18,7 @@ from entrypoints.devnet.algod.ledger import Ledger
 from entrypoints.devnet.algod.limits import MIN_FEE, MOST_VALID_ROUNDS
 from entrypoints.devnet.algod.node import Node
 from entrypoints.devnet.algod.pool import Waiting
-from entrypoints.devnet.algod.transactions import Group, SignedTransaction, from_fields
-from entrypoints.devnet.algod.verification import verify
+from entrypoints.devnet.algod.transactions import Group, SignedTransaction, read
 
 Mode = Literal["instant", "interval", "manual"]
 MODES: tuple[Mode, ...] = ("instant", "interval", "manual")
@@ -62,7 +61,6 @@ class World:
             self.changed.notify_all()
         if self._producer.is_alive():
             self._producer.join()
-        self.ledger.close()
 
     # Blocks
 
@@ -193,8 +191,9 @@ class World:
             node.release_held()
         candidates = self._candidates()
         groups = self.ledger.admissible([waiting.group for waiting in candidates])
+        fitting = {group[0].txid for group in groups}
         for waiting in candidates:
-            waiting.was_refused = waiting.group not in groups
+            waiting.was_refused = waiting.key not in fitting
         if only_if_filled and not groups:
             return None
         block = self.ledger.append(groups, int(self._clock()))
@@ -223,7 +222,4 @@ class World:
         }
         kept = {name: value for name, value in txn.items() if value not in {0, ZERO_ADDRESS}}
         signature = genesis.dispenser_key.sign(SignedTransaction({"txn": kept}).signed_bytes)
-        group = (from_fields({"txn": kept, "sig": signature}),)
-        verify(group)
-        pack(kept)
-        return group
+        return read(pack({"txn": kept, "sig": signature}))
