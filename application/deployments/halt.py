@@ -6,9 +6,12 @@ from application.audit.trail import Trail
 from application.ports.alarms import Alarms
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
-from application.ports.storage.work import Scope, Store
+from application.ports.storage.work import Scope, Store, Work
 from domain.audit import WORKER, Actor
 from domain.identifiers import INSTALLATION, NetworkId
+
+#: Of a network that was halted before halts had codes.
+UNKNOWN_CODE = "unknown"
 
 
 @frozen(kw_only=True)
@@ -45,3 +48,15 @@ class Halt:
 
     def _trail(self, actor: Actor) -> Trail:
         return Trail(identifiers=self.identifiers, organisation=INSTALLATION, actor=actor)
+
+
+def code_of_halt(work: Work, id: NetworkId) -> str:
+    """Why the network *id*, which is halted, was: the code, which names no node.
+
+    *work* is the installation's.
+    """
+    for event in reversed(work.audit.of_subject(id)):
+        details = event.content()["details"]
+        if event.action == "network.halted" and isinstance(details, dict):
+            return str(details.get("code", UNKNOWN_CODE))
+    return UNKNOWN_CODE

@@ -110,6 +110,7 @@ def services(container: Container, stopping: threading.Event) -> Services:
         clock=container.clock(),
         identifiers=container.identifiers(),
         chains=container.chains(),
+        pools=container.chains(),
         tokens=AccessTokens(seed=seed, installation=settings.installation),
         limits=Limits(request_limit_per_minute=settings.request_limit),
         ready=readiness(container),

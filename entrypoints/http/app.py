@@ -101,6 +101,7 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "store": services.store,
         "clock": services.clock,
         "chains": services.chains,
+        "pools": services.pools,
         "tokens": services.tokens,
         "gatekeeper": gatekeeper,
         "ready": services.ready,

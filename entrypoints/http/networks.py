@@ -7,15 +7,17 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from application.access.caller import Caller
+from application.deployments.halt import code_of_halt
 from application.ports.chain import Chain
 from application.ports.storage.work import Scope
 from domain.identifiers import NetworkId
+from domain.organisation import Permission
 from domain.token import KindDescription, TokenKind
 from entrypoints.http import representations
 from entrypoints.http.answers import Json, answer, page
 from entrypoints.http.operations import Operation
 from entrypoints.http.problems import not_found
-from entrypoints.http.services import AStore, Chains, Given
+from entrypoints.http.services import AClock, AStore, Chains, Given, Pools
 
 
 @get(
@@ -59,6 +61,46 @@ def get_network(
 
 
 @get(
+    "/v1/networks/{id:str}/status",
+    sync_to_thread=True,
+    opt=Operation(
+        id="get_network_status", tag="networks", summary="How one network and its nodes are",
+        description="`halted`: nothing is signed until a person has looked. `unavailable`: no "
+        "node answers. `degraded`: a node is not well, or fewer than `min_sources` are, without "
+        "which nothing is called final. Nodes are looked at every few seconds at most, and shown "
+        "in the order in which they are asked; their hosts are shown to whoever may read the "
+        "audit trail.",
+        answers="NetworkStatus", codes=("not_found",),
+    ).opt,
+)  # fmt: skip
+def get_network_status(
+    id: FromPath[str],
+    caller: Given[Caller],
+    store: AStore,
+    clock: AClock,
+    chains: Chains,
+    pools: Pools,
+) -> Response[bytes]:
+    chain, pool = chains.get(NetworkId(id)), pools.get(NetworkId(id))
+    if chain is None or pool is None:
+        raise not_found("network")
+    with store.begin(Scope.installation()) as work:
+        status = work.networks.status(chain.network.id)
+        halted = None if status.halted is None else code_of_halt(work, status.id)
+    nodes = pool.report()
+    return answer(
+        representations.network_status(
+            status,
+            halted,
+            chain.network,
+            nodes,
+            clock.now(),
+            with_names=Permission.READ_AUDIT in caller.permissions,
+        )
+    )
+
+
+@get(
     "/v1/token_kinds",
     sync_to_thread=True,
     opt=Operation(
@@ -87,7 +129,7 @@ def get_token_kind(kind: FromPath[str], caller: Given[Caller], chains: Chains) -
     return answer(_kind(*found))
 
 
-HANDLERS = (list_networks, get_network, list_token_kinds, get_token_kind)
+HANDLERS = (list_networks, get_network, get_network_status, list_token_kinds, get_token_kind)
 
 
 def _kinds(

@@ -3,10 +3,11 @@
 Renaming something inside renames nothing here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from application.ports.nodes import NodeCondition, NodeReport
 from domain.account import Account
 from domain.audit import AuditEvent, JsonValue, timestamp
 from domain.deployment import Deployment, Reason
@@ -23,6 +24,8 @@ Document = dict[str, JsonValue]
 
 #: Failures whose detail was written by us, about the token; others quote what nodes said.
 _TOLD_IN_DETAIL = frozenset({Reason.DEPLOYMENT_VALIDATION_FAILED, Reason.POST_DEPLOYMENT_FAILED})
+
+_ANSWERING = frozenset({NodeCondition.HEALTHY, NodeCondition.BEHIND})
 
 
 def user(each: User) -> Document:
@@ -100,6 +103,62 @@ def network(each: Network, status: NetworkStatus) -> Document:
         },
         "status": "ok" if status.halted is None else "halted",
         "final_block": _block(status.final),
+    }
+
+
+def network_status(
+    each: NetworkStatus,
+    halted: str | None,
+    network: Network,
+    nodes: Sequence[NodeReport],
+    now: datetime,
+    *,
+    with_names: bool,
+) -> Document:
+    """*halted*: the code of the reason, which itself may name a node."""
+    best = max(
+        (
+            node.latest.number
+            for node in nodes
+            if node.latest and node.condition is not NodeCondition.WRONG_CHAIN
+        ),
+        default=None,
+    )
+    return {
+        "network": each.id,
+        "status": _status(each, network, nodes),
+        "halted": halted,
+        "final_block": _block(each.final),
+        "nodes": [_node(node, best, with_names=with_names) for node in nodes],
+        "min_sources": network.min_sources,
+        "sources_available": _available(nodes),
+        "checked_at": timestamp(now),
+    }
+
+
+def _status(each: NetworkStatus, network: Network, nodes: Sequence[NodeReport]) -> str:
+    if each.halted is not None:
+        return "halted"
+    if not any(node.condition in _ANSWERING for node in nodes):
+        return "unavailable"
+    available = _available(nodes)
+    return "degraded" if available < max(network.min_sources, len(nodes)) else "ok"
+
+
+def _available(nodes: Sequence[NodeReport]) -> int:
+    return sum(node.condition is NodeCondition.HEALTHY for node in nodes)
+
+
+def _node(each: NodeReport, best: int | None, *, with_names: bool) -> Document:
+    behind = None
+    if each.latest and best is not None and each.condition is not NodeCondition.WRONG_CHAIN:
+        behind = best - each.latest.number
+    return {
+        "name": each.name if with_names else None,
+        "archival": each.archival,
+        "condition": each.condition.value,
+        "latest_block": _block(each.latest),
+        "blocks_behind": behind,
     }
 
 

@@ -6,6 +6,7 @@ not ``enum``.
 
 from collections.abc import Mapping
 
+from application.ports.nodes import NodeCondition
 from domain.account import AccountState
 from domain.catalogue import KindClass, TariffName
 from domain.deployment import Reason, State
@@ -127,6 +128,19 @@ SCHEMAS: Mapping[str, Schema] = {
             transaction=_or_null(_TEXT), address=_or_null(_TEXT), token=_or_null(_TEXT)
         ),
         status=_one_of("ok", "halted"), final_block=_or_null(_BLOCK),
+    ),
+    "NetworkStatus": _object(
+        network=_TEXT, status=_one_of("ok", "degraded", "halted", "unavailable"),
+        halted=_or_null(_one_of("wrong_chain", "final_block_vanished", "unknown")),
+        final_block=_or_null(_BLOCK),
+        nodes=_list(
+            _object(
+                name=_or_null(_TEXT), archival=_BOOLEAN,
+                condition=_one_of(*(each.value for each in NodeCondition)),
+                latest_block=_or_null(_BLOCK), blocks_behind=_or_null(_INTEGER),
+            )
+        ),
+        min_sources=_INTEGER, sources_available=_INTEGER, checked_at=_INSTANT,
     ),
     "TokenKind": _object(
         **{"class": _one_of(*(each.value for each in KindClass))}, kind=_TEXT, standard=_TEXT,

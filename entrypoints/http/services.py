@@ -21,6 +21,7 @@ from application.deployments.validation import ValidateToken
 from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
+from application.ports.nodes import NodePool
 from application.ports.storage.work import Store
 from domain.identifiers import NetworkId
 from entrypoints.http.access_tokens import AccessTokens
@@ -36,6 +37,7 @@ Given: TypeAlias = Annotated[T, NamedDependency(), SkipValidationMarker()]
 AStore = Given[Store]
 AClock = Given[Clock]
 Chains = Given[Mapping[NetworkId, Chain]]
+Pools = Given[Mapping[NetworkId, NodePool]]
 Readiness = Given[Callable[[], Mapping[str, str]]]
 Stopping = Given[Callable[[], bool]]
 PublicUrl = Given[str]
@@ -76,6 +78,8 @@ class Services:
     clock: Clock
     identifiers: Identifiers
     chains: Mapping[NetworkId, Chain]
+    #: The nodes behind each of `chains`.
+    pools: Mapping[NetworkId, NodePool]
     # The edge's own.
     tokens: AccessTokens
     limits: Limits = Limits()

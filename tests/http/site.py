@@ -24,8 +24,10 @@ from application.deployments.request import RequestDeployment
 from application.deployments.retry import RetryDeployment
 from application.deployments.validation import ValidateToken
 from application.operator.credits import GrantCredits
+from application.ports.nodes import NodeCondition, NodePool, NodeReport
 from application.ports.storage.work import Scope
 from domain.identifiers import AccountId, InstallationId, OrganisationId, Prefix, parse_id
+from domain.network import Block
 from entrypoints.http.access_tokens import AccessTokens
 from entrypoints.http.error_codes import ERROR_CODES
 from entrypoints.http.services import Limits, Services
@@ -62,11 +64,29 @@ def services_of(house: House, **changes: Any) -> Services:
         retry_deployment=RetryDeployment(**common, **network),
         **common,
         **network,
+        pools={house.network: StubPool()},
         tokens=AccessTokens(bytes(range(32)), InstallationId(house.identifiers.next())),
         limits=Limits(request_limit_per_minute=10_000, read_limit_per_minute=100_000),
         is_stopping=StopSignal(),
     )
     return evolve(services, **changes)
+
+
+@define(eq=False)
+class StubPool(NodePool):
+    """Nodes that are as a test says."""
+
+    nodes: tuple[NodeReport, ...] = (
+        NodeReport(
+            name="node.example",
+            archival=True,
+            condition=NodeCondition.HEALTHY,
+            latest=Block(number=7, hash="0x7"),
+        ),
+    )
+
+    def report(self) -> tuple[NodeReport, ...]:
+        return self.nodes
 
 
 @define(eq=False)

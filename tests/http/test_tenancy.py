@@ -17,7 +17,7 @@ from tests.application.house import House
 from tests.http.site import PASSWORD, services_of, without_request_id
 
 #: Ids that name nobody's things: every member may read them.
-COMMON = {"/v1/networks/{id}", "/v1/token_kinds/{kind}"}
+COMMON = {"/v1/networks/{id}", "/v1/networks/{id}/status", "/v1/token_kinds/{kind}"}
 
 ROUTES = [
     (re.sub(r":\w+}", "}", path), method, operation)
