@@ -3,7 +3,8 @@
 from importlib import import_module
 from typing import Any
 
-from application.ports.chain import Chain
+from adapters import pool
+from adapters.pool import Pool
 from application.ports.custody import Custodian, KeyWrapping
 from application.ports.storage.work import Store
 from domain.identifiers import NetworkId
@@ -50,14 +51,24 @@ def tasks(settings: Settings) -> Any:
     return adapter("procrastinate").connect(settings.database_url)
 
 
-def chains(settings: Settings) -> dict[NetworkId, Chain]:
-    """One chain per configured network."""
-    return {
-        entry.network.id: adapter(entry.network.family.value).connect(
-            entry.network, [node.url for node in entry.nodes], settings.installation
-        )
-        for entry in settings.networks
-    }
+def chains(settings: Settings) -> dict[NetworkId, Pool]:
+    """One chain per configured network, which is the pool of its nodes too.
+
+    Raises:
+        SettingsError: a network whose nodes cannot be used together.
+    """
+    made = {}
+    for entry in settings.networks:
+        family = adapter(entry.network.family.value)
+        members = [
+            (endpoint, family.connect(entry.network, endpoint, settings.installation))
+            for endpoint in entry.nodes
+        ]
+        try:
+            made[entry.network.id] = pool.connect(entry.network, members)
+        except ValueError as error:
+            raise SettingsError([str(error)]) from error
+    return made
 
 
 def give_development_coin(network: Network, node: str, address: str, coins: int) -> None:

@@ -14,7 +14,7 @@ from eth_utils.crypto import keccak
 from adapters.evm import effect, fees, transactions
 from adapters.evm.factory import FactoryKind
 from adapters.evm.kind import Creation, Kind
-from adapters.evm.nodes import Nodes
+from adapters.evm.nodes import MetNode
 from adapters.evm.outcome import outcome_of
 from adapters.evm.reads import Reader, Reverted, View
 from adapters.evm.standards import kinds
@@ -25,6 +25,7 @@ from application.ports.chain import (
     Head,
     SignerChainState,
 )
+from application.ports.nodes import Endpoint
 from domain.errors import FieldFault, MisuseError, Refusal
 from domain.identifiers import InstallationId
 from domain.network import Block, Network
@@ -58,7 +59,7 @@ _FACTORY_KIND = FactoryKind()
 @frozen
 class EvmChain(Chain):
     network: Network
-    _nodes: Nodes = field(repr=False)
+    _node: MetNode = field(repr=False)
     _installation: InstallationId
     curve: Curve = Curve.SECP256K1
 
@@ -66,7 +67,7 @@ class EvmChain(Chain):
     def over(
         cls,
         network: Network,
-        nodes: Sequence[str],
+        endpoint: Endpoint,
         installation: InstallationId,
         answer_within: timedelta,
     ) -> "EvmChain":
@@ -74,7 +75,7 @@ class EvmChain(Chain):
         namespace, _, reference = network.id.partition(":")
         if namespace != "eip155":
             raise ValueError(f"{network.id} is not an EVM network")
-        return cls(network, Nodes(int(reference), nodes, answer_within), installation)
+        return cls(network, MetNode(int(reference), endpoint, answer_within), installation)
 
     def kinds(self) -> tuple[KindDescription, ...]:
         return tuple(kind.description for kind in kinds().values())
@@ -176,7 +177,7 @@ class EvmChain(Chain):
                     return Postponed(WaitReason.UNKNOWN_OUTCOME, detail)
                 gas = _with_margin(estimate)
             return transactions.draft(
-                chain_id=self._nodes.chain_id,
+                chain_id=self._node.chain_id,
                 sender=intent.sender,
                 nonce=nonce,
                 gas=gas,
@@ -193,7 +194,7 @@ class EvmChain(Chain):
         return transactions.assemble(draft, signatures)
 
     def submit(self, transaction: SignedTransaction) -> Submission:
-        return self._nodes.broadcast(transaction)
+        return self._node.broadcast(transaction)
 
     def outcome(self, slot: Slot) -> Outcome:
         return self._ask(lambda reader: outcome_of(reader, self.network.finality, slot))
@@ -250,7 +251,7 @@ class EvmChain(Chain):
         return NonceLine(taken=self.signer_state(intent.sender).next_sequence)
 
     def _ask(self, inquiry: Callable[[Reader], T]) -> T:
-        return self._nodes.ask(lambda node: inquiry(Reader(node)))
+        return self._node.ask(lambda node: inquiry(Reader(node)))
 
     def _creation(self, intent: Intent) -> Creation:
         return _kind(intent.token.kind).creation(intent, self._installation)

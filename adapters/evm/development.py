@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from adapters.evm.json_rpc import Node, RpcError
 from adapters.evm.reads import Reader
+from application.ports.nodes import Endpoint
 
 _ANSWER_WITHIN = timedelta(seconds=10)
 
@@ -21,7 +22,7 @@ def fund(url: str, address: str, amount: int) -> None:
         ChainUnavailableError: no answer.
         NotADevelopmentNodeError: nothing was done.
     """
-    node = Node(url, _ANSWER_WITHIN)
+    node = Node(Endpoint(url=url), _ANSWER_WITHIN)
     reader = Reader(node)
     try:
         latest = int(node.request("eth_blockNumber"), 16)

@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from web3 import HTTPProvider
 from web3.types import RPCEndpoint
 
 from application.ports.chain import ChainUnavailableError
+from application.ports.nodes import Endpoint
 
 
 class RpcError(Exception):
@@ -21,15 +21,17 @@ class RpcError(Exception):
 
 
 class Node:
-    """One URL.  It asks once: when to ask again is not an adapter's decision."""
+    """One endpoint.  It asks once: when to ask again is not an adapter's decision."""
 
-    def __init__(self, url: str, answer_within: timedelta) -> None:
-        parts = urlsplit(url)
-        #: Host and port.  The rest of a node's URL is often a password.
-        self.name = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
-        seconds = answer_within.total_seconds()
+    def __init__(self, endpoint: Endpoint, answer_within: timedelta) -> None:
+        self.name = endpoint.name
+        headers = HTTPProvider.get_request_headers()
+        if endpoint.token is not None:
+            headers["Authorization"] = f"Bearer {endpoint.token}"
         self._provider = HTTPProvider(
-            url, request_kwargs={"timeout": seconds}, exception_retry_configuration=None
+            endpoint.url,
+            request_kwargs={"timeout": answer_within.total_seconds(), "headers": headers},
+            exception_retry_configuration=None,
         )
 
     def request(self, method: str, *parameters: object) -> Any:

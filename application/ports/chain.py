@@ -166,6 +166,9 @@ class Chain(Protocol):
         """Broadcast, and say what the answer means.  Repeating it is always safe.
 
         An answer that the adapter's table does not know, or none at all, is ``UNKNOWN``.
+
+        Raises:
+            ChainUnavailableError: no node could be handed the bytes; none has left.
         """
         ...
 

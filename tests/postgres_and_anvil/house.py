@@ -14,14 +14,15 @@ from uuid import uuid4
 import psycopg
 from attrs import evolve
 
-from adapters import local_keys
+from adapters import local_keys, pool
 from adapters.evm import connect as connect_chain
 from adapters.memory.clock import MemoryClock
 from adapters.postgres import connect as connect_store
 from adapters.system import SystemIdentifiers
 from application.accounts.create_key import CreateAccountKey
 from application.operator.treasury import CreateTreasury
-from application.ports.chain import ChainUnavailableError
+from application.ports.chain import Chain, ChainUnavailableError
+from application.ports.nodes import Endpoint
 from domain.catalogue import TariffName
 from domain.errors import Refusal
 from domain.identifiers import InstallationId, NetworkId, OperationId
@@ -65,11 +66,18 @@ class RealHouse(House):
         self.identifiers = SystemIdentifiers(self.clock)
         self.store = connect_store(application_url(url), min_size=1, max_size=64)
         self.store.open()
-        self.chain = connect_chain(network, nodes, InstallationId(uuid4()))
+        self.chain = self._chain(network, nodes)
         self.custodian = local_keys.connect(self.store, {1: bytes(32)})
         self.move_in()
         self.set_tariff(self.registered.organisation.id, TariffName.ENTERPRISE, "for the test")
         self.grant(GRANTED)
+
+    def _chain(self, network: Network, nodes: Sequence[str]) -> Chain:
+        """As assembled in the product; pauses of nodes that failed run on the test's clock."""
+        installation = InstallationId(uuid4())
+        endpoints = [Endpoint(url=url) for url in nodes]
+        members = [(each, connect_chain(network, each, installation)) for each in endpoints]
+        return pool.connect(network, members, self.clock.seconds)
 
     def _treasury(self) -> Signer:
         parts: dict[str, Any] = {

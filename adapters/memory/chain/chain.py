@@ -133,6 +133,9 @@ class MemoryChain(Chain):
     is_down: bool = False
     #: The node belongs to another chain.
     is_wrong: bool = False
+    #: Blocks that others have and this window does not show yet.  Several windows share a `node`
+    #: (and then a lock), each with its own faults.
+    lag: int = 0
     #: Why a simulation says that it cannot work.
     refuses: str | None = None
     node: Node = field(factory=Node)
@@ -322,7 +325,7 @@ class MemoryChain(Chain):
             self._tick()
             for attempt in slot.attempts:
                 mined = self.node.mined.get(attempt.transaction_id)
-                if mined is None:
+                if mined is None or not self._shows(mined.block):
                     continue
                 inclusion = Inclusion(
                     transaction_id=attempt.transaction_id,
@@ -334,7 +337,9 @@ class MemoryChain(Chain):
                 return Final(inclusion) if is_final else Included(inclusion)
             if self.node.nonce_at(slot.signer, self._final) > _sequence(slot):
                 return SlotLost(self._final)
-            in_pool = {sent.id for sent in self.node.pool.values()}
+            in_pool = {sent.id for sent in self.node.pool.values()} | {
+                id for id, mined in self.node.mined.items() if not self._shows(mined.block)
+            }
             for attempt in reversed(slot.attempts):
                 if attempt.transaction_id in in_pool:
                     return InPool(attempt.transaction_id)
@@ -346,7 +351,7 @@ class MemoryChain(Chain):
         def answer() -> Effect | NoEffect:
             address = self._creation(intent).address
             mined = self.node.tokens.get(address)
-            if mined is None:
+            if mined is None or not self._shows(mined.block):
                 return NoEffect(self._final)
             return Effect(
                 token=address,
@@ -362,6 +367,8 @@ class MemoryChain(Chain):
     def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:
         def answer() -> tuple[str, ...]:
             mined = self.node.tokens.get(token)
+            if mined is not None and not self._shows(mined.block):
+                raise ChainUnavailableError(f"the node does not have block {mined.block.number}")
             if mined is None or mined.sent.creation is None:
                 return (f"there is nothing at {token}",)
             found, planned = mined.sent.creation, self._creation(intent)
@@ -376,25 +383,25 @@ class MemoryChain(Chain):
     def head(self) -> Head:
         def answer() -> Head:
             self._tick()
-            return Head(latest=self.node.latest, final=self._final)
+            return Head(latest=self._latest, final=self._final)
 
         return self._ask("head", answer)
 
     def block_at(self, number: int) -> Block | None:
         def answer() -> Block | None:
-            has_it = 0 <= number < len(self.node.blocks)
+            has_it = 0 <= number <= self._latest.number
             return self.node.blocks[number].block if has_it else None
 
         return self._ask("block_at", answer)
 
     def slot_terms(self, intent: Intent) -> NonceLine:
-        return self._ask("slot_terms", lambda: NonceLine(taken=self.node.nonce(intent.sender)))
+        return self._ask("slot_terms", lambda: NonceLine(taken=self._nonce(intent.sender)))
 
     def signer_state(self, address: str) -> SignerChainState:
         return self._ask(
             "signer_state",
             lambda: SignerChainState(
-                balance=self.node.balance(address), next_sequence=self.node.nonce(address)
+                balance=self.node.balance(address), next_sequence=self._nonce(address)
             ),
         )
 
@@ -435,7 +442,18 @@ class MemoryChain(Chain):
 
     @property
     def _final(self) -> Block:
-        return self.node.blocks[max(0, self.node.latest.number - self._depth)].block
+        return self.node.blocks[max(0, self._latest.number - self._depth)].block
+
+    @property
+    def _latest(self) -> Block:
+        return self.node.blocks[max(0, self.node.latest.number - self.lag)].block
+
+    def _nonce(self, address: str) -> int:
+        node = self.node
+        return node.nonce_at(address, self._latest) if self.lag else node.nonce(address)
+
+    def _shows(self, block: Block) -> bool:
+        return block.number <= self._latest.number
 
     def _offer(self, fee_ceiling: int) -> int:
         """Twice today's price leaves room for a rise; never above the ceiling."""

@@ -1,13 +1,17 @@
 """Nodes that are silent, lie, lag, or belong to another chain."""
 
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 from attrs import evolve
 
+from adapters.evm import connect
 from adapters.evm import nodes as nodes_module
 from adapters.evm.development import NotADevelopmentNodeError, fund
 from application.ports.chain import ChainUnavailableError, WrongChainError
+from application.ports.nodes import Endpoint
 from domain.operation import (
     AttemptRole,
     Final,
@@ -25,7 +29,6 @@ from entrypoints.devnet.json_rpc_proxy import (
     ALREADY_KNOWN,
     NONCE_TOO_LOW,
     UNDERPRICED,
-    JsonRpcProxy,
     answer_error,
     answer_result,
     answer_status,
@@ -146,18 +149,15 @@ def test_a_node_that_names_another_id_is_not_believed(world, proxy, met):
     assert met.submit(transaction).verdict is Verdict.UNKNOWN
 
 
-def test_one_nodes_rejection_is_no_proof_once_another_may_have_the_bytes(world, proxy):
+def test_bytes_that_never_left_are_not_an_unknown_submission(world, proxy):
+    """Whoever asks another node next must know whether this one may spread them."""
     _, transaction = world.attempted(world.intent(), world.slot())
-    with JsonRpcProxy(world.anvil.url) as second:
-        chain = world.seen_through(proxy.url, second.url)
-        proxy.add(SEND, drop_after_forward())
-        second.add(SEND, answer_error(-32000, "intrinsic gas too low"))
-        assert chain.submit(transaction).verdict is Verdict.UNKNOWN
-        proxy.clear()
-        proxy.add("*", drop_before_forward())
-        # A line that fails before the bytes are sent leaves no doubt.
-        fresh = world.seen_through(proxy.url, second.url)
-        assert fresh.submit(transaction).verdict is Verdict.REJECTED
+    with pytest.raises(ChainUnavailableError):
+        world.seen_through(NOBODY, answer_within=SHORT).submit(transaction)
+    proxy.add("eth_chainId", answer_error(-32603, "internal error"))
+    with pytest.raises(ChainUnavailableError):
+        world.seen_through(proxy.url).submit(transaction)
+    assert proxy.received[SEND] == 0
 
 
 # Questions
@@ -197,16 +197,6 @@ def test_prepare_needs_a_node_too(world):
     silent = world.seen_through(NOBODY, answer_within=SHORT)
     with pytest.raises(ChainUnavailableError):
         silent.prepare(intent, slot, AttemptRole.EFFECT, CEILING)
-
-
-def test_the_first_node_that_answers_is_enough(world, proxy):
-    proxy.add("*", answer_status(502))
-    chain = world.seen_through(NOBODY, proxy.url, world.anvil.url, answer_within=SHORT)
-    intent = world.intent()
-    slot, transaction = world.attempted(intent, world.slot())
-    assert chain.submit(transaction).verdict is Verdict.ACCEPTED
-    world.finalise()
-    assert isinstance(chain.outcome(slot), Final)
 
 
 def test_a_nodes_url_never_shows_in_an_error(world):
@@ -303,8 +293,47 @@ def test_a_real_node_gives_nothing(world, proxy):
         fund(proxy.url, world.sender, 7)
 
 
-def test_a_network_without_nodes_cannot_be_connected_to(world):
-    with pytest.raises(ValueError, match="no node"):
-        world.seen_through()
+def test_a_network_of_another_family_cannot_be_connected_to(world):
     with pytest.raises(ValueError, match="not an EVM network"):
         evolve(world, network=evolve(world.network, id="algorand:x")).seen_through(NOBODY)
+
+
+# A node's token
+
+
+def test_a_token_is_sent_with_every_question_and_shown_to_nobody(world):
+    with Listener() as listener:
+        endpoint = Endpoint(url=listener.url, token="a-secret")
+        chain = connect(world.network, endpoint, world.installation)
+        with pytest.raises(ChainUnavailableError) as caught:
+            chain.head()
+    assert listener.headers["Authorization"] == "Bearer a-secret"
+    assert listener.headers["Content-Type"] == "application/json"
+    assert "a-secret" not in f"{caught.value} {chain!r}"
+    assert caught.value.__cause__ is None
+
+
+class Listener:
+    """Hears one request and refuses it."""
+
+    def __enter__(self):
+        heard = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                heard.headers = dict(self.headers)
+                self.send_error(401)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()

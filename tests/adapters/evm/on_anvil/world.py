@@ -16,6 +16,7 @@ from coincurve import PrivateKey
 from adapters.evm import connect
 from adapters.evm.development import fund
 from application.ports.chain import Chain
+from application.ports.nodes import Endpoint
 from domain.identifiers import InstallationId, NetworkId, OperationId, OrganisationId
 from domain.network import Family, Finality, Network, NetworkClass
 from domain.operation import (
@@ -99,9 +100,9 @@ class World:
     def sender(self) -> str:
         return self.chain.address(self.treasury.public_key)
 
-    def seen_through(self, *urls: str, answer_within: timedelta = timedelta(seconds=5)) -> Chain:
-        """The same network through other URLs."""
-        return connect(self.network, urls, self.installation, answer_within)
+    def seen_through(self, url: str, answer_within: timedelta = timedelta(seconds=5)) -> Chain:
+        """The same network through another URL."""
+        return connect(self.network, Endpoint(url=url), self.installation, answer_within)
 
     # What the product would do
 
@@ -204,7 +205,7 @@ def a_world(
     extra = ["--no-mining"] if profile == "fast" else []
     with Anvil(profile=profile, state=state, extra=extra) as anvil:
         network, installation = a_network(finality), InstallationId(uuid.uuid4())
-        chain = connect(network, [anvil.url], installation)
+        chain = connect(network, Endpoint(url=anvil.url), installation)
         world = World(anvil, chain, network, installation)
         world.install_factory()
         yield world

@@ -1,0 +1,349 @@
+"""Several nodes as one: which of them is asked, and how many must agree.
+
+- An *inquiry*, all the questions behind one answer, is put to one node from beginning to end, so
+  that a number learned from one node is never judged by what another one has not seen yet.
+- Healthy nodes come first, in their configured order; then those that are behind; then those that
+  failed and have rested; last those of another chain.
+- What is final needs `Network.min_sources` nodes that agree (see `verdicts`).
+- A node of another chain halts the network: asked by an inquiry it is told at once, and `head`,
+  which whoever watches the network asks, looks at all nodes every few seconds.
+- Nothing is tried twice here, and nothing waits: when to ask again is the application's business.
+
+Threads share a pool.  What is known of the nodes is kept under one lock, which is never held while
+a node is asked.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import TypeVar
+
+from attrs import field, frozen
+
+from adapters.pool.breaker import LONGEST_PAUSE_SECONDS, Turn
+from adapters.pool.member import Member
+from adapters.pool.submissions import is_answer, taken, together
+from adapters.pool.verdicts import DifferenceRule, EffectRule, Failures, OutcomeRule, Rule
+from application.ports.chain import (
+    Chain,
+    ChainUnavailableError,
+    Forecast,
+    Head,
+    SignerChainState,
+    WrongChainError,
+)
+from application.ports.nodes import Endpoint, NodePool, NodeReport
+from domain.errors import Refusal
+from domain.network import Block, Network
+from domain.operation import (
+    Attempt,
+    AttemptRole,
+    Draft,
+    Effect,
+    Intent,
+    NoEffect,
+    Outcome,
+    Postponed,
+    SignedTransaction,
+    Slot,
+    SlotTerms,
+    StepOutline,
+    Submission,
+)
+from domain.signing import Curve, PublicKey, Signature
+from domain.token import KindDescription, Token, TokenKind
+
+T = TypeVar("T")
+
+#: How often a node is asked for its newest block.
+LOOK_EVERY_SECONDS = 5.0
+#: How many blocks a node may have less than the best one and still be asked first.
+BEHIND_BLOCKS = 5
+#: Older news of a node's newest block are no measure for the others.
+RECENT_SECONDS = 30.0
+#: No pause is longer while too few nodes are left: an operation must move within ten seconds after
+#: its node is back, and it may be looked at only every five.
+PAUSE_WHEN_NEEDED_SECONDS = 5.0
+
+
+@frozen(eq=False)
+class Pool(Chain, NodePool):
+    network: Network
+    _members: tuple[Member, ...]
+    _seconds: Callable[[], float] = field(repr=False)
+    _lock: Lock = field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        members: Sequence[tuple[Endpoint, Chain]],
+        seconds: Callable[[], float],
+    ) -> "Pool":
+        if not members:
+            raise ValueError(f"{network.id} has no node")
+        if len({endpoint.url for endpoint, _ in members}) < len(members):
+            raise ValueError(f"{network.id} has the same node twice: it would agree with itself")
+        if network.min_sources > len(members):
+            msg = (
+                f"{network.id} wants {network.min_sources} nodes to agree, and has {len(members)}"
+            )
+            raise ValueError(msg)
+        lock = Lock()
+        made = tuple(Member(endpoint, chain, seconds, lock) for endpoint, chain in members)
+        return cls(network, made, seconds, lock)
+
+    # The nodes.
+
+    def report(self) -> tuple[NodeReport, ...]:
+        self._look()
+        with self._lock:
+            return tuple(member.report for member in self._members)
+
+    # What asks nobody.
+
+    @property
+    def curve(self) -> Curve:
+        return self._any.curve
+
+    def kinds(self) -> tuple[KindDescription, ...]:
+        return self._any.kinds()
+
+    def token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
+        return self._any.token(kind, parameters)
+
+    def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
+        return self._any.stored_token(kind, parameters)
+
+    def address(self, key: PublicKey) -> str:
+        return self._any.address(key)
+
+    def steps(self, token: Token) -> tuple[StepOutline, ...]:
+        return self._any.steps(token)
+
+    def groundwork(self) -> Token | None:
+        return self._any.groundwork()
+
+    def predicted(self, intent: Intent) -> str | None:
+        return self._any.predicted(intent)
+
+    def assemble(
+        self, draft: Draft, signatures: Sequence[tuple[PublicKey, Signature]]
+    ) -> SignedTransaction:
+        return self._any.assemble(draft, signatures)
+
+    # What one node may say.
+
+    def plan(self, intent: Intent) -> Forecast | Refusal:
+        return self._first(lambda chain: chain.plan(intent))
+
+    def preflight(self, intent: Intent, fee_ceiling: int) -> Postponed | Refusal | None:
+        return self._first(lambda chain: chain.preflight(intent, fee_ceiling))
+
+    def slot_terms(self, intent: Intent) -> SlotTerms | Postponed:
+        return self._first(lambda chain: chain.slot_terms(intent))
+
+    def prepare(
+        self,
+        intent: Intent,
+        slot: Slot,
+        role: AttemptRole,
+        fee_ceiling: int,
+        replacing: Sequence[Attempt] = (),
+    ) -> Draft | Postponed:
+        return self._first(lambda chain: chain.prepare(intent, slot, role, fee_ceiling, replacing))
+
+    def block_at(self, number: int) -> Block | None:
+        return self._first(lambda chain: chain.block_at(number))
+
+    def signer_state(self, address: str) -> SignerChainState:
+        return self._first(lambda chain: chain.signer_state(address))
+
+    def head(self) -> Head:
+        """The newest blocks of one node; the others are looked at now and then.
+
+        Raises:
+            WrongChainError: also where it is one of the others that belongs to another chain.
+        """
+        failures = Failures()
+        for member, turn in self._turns(failures):
+            try:
+                head = member.ask_head(turn)
+            except ChainUnavailableError as error:
+                failures.note(error)
+                continue
+            self._look(member)
+            self._refuse_strangers()
+            return head
+        raise failures.error()
+
+    # What several must say.
+
+    def outcome(self, slot: Slot) -> Outcome:
+        rule = OutcomeRule(self.network.min_sources)
+        return self._judged(lambda chain: chain.outcome(slot), rule)
+
+    def effect_of(self, intent: Intent) -> Effect | NoEffect:
+        rule = EffectRule(self.network.min_sources)
+        return self._judged(lambda chain: chain.effect_of(intent), rule)
+
+    def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:
+        rule = DifferenceRule(self.network.min_sources)
+        return self._judged(lambda chain: chain.read_back(intent, token), rule)
+
+    # What all are told.
+
+    def submit(self, transaction: SignedTransaction) -> Submission:
+        """Hand *transaction* to one node after the other, until one has it.
+
+        Where none has, the answers are taken together (see `submissions`).
+
+        Raises:
+            WrongChainError: a node belongs to another chain, and no other one took the bytes.
+                Where one did, that is what counts here; the network is halted by `head`.
+        """
+        answers: list[Submission] = []
+        failures, stranger = Failures(), None
+        for member, turn in self._turns(failures):
+            try:
+                answer = member.put(lambda chain: chain.submit(transaction), turn, is_answer)
+            except WrongChainError as error:
+                stranger = stranger or error
+            except ChainUnavailableError as error:
+                failures.note(error)
+            else:
+                if taken(answer):
+                    return answer
+                answers.append(answer)
+        if stranger is not None:
+            raise stranger
+        return together(answers, failures)
+
+    # How they are asked.
+
+    @property
+    def _any(self) -> Chain:
+        return self._members[0].chain
+
+    def _first(self, question: Callable[[Chain], T]) -> T:
+        """What the first node that can says to *question*.
+
+        Raises:
+            ChainUnavailableError: none of them could.
+            HistoryUnavailableError: none of them could, and one for want of old blocks.
+            WrongChainError: one that was asked belongs to another chain.
+        """
+        failures = Failures()
+        for answer in self._answers(question, failures):
+            return answer
+        raise failures.error()
+
+    def _judged(self, question: Callable[[Chain], T], rule: Rule[T]) -> T:
+        """What the nodes say together.  All are asked until enough agree.
+
+        Raises: as `_first`; also where too few agree.
+        """
+        answers: list[T] = []
+        failures = Failures()
+        for answer in self._answers(question, failures):
+            answers.append(answer)
+            verdict = rule.agreed(answers)
+            if verdict is not None:
+                return verdict
+        return rule.left(answers, failures)
+
+    def _answers(self, question: Callable[[Chain], T], failures: Failures) -> Iterator[T]:
+        for member, turn in self._turns(failures):
+            try:
+                answer = member.put(question, turn)
+            except ChainUnavailableError as error:
+                failures.note(error)
+            else:
+                yield answer
+
+    def _turns(self, failures: Failures) -> Iterator[tuple[Member, Turn]]:
+        """The nodes that may be asked, best first; each must be asked when it comes.
+
+        Where all of them rest, the one that has rested longest is tried early, once in its pause.
+        """
+        with self._lock:
+            order = sorted(self._members, key=lambda member: member.rank)
+        is_anybody_up = False
+        for member in order:
+            with self._lock:
+                turn = member.breaker.admit(self._seconds(), self._longest_pause)
+            if turn is not None:
+                is_anybody_up = True
+                yield member, turn
+        if is_anybody_up:
+            return
+        with self._lock:
+            early, rests = self._tried_early()
+        if early is not None:
+            yield early
+        else:
+            failures.silent.append(
+                f"every node of {self.network.id} is resting for {math.ceil(rests)} s"
+            )
+
+    def _tried_early(self) -> tuple[tuple[Member, Turn] | None, float]:
+        now, longest = self._seconds(), self._longest_pause
+        rests = {member: member.breaker.rests(now, longest) for member in self._members}
+        for member in sorted(rests, key=lambda member: rests[member]):
+            turn = member.breaker.admit_early()
+            if turn is not None:
+                return (member, turn), 0.0
+        return None, min(rests.values())
+
+    @property
+    def _longest_pause(self) -> float:
+        """In seconds."""
+        usable = sum(m.breaker.is_closed and m.wrong is None for m in self._members)
+        is_needed = usable < self.network.min_sources
+        return PAUSE_WHEN_NEEDED_SECONDS if is_needed else LONGEST_PAUSE_SECONDS
+
+    # How they are.
+
+    def _look(self, *just_asked: Member) -> None:
+        """Ask those for their newest block that were not asked for some seconds, all at once."""
+        with self._lock:
+            due = [
+                (member, turn)
+                for member in self._members
+                if self._is_due(member)
+                and (turn := member.breaker.admit(self._seconds(), self._longest_pause))
+            ]
+            for member, _ in due:
+                member.looked_at = self._seconds()
+        if len(due) == 1:
+            _look_at(*due[0])
+        elif due:
+            with ThreadPoolExecutor(len(due), thread_name_prefix="look") as threads:
+                list(threads.map(lambda each: _look_at(*each), due))
+        with self._lock:
+            for member in (*just_asked, *(member for member, _ in due)):
+                self._compare(member)
+
+    def _is_due(self, member: Member) -> bool:
+        return self._seconds() - member.looked_at >= LOOK_EVERY_SECONDS
+
+    def _compare(self, member: Member) -> None:
+        oldest = self._seconds() - RECENT_SECONDS
+        heads = [m.latest.number for m in self._members if m.latest and m.heard_at >= oldest]
+        has_answered = member.heard_at >= member.looked_at
+        if heads and has_answered and member.latest is not None:
+            member.is_behind = max(heads) - member.latest.number > BEHIND_BLOCKS
+
+    def _refuse_strangers(self) -> None:
+        with self._lock:
+            wrong = next((m.wrong for m in self._members if m.wrong is not None), None)
+        if wrong is not None:
+            raise WrongChainError(wrong)
+
+
+def _look_at(member: Member, turn: Turn) -> None:
+    try:
+        member.ask_head(turn)
+    except (ChainUnavailableError, WrongChainError):
+        """Its condition has it."""

@@ -1,0 +1,194 @@
+"""When the answers of several nodes are one verdict.
+
+A *source* is a node that backs a verdict.  A rule looks at the answers so far, in the order in
+which they came, and says
+
+- `agreed`: the verdict that enough sources back; None while more nodes must be asked;
+- `left`: what is to be said when nobody is left to ask.  It is never final.
+
+That something *is* there needs enough sources that say the same.  That something is *not* there
+(`SlotLost`, `Expired`, `NoEffect`) needs as many, and nobody among those that were asked who has
+seen it.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Protocol, TypeVar
+
+from attrs import define, evolve, field, frozen
+
+from application.ports.chain import ChainUnavailableError, HistoryUnavailableError
+from domain.operation import (
+    Effect,
+    Expired,
+    Final,
+    Included,
+    InPool,
+    NoEffect,
+    NotSeen,
+    Outcome,
+    SlotLost,
+)
+
+T = TypeVar("T")
+
+
+@define
+class Failures:
+    """Why nodes that were asked gave no answer."""
+
+    silent: list[str] = field(factory=list)
+    without_history: list[str] = field(factory=list)
+
+    def note(self, error: ChainUnavailableError) -> None:
+        lacks = isinstance(error, HistoryUnavailableError)
+        (self.without_history if lacks else self.silent).append(str(error))
+
+    def error(self, finding: str = "") -> ChainUnavailableError:
+        """What to raise where the answers are not enough."""
+        told = "; ".join(part for part in (finding, *self.without_history, *self.silent) if part)
+        return (
+            HistoryUnavailableError(told) if self.without_history else ChainUnavailableError(told)
+        )
+
+
+class Rule(Protocol[T]):
+    def agreed(self, answers: Sequence[T]) -> T | None: ...
+
+    def left(self, answers: Sequence[T], failures: Failures) -> T:
+        """Raises: ChainUnavailableError, HistoryUnavailableError."""
+        ...
+
+
+@frozen
+class OutcomeRule(Rule[Outcome]):
+    #: How many sources a verdict needs.
+    needed: int
+
+    def agreed(self, answers: Sequence[Outcome]) -> Outcome | None:
+        finals = [answer for answer in answers if isinstance(answer, Final)]
+        for final in finals:
+            if sum(_same(final) == _same(other) for other in finals) >= self.needed:
+                return final
+        return self._over(answers)
+
+    def left(self, answers: Sequence[Outcome], failures: Failures) -> Outcome:
+        """The furthest that anybody has seen an attempt, which is not final yet."""
+        finals = [answer for answer in answers if isinstance(answer, Final)]
+        if len({_same(final) for final in finals}) > 1:
+            raise failures.error(f"sources contradict each other: {_listed(finals)}")
+        if finals:
+            return Included(finals[0].inclusion)
+        for kind in (Included, InPool):
+            for answer in answers:
+                if isinstance(answer, kind):
+                    return answer
+        over = [answer for answer in answers if isinstance(answer, SlotLost | Expired)]
+        if over or failures.without_history:
+            told = (
+                " and ".join(sorted({type(answer).__name__ for answer in over}))
+                or "the slot is over"
+            )
+            raise failures.error(_too_few(told, len(over), self.needed))
+        if answers:
+            return NotSeen()
+        raise failures.error()
+
+    def _over(self, answers: Sequence[Outcome]) -> Outcome | None:
+        """A slot that ended without an attempt.
+
+        Who has not seen one, and does not know of the end either, is behind: no source, and no
+        objection.
+        """
+        if any(isinstance(answer, Final | Included | InPool) for answer in answers):
+            return None
+        lost = [answer for answer in answers if isinstance(answer, SlotLost)]
+        expired = [answer for answer in answers if isinstance(answer, Expired)]
+        if lost and expired:
+            return None
+        over: Sequence[SlotLost | Expired] = lost or expired
+        if len(over) < self.needed:
+            return None
+        return min(over, key=lambda answer: answer.at.number)
+
+
+@frozen
+class EffectRule(Rule[Effect | NoEffect]):
+    #: How many sources a verdict needs.
+    needed: int
+
+    def agreed(self, answers: Sequence[Effect | NoEffect]) -> Effect | NoEffect | None:
+        effects = [answer for answer in answers if isinstance(answer, Effect)]
+        finals = [effect for effect in effects if effect.is_final]
+        for final in finals:
+            if sum(_named(final) == _named(other) for other in finals) >= self.needed:
+                return final
+        absent = [answer for answer in answers if isinstance(answer, NoEffect)]
+        if effects or len(absent) < self.needed:
+            return None
+        # Absent there for all of them: what is on chain stays there.
+        return min(absent, key=lambda answer: answer.at.number)
+
+    def left(self, answers: Sequence[Effect | NoEffect], failures: Failures) -> Effect | NoEffect:
+        """An effect that somebody has seen, which is not final yet."""
+        absent = [answer for answer in answers if isinstance(answer, NoEffect)]
+        for effect in answers:
+            if not isinstance(effect, Effect):
+                continue
+            for nothing in absent:
+                if nothing.at.number >= effect.block.number:
+                    raise failures.error(
+                        f"sources contradict each other: {effect.token} is there since block "
+                        f"{effect.block.number}, and is not there at block {nothing.at.number}"
+                    )
+            return evolve(effect, is_final=False)
+        if absent:
+            raise failures.error(_too_few("NoEffect", len(absent), self.needed))
+        raise failures.error()
+
+
+@frozen
+class DifferenceRule(Rule[tuple[str, ...]]):
+    """What differs from the plan.
+
+    That nothing does, one source may say: enough of them have said already that the token is
+    there, final.  That something does ends the deployment as failed and paid.
+    """
+
+    #: How many sources a verdict needs.
+    needed: int
+
+    def agreed(self, answers: Sequence[tuple[str, ...]]) -> tuple[str, ...] | None:
+        if () in answers:
+            return ()
+        for answer in answers:
+            if answers.count(answer) >= self.needed:
+                return answer
+        return None
+
+    def left(self, answers: Sequence[tuple[str, ...]], failures: Failures) -> tuple[str, ...]:
+        if not answers:
+            raise failures.error()
+        most = max(answers.count(answer) for answer in answers)
+        told = _too_few("; ".join(answers[0]), most, self.needed)
+        raise failures.error(told)
+
+
+def _same(final: Final) -> Hashable:
+    seen = final.inclusion
+    return seen.transaction_id, seen.block, seen.succeeded, final.token
+
+
+def _named(effect: Effect) -> Hashable:
+    return effect.token, effect.transaction_id
+
+
+def _listed(finals: Sequence[Final]) -> str:
+    return ", ".join(
+        f"{seen.transaction_id} {'succeeded' if seen.succeeded else 'reverted'} in block "
+        f"{seen.block.number} ({seen.block.hash})"
+        for seen in (final.inclusion for final in finals)
+    )
+
+
+def _too_few(what: str, agreeing: int, needed: int) -> str:
+    return f"{agreeing} of the {needed} sources that are needed agree: {what}"
