@@ -1,0 +1,32 @@
+"""Algorand chains: ed25519 keys, leases with windows of rounds, atomic groups, final blocks.
+
+Importing this folder is free; the SDK is loaded by `connect`, when a network is really used.
+"""
+
+from datetime import timedelta
+
+from application.ports.chain import Chain
+from application.ports.nodes import Endpoint
+from domain.identifiers import InstallationId
+from domain.network import Network
+
+ANSWER_WITHIN = timedelta(seconds=5)
+
+
+def connect(
+    network: Network,
+    endpoint: Endpoint,
+    installation: InstallationId,
+    answer_within: timedelta = ANSWER_WITHIN,
+) -> Chain:
+    """The chain behind one algod node.
+
+    Asks nobody: a node is met, and its genesis compared, when the first question is put to it.
+    *installation* becomes part of every lease and note, so that two installations never collide.
+
+    Raises:
+        ValueError: no Algorand network, one without its genesis hash, or no HTTP address.
+    """
+    from adapters.algorand.chain import AlgorandChain  # noqa: PLC0415 - the SDK is slow to import
+
+    return AlgorandChain.through(network, endpoint, installation, answer_within)

@@ -1,0 +1,339 @@
+"""The chain port over algod: every deployment is one atomic group, in one window, under one lease.
+
+What may be asked of whom: drafts, messages and ids are computed here and ask nobody; every inquiry
+is put to the one node of this chain, whose genesis was compared a moment ago.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+from attrs import field, frozen
+
+from adapters.algorand import group, window
+from adapters.algorand.assets import Asset
+from adapters.algorand.effect import Origins, effect_of
+from adapters.algorand.errors import meaning
+from adapters.algorand.identity import lease_of, note_of
+from adapters.algorand.kind import Kind
+from adapters.algorand.node import AnswerError, Node
+from adapters.algorand.outcome import outcome_of
+from adapters.algorand.reads import Account, Parameters, Reader
+from adapters.algorand.simulation import Rehearsal, too_dear
+from adapters.algorand.standards import kinds
+from adapters.algorand.window import Span
+from application.ports.chain import (
+    Chain,
+    ChainUnavailableError,
+    Forecast,
+    Head,
+    HistoryUnavailableError,
+    SignerChainState,
+)
+from application.ports.nodes import Endpoint
+from domain.errors import FieldFault, MisuseError, Refusal
+from domain.identifiers import InstallationId
+from domain.network import Block, Network
+from domain.operation import (
+    Attempt,
+    AttemptRole,
+    Draft,
+    Effect,
+    Intent,
+    LeaseWindow,
+    NoEffect,
+    Outcome,
+    Party,
+    Postponed,
+    SignedTransaction,
+    Slot,
+    StepOutline,
+    Submission,
+    TransactionId,
+    Verdict,
+    WaitReason,
+)
+from domain.signing import Curve, PublicKey, Signature
+from domain.token import KindDescription, Token, TokenKind
+
+T = TypeVar("T")
+
+MEET_AGAIN_AFTER_SECONDS = 5.0
+BAD_REQUEST = 400
+
+
+@frozen(eq=False)
+class AlgorandChain(Chain):
+    network: Network
+    _reader: Reader = field(repr=False)
+    _installation: InstallationId
+    _meeting: "Meeting" = field(repr=False)
+    _origins: Origins = field(factory=Origins, repr=False)
+    curve: Curve = Curve.ED25519
+
+    @classmethod
+    def through(
+        cls,
+        network: Network,
+        endpoint: Endpoint,
+        installation: InstallationId,
+        answer_within: timedelta,
+    ) -> "AlgorandChain":
+        """Raises: ValueError: the configuration does not say which chain it is, or where."""
+        if not network.id.startswith("algorand:"):
+            raise ValueError(f"{network.id} is not an Algorand network")
+        if network.genesis is None:
+            raise ValueError(f"{network.id} needs its whole genesis hash: its name holds a part")
+        reader = Reader(Node(endpoint, answer_within), network)
+        return cls(network, reader, installation, Meeting(reader))
+
+    def kinds(self) -> tuple[KindDescription, ...]:
+        return tuple(kind.description for kind in kinds().values())
+
+    def token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
+        if kind not in kinds():
+            offered = ", ".join(kinds())
+            fault = FieldFault("", "unknown_kind", f"{kind} is not offered here; {offered} are")
+            return Refusal(code="invalid_token", detail=fault.message, faults=(fault,))
+        return kinds()[kind].token(parameters)
+
+    def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
+        return _kind(kind).stored_token(parameters)
+
+    def address(self, key: PublicKey) -> str:
+        return group.address_of(key)
+
+    def steps(self, token: Token) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
+        return (StepOutline("create", (Party.SENDER, Party.OWNER)),)
+
+    def groundwork(self) -> None:
+        return None
+
+    def predicted(self, intent: Intent) -> None:  # noqa: ARG002 - the chain counts assets
+        return None
+
+    def plan(self, intent: Intent) -> Forecast | Refusal:
+        def inquiry(reader: Reader) -> Forecast | Refusal:
+            rehearsal = self._rehearsal(reader, intent)
+            return rehearsal.refusal or Forecast(
+                gas=len(rehearsal.group.transactions),
+                gas_price=rehearsal.group.fee,
+                deposit=rehearsal.group.deposit,
+                warnings=self._warnings(rehearsal.group.fee),
+            )
+
+        return self._ask(inquiry)
+
+    def preflight(self, intent: Intent, fee_ceiling: int) -> Postponed | Refusal | None:
+        def inquiry(reader: Reader) -> Postponed | Refusal | None:
+            rehearsal = self._rehearsal(reader, intent)
+            if rehearsal.group.fee > fee_ceiling:
+                return too_dear(rehearsal.group.fee, fee_ceiling)
+            if rehearsal.refusal is not None:
+                return rehearsal.refusal
+            if rehearsal.shortage is not None:
+                return Postponed(WaitReason.TREASURY_EMPTY, rehearsal.shortage)
+            return None
+
+        return self._ask(inquiry)
+
+    def slot_terms(self, intent: Intent) -> LeaseWindow | Postponed:
+        lease = self._lease(intent)
+        return self._ask(
+            lambda reader: window.terms(self.network, lease, reader.parameters().last_round)
+        )
+
+    def prepare(
+        self,
+        intent: Intent,
+        slot: Slot,
+        role: AttemptRole,
+        fee_ceiling: int,
+        replacing: Sequence[Attempt] = (),
+    ) -> Draft | Postponed:
+        if role is not AttemptRole.EFFECT or replacing:
+            raise MisuseError(f"slot {slot.number} ends by itself: no fills, no replacements")
+        if slot.signer != intent.sender or slot.lease != self._lease(intent):
+            raise MisuseError(f"slot {slot.number} is not one of {intent.operation}")
+
+        def inquiry(reader: Reader) -> Draft | Postponed:
+            # Asked every time: nothing is signed for a chain that was another one a moment ago.
+            now = reader.parameters()
+            span = window.span_of(self.network, slot, now.last_round)
+            if isinstance(span, Postponed):
+                return span
+            payer, issuer = self._parties(reader, intent)
+            drafted = self._creation(intent, now, span, slot.lease, payer, issuer).group()
+            if drafted.fee > fee_ceiling:
+                return too_dear(drafted.fee, fee_ceiling)
+            return drafted.draft()
+
+        return self._ask(inquiry)
+
+    def assemble(
+        self, draft: Draft, signatures: Sequence[tuple[PublicKey, Signature]]
+    ) -> SignedTransaction:
+        return group.assemble(draft, signatures)
+
+    def submit(self, transaction: SignedTransaction) -> Submission:
+        try:
+            return self._ask(lambda reader: _submitted(reader, transaction))
+        except ChainUnavailableError as error:
+            return Submission(Verdict.UNKNOWN, str(error))
+
+    def outcome(self, slot: Slot) -> Outcome:
+        return self._ask(lambda reader: outcome_of(reader, slot))
+
+    def effect_of(self, intent: Intent) -> Effect | NoEffect:
+        planned, note = self._planned(intent), note_of(intent, self._installation)
+        return self._ask(lambda reader: effect_of(reader, self._origins, intent, planned, note))
+
+    def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:
+        planned, note = self._planned(intent), note_of(intent, self._installation)
+
+        def inquiry(reader: Reader) -> tuple[str, ...]:
+            id = int(token) if token.isascii() and token.isdigit() else 0
+            last_round = reader.parameters().last_round
+            found = reader.asset(id)
+            if found is None:
+                return (f"there is no asset {token}",)
+            differences = tuple(planned.differences(found))
+            try:
+                origin = self._origins.of(reader, id, last_round)
+            except HistoryUnavailableError:
+                return differences
+            if origin.note != note:
+                return (*differences, f"note: planned {note!r}, found {origin.note!r}")
+            # Its manager may have used it since: what counts is what it was when it was made.
+            return tuple(planned.differences(origin.asset))
+
+        return self._ask(inquiry)
+
+    def head(self) -> Head:
+        def inquiry(reader: Reader) -> Head:
+            latest = reader.existing_block(reader.parameters().last_round)
+            return Head(latest=latest, final=latest)
+
+        return self._ask(inquiry)
+
+    def block_at(self, number: int) -> Block | None:
+        return self._ask(lambda reader: reader.block(number))
+
+    def signer_state(self, address: str) -> SignerChainState:
+        return self._ask(
+            lambda reader: SignerChainState(
+                balance=reader.account(address).amount, next_sequence=0
+            )
+        )
+
+    def _ask(self, inquiry: Callable[[Reader], T]) -> T:
+        try:
+            self._meeting.hold()
+            return inquiry(self._reader)
+        except AnswerError as error:
+            raise ChainUnavailableError(str(error)) from error
+        except ChainUnavailableError:
+            self._meeting.forget()
+            raise
+
+    def _rehearsal(self, reader: Reader, intent: Intent) -> Rehearsal:
+        now = reader.parameters()
+        span = Span(max(1, now.last_round), now.last_round + self.network.window)
+        payer, issuer = self._parties(reader, intent)
+        rehearsed = self._creation(intent, now, span, None, payer, issuer).group()
+        return Rehearsal.of(reader, rehearsed, payer, issuer)
+
+    def _creation(
+        self,
+        intent: Intent,
+        now: Parameters,
+        span: Span,
+        lease: bytes | None,
+        payer: Account,
+        issuer: Account,
+    ) -> group.Creation:
+        return group.Creation(
+            asset=self._planned(intent),
+            note=note_of(intent, self._installation),
+            span=span,
+            lease=lease,
+            parameters=now,
+            payer=payer,
+            issuer=issuer,
+        )
+
+    @staticmethod
+    def _parties(reader: Reader, intent: Intent) -> tuple[Account, Account]:
+        """Who pays and who creates, which may be the same."""
+        payer = reader.account(intent.sender)
+        is_self = intent.owner == intent.sender
+        return payer, payer if is_self else reader.account(intent.owner)
+
+    @staticmethod
+    def _planned(intent: Intent) -> Asset:
+        return _kind(intent.token.kind).planned(intent)
+
+    def _lease(self, intent: Intent) -> bytes:
+        return lease_of(intent, self._installation, self.network.id)
+
+    def _warnings(self, fee: int) -> tuple[str, ...]:
+        if fee <= self.network.fee_ceiling:
+            return ()
+        warning = (
+            f"a transaction costs {fee} microalgos now, which is above the network's ceiling of "
+            f"{self.network.fee_ceiling}: the deployment will wait until it is cheaper"
+        )
+        return (warning,)
+
+
+class Meeting:
+    """A node is met before it is believed, again every few seconds, and after every silence."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        #: When it last showed the right genesis, by a clock that only goes forward.
+        self._met: float | None = None
+
+    def hold(self) -> None:
+        """Raises: WrongChainError, ChainUnavailableError."""
+        now = time.monotonic()
+        if self._met is not None and now - self._met < MEET_AGAIN_AFTER_SECONDS:
+            return
+        self._met = None
+        self._reader.parameters()
+        self._met = now
+
+    def forget(self) -> None:
+        self._met = None
+
+
+def _submitted(reader: Reader, transaction: SignedTransaction) -> Submission:
+    try:
+        named = reader.send(transaction.raw)
+    except AnswerError as error:
+        if error.status != BAD_REQUEST:
+            return Submission(Verdict.UNKNOWN, str(error))
+        said = meaning(error.message)
+        if said.verdict is Verdict.UNKNOWN and _is_known(reader, transaction.id):
+            # A node that has it in a block says that the lease is taken: by this very one.
+            return Submission(Verdict.ALREADY_KNOWN, said.detail)
+        return said
+    if named != group.first_id(transaction.raw):
+        return Submission(Verdict.UNKNOWN, f"the node calls the group of {transaction.id} {named}")
+    return Submission(Verdict.ACCEPTED)
+
+
+def _is_known(reader: Reader, id: TransactionId) -> bool:
+    try:
+        known = reader.whereabouts(id)
+    except (AnswerError, ChainUnavailableError):
+        return False
+    return known is not None and (known.round is not None or not known.pool_error)
+
+
+def _kind(name: TokenKind) -> Kind:
+    try:
+        return kinds()[name]
+    except KeyError:
+        raise MisuseError(f"{name} is not a kind of an Algorand chain") from None

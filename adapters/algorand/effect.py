@@ -1,0 +1,127 @@
+"""Whether an intent's asset exists, and which transaction made it.
+
+Assets of the issuer that are like the planned one are *candidates*; ours is the one whose creation
+carries our note.  Only the issuer's key makes assets of the issuer, so nobody else can leave that
+note there.  A candidate is like the plan in all that can never change: its roles may have been
+given away since.
+
+An asset's id is the number of its transaction, counted from the first one of the chain, and every
+block's header tells the count at its end (``tc``).  So the block that made it is the first one
+whose count has reached the id, and is found by halving: some 26 headers on the main network.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from threading import Lock
+
+from attrs import field, frozen
+
+from adapters.algorand.assets import Asset
+from adapters.algorand.group import costs_of
+from adapters.algorand.reads import Reader
+from application.ports.chain import ChainUnavailableError, HistoryUnavailableError
+from domain.network import Block
+from domain.operation import Effect, Intent, NoEffect, TransactionId
+
+#: How many origins are remembered: an issuer's own candidates, many times over.
+REMEMBERED = 4_096
+
+
+@frozen(kw_only=True)
+class Origin:
+    """The transaction that created an asset: what can never change."""
+
+    block: Block
+    transaction_id: TransactionId
+    note: bytes = field(repr=False)
+    asset: Asset
+    #: What each sender of its group paid.
+    costs: Mapping[str, int]
+
+
+class Origins:
+    """Origins by asset, found once; safe for threads."""
+
+    def __init__(self, size: int = REMEMBERED) -> None:
+        self._size = size
+        self._known: OrderedDict[int, Origin] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, reader: Reader, asset: int, last_round: int) -> Origin:
+        """The origin of an asset that exists in *last_round*.
+
+        Raises:
+            HistoryUnavailableError: the node does not have its block any more.
+        """
+        with self._lock:
+            known = self._known.get(asset)
+        if known is None:
+            known = _origin(reader, asset, last_round)
+            with self._lock:
+                self._known[asset] = known
+                while len(self._known) > self._size:
+                    self._known.popitem(last=False)
+        return known
+
+
+def effect_of(
+    reader: Reader, origins: Origins, intent: Intent, planned: Asset, note: bytes
+) -> Effect | NoEffect:
+    owner = reader.account_with_assets(intent.owner)
+    for id, asset in owner.created.items():
+        if not planned.is_like(asset):
+            continue
+        origin = origins.of(reader, id, owner.round)
+        if origin.note == note:
+            return Effect(
+                token=str(id),
+                transaction_id=origin.transaction_id,
+                raw=None,
+                block=origin.block,
+                is_final=True,
+                cost=origin.costs.get(intent.sender, 0),
+            )
+    return NoEffect(reader.existing_block(owner.round))
+
+
+def _origin(reader: Reader, asset: int, last_round: int) -> Origin:
+    number = _round_of(reader, asset, last_round)
+    entries = reader.entries(number)
+    made = next((entry for entry in entries if entry.asset == asset), None)
+    if made is None or made.fields.get("type") != "acfg" or "caid" in made.fields:
+        msg = f"round {number} does not have the creation of asset {asset} that its count tells of"
+        raise ChainUnavailableError(msg)
+    try:
+        parameters = Asset.from_fields(made.fields["snd"], made.fields.get("apar", {}))
+    except TypeError as error:
+        raise ChainUnavailableError(f"round {number}: {error}") from error
+    return Origin(
+        block=reader.existing_block(number),
+        transaction_id=made.id,
+        note=made.fields.get("note", b""),
+        asset=parameters,
+        costs=costs_of(entry.fields for entry in made.group_among(entries)),
+    )
+
+
+def _round_of(reader: Reader, asset: int, last_round: int) -> int:
+    """The first round whose count of transactions has reached *asset*.
+
+    A node that keeps only its newest blocks has none of the older ones: those are taken for too
+    old, until the answer would rest on one of them.
+    """
+    below, reached, is_known = -1, last_round, True
+    while reached - below > 1:
+        middle = (below + reached) // 2
+        count = reader.counter(middle)
+        if count is not None and count >= asset:
+            reached = middle
+        else:
+            below, is_known = middle, count is not None
+    if not is_known:
+        msg = (
+            f"asset {asset} was created in round {reached} or before, and {reader.node.name} does "
+            f"not have round {below} any more: ask an archival node"
+        )
+        raise HistoryUnavailableError(msg)
+    return reached

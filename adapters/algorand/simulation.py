@@ -1,0 +1,57 @@
+"""What a creation would do in the next block, and what it would cost.
+
+The node executes it on top of its newest block, unsigned, for the sender that is there now.  Its
+words are not all that the sender's means are judged by: the balance is looked at, too.
+"""
+
+from attrs import frozen
+
+from adapters.algorand.errors import is_unfunded
+from adapters.algorand.group import DEPOSIT, Group
+from adapters.algorand.reads import Account, Reader
+from domain.errors import Refusal
+from domain.operation import Postponed, WaitReason
+
+
+@frozen(kw_only=True)
+class Rehearsal:
+    """A group on the stage where nothing counts."""
+
+    group: Group
+    payer: Account
+    issuer: Account
+    #: In the node's words; None: it went well.
+    failure: str | None
+
+    @classmethod
+    def of(cls, reader: Reader, group: Group, payer: Account, issuer: Account) -> "Rehearsal":
+        failure = reader.simulate(group.unsigned())
+        return cls(group=group, payer=payer, issuer=issuer, failure=failure)
+
+    @property
+    def shortage(self) -> str | None:
+        """What the payer lacks now; None: nothing."""
+        payer = self.payer
+        # An issuer that pays for itself holds the asset, too.
+        kept = payer.min_balance + (DEPOSIT if payer.address == self.issuer.address else 0)
+        if payer.amount < self.group.cost + kept:
+            return (
+                f"{payer.address} holds {payer.amount} microalgos; this costs {self.group.cost}, "
+                f"and {kept} must stay"
+            )
+        if self.failure is not None and is_unfunded(self.failure):
+            return self.failure
+        return None
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why it cannot work, however much money there is."""
+        if self.failure is None or is_unfunded(self.failure):
+            return None
+        detail = f"the chain refuses it in a simulation: {self.failure}"
+        return Refusal(code="deployment_would_revert", detail=detail)
+
+
+def too_dear(fee: int, ceiling: int) -> Postponed:
+    detail = f"a transaction costs {fee} microalgos, and the ceiling is {ceiling}"
+    return Postponed(WaitReason.FEE_ABOVE_CEILING, detail)

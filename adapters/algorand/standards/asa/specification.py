@@ -1,0 +1,100 @@
+"""What may be asked for: the fields of each kind, their limits, and the token they make.
+
+The limits are the protocol's (go-algorand, config/consensus.go): 32 bytes of name, 8 of unit name,
+96 of URL, 19 decimals, a total of a ``uint64``.  All faults of a request are told together.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from adapters.algorand.fields import Amount, Field, Flag, Hash, Role, Text, Value, Whole, read_all
+from domain.errors import MisuseError, Refusal
+from domain.token import Token, TokenKind
+
+FUNGIBLE = TokenKind("asa_ft")
+UNIQUE = TokenKind("asa_nft")
+FRACTIONAL = TokenKind("asa_fnft")
+
+MOST_DECIMALS = 19
+
+_NAMES = (
+    Text(name="name", longest=32, explanation="Full name of the token, as wallets show it."),
+    Text(name="unit_name", longest=8, explanation="Name of one unit, as exchanges list it."),
+)
+_OPTIONS = (
+    Text(
+        name="url",
+        longest=96,
+        explanation="Where more about the token can be read; it never changes.",
+        default=None,
+    ),
+    Hash(
+        name="metadata_hash",
+        explanation="Binds the token to a document; it never changes.",
+    ),
+    Flag(
+        name="default_frozen",
+        explanation="Whether a new holder can do nothing until the freeze role says otherwise.",
+    ),
+    Role(name="manager", explanation="Who may change the roles, and destroy the token."),
+    Role(name="reserve", explanation="Whose holding counts as not issued yet."),
+    Role(name="freeze", explanation="Who may freeze and thaw a holding."),
+    Role(name="clawback", explanation="Who may take units out of any holding."),
+)
+
+FIELDS: Mapping[TokenKind, Sequence[Field]] = {
+    FUNGIBLE: (
+        *_NAMES,
+        Amount(name="total", explanation="What exists, for ever."),
+        Whole(
+            name="decimals",
+            least=0,
+            most=MOST_DECIMALS,
+            explanation="Digits behind the decimal point: one token is 10^decimals base units.",
+        ),
+        *_OPTIONS,
+    ),
+    UNIQUE: (*_NAMES, *_OPTIONS),
+    FRACTIONAL: (
+        *_NAMES,
+        Whole(
+            name="decimals",
+            least=1,
+            most=MOST_DECIMALS,
+            explanation="The one token is divided into 10^decimals base units.",
+        ),
+        *_OPTIONS,
+    ),
+}
+
+
+def validated(kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
+    """The token that *parameters* ask for, or every fault in them."""
+    values, faults = read_all(FIELDS[kind], parameters)
+    if faults:
+        fields = "1 field is" if len(faults) == 1 else f"{len(faults)} fields are"
+        return Refusal(code="invalid_token", detail=f"{fields} not valid", faults=faults)
+    return _token(kind, values)
+
+
+def stored(kind: TokenKind, parameters: Mapping[str, object]) -> Token:
+    """The token of parameters that `validated` once completed.
+
+    Raises:
+        MisuseError: these are not.
+    """
+    values, faults = read_all(FIELDS[kind], parameters)
+    if faults or values != dict(parameters):
+        raise MisuseError(f"{parameters!r} are not the stored parameters of an {kind}")
+    return _token(kind, values)
+
+
+def _token(kind: TokenKind, values: Mapping[str, Value]) -> Token:
+    decimals = int(values.get("decimals") or 0)
+    return Token(
+        kind=kind,
+        name=str(values["name"]),
+        symbol=str(values["unit_name"]),
+        decimals=decimals,
+        supply=int(str(values["total"])) if kind == FUNGIBLE else 10**decimals,
+        parameters=values,
+    )
