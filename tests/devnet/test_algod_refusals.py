@@ -244,6 +244,11 @@ class TestBalances:
             r"Raw:9999000.*tried to spend \{10000000\}\)$"
         ):
             alice.send(alice.pay(bob.address, 10_000_000))
+        everything = 10_000_000 - 1000
+        with refused(rf"overspend .*tried to spend \{{{everything + 1}\}}"):
+            alice.send(alice.pay(bob.address, everything + 1))
+        alice.confirm(alice.pay(bob.address, everything))
+        assert network.ledger.balance(alice.address) == 0
 
     def test_keep_a_minimum(self, network, alice):
         stranger = Person(network)

@@ -125,6 +125,32 @@ def test_the_clawback_role_takes_what_is_frozen(network, alice, bob):
     assert network.ledger.holding(bob.address, asset) == 250
 
 
+def test_a_frozen_holding_moves_nowhere_but_home(network, alice, bob):
+    asset = alice.asset(frozen=True)
+    bob.confirm(bob.transfer(asset, bob.address, 0))
+    with refused("asset frozen in recipient"):
+        alice.send(alice.transfer(asset, bob.address, 10))
+    alice.confirm(frozen(alice, asset, bob, new_freeze_state=False))
+    alice.confirm(alice.transfer(asset, bob.address, 10))
+    alice.confirm(frozen(alice, asset, bob, new_freeze_state=True))
+    carol = Person(network)
+    network.fund(carol.address, 1_000_000)
+    carol.confirm(carol.transfer(asset, carol.address, 0))
+    with refused(f"asset {asset} frozen in {bob.address}"):
+        bob.send(bob.transfer(asset, bob.address, 0, close_assets_to=carol.address))
+    bob.confirm(bob.transfer(asset, bob.address, 0, close_assets_to=alice.address))
+    assert network.ledger.holding(alice.address, asset) == 1000
+    with refused("asset not found in account"):
+        alice.send(frozen(alice, asset, bob, new_freeze_state=True))
+
+
+def frozen(person, asset, holder, *, new_freeze_state):
+    return transaction.AssetFreezeTxn(
+        person.address, person.parameters(), asset, holder.address,
+        new_freeze_state=new_freeze_state,
+    )  # fmt: skip
+
+
 def test_roles_change_until_they_are_given_up(network, alice, bob):
     asset = alice.asset()
     handed_on = transaction.AssetConfigTxn(

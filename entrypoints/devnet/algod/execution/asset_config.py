@@ -16,7 +16,7 @@ def apply(draft: Draft, transaction: SignedTransaction) -> Applied:
     if asset == 0:
         return _create(draft, transaction.sender, AssetParameters.from_fields(fields))
     parameters, creator = existing(draft, asset)
-    if parameters.manager == ZERO_ADDRESS or transaction.sender != parameters.manager:
+    if transaction.sender != parameters.manager:
         raise RefusedError(
             "this transaction should be issued by the manager. It is issued by"
             f" {address_text(transaction.sender)}, manager key"

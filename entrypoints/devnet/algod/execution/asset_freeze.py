@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from entrypoints.devnet.algod.encoding import ZERO_ADDRESS, address_text
+from entrypoints.devnet.algod.encoding import address_text
 from entrypoints.devnet.algod.execution.applied import NOTHING, Applied
 from entrypoints.devnet.algod.execution.assets import existing
 from entrypoints.devnet.algod.limits import RefusedError
@@ -13,7 +13,7 @@ from entrypoints.devnet.algod.transactions import SignedTransaction
 def apply(draft: Draft, transaction: SignedTransaction) -> Applied:
     asset, address = transaction.number("faid"), transaction.address("fadd")
     parameters, _ = existing(draft, asset)
-    if parameters.freeze == ZERO_ADDRESS or transaction.sender != parameters.freeze:
+    if transaction.sender != parameters.freeze:
         raise RefusedError(
             f"freeze not allowed: sender {address_text(transaction.sender)},"
             f" freeze {address_text(parameters.freeze)}"

@@ -15,7 +15,7 @@ def apply(draft: Draft, transaction: SignedTransaction) -> Applied:
     source, clawback = transaction.sender, False
     if transaction.address("asnd") != ZERO_ADDRESS:
         parameters, _ = existing(draft, asset)
-        if parameters.clawback == ZERO_ADDRESS or transaction.sender != parameters.clawback:
+        if transaction.sender != parameters.clawback:
             raise RefusedError(
                 f"clawback not allowed: sender {address_text(transaction.sender)},"
                 f" clawback {address_text(parameters.clawback)}"

@@ -7,11 +7,14 @@ from entrypoints.devnet.algod.encoding import address_text
 from entrypoints.devnet.algod.limits import RefusedError
 from entrypoints.devnet.algod.state import Draft
 
-_MOST = 2**64 - 1
-
 
 def existing(draft: Draft, asset: int) -> tuple[AssetParameters, bytes]:
-    """Its parameters and its creator.  Raises: RefusedError: there is none."""
+    """Its parameters and its creator.  A role that nobody has is the zero address, which never
+    sends anything.
+
+    Raises:
+        RefusedError: there is no such asset.
+    """
     creator = draft.creator(asset)
     if creator is None:
         raise RefusedError(f"asset {asset} does not exist or has been deleted")
@@ -47,7 +50,6 @@ def give(draft: Draft, address: bytes, asset: int, amount: int, *, even_frozen: 
         )
     if holding.frozen and not even_frozen:
         raise RefusedError("asset frozen in recipient")
-    if holding.amount + amount > _MOST:
-        raise RefusedError(f"overflow on adding {amount} to receiver amount {holding.amount}")
-    sum_ = replace(holding, amount=holding.amount + amount)
-    draft.put(address, account.with_holding(asset, sum_))
+    # No holding can overflow: all of them together are the asset's total.
+    increased = replace(holding, amount=holding.amount + amount)
+    draft.put(address, account.with_holding(asset, increased))
