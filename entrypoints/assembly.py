@@ -5,10 +5,13 @@ from typing import Any
 
 from adapters import pool
 from adapters.pool import Pool
+from application.ports.chain import Chain
 from application.ports.custody import Custodian, KeyWrapping
+from application.ports.nodes import Endpoint
 from application.ports.storage.work import Store
 from domain.identifiers import NetworkId
 from domain.network import Family, Network
+from entrypoints.network_settings import NetworkSettings
 from entrypoints.settings import Settings, SettingsError
 
 
@@ -59,16 +62,24 @@ def chains(settings: Settings) -> dict[NetworkId, Pool]:
     """
     made = {}
     for entry in settings.networks:
-        family = adapter(entry.network.family.value)
-        members = [
-            (endpoint, family.connect(entry.network, endpoint, settings.installation))
-            for endpoint in entry.nodes
-        ]
         try:
-            made[entry.network.id] = pool.connect(entry.network, members)
+            made[entry.network.id] = pool.connect(entry.network, nodes(settings, entry))
         except ValueError as error:
             raise SettingsError([str(error)]) from error
     return made
+
+
+def nodes(settings: Settings, entry: NetworkSettings) -> list[tuple[Endpoint, Chain]]:
+    """A network's nodes, each as a chain of its own.
+
+    Raises:
+        SettingsError: there is no adapter for the network's family.
+    """
+    family = adapter(entry.network.family.value)
+    return [
+        (endpoint, family.connect(entry.network, endpoint, settings.installation))
+        for endpoint in entry.nodes
+    ]
 
 
 def give_development_coin(network: Network, node: str, address: str, coins: int) -> None:

@@ -1,28 +1,24 @@
 """``tallystick doctor``"""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
-from attrs import asdict, frozen
 
 from application.ports.chain import Chain, ChainUnavailableError, WrongChainError
 from application.ports.storage.work import Scope, StoreUnavailableError
+from domain.network import Network
+from domain.operation import Signer
+from entrypoints import assembly
 from entrypoints.commands import setting_up
-from entrypoints.container import Container, build_container
+from entrypoints.container import Container
+from entrypoints.diagnosis import Examination, Finding, Grade
+from entrypoints.network_settings import NetworkSettings
 from entrypoints.readiness import custodian_problem, database_problem
-from entrypoints.settings import SettingsError, load
+from entrypoints.settings import SettingsError
 
-
-@frozen(kw_only=True)
-class Finding:
-    what: str
-    #: None: it is well.
-    problem: str | None
-    remedy: str = ""
+_MARKS = {Grade.OK: "ok  ", Grade.WARNING: "WARN", Grade.FAILED: "FAIL"}
 
 
 @click.command("doctor", help="Check everything a deployment needs, and say what to fix.")
@@ -31,30 +27,34 @@ class Finding:
 def command(ctx: click.Context, as_json: bool) -> None:
     findings = list(_examine(ctx.obj))
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings]))
+        click.echo(json.dumps([_told(finding) for finding in findings], ensure_ascii=False))
     else:
         for finding in findings:
-            mark = "ok  " if finding.problem is None else "FAIL"
-            click.echo(
-                f"{mark}  {finding.what}" + (f": {finding.problem}" if finding.problem else "")
-            )
+            problem = f": {finding.problem}" if finding.problem else ""
+            click.echo(f"{_MARKS[finding.grade]}  {finding.what}{problem}")
             if finding.problem and finding.remedy:
                 click.echo(f"      {finding.remedy}")
-    sys.exit(1 if any(finding.problem for finding in findings) else 0)
+    sys.exit(1 if any(finding.grade is Grade.FAILED for finding in findings) else 0)
+
+
+def _told(finding: Finding) -> dict[str, str | None]:
+    return {
+        "what": finding.what,
+        "grade": finding.grade.value,
+        "problem": finding.problem,
+        "remedy": finding.remedy if finding.problem else "",
+    }
 
 
 def _examine(config: str | None) -> Iterator[Finding]:
     try:
-        settings = load(Path(config) if config else None, os.environ)
-        container = build_container(settings)
-        store = container.store()
-        container.wrapping()
-        container.custodians()
+        container = setting_up.examined(config)
     except SettingsError as error:
         for fault in error.faults:
             yield Finding(what="configuration", problem=fault)
         return
-    yield Finding(what="configuration", problem=None)
+    yield Finding(what="configuration")
+    store, settings = container.store(), container.settings()
     try:
         store.open()
         problem = database_problem(container)
@@ -67,42 +67,58 @@ def _examine(config: str | None) -> Iterator[Finding]:
                 problem=custodian_problem(container),
                 remedy="give this process the master key that the secrets were wrapped with",
             )
-        for chain in container.chains().values():
-            yield from _network(container, chain, has_store=problem is None)
+        for entry in settings.networks:
+            yield from _network(container, entry, has_store=problem is None)
     finally:
         store.close()
 
 
-def _network(container: Container, chain: Chain, *, has_store: bool) -> Iterator[Finding]:
-    name = f"network {chain.network.id}"
+def _network(
+    container: Container, entry: NetworkSettings, *, has_store: bool
+) -> Iterator[Finding]:
+    network = entry.network
     try:
-        head = chain.head()
-    except (ChainUnavailableError, WrongChainError) as error:
-        yield Finding(what=name, problem=str(error), remedy="check [networks] nodes")
+        nodes = assembly.nodes(container.settings(), entry)
+    except SettingsError as error:
+        yield Finding(what=f"network {network.id}", problem=str(error))
         return
-    yield Finding(what=f"{name} at block {head.latest.number}", problem=None)
-    if not has_store:
-        return
+    examination = Examination.of(network, nodes)
+    yield from examination.findings()
+    if has_store:
+        yield from _account(container, network, examination.usable)
+
+
+def _account(container: Container, network: Network, chain: Chain | None) -> Iterator[Finding]:
+    """Whether the network may be signed for, and by whom; *chain* says who can pay."""
+    name = f"network {network.id}"
     try:
         with container.store().begin(Scope.installation()) as work:
-            halted = work.networks.status(chain.network.id).halted
-            signers = work.signers.of_network(chain.network.id)
-        balances = [chain.signer_state(signer.address).balance for signer in signers]
-    except (StoreUnavailableError, ChainUnavailableError, WrongChainError) as error:
+            halted = work.networks.status(network.id).halted
+            signers = work.signers.of_network(network.id)
+    except StoreUnavailableError as error:
         yield Finding(what=f"{name}: treasury", problem=str(error))
         return
-    resume = f"look, then `tallystick treasury resume --network {chain.network.id} --reason …`"
+    resume = f"look, then `tallystick treasury resume --network {network.id} --reason …`"
     yield Finding(what=f"{name}: not halted", problem=halted, remedy=resume)
     if not signers:
-        create = f"`tallystick treasury create --network {chain.network.id}`"
+        create = f"`tallystick treasury create --network {network.id}`"
         yield Finding(what=f"{name}: treasury", problem="there is none", remedy=create)
-    for signer, balance in zip(signers, balances, strict=True):
+    for signer in signers:
         yield Finding(
             what=f"{name}: signer {signer.address}", problem=signer.halted, remedy=resume
         )
-        empty = None if balance else "its balance is zero"
-        yield Finding(
-            what=f"{name}: treasury {signer.address}",
-            problem=empty,
-            remedy=f"send {chain.network.native_currency} to {signer.address}",
-        )
+        if chain is not None:
+            yield _balance(chain, signer)
+
+
+def _balance(chain: Chain, signer: Signer) -> Finding:
+    what = f"network {chain.network.id}: treasury {signer.address}"
+    try:
+        balance = chain.signer_state(signer.address).balance
+    except (ChainUnavailableError, WrongChainError) as error:
+        return Finding(what=what, problem=str(error))
+    return Finding(
+        what=what,
+        problem=None if balance else "its balance is zero",
+        remedy=f"send {chain.network.native_currency} to {signer.address}",
+    )
