@@ -1,7 +1,7 @@
 """Nodes that say what they are told to, and a clock that moves when it is told to.
 
-    pool, (one, two) = a_pool(2, min_sources=2)
-    one.says["outcome"] = FINAL
+pool, (one, two) = a_pool(2, min_sources=2)
+one.says["outcome"] = FINAL
 """
 
 from collections import Counter
