@@ -177,10 +177,14 @@ class AlgorandChain(Chain):
         return group.assemble(draft, signatures)
 
     def submit(self, transaction: SignedTransaction) -> Submission:
-        try:
-            return self._ask(lambda reader: _submitted(reader, transaction))
-        except ChainUnavailableError as error:
-            return Submission(Verdict.UNKNOWN, str(error))
+        def inquiry(reader: Reader) -> Submission:
+            try:
+                return _submitted(reader, transaction)
+            except ChainUnavailableError as error:
+                self._meeting.forget()
+                return Submission(Verdict.UNKNOWN, str(error))
+
+        return self._ask(inquiry)
 
     def outcome(self, slot: Slot) -> Outcome:
         return self._ask(lambda reader: outcome_of(reader, slot))

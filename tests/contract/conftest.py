@@ -8,7 +8,17 @@ import pytest
 
 from tests.contract import subjects
 
-PORTS = ("store", "chain", "custodian", "key_wrapping", "clock", "identifiers", "passwords")
+PORTS = (
+    "store",
+    "chain",
+    "counting_chain",
+    "windowed_chain",
+    "custodian",
+    "key_wrapping",
+    "clock",
+    "identifiers",
+    "passwords",
+)
 
 
 def offering(port: str) -> list[object]:
@@ -34,6 +44,8 @@ def _subject(request: pytest.FixtureRequest) -> Iterator[object]:
 
 store = pytest.fixture(_subject, name="store")
 chain = pytest.fixture(_subject, name="chain")
+counting_chain = pytest.fixture(_subject, name="counting_chain")
+windowed_chain = pytest.fixture(_subject, name="windowed_chain")
 custodian = pytest.fixture(_subject, name="custodian")
 key_wrapping = pytest.fixture(_subject, name="key_wrapping")
 clock = pytest.fixture(_subject, name="clock")

@@ -26,8 +26,8 @@ from domain.operation import (
     Verdict,
     WaitReason,
 )
+from tests.contract.errand import Errand, an_errand
 from tests.contract.subjects.memory import MemorySubject
-from tests.contract.test_chain import Errand, an_errand
 
 
 @pytest.fixture

@@ -9,21 +9,36 @@ outlive the test: tests use fresh identities, and look only at what they made th
 
     chain                        the port
     treasury                     address of a funded account that signs
+    owner                        address that shall own; it signs where the chain wants it to
+    stranger                     an address without any money
     sign(draft)                  [(public key, signature)] for the draft's signables, in order
     kind, parameters             a valid token of this chain
+    symbol                       how the kind calls the field that becomes the token's symbol
+    slot(intent, number)         a slot for the intent's step, as one would be reserved now
     mine(blocks)                 that many blocks, with whatever the pool can give
     finalise()                   blocks until everything mined before is final
     hold_back()                  a context manager: nothing is mined in it unless `mine` is called
-    reorg(depth)                 take back that many blocks; None where it cannot be done
+
+A module whose chain counts (nonces) offers it as ``counting_chain`` too; blocks are not final at
+once there, and can be taken back::
+
+    reorg(depth)                 take back that many blocks
     foreign_transaction()        use the treasury's next nonce for something that is not ours
+
+A module whose slots are leases with windows offers it as ``windowed_chain``::
+
+    raise_price()                so that the next draft differs from the last one
+    pass_rounds(number)          empty blocks until the newest is of that number
+    evict(id)                    out of every pool
+    forget()                     the node remembers no transactions, only blocks
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from application.ports.chain import Chain
-from domain.operation import Draft
+from domain.operation import Draft, Intent, Slot, TransactionId
 from domain.signing import PublicKey, Signature
 from domain.token import TokenKind
 
@@ -31,15 +46,28 @@ from domain.token import TokenKind
 class ASubjectChain(Protocol):
     chain: Chain
     treasury: str
+    owner: str
+    stranger: str
     kind: TokenKind
     parameters: Mapping[str, object]
-    #: Price ceiling per unit of gas with room for several replacements.
+    symbol: str
+    #: Price ceiling per unit of gas, or per transaction, with room for several replacements.
     fee_ceiling: int
-    #: None where blocks cannot be taken back.
-    reorg: Callable[[int], None] | None
 
     def sign(self, draft: Draft) -> Sequence[tuple[PublicKey, Signature]]: ...
+    def slot(self, intent: Intent, number: int = 1) -> Slot: ...
     def mine(self, blocks: int = 1) -> None: ...
     def finalise(self) -> None: ...
     def hold_back(self) -> AbstractContextManager[object]: ...
+
+
+class ACountingChain(ASubjectChain, Protocol):
+    def reorg(self, depth: int) -> None: ...
     def foreign_transaction(self) -> None: ...
+
+
+class AWindowedChain(ASubjectChain, Protocol):
+    def raise_price(self) -> None: ...
+    def pass_rounds(self, number: int) -> None: ...
+    def evict(self, id: TransactionId) -> None: ...
+    def forget(self) -> None: ...

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from uuid import uuid4
 
@@ -17,10 +17,10 @@ from application.ports.identifiers import Identifiers
 from application.ports.passwords import Passwords
 from application.ports.storage.work import Store
 from domain.identifiers import INSTALLATION, AccountId
-from domain.operation import Draft
+from domain.operation import Draft, Intent, Slot
 from domain.signing import Curve, KeyUse, PublicKey, Signature
 from domain.token import TokenKind
-from tests.contract.subjects import ASubjectChain
+from tests.contract.subjects import ACountingChain
 
 
 @contextmanager
@@ -54,20 +54,25 @@ def passwords() -> Iterator[Passwords]:
 
 
 @contextmanager
-def chain() -> Iterator[ASubjectChain]:
+def chain() -> Iterator[ACountingChain]:
     yield MemorySubject()
 
 
+counting_chain = chain
+
+
 @define(slots=False)
-class MemorySubject(ASubjectChain):
+class MemorySubject(ACountingChain):
     chain: MemoryChain = field(factory=MemoryChain)
     kind: TokenKind = field(default=TokenKind("memory_token"))
     parameters: Mapping[str, object] = field(
         factory=lambda: {"name": "Gold", "symbol": "GLD", "decimals": 2, "supply": "1000"}
     )
+    symbol: str = "symbol"
     fee_ceiling: int = 1_000_000
     treasury: str = field(init=False)
-    reorg: Callable[[int], None] | None = field(init=False)
+    owner: str = "0x00000000000000000000000000000000000000AA"
+    stranger: str = "0x00000000000000000000000000000000000000Bb"
     _custodian: MemoryCustodian = field(factory=MemoryCustodian)
 
     def __attrs_post_init__(self) -> None:
@@ -76,7 +81,6 @@ class MemorySubject(ASubjectChain):
         )
         self.treasury = self.chain.address(self._key.public_key)
         self.chain.fund(self.treasury, 10**15)
-        self.reorg = self.chain.reorg
 
     def sign(self, draft: Draft) -> Sequence[tuple[PublicKey, Signature]]:
         return [
@@ -86,6 +90,15 @@ class MemorySubject(ASubjectChain):
             )
             for each in draft.signables
         ]
+
+    def slot(self, intent: Intent, number: int = 1) -> Slot:
+        nonce = self.chain.signer_state(intent.sender).next_sequence
+        return Slot(
+            number=number, network=self.chain.network.id, signer=intent.sender, sequence=nonce
+        )
+
+    def reorg(self, depth: int) -> None:
+        self.chain.reorg(depth)
 
     def mine(self, blocks: int = 1) -> None:
         self.chain.mine(blocks)

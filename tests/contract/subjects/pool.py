@@ -9,13 +9,16 @@ from attrs import evolve
 from adapters import pool
 from adapters.memory.chain import MemoryChain, a_network
 from application.ports.nodes import Endpoint
-from tests.contract.subjects import ASubjectChain
+from tests.contract.subjects import ACountingChain
 from tests.contract.subjects.memory import MemorySubject
 
 
 @contextmanager
-def chain() -> Iterator[ASubjectChain]:
+def chain() -> Iterator[ACountingChain]:
     yield PoolSubject()
+
+
+counting_chain = chain
 
 
 class PoolSubject:

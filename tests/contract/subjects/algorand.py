@@ -1,0 +1,69 @@
+"""Algorand: development nodes that make a block when a test says so; every block is final."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from attrs import field, frozen
+
+from application.ports.chain import Chain
+from domain.operation import Draft, Intent, Slot, TransactionId
+from domain.signing import PublicKey, Signature
+from domain.token import TokenKind
+from tests.adapters.algorand.on_devnet.world import CEILING, FUNGIBLE, Account, World, a_world
+from tests.contract.subjects import AWindowedChain
+
+
+@contextmanager
+def chain() -> Iterator[AWindowedChain]:
+    with a_world() as world:
+        yield AlgorandSubject(
+            world,
+            chain=world.chain,
+            treasury=world.treasury.address,
+            owner=world.issuer.address,
+        )
+
+
+windowed_chain = chain
+
+
+@frozen
+class AlgorandSubject(AWindowedChain):
+    world: World
+    chain: Chain = field(kw_only=True)
+    treasury: str = field(kw_only=True)
+    owner: str = field(kw_only=True)
+    stranger: str = field(factory=lambda: Account().address)
+    kind: TokenKind = FUNGIBLE
+    parameters: Mapping[str, object] = field(
+        factory=lambda: {"name": "Gold", "unit_name": "GLD", "decimals": 2, "total": "1000"}
+    )
+    symbol: str = "unit_name"
+    fee_ceiling: int = CEILING
+
+    def sign(self, draft: Draft) -> Sequence[tuple[PublicKey, Signature]]:
+        return self.world.sign(draft)
+
+    def slot(self, intent: Intent, number: int = 1) -> Slot:
+        return self.world.slot(intent, number)
+
+    def mine(self, blocks: int = 1) -> None:
+        self.world.nodes.mine(blocks)
+
+    def finalise(self) -> None:
+        self.world.nodes.mine()
+
+    def hold_back(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def raise_price(self) -> None:
+        self.world.nodes.congest(5)
+
+    def pass_rounds(self, number: int) -> None:
+        self.world.nodes.advance(number - self.world.nodes.round)
+
+    def evict(self, id: TransactionId) -> None:
+        self.world.nodes.nodes[0].fault("evict", txid=id, everywhere=True)
+
+    def forget(self) -> None:
+        self.world.nodes.nodes[0].fault("forget")
