@@ -416,7 +416,9 @@ class Pursuit:
             if place is None:
                 raise AssertionError("what is confirmed has a place")
             final = StepFinal(step=step, inclusion=inclusion, token=place)
-            return Finding(events=(*sightings, final))
+            # Where it is final at once it was never in a block that may still vanish.
+            told = (each for each in sightings if not isinstance(each, SeenInBlock))
+            return Finding(events=(*told, final))
         spent = SlotSpent(
             step=step,
             slot_state=SlotState.SPENT,

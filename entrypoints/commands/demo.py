@@ -16,18 +16,19 @@ def command(once: bool) -> None:
     # A terminated demo takes its servers with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     begun = time.monotonic()
-    story.say("Starting PostgreSQL, anvil, the API and a worker …")
+    story.say("Starting PostgreSQL, an EVM and an Algorand chain, the API and a worker …")
     try:
         with running() as parts:
             story.say(f"   up after {time.monotonic() - begun:.1f} s; logs in {parts.folder}")
             told = story.tell(parts)
-            story.say("7. Is it true?  Raw JSON-RPC to the node, raw SQL to the database")
+            story.say("7. Is it true?  Raw JSON-RPC, raw algod HTTP and raw SQL")
             wrong = list(checks.differences(parts, told))
             for line in wrong:
                 story.say(f"   NOT SO: {line}")
             if wrong:
                 sys.exit(1)
-            story.say(f"   yes: {told.address} is what was promised, and the books agree")
+            places = " and ".join(each.address for each in told.issued)
+            story.say(f"   yes: {places} are what was promised, and the books agree")
             if not once:
                 _stay(parts.api, told.api_key)
     except DemoError as error:

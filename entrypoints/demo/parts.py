@@ -1,4 +1,4 @@
-"""The demo's real parts: PostgreSQL, anvil, the API and a worker, in a folder of their own."""
+"""The demo's real parts in a folder of their own: PostgreSQL, two chains, the API, a worker."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -19,10 +19,15 @@ from attrs import frozen
 
 from domain.identifiers import Prefix, public_id
 from entrypoints.devnet import embedded_postgres
+from entrypoints.devnet.algod import AlgodProcess
 from entrypoints.devnet.anvil import Anvil
 from entrypoints.devnet.processes import free_port, spawn
 
-NETWORK = "eip155:31337"
+EVM = "eip155:31337"
+#: `tallystick devnet` without a seed is always the same chain.
+GENESIS = "xkEz6tNEbMPRgszGpAARO5o6PgDKf1fTWTVi8Ghgsc0="
+ALGORAND = "algorand:xkEz6tNEbMPRgszGpAARO5o6PgDKf1fT"
+NETWORKS = (EVM, ALGORAND)
 _START_SECONDS = 30.0
 
 _CONFIGURATION = """\
@@ -35,16 +40,30 @@ host = "127.0.0.1"
 port = {port}
 request_limit = {request_limit}
 
-[networks."eip155:31337"]
+[networks."{EVM}"]
 name = "anvil"
 family = "evm"
 class = "development"
-nodes = ["{node}"]
+nodes = ["{anvil}"]
 {finality}
 fee_ceiling = 100_000_000_000
 native_currency = "ETH"
 poll_milliseconds = {poll_milliseconds}
 replace_after_seconds = {replace_after_seconds}
+
+[networks."{ALGORAND}"]
+name = "tallystick devnet"
+family = "algorand"
+class = "development"
+genesis = "{GENESIS}"
+nodes = [{algod}]
+min_sources = {sources}
+finality_depth = 0
+fee_ceiling = 10_000
+native_currency = "ALGO"
+native_decimals = 6
+window = {window}
+poll_milliseconds = {poll_milliseconds}
 """
 
 
@@ -56,7 +75,10 @@ class DemoError(Exception):
 class Parts:
     folder: Path
     api: str
-    node: str
+    #: Of the EVM chain: JSON-RPC.
+    anvil: str
+    #: Of the Algorand chain: algod's HTTP.
+    algod: tuple[str, ...]
     #: As the superuser: the demo's own checks look past every policy.
     database: str
     #: What the processes of ours are started with.
@@ -103,12 +125,14 @@ def configure(
     folder: Path,
     *,
     database: str,
-    node: str,
+    anvil: str,
+    algod: Sequence[str],
     port: int | None = None,
     finality: str = 'finality_tag = "finalized"',
     request_limit: int = 60,
     poll_milliseconds: int = 200,
     replace_after_seconds: int = 30,
+    window: int = 1000,
 ) -> Parts:
     """Write the configuration of an installation of its own; start nothing."""
     port = port or free_port()
@@ -119,8 +143,14 @@ def configure(
         _CONFIGURATION.format(
             installation=public_id(Prefix.INSTALLATION, uuid4()),
             port=port,
-            node=node,
+            EVM=EVM,
+            ALGORAND=ALGORAND,
+            GENESIS=GENESIS,
+            anvil=anvil,
+            algod=", ".join(f'{{ url = "{url}", archival = true }}' for url in algod),
+            sources=len(algod),
             finality=finality,
+            window=window,
             request_limit=request_limit,
             poll_milliseconds=poll_milliseconds,
             replace_after_seconds=replace_after_seconds,
@@ -137,7 +167,8 @@ def configure(
     return Parts(
         folder=folder,
         api=f"http://127.0.0.1:{port}",
-        node=node,
+        anvil=anvil,
+        algod=tuple(algod),
         database=database,
         environment=environment,
     )
@@ -149,11 +180,19 @@ def running(*, request_limit: int = 60) -> Iterator[Parts]:
     with ExitStack() as stack:
         folder = embedded_postgres.temporary_folder()
         database = stack.enter_context(embedded_postgres.running(folder / "postgres"))
-        node = stack.enter_context(Anvil())
-        parts = configure(folder, database=database, node=node.url, request_limit=request_limit)
+        anvil = stack.enter_context(Anvil())
+        algod = stack.enter_context(AlgodProcess(nodes=2))
+        parts = configure(
+            folder,
+            database=database,
+            anvil=anvil.url,
+            algod=algod.urls,
+            request_limit=request_limit,
+        )
         parts.command("migrate", "--create-login")
-        parts.command("treasury", "create", "--network", NETWORK)
-        parts.command("treasury", "fund", "--network", NETWORK)
+        for network in NETWORKS:
+            parts.command("treasury", "create", "--network", network)
+            parts.command("treasury", "fund", "--network", network)
         for name in ("serve", "work"):
             process = parts.start(name)
             stack.callback(_end, process)

@@ -2,23 +2,73 @@
 
 import json
 import secrets
+import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from typing import Any
 
 import httpx
 from attrs import frozen
 
-from entrypoints.demo.parts import NETWORK, DemoError, Parts
+from entrypoints.demo.parts import ALGORAND, EVM, DemoError, Parts
 
-TOKEN = {
-    "name": "Hazel Split",
-    "symbol": "HAZEL",
-    "decimals": 6,
-    "initial_supply": "1000000000000",
-    "cap": "5000000000000",
-}
 _SECONDS = 60.0
+_printing = threading.Lock()
+
+
+@frozen(kw_only=True)
+class Order:
+    """One token to be issued."""
+
+    #: What its lines begin with.
+    label: str
+    kind: str
+    network: str
+    token: Mapping[str, object]
+
+
+ORDERS = (
+    Order(
+        label="ERC-20",
+        kind="erc20_mintable",
+        network=EVM,
+        token={
+            "name": "Hazel Split",
+            "symbol": "HAZEL",
+            "decimals": 6,
+            "initial_supply": "1000000000000",
+            "cap": "5000000000000",
+        },
+    ),
+    Order(
+        label="ASA",
+        kind="asa_ft",
+        network=ALGORAND,
+        token={
+            "name": "Hazel Split",
+            "unit_name": "HAZEL",
+            "decimals": 6,
+            "total": "1000000000000",
+            "url": "https://example.com/hazel",
+        },
+    ),
+)
+
+
+@frozen(kw_only=True)
+class Issued:
+    """A token, as the API told of it."""
+
+    order: Order
+    deployment: str
+    #: None on chains that cannot know beforehand.
+    predicted: str | None
+    #: Contract address or asset id.
+    address: str
+    owner: str
+    credits: int
 
 
 @frozen(kw_only=True)
@@ -26,16 +76,16 @@ class Told:
     """What the story came to; the checks compare it with what is really there."""
 
     organisation: str
-    deployment: str
-    predicted: str
-    address: str
-    owner: str
+    issued: tuple[Issued, ...]
     api_key: str
-    credits: int
+
+    @property
+    def credits(self) -> int:
+        return sum(each.credits for each in self.issued)
 
 
 def tell(parts: Parts) -> Told:
-    """Sign up, plan, deploy, watch, and show bill and trail.
+    """Sign up, plan, deploy on both families, watch, and show bill and trail.
 
     Raises: DemoError: an answer was not what it should be.
     """
@@ -56,47 +106,50 @@ def tell(parts: Parts) -> Told:
         say("2. The balance")
         _show_balance(client)
 
-        say("3. Plan: what a deployment will do, before it does it")
-        request = {"kind": "erc20_mintable", "network": NETWORK, "token": TOKEN}
-        plan = _plan(client, request)
-        say(f"   address   {plan['predicted_address']}")
-        say(f"   owner     {plan['owner']}")
-        say(f"   credits   {plan['credits']}   plan hash {plan['plan_hash'][:16]}…")
+        say("3. Plan: what each deployment will do, before it does it")
+        plans = [_planned(client, order) for order in ORDERS]
 
-        say("4. Deploy exactly that, and watch")
-        accepted = _post(
-            client,
-            "/v1/deployments",
-            request | {"deployment_id": plan["deployment_id"], "plan_hash": plan["plan_hash"]},
-            {"Idempotency-Key": secrets.token_hex(8)},
+        say("4. Deploy exactly that, on both chains at once, and watch")
+        accepted = [_deploy(client, *each) for each in zip(ORDERS, plans, strict=True)]
+        with ThreadPoolExecutor(len(ORDERS)) as side_by_side:
+            list(side_by_side.map(_watch, repeat(client), ORDERS, accepted))
+        issued = tuple(
+            _issued(client, *each) for each in zip(ORDERS, plans, accepted, strict=True)
         )
-        _watch(client, accepted["id"])
-        deployment = _get(client, f"/v1/deployments/{accepted['id']}")
-        if deployment["state"] != "Completed":
-            raise DemoError(f"the deployment is {deployment['state']}: {deployment['failure']}")
+        for each in issued:
+            say(f"   {each.order.label:<6} is {each.address} on {each.order.network}")
 
         say("5. The bill")
         _show_journal(client)
         _show_balance(client)
 
-        say("6. The audit trail")
-        for event in _get(client, f"/v1/deployments/{accepted['id']}/audit_events")["data"]:
-            say(f"   {event['sequence']:>3}  {event['at']}  {event['action']}")
+        say("6. The audit trails")
+        for each in issued:
+            trail = _get(client, f"/v1/deployments/{each.deployment}/audit_events")["data"]
+            for event in trail:
+                line = f"{event['sequence']:>3}  {event['at']}  {event['action']}"
+                say(f"   {each.order.label:<6} {line}")
 
         key = _post(client, "/v1/api_keys", {"name": "demo", "live": False})
-        return Told(
-            organisation=organisation,
-            deployment=accepted["id"],
-            predicted=plan["predicted_address"],
-            address=deployment["address"],
-            owner=plan["owner"],
-            api_key=key["key"],
-            credits=deployment["credits"],
-        )
+        return Told(organisation=organisation, issued=issued, api_key=key["key"])
 
 
 def say(line: str) -> None:
-    print(line, flush=True)
+    with _printing:
+        print(line, flush=True)
+
+
+def _planned(client: httpx.Client, order: Order) -> dict[str, Any]:
+    plan = _plan(client, {"kind": order.kind, "network": order.network, "token": order.token})
+    place = plan["predicted_address"] or "the chain will name it"
+    signers = sum(len(step["signers"]) for step in plan["steps"])
+    say(f"   {order.label:<6} address  {place}")
+    say(f"   {'':<6} owner    {plan['owner']}")
+    say(
+        f"   {'':<6} credits  {plan['credits']}   signatures  {signers}   "
+        f"plan hash  {plan['plan_hash'][:16]}…"
+    )
+    return plan
 
 
 def _plan(client: httpx.Client, request: Mapping[str, object]) -> dict[str, Any]:
@@ -112,13 +165,29 @@ def _plan(client: httpx.Client, request: Mapping[str, object]) -> dict[str, Any]
     raise DemoError("the issuing account has no key after 20 s")
 
 
-def _watch(client: httpx.Client, id: str) -> None:
+def _deploy(client: httpx.Client, order: Order, plan: Mapping[str, Any]) -> str:
+    accepted = _post(
+        client,
+        "/v1/deployments",
+        {
+            "kind": order.kind,
+            "network": order.network,
+            "token": order.token,
+            "deployment_id": plan["deployment_id"],
+            "plan_hash": plan["plan_hash"],
+        },
+        {"Idempotency-Key": secrets.token_hex(8)},
+    )
+    return str(accepted["id"])
+
+
+def _watch(client: httpx.Client, order: Order, id: str) -> None:
     with client.stream("GET", f"/v1/deployments/{id}/events", timeout=_SECONDS) as stream:
         if stream.status_code != httpx.codes.OK:
             raise DemoError(f"the event stream answers {stream.status_code}")
         for event in _events(stream):
             moved = f"{event['state']:<10}" if event.get("state") else " " * 10
-            say(f"   {event['at'][11:23]}  {moved} {event['message']}")
+            say(f"   {order.label:<6} {event['at'][11:23]}  {moved} {event['message']}")
 
 
 def _events(stream: httpx.Response) -> Iterator[dict[str, Any]]:
@@ -129,6 +198,20 @@ def _events(stream: httpx.Response) -> Iterator[dict[str, Any]]:
         elif not line and lines:
             yield json.loads("\n".join(lines))
             lines = []
+
+
+def _issued(client: httpx.Client, order: Order, plan: Mapping[str, Any], id: str) -> Issued:
+    deployment = _get(client, f"/v1/deployments/{id}")
+    if deployment["state"] != "Completed":
+        raise DemoError(f"the deployment is {deployment['state']}: {deployment['failure']}")
+    return Issued(
+        order=order,
+        deployment=id,
+        predicted=plan["predicted_address"],
+        address=deployment["address"],
+        owner=plan["owner"],
+        credits=deployment["credits"],
+    )
 
 
 def _show_balance(client: httpx.Client) -> None:

@@ -14,19 +14,23 @@ from pathlib import Path
 import httpx
 from attrs import define, field
 
-from entrypoints.demo.parts import NETWORK, Parts, configure
+from entrypoints.demo.parts import NETWORKS, Parts, configure
 from entrypoints.devnet import embedded_postgres
+from entrypoints.devnet.algod import AlgodProcess
 from entrypoints.devnet.anvil import Anvil
 
 ONE_TOKEN = {"decimals": 0, "initial_supply": "1", "cap": "1"}
+ONE_ASSET = {"decimals": 0, "total": "1"}
+VICTIMS = ("serve", "work-1", "work-2", "postgres", "anvil", "algod")
 
 
 @define
 class House:
-    """PostgreSQL, anvil in the hard profile, one API and two workers."""
+    """PostgreSQL, anvil in the hard profile, two algod nodes, one API and two workers."""
 
     parts: Parts
     anvil: Anvil
+    algod: AlgodProcess
     postgres: Path
     running: dict[str, subprocess.Popen[bytes]] = field(factory=dict)
 
@@ -53,18 +57,21 @@ def whole_house() -> Iterator[House]:
     folder = embedded_postgres.temporary_folder()
     database = embedded_postgres.start(folder / "postgres")
     anvil = Anvil(profile="hard", state=folder / "anvil.json").start()
+    algod = AlgodProcess(nodes=2, mode="interval", block_time=0.5, state=folder / "algod").start()
     parts = configure(
         folder,
         database=database,
-        node=anvil.url,
+        anvil=anvil.url,
+        algod=algod.urls,
         finality="finality_depth = 5",
         request_limit=100_000,
     )
-    house = House(parts=parts, anvil=anvil, postgres=folder / "postgres")
+    house = House(parts=parts, anvil=anvil, algod=algod, postgres=folder / "postgres")
     try:
         parts.command("migrate", "--create-login")
-        parts.command("treasury", "create", "--network", NETWORK)
-        parts.command("treasury", "fund", "--network", NETWORK, "--amount", "1000000")
+        for network in NETWORKS:
+            parts.command("treasury", "create", "--network", network)
+            parts.command("treasury", "fund", "--network", network, "--amount", "1000000")
         for name in ("serve", "work-1", "work-2"):
             house.start(name)
         parts.await_ready()
@@ -72,6 +79,7 @@ def whole_house() -> Iterator[House]:
     finally:
         house.stop()
         anvil.kill()
+        algod.kill()
         embedded_postgres.kill(house.postgres)
 
 
@@ -88,7 +96,7 @@ class Reaper:
 
     def run(self, stop: threading.Event) -> None:
         chance = random.Random(self.seed)
-        victims = ["serve", "work-1", "work-2", "postgres", "anvil"] * self.kills_per_process
+        victims = list(VICTIMS) * self.kills_per_process
         chance.shuffle(victims)
         for victim in victims:
             if stop.wait(chance.uniform(*self._pause_seconds)):
@@ -102,10 +110,11 @@ class Reaper:
             embedded_postgres.kill(self.house.postgres)
             time.sleep(down_seconds)
             embedded_postgres.start(self.house.postgres)
-        elif victim == "anvil":
-            self.house.anvil.kill()
+        elif victim in {"anvil", "algod"}:
+            chain = self.house.anvil if victim == "anvil" else self.house.algod
+            chain.kill()
             time.sleep(down_seconds)
-            self.house.anvil.start()
+            chain.start()
         else:
             self.house.kill(victim)
             time.sleep(down_seconds)

@@ -8,13 +8,13 @@ import httpx
 import psycopg
 import pytest
 
-from entrypoints.demo.parts import NETWORK, running
+from entrypoints.demo.parts import EVM, running
 from tests.whole.processes import ONE_TOKEN, Client, sign_up
 
 CLIENTS = 50
 BODY = {
     "kind": "erc20_mintable",
-    "network": NETWORK,
+    "network": EVM,
     "token": ONE_TOKEN | {"name": "One", "symbol": "ONE"},
 }
 

@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from entrypoints.demo import checks, story
-from entrypoints.demo.parts import NETWORK, running
+from entrypoints.demo.parts import NETWORKS, running
 from entrypoints.devnet.anvil import call
 
 
@@ -39,33 +39,74 @@ def test_every_promise_holds(parts, told):
     assert list(checks.differences(parts, told)) == []
 
 
-def test_a_token_elsewhere_is_noticed(parts, told):
-    elsewhere = "0x" + "11" * 20
-    assert any(
-        "no contract" in line
-        for line in checks.differences(parts, evolve(told, address=elsewhere))
+def lie(told, label, **changes):
+    """What was told, but for one thing about one token."""
+    return evolve(
+        told,
+        issued=tuple(
+            evolve(each, **changes) if each.order.label == label else each for each in told.issued
+        ),
     )
 
 
+def of(told, label):
+    (issued,) = [each for each in told.issued if each.order.label == label]
+    return issued
+
+
+def test_both_families_issue(told):
+    assert [each.order.network.partition(":")[0] for each in told.issued] == ["eip155", "algorand"]
+
+
+@pytest.mark.parametrize(
+    ("label", "elsewhere", "words"),
+    [("ERC-20", "0x" + "11" * 20, "no contract"), ("ASA", "999999", "no asset")],
+)
+def test_a_token_elsewhere_is_noticed(parts, told, label, elsewhere, words):
+    found = list(checks.differences(parts, lie(told, label, address=elsewhere)))
+    assert any(words in line for line in found)
+
+
 def test_another_owner_is_noticed(parts, told):
-    stranger = "0x" + "22" * 20
-    found = list(checks.differences(parts, evolve(told, owner=stranger)))
+    found = list(checks.differences(parts, lie(told, "ERC-20", owner="0x" + "22" * 20)))
     assert any("minter" in line for line in found)
     assert any("balance" in line for line in found)
+    nobody = "A" * 52 + "Y5HFKQ"
+    found = list(checks.differences(parts, lie(told, "ASA", owner=nobody)))
+    assert any("creator" in line for line in found)
+    assert any("holds" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    "promise",
+    [
+        {"name": "Other"},
+        {"unit_name": "OTHER"},
+        {"decimals": 7},
+        {"total": "1"},
+        {"url": "https://example.com/other"},
+    ],
+    ids=lambda promise: next(iter(promise)),
+)
+def test_another_asset_than_promised_is_noticed(parts, told, promise):
+    order = of(told, "ASA").order
+    other = evolve(order, token={**order.token, **promise})
+    assert list(checks.differences(parts, lie(told, "ASA", order=other)))
 
 
 def test_another_bill_is_noticed(parts, told):
-    found = list(checks.differences(parts, evolve(told, credits=told.credits + 1)))
+    found = list(checks.differences(parts, lie(told, "ASA", credits=told.credits + 1)))
     assert any("credits are spent" in line for line in found)
 
 
 def test_another_program_at_the_address_is_noticed(parts, told):
-    real = call(parts.node, "eth_getCode", told.address, "latest")
-    call(parts.node, "anvil_setCode", told.address, "0x00")
+    address = of(told, "ERC-20").address
+    real = call(parts.anvil, "eth_getCode", address, "latest")
+    call(parts.anvil, "anvil_setCode", address, "0x00")
     try:
         assert list(checks.differences(parts, told))
     finally:
-        call(parts.node, "anvil_setCode", told.address, real)
+        call(parts.anvil, "anvil_setCode", address, real)
     assert list(checks.differences(parts, told)) == []
 
 
@@ -79,7 +120,7 @@ def test_a_missing_audit_event_is_noticed(parts, told):
 
 def test_the_operator_can_see_what_there_is(parts):
     shown = parts.command("treasury", "show")
-    assert shown["network"] == NETWORK
+    assert shown["network"] in NETWORKS
     assert shown["next_nonce"] == shown["next_nonce_on_chain"]
     done = subprocess.run(
         [sys.executable, "-m", "entrypoints.main", "doctor"],

@@ -1,0 +1,144 @@
+"""The house with Algorand beneath it: two algod nodes over HTTP, the real SDK, the real adapter.
+
+Its eyes are the simulator's ledger, which knows nothing of the adapter: an asset is an operation's
+if the note of the transaction that created it says so.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from adapters import algorand, pool
+from adapters.memory.clock import MemoryClock
+from adapters.memory.custody import DevelopmentOnlyWarning, MemoryCustodian
+from adapters.memory.storage import MemoryStore
+from adapters.system import SystemIdentifiers
+from application.ports.chain import ChainUnavailableError, WrongChainError
+from application.ports.nodes import Endpoint
+from domain.deployment import Deployment, State
+from domain.identifiers import InstallationId, NetworkId, OperationId, Prefix, public_id
+from domain.network import Family, Finality, Network, NetworkClass
+from domain.token import Token, TokenKind
+from entrypoints.devnet.algod import CreatedAsset
+from entrypoints.devnet.algod import Network as Devnet
+from tests.application.house import LEASE_IS_OVER, House
+from tests.application.mortal import Fate
+
+KIND = TokenKind("asa_ft")
+PARAMETERS = {"name": "Gold", "unit_name": "GLD", "decimals": 2, "total": "1000"}
+#: Rounds in a window: few, so that a test can let one pass.
+WINDOW = 40
+FUNDS = 10**12
+INSTALLATION_ID = InstallationId(UUID(int=42))
+
+
+def a_network(devnet: Devnet, **changes: Any) -> Network:
+    described: dict[str, Any] = {
+        "id": NetworkId(devnet.caip2),
+        "name": "devnet",
+        "family": Family.ALGORAND,
+        "network_class": NetworkClass.DEVELOPMENT,
+        "finality": Finality(depth=0),
+        "fee_ceiling": 10_000,
+        "native_currency": "ALGO",
+        "native_decimals": 6,
+        "poll": timedelta(milliseconds=50),
+        "replace_after": timedelta(seconds=30),
+        "genesis": devnet.genesis_hash,
+        "min_sources": min(2, len(devnet.nodes)),
+        "window": WINDOW,
+    }
+    return Network(**described | changes)
+
+
+class AlgodHouse(House):
+    """One organisation, its treasury funded, in manual mode: a life, then a block."""
+
+    def __init__(self, devnet: Devnet, *, funds: int = FUNDS, **changes: Any) -> None:
+        self.devnet = devnet
+        self.clock = MemoryClock()
+        # Never the same id twice: houses share a chain.
+        self.identifiers = SystemIdentifiers(self.clock)
+        self.store = MemoryStore(lease_clock=self.clock.seconds)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DevelopmentOnlyWarning)
+            self.custodian = MemoryCustodian()
+        self.connect(a_network(devnet, **changes))
+        self.move_in()
+        if funds:
+            devnet.fund(self.signer.address, funds)
+
+    def connect(self, network: Network) -> None:
+        """A process's view of the network, as after a restart: nothing is remembered of nodes."""
+        members = []
+        for node in self.devnet.nodes:
+            endpoint = Endpoint(url=node.url, token=self.devnet.token, archival=True)
+            members.append((endpoint, algorand.connect(network, endpoint, INSTALLATION_ID)))
+        # Nodes that failed rest by the business clock, which the test moves.
+        self.chain = pool.connect(network, members, self.clock.seconds)
+
+    def token(self, **changes: object) -> Token:
+        token = self.chain.token(KIND, PARAMETERS | changes)
+        assert isinstance(token, Token), token
+        return token
+
+    # Time and the world.
+
+    def lives_once(self, fate: Fate) -> None:
+        self.life(fate)
+        self.pass_time(LEASE_IS_OVER)
+        self.devnet.mine()
+        if self.is_halted:
+            for node in self.devnet.nodes:
+                node.heal("wrong_genesis")
+            with suppress(ChainUnavailableError, WrongChainError):
+                self.operator_looks()
+
+    def window_passes(self) -> None:
+        """Nothing that was signed so far can land any more."""
+        self.devnet.advance(WINDOW)
+
+    def heal(self) -> None:
+        for node in self.devnet.nodes:
+            node.heal()
+
+    def hits(self) -> Counter[str]:
+        """How often each fault struck, on any node."""
+        counted: Counter[str] = Counter()
+        for node in self.devnet.nodes:
+            counted.update(node.hits)
+        return counted
+
+    # Eyes of our own.
+
+    def assets(self, id: OperationId) -> list[CreatedAsset]:
+        name = public_id(Prefix.DEPLOYMENT, id).encode()
+        return [asset for asset in self.devnet.ledger.assets() if name in asset.note]
+
+    def tokens(self, id: OperationId) -> int:
+        return len(self.assets(id))
+
+    def is_completed_once(self, deployment: Deployment) -> None:
+        """One asset, as it was asked for, and what the deployment says is its id; one bill."""
+        self.is_intact()
+        ended = self.get(deployment.id)
+        assert ended.state is State.COMPLETED, (ended.state, ended.waiting, ended.failure)
+        (asset,) = self.assets(deployment.id)
+        assert ended.result == str(asset.id)
+        assert asset.creator == ended.owner
+        assert asset.parameters is not None
+        assert asset.parameters.total == int(str(PARAMETERS["total"]))
+
+
+@contextmanager
+def restored(house: AlgodHouse) -> Iterator[None]:
+    """What happens inside is forgotten by the database, and by nobody else."""
+    backup = house.backup()
+    yield
+    house.restore(backup)
