@@ -486,14 +486,13 @@ def test_what_is_algorands_is_unknown_elsewhere(faults, line):
 
 
 class TestSources:
-    def test_are_two_where_it_matters(self, read):
-        assert read().networks[0].network.min_sources == 2
-
-    def test_are_one_in_development(self, tmp_path):
-        text = NETWORK.replace('"test"', '"development"').replace("84532", "31337")
-        (tmp_path / "tallystick.toml").write_text(text)
-        settings = load(tmp_path / "tallystick.toml", COMPLETE)
-        assert settings.networks[0].network.min_sources == 1
+    @pytest.mark.parametrize(
+        ("network_class", "number"), [("development", 1), ("test", 2), ("live", 2)]
+    )
+    def test_are_two_where_it_matters(self, networks, network_class, number):
+        text = NETWORK.replace('"test"', f'"{network_class}"').replace("84532", "31337")
+        (entry,) = networks.read(text).values()
+        assert entry.network.min_sources == number
 
     def test_may_be_one_if_it_is_said(self, networks):
         text = '[networks."eip155:8453"]\nnodes = ["http://own"]\nmin_sources = 1'
