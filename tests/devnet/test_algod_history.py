@@ -79,9 +79,7 @@ def check(network, people):
     assert sum(map(network.ledger.balance, owners)) == ALL_MICROALGOS
     for address in owners[3:]:
         account = network.ledger.account(address)
-        assert account.microalgos == 0 or account.microalgos >= 100_000 * (
-            1 + len(account.holdings)
-        )
+        assert account.microalgos == 0 or account.microalgos >= 100_000 * (1 + account.holdings)
     assets = network.ledger.assets()
     for asset in assets:
         held = [network.ledger.holding(each.address, asset.id) or 0 for each in people]
@@ -101,7 +99,8 @@ def test_many_may_send_at_once():
 
         with ThreadPoolExecutor(8) as threads:
             sent = [txid for txids in threads.map(send_all, range(8)) for txid in txids]
-        last = people[0].algod
-        while last.pending_transactions()["total-transactions"]:
-            last.status_after_block(last.status()["last-round"])
+        algod = people[0].algod
+        round = algod.status()["last-round"]
+        while algod.pending_transactions()["total-transactions"]:
+            round = algod.status_after_block(round)["last-round"]
         assert sorted(each.txid for each in network.ledger.assets()) == sorted(sent)

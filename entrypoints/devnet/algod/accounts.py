@@ -2,14 +2,10 @@
 that a state of the past is as good as the present one.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from dataclasses import dataclass
 
 from entrypoints.devnet.algod.encoding import ZERO_ADDRESS, Fields
 from entrypoints.devnet.algod.limits import MIN_BALANCE
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,12 +47,21 @@ class AssetParameters:
 
 
 @dataclass(frozen=True)
+class Asset:
+    creator: bytes
+    parameters: AssetParameters
+
+
+@dataclass(frozen=True)
 class Account:
+    """Holdings and assets are entries of their own: an account may have thousands of them."""
+
     microalgos: int = 0
     #: Whose signature counts instead of the account's own; zero: its own.
     authorizer: bytes = ZERO_ADDRESS
-    holdings: Mapping[int, Holding] = field(default_factory=dict)
-    created: Mapping[int, AssetParameters] = field(default_factory=dict)
+    #: How many assets it holds, and how many it created.
+    holdings: int = 0
+    created: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -66,23 +71,7 @@ class Account:
     @property
     def min_balance(self) -> int:
         """The creator holds what it created, so each asset counts once."""
-        return MIN_BALANCE * (1 + len(self.holdings))
-
-    def with_holding(self, asset: int, holding: Holding) -> "Account":
-        return replace(self, holdings={**self.holdings, asset: holding})
-
-    def without_holding(self, asset: int) -> "Account":
-        return replace(self, holdings=_without(self.holdings, asset))
-
-    def with_created(self, asset: int, parameters: AssetParameters) -> "Account":
-        return replace(self, created={**self.created, asset: parameters})
-
-    def without_created(self, asset: int) -> "Account":
-        return replace(self, created=_without(self.created, asset))
-
-
-def _without(items: Mapping[int, T], key: int) -> dict[int, T]:
-    return {each: item for each, item in items.items() if each != key}
+        return MIN_BALANCE * (1 + self.holdings)
 
 
 EMPTY = Account()

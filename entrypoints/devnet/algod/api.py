@@ -157,7 +157,7 @@ class Api:
 
     def submit(self, request: Request) -> Answer:
         txid = self.node.submit(request.body)
-        self.world.changed.notify_all()
+        self.world.settle()
         return as_json({"txId": txid})
 
     def simulate(self, request: Request) -> Answer:
@@ -188,32 +188,28 @@ class Api:
         without = request.query.get("exclude", "none")
         if without not in {"none", "all"}:
             raise RefusedError("failed to parse exclude")
-        return as_json(
-            representations.account(
-                of, self.node.view.account(of), self.node.round, without_lists=without == "all"
-            )
-        )
+        without_lists = without == "all"
+        return as_json(representations.account(of, self.node.view, without_lists=without_lists))
 
     def account_asset(self, request: Request, address: str, asset: str) -> Answer:
         del request
-        of, id = address_bytes(address), int(asset)
-        state = self.node.view.account(of)
-        content: dict[str, Any] = {"round": self.node.round}
-        if id in state.holdings:
-            content["asset-holding"] = representations.holding(id, state.holdings[id])
-        if id in state.created:
-            content["created-asset"] = representations.asset_parameters(state.created[id], of)
+        of, id, view = address_bytes(address), int(asset), self.node.view
+        content: dict[str, Any] = {"round": view.round}
+        holding, created = view.holding(of, id), view.asset(id)
+        if holding is not None:
+            content["asset-holding"] = representations.holding(id, holding)
+        if created is not None and created.creator == of:
+            content["created-asset"] = representations.asset_parameters(created)
         if len(content) == 1:
             raise NotFoundError("account asset info not found")
         return as_json(content)
 
     def asset(self, request: Request, asset: str) -> Answer:
         del request
-        creator = self.node.view.creator(int(asset))
-        if creator is None:
+        found = self.node.view.asset(int(asset))
+        if found is None:
             raise NotFoundError("asset does not exist")
-        parameters = self.node.view.account(creator).created[int(asset)]
-        return as_json(representations.created_asset(int(asset), parameters, creator))
+        return as_json(representations.created_asset(int(asset), found))
 
     def application(self, request: Request, application: str) -> Answer:
         del request, application

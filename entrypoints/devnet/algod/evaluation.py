@@ -115,7 +115,7 @@ def _check_balances(rules: Rules, draft: Draft) -> None:
         if account.microalgos < account.min_balance:
             raise RefusedError(
                 f"account {address_text(address)} balance {account.microalgos} below min"
-                f" {account.min_balance} ({len(account.holdings)} assets)"
+                f" {account.min_balance} ({account.holdings} assets)"
             )
 
 

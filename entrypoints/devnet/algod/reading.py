@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from entrypoints.devnet.algod.accounts import Account, AssetParameters
 from entrypoints.devnet.algod.encoding import address_bytes, address_text
+from entrypoints.devnet.algod.state import View
 from entrypoints.devnet.algod.world import World
 
 
@@ -45,10 +46,13 @@ class LedgerReader:
         with self._world.lock:
             return self._world.ledger.tip
 
+    @property
+    def _view(self) -> View:
+        return self._world.ledger.view(self._world.ledger.tip)
+
     def account(self, address: str) -> Account:
         with self._world.lock:
-            ledger = self._world.ledger
-            return ledger.view(ledger.tip).account(address_bytes(address))
+            return self._view.account(address_bytes(address))
 
     def balance(self, address: str) -> int:
         """In microalgos."""
@@ -56,8 +60,15 @@ class LedgerReader:
 
     def holding(self, address: str, asset: int) -> int | None:
         """In base units; None: not opted in."""
-        held = self.account(address).holdings.get(asset)
+        with self._world.lock:
+            held = self._view.holding(address_bytes(address), asset)
         return None if held is None else held.amount
+
+    def asset(self, id: int) -> AssetParameters | None:
+        """As they are now; None: there is no such asset, or not any more."""
+        with self._world.lock:
+            asset = self._view.asset(id)
+        return None if asset is None else asset.parameters
 
     def transactions(self) -> list[Confirmed]:
         """All of them, in order."""
@@ -73,7 +84,7 @@ class LedgerReader:
                 note=each.note,
                 txid=each.txid,
                 round=each.round,
-                parameters=self.account(each.sender).created.get(each.created_asset),
+                parameters=self.asset(each.created_asset),
             )
             for each in self.transactions()
             if each.created_asset

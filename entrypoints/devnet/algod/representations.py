@@ -5,7 +5,7 @@ Addresses are text, other byte strings base64, and names that are not UTF-8 lose
 
 from typing import Any
 
-from entrypoints.devnet.algod.accounts import Account, AssetParameters, Holding
+from entrypoints.devnet.algod.accounts import Asset, Holding
 from entrypoints.devnet.algod.blocks import Block, Included
 from entrypoints.devnet.algod.encoding import (
     ZERO_ADDRESS,
@@ -14,6 +14,7 @@ from entrypoints.devnet.algod.encoding import (
     base32,
     base64_text,
 )
+from entrypoints.devnet.algod.state import View
 from entrypoints.devnet.algod.transactions import SignedTransaction
 
 _ADDRESSES = frozenset({
@@ -73,7 +74,8 @@ def pending(
     return content
 
 
-def account(address: bytes, state: Account, round: int, *, without_lists: bool) -> dict[str, Any]:
+def account(address: bytes, view: View, *, without_lists: bool) -> dict[str, Any]:
+    state = view.account(address)
     content: dict[str, Any] = {
         "address": address_text(address),
         "amount": state.microalgos,
@@ -83,12 +85,12 @@ def account(address: bytes, state: Account, round: int, *, without_lists: bool) 
         "pending-rewards": 0,
         "reward-base": 0,
         "rewards": 0,
-        "round": round,
+        "round": view.round,
         "status": "Offline",
         "total-apps-opted-in": 0,
-        "total-assets-opted-in": len(state.holdings),
+        "total-assets-opted-in": state.holdings,
         "total-created-apps": 0,
-        "total-created-assets": len(state.created),
+        "total-created-assets": state.created,
     }
     if state.authorizer != ZERO_ADDRESS:
         content["auth-addr"] = address_text(state.authorizer)
@@ -97,10 +99,10 @@ def account(address: bytes, state: Account, round: int, *, without_lists: bool) 
     return content | {
         "apps-local-state": [],
         "created-apps": [],
-        "assets": [holding(asset, held) for asset, held in sorted(state.holdings.items())],
+        "assets": [holding(asset, held) for asset, held in view.holdings_of(address).items()],
         "created-assets": [
-            created_asset(asset, parameters, address)
-            for asset, parameters in sorted(state.created.items())
+            created_asset(id, Asset(address, parameters))
+            for id, parameters in view.created_by(address).items()
         ],
     }
 
@@ -109,13 +111,14 @@ def holding(asset: int, held: Holding) -> dict[str, Any]:
     return {"amount": held.amount, "asset-id": asset, "is-frozen": held.frozen}
 
 
-def created_asset(asset: int, parameters: AssetParameters, creator: bytes) -> dict[str, Any]:
-    return {"index": asset, "params": asset_parameters(parameters, creator)}
+def created_asset(id: int, asset: Asset) -> dict[str, Any]:
+    return {"index": id, "params": asset_parameters(asset)}
 
 
-def asset_parameters(parameters: AssetParameters, creator: bytes) -> dict[str, Any]:
+def asset_parameters(asset: Asset) -> dict[str, Any]:
+    parameters = asset.parameters
     content: dict[str, Any] = {
-        "creator": address_text(creator),
+        "creator": address_text(asset.creator),
         "decimals": parameters.decimals,
         "default-frozen": parameters.default_frozen,
         "total": parameters.total,

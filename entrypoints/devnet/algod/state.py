@@ -13,13 +13,15 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-from entrypoints.devnet.algod.accounts import EMPTY, Account
+from entrypoints.devnet.algod.accounts import EMPTY, Account, Asset, AssetParameters, Holding
 from entrypoints.devnet.algod.encoding import address_text
 from entrypoints.devnet.algod.limits import RefusedError
 from entrypoints.devnet.algod.transactions import SignedTransaction
 
 #: Sender and lease.
 Lease = tuple[bytes, bytes]
+#: Holder and asset.
+HoldingKey = tuple[bytes, int]
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -48,11 +50,14 @@ class Versions(Generic[K, V]):
 class History:
     def __init__(self) -> None:
         self.accounts: Versions[bytes, Account] = Versions()
-        self.creators: Versions[int, bytes | None] = Versions()
+        self.assets: Versions[int, Asset | None] = Versions()
+        self.holdings: Versions[HoldingKey, Holding | None] = Versions()
         self.counters: Versions[str, int] = Versions()
         self.txids: Versions[str, int] = Versions()
         #: The last round that a lease is held for.
         self.leases: Versions[Lease, int] = Versions()
+        #: The assets that an account ever held.
+        self.ever_held: dict[bytes, set[int]] = {}
 
     def at(self, round: int) -> "View":
         return View(self, round)
@@ -62,8 +67,11 @@ class History:
         round = draft.next_round
         for address, account in draft.accounts.items():
             self.accounts.write(round, address, account)
-        for asset, creator in draft.creators.items():
-            self.creators.write(round, asset, creator)
+        for id, asset in draft.assets.items():
+            self.assets.write(round, id, asset)
+        for key, holding in draft.holdings.items():
+            self.holdings.write(round, key, holding)
+            self.ever_held.setdefault(key[0], set()).add(key[1])
         for txid in draft.txids:
             self.txids.write(round, txid, round)
         for lease, last in draft.leases.items():
@@ -85,8 +93,28 @@ class View:
     def account(self, address: bytes) -> Account:
         return self.history.accounts.read(self.round, address) or EMPTY
 
-    def creator(self, asset: int) -> bytes | None:
-        return self.history.creators.read(self.round, asset)
+    def asset(self, id: int) -> Asset | None:
+        return self.history.assets.read(self.round, id)
+
+    def holding(self, address: bytes, asset: int) -> Holding | None:
+        return self.history.holdings.read(self.round, (address, asset))
+
+    def holdings_of(self, address: bytes) -> dict[int, Holding]:
+        """In the order of the assets' ids."""
+        found = {
+            asset: self.holding(address, asset)
+            for asset in sorted(self.history.ever_held.get(address, ()))
+        }
+        return {asset: holding for asset, holding in found.items() if holding is not None}
+
+    def created_by(self, address: bytes) -> dict[int, AssetParameters]:
+        """The creator always holds what it created."""
+        found = {id: self.asset(id) for id in self.holdings_of(address)}
+        return {
+            id: asset.parameters
+            for id, asset in found.items()
+            if asset is not None and asset.creator == address
+        }
 
     def counter(self) -> int:
         """The number of the last transaction."""
@@ -111,7 +139,8 @@ class View:
 class Draft:
     parent: "View | Draft"
     accounts: dict[bytes, Account] = field(default_factory=dict)
-    creators: dict[int, bytes | None] = field(default_factory=dict)
+    assets: dict[int, Asset | None] = field(default_factory=dict)
+    holdings: dict[HoldingKey, Holding | None] = field(default_factory=dict)
     txids: set[str] = field(default_factory=set)
     leases: dict[Lease, int] = field(default_factory=dict)
     count: int = 0
@@ -124,8 +153,12 @@ class Draft:
         found = self.accounts.get(address)
         return self.parent.account(address) if found is None else found
 
-    def creator(self, asset: int) -> bytes | None:
-        return self.creators[asset] if asset in self.creators else self.parent.creator(asset)
+    def asset(self, id: int) -> Asset | None:
+        return self.assets[id] if id in self.assets else self.parent.asset(id)
+
+    def holding(self, address: bytes, asset: int) -> Holding | None:
+        key = (address, asset)
+        return self.holdings[key] if key in self.holdings else self.parent.holding(*key)
 
     def counter(self) -> int:
         return self.parent.counter() + self.count
@@ -143,6 +176,22 @@ class Draft:
     def put(self, address: bytes, account: Account) -> None:
         self.accounts[address] = account
 
+    def put_holding(self, address: bytes, asset: int, holding: Holding | None) -> None:
+        """None: the account holds none of it any more."""
+        before = self.holding(address, asset)
+        self.holdings[address, asset] = holding
+        account = self.account(address)
+        count = account.holdings + (holding is not None) - (before is not None)
+        self.put(address, replace(account, holdings=count))
+
+    def put_asset(self, id: int, creator: bytes, parameters: AssetParameters | None) -> None:
+        """None: it is destroyed."""
+        before = self.asset(id)
+        self.assets[id] = None if parameters is None else Asset(creator, parameters)
+        account = self.account(creator)
+        count = account.created + (parameters is not None) - (before is not None)
+        self.put(creator, replace(account, created=count))
+
     def move(self, source: bytes, target: bytes, microalgos: int) -> None:
         """Raises: RefusedError: the source has not so much."""
         payer = self.account(source)
@@ -150,7 +199,7 @@ class Draft:
             raise RefusedError(
                 f"overspend (account {address_text(source)}, data {{AccountBaseData:"
                 f"{{Status:Offline MicroAlgos:{{Raw:{payer.microalgos}}}"
-                f" TotalAssets:{len(payer.holdings)}}}}}, tried to spend {{{microalgos}}})"
+                f" TotalAssets:{payer.holdings}}}}}, tried to spend {{{microalgos}}})"
             )
         self.put(source, replace(payer, microalgos=payer.microalgos - microalgos))
         payee = self.account(target)
@@ -164,7 +213,8 @@ class Draft:
 
     def merge(self, group: "Draft") -> None:
         self.accounts.update(group.accounts)
-        self.creators.update(group.creators)
+        self.assets.update(group.assets)
+        self.holdings.update(group.holdings)
         self.txids |= group.txids
         self.leases.update(group.leases)
         self.count += group.count

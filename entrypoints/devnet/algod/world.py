@@ -79,6 +79,14 @@ class World:
                 self._tell_all()
             return self.ledger.tip
 
+    def settle(self) -> None:
+        """Where blocks are instant, make one of what has just come, before its sender is answered:
+        so does algod's own development mode, and the SDK's waiting counts on it.
+        """
+        with self.changed:
+            if self.mode == "instant" and self._has_work():
+                self._make_block(only_if_filled=True)
+
     def set_mode(self, mode: Mode, block_time: float | None = None) -> None:
         """Raises: ValueError: there is no such mode."""
         if mode not in MODES:
@@ -164,8 +172,7 @@ class World:
                     self._make_block()
                 else:
                     self.changed.wait_for(self._has_work)
-                    if self.mode == "instant" and not self.closing:
-                        self._make_block(only_if_filled=True)
+                    self.settle()
 
     def _is_interrupted(self) -> bool:
         return self.closing or self.mode != "interval"

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from entrypoints.devnet.algod.accounts import AssetParameters, Holding
+from entrypoints.devnet.algod.accounts import Asset, AssetParameters, Holding
 from entrypoints.devnet.algod.encoding import ZERO_ADDRESS, address_text
 from entrypoints.devnet.algod.execution.applied import NOTHING, Applied
 from entrypoints.devnet.algod.execution.assets import existing
@@ -12,32 +12,30 @@ from entrypoints.devnet.algod.transactions import SignedTransaction
 
 
 def apply(draft: Draft, transaction: SignedTransaction) -> Applied:
-    asset, fields = transaction.number("caid"), transaction.txn.get("apar", {})
-    if asset == 0:
+    id, fields = transaction.number("caid"), transaction.txn.get("apar", {})
+    if id == 0:
         return _create(draft, transaction.sender, AssetParameters.from_fields(fields))
-    parameters, creator = existing(draft, asset)
-    if transaction.sender != parameters.manager:
+    asset = existing(draft, id)
+    if transaction.sender != asset.parameters.manager:
         raise RefusedError(
             "this transaction should be issued by the manager. It is issued by"
             f" {address_text(transaction.sender)}, manager key"
-            f" {address_text(parameters.manager)}"
+            f" {address_text(asset.parameters.manager)}"
         )
     if fields:
         wanted = AssetParameters.from_fields(fields)
-        changed = _with_roles_of(parameters, wanted)
-        draft.put(creator, draft.account(creator).with_created(asset, changed))
+        draft.put_asset(id, asset.creator, _with_roles_of(asset.parameters, wanted))
     else:
-        _destroy(draft, asset, parameters, creator)
+        _destroy(draft, id, asset)
     return NOTHING
 
 
 def _create(draft: Draft, creator: bytes, parameters: AssetParameters) -> Applied:
     # The transaction is counted after it was applied, and the asset has its number.
-    asset = draft.counter() + 1
-    account = draft.account(creator).with_created(asset, parameters)
-    draft.put(creator, account.with_holding(asset, Holding(parameters.total)))
-    draft.creators[asset] = creator
-    return Applied(created_asset=asset)
+    id = draft.counter() + 1
+    draft.put_asset(id, creator, parameters)
+    draft.put_holding(creator, id, Holding(parameters.total))
+    return Applied(created_asset=id)
 
 
 def _with_roles_of(parameters: AssetParameters, wanted: AssetParameters) -> AssetParameters:
@@ -55,12 +53,11 @@ def _with_roles_of(parameters: AssetParameters, wanted: AssetParameters) -> Asse
     )
 
 
-def _destroy(draft: Draft, asset: int, parameters: AssetParameters, creator: bytes) -> None:
-    account = draft.account(creator)
-    held = account.holdings[asset].amount
-    if held != parameters.total:
-        raise RefusedError(
-            f"cannot destroy asset: creator is holding only {held}/{parameters.total}"
-        )
-    draft.put(creator, account.without_created(asset).without_holding(asset))
-    draft.creators[asset] = None
+def _destroy(draft: Draft, id: int, asset: Asset) -> None:
+    total = asset.parameters.total
+    holding = draft.holding(asset.creator, id)
+    held = 0 if holding is None else holding.amount
+    if held != total:
+        raise RefusedError(f"cannot destroy asset: creator is holding only {held}/{total}")
+    draft.put_asset(id, asset.creator, None)
+    draft.put_holding(asset.creator, id, None)

@@ -12,16 +12,15 @@ from entrypoints.devnet.algod.transactions import SignedTransaction
 
 def apply(draft: Draft, transaction: SignedTransaction) -> Applied:
     asset, address = transaction.number("faid"), transaction.address("fadd")
-    parameters, _ = existing(draft, asset)
+    parameters = existing(draft, asset).parameters
     if transaction.sender != parameters.freeze:
         raise RefusedError(
             f"freeze not allowed: sender {address_text(transaction.sender)},"
             f" freeze {address_text(parameters.freeze)}"
         )
-    account = draft.account(address)
-    holding = account.holdings.get(asset)
+    holding = draft.holding(address, asset)
     if holding is None:
         raise RefusedError("asset not found in account")
     frozen = bool(transaction.txn.get("afrz", False))
-    draft.put(address, account.with_holding(asset, replace(holding, frozen=frozen)))
+    draft.put_holding(address, asset, replace(holding, frozen=frozen))
     return NOTHING

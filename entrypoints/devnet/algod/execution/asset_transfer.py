@@ -3,7 +3,7 @@
 from entrypoints.devnet.algod.accounts import Holding
 from entrypoints.devnet.algod.encoding import ZERO_ADDRESS, address_text
 from entrypoints.devnet.algod.execution.applied import NOTHING, Applied
-from entrypoints.devnet.algod.execution.assets import existing, give, take
+from entrypoints.devnet.algod.execution.assets import existing, give, is_creator, take
 from entrypoints.devnet.algod.limits import RefusedError
 from entrypoints.devnet.algod.state import Draft
 from entrypoints.devnet.algod.transactions import SignedTransaction
@@ -14,7 +14,7 @@ def apply(draft: Draft, transaction: SignedTransaction) -> Applied:
     receiver = transaction.address("arcv")
     source, clawback = transaction.sender, False
     if transaction.address("asnd") != ZERO_ADDRESS:
-        parameters, _ = existing(draft, asset)
+        parameters = existing(draft, asset).parameters
         if transaction.sender != parameters.clawback:
             raise RefusedError(
                 f"clawback not allowed: sender {address_text(transaction.sender)},"
@@ -30,26 +30,23 @@ def apply(draft: Draft, transaction: SignedTransaction) -> Applied:
 
 
 def _opt_in(draft: Draft, address: bytes, asset: int) -> None:
-    account = draft.account(address)
-    if asset not in account.holdings:
-        parameters, _ = existing(draft, asset)
-        holding = Holding(frozen=parameters.default_frozen)
-        draft.put(address, account.with_holding(asset, holding))
+    if draft.holding(address, asset) is None:
+        frozen = existing(draft, asset).parameters.default_frozen
+        draft.put_holding(address, asset, Holding(frozen=frozen))
 
 
 def _close(draft: Draft, source: bytes, asset: int, target: bytes) -> Applied:
-    account = draft.account(source)
-    if asset in account.created:
+    if is_creator(draft, source, asset):
         raise RefusedError("cannot close asset ID in allocating account")
-    holding = account.holdings.get(asset)
+    holding = draft.holding(source, asset)
     if holding is None:
         raise RefusedError(f"asset {asset} not present in account {address_text(source)}")
     # What is frozen may still go back to where it came from.
-    home = asset in draft.account(target).created
+    home = is_creator(draft, target, asset)
     take(draft, source, asset, holding.amount, even_frozen=home)
     give(draft, target, asset, holding.amount, even_frozen=home)
-    rest = draft.account(source).holdings[asset].amount
-    if rest:
-        raise RefusedError(f"asset {asset} not zero ({rest}) after closing")
-    draft.put(source, draft.account(source).without_holding(asset))
+    rest = draft.holding(source, asset)
+    if rest is not None and rest.amount:
+        raise RefusedError(f"asset {asset} not zero ({rest.amount}) after closing")
+    draft.put_holding(source, asset, None)
     return Applied(asset_closing_amount=holding.amount)

@@ -19,6 +19,6 @@ def apply(draft: Draft, transaction: SignedTransaction) -> Applied:
     draft.move(transaction.sender, target, rest)
     held = draft.account(transaction.sender).holdings
     if held:
-        raise RefusedError(f"cannot close: {len(held)} outstanding assets")
+        raise RefusedError(f"cannot close: {held} outstanding assets")
     draft.put(transaction.sender, EMPTY)
     return Applied(closing_amount=rest)
