@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from entrypoints.devnet.algod import TOKEN, Network, devnet
+from entrypoints.devnet.algod.faults import NAMES
 from entrypoints.devnet.algod.world import MODES
 from entrypoints.devnet.processes import DevnetError
 
-_HELP = """An Algorand network on this machine, for development.
+_HELP = f"""An Algorand network on this machine, for development.
 
 It speaks algod's HTTP API, so any SDK works with it: signatures, leases, groups, fees, minimum
 balances and limits are checked as on a real node, and refused in its words. Payments and assets
@@ -20,12 +21,15 @@ are executed; programs are not, yet. It runs until interrupted.
 Money comes from a dispenser, and blocks and faults are made by asking any node:
 
 \b
-    curl -d '{"address": "…", "amount": 10000000}' URL/devnet/fund
-    curl -d '{"count": 1}'                         URL/devnet/blocks
-    curl -d '{"rounds": 1000}'                     URL/devnet/advance
-    curl -d '{"mode": "interval", "block_time": 3}' URL/devnet/mode
-    curl -d '{"fault": "accept_then_drop"}'        URL/devnet/faults
+    curl -d '{{"address": "…", "amount": 10000000}}' URL/devnet/fund
+    curl -d '{{"count": 1}}'                         URL/devnet/blocks
+    curl -d '{{"rounds": 1000}}'                     URL/devnet/advance
+    curl -d '{{"mode": "interval", "block_time": 3}}' URL/devnet/mode
+    curl -d '{{"fault": "accept_then_drop"}}'        URL/devnet/faults
     curl                                           URL/devnet/faults
+
+A fault is of the node that is asked, and strikes once; with "times": null until it is cleared by
+URL/devnet/faults/clear. There are: {", ".join(NAMES)}.
 """
 
 
