@@ -108,9 +108,8 @@ class Advance:
             return self._act(seen, chain, account, signer)
         except HistoryUnavailableError as error:
             # Waiting does not bring it back; a node that keeps history does.
-            if seen.waiting is not WaitReason.UNKNOWN_OUTCOME:
-                name = public_id(Prefix.DEPLOYMENT, seen.id)
-                self.alarms.sound("history_unavailable", f"{seen.network} {name}", str(error))
+            name = public_id(Prefix.DEPLOYMENT, seen.id)
+            self.alarms.sound("history_unavailable", f"{seen.network} {name}", str(error))
             return _waits(WaitReason.UNKNOWN_OUTCOME, str(error))
         except ChainUnavailableError as error:
             return _waits(WaitReason.NODE_UNAVAILABLE, str(error))

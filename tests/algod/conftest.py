@@ -16,6 +16,7 @@ def network() -> Iterator[Network]:
 @pytest.fixture
 def house(network: Network) -> Iterator[AlgodHouse]:
     made = AlgodHouse(network)
+    made.go_to(1)
     yield made
     made.heal()
     network.congest(0)

@@ -146,7 +146,8 @@ class House:
     @property
     def alarms(self) -> MemoryAlarms:
         """What was sounded so far; made when it is first looked at."""
-        return self.__dict__.setdefault("_alarms", MemoryAlarms())  # type: ignore[no-any-return]
+        made: MemoryAlarms = self.__dict__.setdefault("_alarms", MemoryAlarms())
+        return made
 
     def register(self, email: str) -> Registered:
         register = Register(
