@@ -83,11 +83,11 @@ class OutcomeRule(Rule[Outcome]):
                 if isinstance(answer, kind):
                     return answer
         over = [answer for answer in answers if isinstance(answer, SlotLost | Expired)]
+        kinds = sorted({type(answer).__name__ for answer in over})
+        if len(kinds) > 1:
+            raise failures.error(f"sources contradict each other: {' and '.join(kinds)}")
         if over or failures.without_history:
-            told = (
-                " and ".join(sorted({type(answer).__name__ for answer in over}))
-                or "the slot is over"
-            )
+            told = kinds[0] if kinds else "the slot is over"
             raise failures.error(_too_few(told, len(over), self.needed))
         if answers:
             return NotSeen()

@@ -99,6 +99,19 @@ def test_old_news_of_a_node_that_went_away_are_no_measure():
     assert conditions(pool) == [NodeCondition.HEALTHY, NodeCondition.UNAVAILABLE]
 
 
+def test_a_block_of_before_it_went_away_does_not_make_a_node_late():
+    clock = Clock()
+    pool, nodes = a_pool(2, clock=clock)
+    heads(nodes, 100, 100)
+    pool.report()
+    heads(nodes, 0, 200)
+    nodes[0].says["head"] = SILENCE
+    clock.passes(5)
+    pool.report()
+    assert first_asked(pool, nodes) == 0
+    assert conditions(pool)[0] is NodeCondition.HEALTHY
+
+
 def test_one_that_is_behind_is_still_asked_where_the_others_are_silent():
     pool, nodes = a_pool(2)
     heads(nodes, 90, 100)

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from adapters.pool.breaker import Breaker, Turn
-from application.ports.chain import ChainUnavailableError
+from application.ports.chain import ChainUnavailableError, WrongChainError
 from application.ports.nodes import NodeCondition
-from domain.operation import NotSeen
-from tests.adapters.pool.nodes import NO_HISTORY, SILENCE, SLOT, Clock, a_head, a_pool
+from domain.operation import NotSeen, Submission, Verdict
+from tests.adapters.pool.nodes import NO_HISTORY, SILENCE, SLOT, TRANSACTION, Clock, a_head, a_pool
 
 STATE = "signer_state"
 
@@ -164,6 +164,40 @@ def test_a_probe_that_ends_in_a_mistake_of_ours_is_not_under_way_for_ever():
     assert house.ask() == ["1"]
 
 
+def test_a_submission_that_nobody_answered_is_no_sign_of_life():
+    house = House(2)
+    house.nodes[0].goes_down()
+    house.ask(2)
+    house.nodes[0].says["submit"] = Submission(Verdict.UNKNOWN, "no answer")
+    house.pool.submit(TRANSACTION)
+    assert house.ask(2) == ["12", "2"]
+
+
+def test_a_node_of_another_chain_is_no_replacement_for_one_that_rests():
+    house = House(2)
+    house.nodes[0].goes_down()
+    for method in ("head", STATE):
+        house.nodes[1].says[method] = WrongChainError("another chain")
+    house.pool.report()
+    for _ in range(10):
+        house.clock.passes(5)
+        house.nodes[0].asked.clear()
+        with pytest.raises(WrongChainError):
+            house.pool.signer_state("0xaa")
+        assert house.nodes[0].asked[STATE] == 1
+
+
+def test_the_one_whose_pause_ends_first_is_tried_early():
+    house = House(2)
+    house.nodes[1].goes_down()
+    for _ in range(3):
+        is_probed(house)  # asks both
+    house.clock.passes(0.5)
+    house.nodes[0].goes_down()
+    house.ask(3)
+    assert house.ask(3) == ["2!", "1!", "!"]
+
+
 class Slow:
     """A call that lasts until it is let go."""
 
@@ -220,6 +254,27 @@ def test_all_nodes_are_looked_at_at_the_same_time():
     for node in house.nodes:
         node.says["head"] = together
     assert {report.latest for report in house.pool.report()} == {a_head(7).latest}
+
+
+def test_a_late_failure_of_an_older_call_lets_no_second_probe_through():
+    breaker = Breaker()
+    turns = [breaker.admit(0, 60) for _ in range(4)]
+    for turn in turns[:3]:
+        breaker.failed(turn, 0)
+    assert breaker.admit(1, 60) is Turn.PROBE
+    breaker.failed(turns[3], 1)
+    assert breaker.admit(9, 60) is None
+
+
+def test_after_an_answer_the_first_pause_is_short_again():
+    breaker = Breaker()
+    for _ in range(2):
+        for _ in range(3):
+            breaker.failed(breaker.admit(0, 60), 0)
+        assert breaker.rests(0, 60) == 1
+        breaker.failed(breaker.admit(1, 60), 1)
+        assert breaker.rests(1, 60) == 2
+        breaker.answered(breaker.admit(3, 60))
 
 
 class ABreaker(RuleBasedStateMachine):

@@ -76,7 +76,7 @@ NO_OUTCOME = {
     "another token": ((FINAL, TOKEN), "contradict"),
     "lost, says one of two": ((LOST, SILENCE), "1 of the 2 sources .* SlotLost"),
     "over, and one is behind": ((EXPIRED, MISSING), "1 of the 2 sources .* Expired"),
-    "lost and over": ((LOST, EXPIRED), "2 of the 2 sources .* Expired and SlotLost"),
+    "lost and over": ((LOST, EXPIRED, LOST), "contradict"),
 }
 TOO_LONG_AGO = {
     "over, says one": ((EXPIRED, NO_HISTORY), "1 of the 2 sources"),
