@@ -103,7 +103,8 @@ def test_fees_go_to_the_sink(network, alice):
 def test_units_are_opted_into_transferred_and_given_back(network, alice, bob):
     asset = alice.asset()
     bob.confirm(bob.transfer(asset, bob.address, 0))
-    assert bob.algod.account_info(bob.address)["min-balance"] == 200_000
+    told = bob.algod.account_info(bob.address)
+    assert (told["min-balance"], told["created-assets"]) == (200_000, [])
     alice.confirm(alice.transfer(asset, bob.address, 400))
     told = bob.confirm(bob.transfer(asset, bob.address, 0, close_assets_to=alice.address))
     assert told["asset-closing-amount"] == 400
@@ -185,7 +186,9 @@ def test_an_asset_is_destroyed_by_its_manager_while_the_creator_has_all(network,
     alice.confirm(transaction.AssetDestroyTxn(alice.address, alice.parameters(), asset))
     with refused("asset does not exist", 404):
         alice.algod.asset_info(asset)
-    assert alice.algod.account_info(alice.address)["min-balance"] == 100_000
+    told = alice.algod.account_info(alice.address)
+    assert told["min-balance"] == 100_000
+    assert (told["assets"], told["created-assets"], told["total-created-assets"]) == ([], [], 0)
 
 
 def test_a_closed_account_is_gone_with_all_it_had(network, alice, bob):

@@ -13,6 +13,7 @@ with the adapter that is judged, nor with the SDK that it uses.  Programs are no
 """
 
 from entrypoints.devnet.algod.accounts import Account, AssetParameters, Holding
+from entrypoints.devnet.algod.limits import RefusedError
 from entrypoints.devnet.algod.process import AlgodProcess
 from entrypoints.devnet.algod.reading import Confirmed, CreatedAsset, LedgerReader
 from entrypoints.devnet.algod.running import TOKEN, Network, RunningNode, devnet
@@ -29,6 +30,7 @@ __all__ = [
     "LedgerReader",
     "Mode",
     "Network",
+    "RefusedError",
     "RunningNode",
     "devnet",
 ]

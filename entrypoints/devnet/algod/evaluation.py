@@ -71,7 +71,7 @@ def _evaluate_one(rules: Rules, draft: Draft, transaction: SignedTransaction) ->
         draft.move(transaction.sender, rules.genesis.fee_sink, transaction.fee)
         _rekey(draft, transaction)
         applied = EFFECTS[transaction.type](draft, transaction)
-        _check_balances(rules, draft)
+        _check_balances(draft)
     except RefusedError as error:
         raise RefusedError(f"transaction {transaction.txid}: {error}") from error
     draft.remember(transaction)
@@ -107,12 +107,9 @@ def _rekey(draft: Draft, transaction: SignedTransaction) -> None:
     draft.put(transaction.sender, replace(account, authorizer=authorizer))
 
 
-def _check_balances(rules: Rules, draft: Draft) -> None:
-    own = {rules.genesis.fee_sink, rules.genesis.rewards_pool}
+def _check_balances(draft: Draft) -> None:
     for address, account in draft.accounts.items():
-        if address in own or account.is_empty:
-            continue
-        if account.microalgos < account.min_balance:
+        if not account.is_empty and account.microalgos < account.min_balance:
             raise RefusedError(
                 f"account {address_text(address)} balance {account.microalgos} below min"
                 f" {account.min_balance} ({account.holdings} assets)"

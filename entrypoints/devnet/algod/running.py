@@ -114,7 +114,11 @@ class Network:
         return self.ledger.round
 
     def fund(self, address: str, microalgos: int) -> str:
-        """From the dispenser, in a block of its own.  Returns the payment's id."""
+        """From the dispenser, in a block of its own.  Returns the payment's id.
+
+        Raises:
+            RefusedError: the account would be left below its minimum balance.
+        """
         return self._world.fund(address, microalgos)
 
     def mine(self, count: int = 1) -> int:
