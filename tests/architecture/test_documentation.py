@@ -178,3 +178,17 @@ class Asked(dict):
     @property
     def variables(self):
         return {name for name in self.names if not name.endswith("_FILE")}
+
+
+class TestAlarms:
+    def test_every_code_that_is_sounded_has_a_line(self):
+        """Codes are literals in the calls; a halted network's is put behind its kind."""
+        codes = set()
+        for file in (ROOT / "application").rglob("*.py"):
+            source = file.read_text("utf-8")
+            codes |= set(re.findall(r'alarms\.sound\(\s*"([a-z_]+)"', source))
+            halts = re.findall(r'halt\.network\([^"]*?"([a-z_]+)"', source)
+            codes |= {f"network_halted.{code}" for code in halts}
+        assert {"signer_halted", "network_halted.wrong_chain"} <= codes
+        lines = re.findall(r"^\| `([a-z_.]+)` \|", text_of(Path("docs/alarms.md")), re.MULTILINE)
+        assert sorted(lines) == sorted(codes)
