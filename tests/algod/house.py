@@ -102,7 +102,7 @@ class AlgodHouse(House):
 
     def window_passes(self) -> None:
         """Nothing that was signed so far can land any more."""
-        self.devnet.advance(WINDOW)
+        self.devnet.advance(self.chain.network.window)
 
     def go_to(self, place: int) -> None:
         """Let rounds pass until the next one is that far into a window."""
