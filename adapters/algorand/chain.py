@@ -200,6 +200,9 @@ class AlgorandChain(Chain):
             id = int(token) if token.isascii() and token.isdigit() else 0
             last_round = reader.parameters().last_round
             found = reader.asset(id)
+            if found is None and (reader.counter(last_round) or 0) < id:
+                # It was seen in a block before: this node has not counted as far yet.
+                raise ChainUnavailableError(f"round {last_round} is before that of asset {token}")
             if found is None:
                 return (f"there is no asset {token}",)
             differences = tuple(planned.differences(found))

@@ -1,6 +1,7 @@
 """What we ask a node, with its answers as values.
 
-An answer that is not of the form it must have is no answer: `ChainUnavailableError`.
+An answer that is not of the form it must have is no answer: `ChainUnavailableError`.  Above all,
+one without content is none: the SDK takes a body that it cannot decode for ``{}``.
 """
 
 import base64
@@ -146,8 +147,12 @@ class Reader:
         answer = self._found(AlgodClient.get_block_txids, number)
         if answer is None:
             raise self._forgotten(number)
-        ids: list[str] = self._optional(answer, "blockTxids", list, [])
-        return ids
+        # An empty block says so: no list at all would be an absence that nobody has vouched for.
+        ids: list[object] = self._member(answer, "blockTxids", list)
+        told = [id for id in ids if isinstance(id, str)]
+        if len(told) != len(ids):
+            raise self._nonsense(answer)
+        return told
 
     def entries(self, number: int) -> Sequence[Entry]:
         """What the block of that round has, in order.  Raises: HistoryUnavailableError."""
@@ -181,7 +186,7 @@ class Reader:
             return None
         return Whereabouts(
             round=self._optional(answer, "confirmed-round", int, None) or None,
-            pool_error=self._optional(answer, "pool-error", str, ""),
+            pool_error=self._member(answer, "pool-error", str),
             asset=self._optional(answer, "asset-index", int, None),
         )
 
@@ -221,6 +226,8 @@ class Reader:
     def _account(self, address: str, exclude: str | None) -> Account:
         answer = self.node.ask(AlgodClient.account_info, address, exclude=exclude)
         created: list[Any] = self._optional(answer, "created-assets", list, [])
+        if exclude is None and len(created) != self._member(answer, "total-created-assets", int):
+            raise self._nonsense(answer)
         return Account(
             address=address,
             round=self._member(answer, "round", int),
@@ -262,11 +269,14 @@ class Reader:
     ) -> Any | None:
         """The answer; None where it is that there is no such thing."""
         try:
-            return self.node.ask(question, *arguments, **options)
+            answer = self.node.ask(question, *arguments, **options)
         except AnswerError as error:
             if error.status != NOT_FOUND:
                 raise
             return None
+        if answer is None:
+            raise self._nonsense(answer)
+        return answer
 
     def _forgotten(self, number: int) -> HistoryUnavailableError:
         msg = f"{self.node.name} does not have round {number} any more: ask an archival node"

@@ -36,9 +36,10 @@ def parameters(last_round: int = 100, **changes: object) -> dict[str, object]:
 
 
 def account(amount: int = 0, **changes: object) -> dict[str, object]:
-    return {"amount": amount, "min-balance": 100_000, "round": 100, "created-assets": []} | {
+    told = {"amount": amount, "min-balance": 100_000, "round": 100, "created-assets": []} | {
         name.replace("_", "-"): value for name, value in changes.items()
     }
+    return {"total-created-assets": len(told["created-assets"])} | told
 
 
 @define

@@ -1,0 +1,488 @@
+"""A node that is of another chain, silent, rude or mad."""
+
+import base64
+import time
+from datetime import timedelta
+from uuid import UUID
+
+import msgpack
+import pytest
+from attrs import evolve
+
+from adapters.algorand import connect
+from adapters.algorand.chain import Meeting
+from adapters.algorand.development import NotADevelopmentNodeError, fund
+from application.ports.chain import (
+    ChainUnavailableError,
+    HistoryUnavailableError,
+    WrongChainError,
+)
+from application.ports.nodes import Endpoint
+from domain.identifiers import InstallationId, OperationId, OrganisationId
+from domain.operation import (
+    Attempt,
+    AttemptRole,
+    Draft,
+    Hint,
+    Intent,
+    LeaseWindow,
+    SignedTransaction,
+    Slot,
+    Verdict,
+)
+from tests.adapters.algorand.canned import (
+    GENESIS,
+    NETWORK,
+    PARAMETERS,
+    SUBMIT,
+    account,
+    parameters,
+)
+from tests.adapters.algorand.on_devnet.world import NOW, UNIQUE, Account, a_network
+from tests.adapters.algorand.on_devnet.world import PARAMETERS as TOKENS
+
+INSTALLATION = InstallationId(UUID(int=1))
+TREASURY, ISSUER = Account(), Account()
+#: Both begin with mFgazF-2uRS1tMiL9dsj01hJGySEmPN2: only the whole hash tells them apart.
+BETANET = "mFgazF+2uRS1tMiL9dsj01hJGySEmPN28B/TjjvpVW0="
+NOT_BETANET = "mFgazF+2uRS1tMiL9dsj01hJGySEmPN2OvOTQHJ6iQg="
+
+
+@pytest.fixture
+def chain(node):
+    return connect(a_network(NETWORK, GENESIS, window=150), node.endpoint, INSTALLATION)
+
+
+@pytest.fixture
+def intent(chain):
+    return Intent(
+        organisation=OrganisationId(UUID(int=2)),
+        operation=OperationId(UUID(int=3)),
+        step=1,
+        token=chain.token(UNIQUE, TOKENS[UNIQUE]),
+        owner=ISSUER.address,
+        sender=TREASURY.address,
+    )
+
+
+@pytest.fixture
+def slot(chain, intent):
+    terms = chain.slot_terms(intent)
+    assert isinstance(terms, LeaseWindow)
+    return Slot(
+        number=1,
+        network=chain.network.id,
+        signer=intent.sender,
+        lease=terms.lease,
+        valid_until=terms.valid_until,
+    )
+
+
+@pytest.fixture
+def attempted(node, chain, intent, slot):
+    """The slot with an attempt, and the attempt."""
+    for address in (TREASURY.address, ISSUER.address):
+        node.answers[f"GET /v2/accounts/{address}"] = account()
+    draft = chain.prepare(intent, slot, AttemptRole.EFFECT, 10_000)
+    assert isinstance(draft, Draft)
+    keys = {each.address: each for each in (TREASURY, ISSUER)}
+    transaction = chain.assemble(
+        draft, [keys[each.signer].sign(each.message) for each in draft.signables]
+    )
+    attempt = Attempt(
+        number=1,
+        transaction_id=transaction.id,
+        raw=transaction.raw,
+        body=draft.body,
+        fee_cap=draft.fee_cap,
+        signed_at=NOW,
+    )
+    return slot.with_attempt(attempt), transaction
+
+
+def questions(chain, intent, slot):
+    """Every question there is."""
+    transaction = SignedTransaction(id=slot.attempts[0].transaction_id, raw=slot.attempts[0].raw)
+    return {
+        "plan": lambda: chain.plan(intent),
+        "preflight": lambda: chain.preflight(intent, 10_000),
+        "slot_terms": lambda: chain.slot_terms(intent),
+        "prepare": lambda: chain.prepare(intent, slot, AttemptRole.EFFECT, 10_000),
+        "submit": lambda: chain.submit(transaction),
+        "outcome": lambda: chain.outcome(slot),
+        "effect_of": lambda: chain.effect_of(intent),
+        "read_back": lambda: chain.read_back(intent, "7"),
+        "head": chain.head,
+        "block_at": lambda: chain.block_at(7),
+        "signer_state": lambda: chain.signer_state(TREASURY.address),
+    }
+
+
+QUESTIONS = (
+    "plan", "preflight", "slot_terms", "prepare", "submit", "outcome", "effect_of", "read_back",
+    "head", "block_at", "signer_state",
+)  # fmt: skip
+
+
+@pytest.fixture
+def patience(monkeypatch):
+    """Time passes when the test says so; returns how."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def wait(seconds):
+        now[0] += seconds
+
+    return wait
+
+
+# The right chain.
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_node_of_another_chain_is_told_at_once(node, intent, attempted, question):
+    slot, _ = attempted
+    fresh = connect(a_network(NETWORK, GENESIS, window=150), node.endpoint, INSTALLATION)
+    node.answers[PARAMETERS] = parameters(genesis_hash=BETANET)
+    before = len(node.asked)
+    with pytest.raises(WrongChainError, match="genesis"):
+        questions(fresh, intent, slot)[question]()
+    assert set(node.asked[before:]) == {PARAMETERS}
+
+
+@pytest.mark.parametrize(
+    ("name", "configured", "found"),
+    [
+        # Same name, another chain: a wallet library ships this wrong hash.
+        ("algorand:mFgazF-2uRS1tMiL9dsj01hJGySEmPN2", BETANET, NOT_BETANET),
+        ("algorand:mFgazF-2uRS1tMiL9dsj01hJGySEmPN2", NOT_BETANET, BETANET),
+        # The configured hash is not that of the configured name.
+        (NETWORK, BETANET, BETANET),
+        ("algorand:mFgazF+2uRS1tMiL9dsj01hJGySEmPN2", BETANET, BETANET),
+    ],
+)
+def test_the_whole_hash_and_the_name_must_be_right(node, name, configured, found):
+    node.answers[PARAMETERS] = parameters(genesis_hash=found)
+    chain = connect(a_network(name, configured), node.endpoint, INSTALLATION)
+    with pytest.raises(WrongChainError):
+        chain.block_at(1)
+
+
+def test_the_right_chain_is_the_right_chain(node):
+    node.answers[PARAMETERS] = parameters(genesis_hash=BETANET)
+    network = a_network("algorand:mFgazF-2uRS1tMiL9dsj01hJGySEmPN2", BETANET)
+    assert connect(network, node.endpoint, INSTALLATION).block_at(1) is None
+
+
+def test_what_is_signed_is_compared_every_time(node, chain, intent, attempted):
+    slot, _ = attempted
+    node.answers[PARAMETERS] = parameters(genesis_hash=BETANET)
+    with pytest.raises(WrongChainError):
+        chain.prepare(intent, slot, AttemptRole.EFFECT, 10_000)
+
+
+def test_a_node_is_met_again_after_five_seconds(node, patience):
+    chain = connect(a_network(NETWORK, GENESIS), node.endpoint, INSTALLATION)
+    for _ in range(3):
+        chain.block_at(1)
+    assert node.asked.count(PARAMETERS) == 1
+    patience(4.9)
+    chain.block_at(1)
+    assert node.asked.count(PARAMETERS) == 1
+    patience(0.2)
+    node.answers[PARAMETERS] = parameters(genesis_hash=BETANET)
+    with pytest.raises(WrongChainError):
+        chain.block_at(1)
+    with pytest.raises(WrongChainError):
+        chain.block_at(1)
+
+
+def test_a_node_is_met_again_after_a_lost_connection(node, chain):
+    chain.block_at(1)
+    node.answers["GET /v2/blocks/1/hash"] = 0, b""
+    with pytest.raises(ChainUnavailableError):
+        chain.block_at(1)
+    node.answers[PARAMETERS] = parameters(genesis_hash=BETANET)
+    with pytest.raises(WrongChainError):
+        chain.block_at(1)
+
+
+def test_a_node_is_met_again_after_a_submission_that_got_no_answer(node, chain, attempted):
+    _, transaction = attempted
+    node.answers[SUBMIT] = 0, b""
+    assert chain.submit(transaction).verdict is Verdict.UNKNOWN
+    node.answers[PARAMETERS] = parameters(genesis_hash=BETANET)
+    with pytest.raises(WrongChainError):
+        chain.submit(transaction)
+
+
+@pytest.mark.parametrize(
+    ("network", "url"),
+    [
+        (evolve(a_network(NETWORK, GENESIS), id="eip155:1"), "http://a.example"),
+        (a_network(NETWORK, None), "http://a.example"),
+        (a_network(NETWORK, GENESIS), "file:///etc/passwd"),
+        (a_network(NETWORK, GENESIS), "a.example"),
+    ],
+)
+def test_a_configuration_that_cannot_work_is_refused_before_anybody_is_asked(network, url):
+    with pytest.raises(ValueError):
+        connect(network, Endpoint(url=url), INSTALLATION)
+
+
+# Silence and nonsense.
+
+
+NONSENSE = [
+    (200, b"not JSON"),
+    (200, b""),
+    (200, b"\xff\xfe"),
+    (200, b"[" * 5_000),
+    (200, b"[]"),
+    (200, b"null"),
+    (200, b'"text"'),
+    (200, b"{}"),
+    (200, b'{"last-round": "7"}'),
+    (0, b""),
+    (500, b'{"message": "x"}'),
+    (502, b"<html>"),
+    (503, b'{"message": "operation not available during catchup"}'),
+    (400, b'{"message": "nonsense"}'),
+    (400, b"[]"),
+    (400, b"\xff"),
+    (401, b'{"message": "Invalid API Token"}'),
+    (403, b""),
+    (429, b"slow down"),
+    (302, b""),
+]
+
+
+@pytest.mark.parametrize("answer", NONSENSE, ids=lambda each: f"{each[0]} {each[1][:20]!r}")
+@pytest.mark.parametrize("question", [q for q in QUESTIONS if q != "submit"])
+def test_nonsense_is_no_answer(node, intent, attempted, question, answer):
+    """Whichever of the questions behind it the nonsense is said to."""
+    slot, transaction = attempted
+    said = dict(node.answers) | {
+        f"GET /v2/transactions/pending/{transaction.id}": {"pool-error": ""},
+        "POST /v2/transactions/simulate": {"txn-groups": [{}]},
+        "GET /v2/blocks/100/hash": {"blockHash": "H"},
+        "GET /v2/blocks/7/hash": {"blockHash": "H"},
+        "GET /v2/assets/7": {"params": {}},
+    }
+    good = connect(a_network(NETWORK, GENESIS, window=150), node.endpoint, INSTALLATION)
+    node.answers = dict(said)
+    before = len(node.asked)
+    try:
+        questions(good, intent, slot)[question]()
+    except ChainUnavailableError:
+        assert question == "read_back"
+    for asked in set(node.asked[before:]):
+        node.answers = dict(said) | {asked: answer}
+        fresh = connect(a_network(NETWORK, GENESIS, window=150), node.endpoint, INSTALLATION)
+        with pytest.raises(ChainUnavailableError):
+            questions(fresh, intent, slot)[question]()
+
+
+@pytest.mark.parametrize("answer", NONSENSE, ids=lambda each: f"{each[0]} {each[1][:20]!r}")
+def test_nonsense_after_a_submission_is_unknown(node, chain, attempted, answer):
+    _, transaction = attempted
+    node.answers[SUBMIT] = answer
+    submission = chain.submit(transaction)
+    assert (submission.verdict, submission.hint) == (Verdict.UNKNOWN, Hint.NONE)
+
+
+def test_bytes_that_never_left_are_no_submission(node, chain, attempted):
+    _, transaction = attempted
+    fresh = connect(chain.network, node.endpoint, INSTALLATION)
+    node.answers[PARAMETERS] = 503, b""
+    before = len(node.asked)
+    with pytest.raises(ChainUnavailableError):
+        fresh.submit(transaction)
+    assert SUBMIT not in node.asked[before:]
+
+
+def test_a_node_that_calls_the_group_otherwise_is_not_believed(node, chain, attempted):
+    _, transaction = attempted
+    node.answers[SUBMIT] = {"txId": transaction.id}  # the second one, and the first is meant
+    assert chain.submit(transaction).verdict is Verdict.UNKNOWN
+
+
+def test_silence_is_told_in_time(node, chain):
+    def slowly():
+        time.sleep(1)
+        return {}
+
+    fresh = connect(chain.network, node.endpoint, INSTALLATION, timedelta(seconds=0.2))
+    node.answers[PARAMETERS] = slowly
+    began = time.monotonic()
+    with pytest.raises(ChainUnavailableError):
+        fresh.head()
+    assert time.monotonic() - began < 0.9
+
+
+def test_nobody_there_is_no_answer(chain):
+    lonely = connect(chain.network, Endpoint(url="http://127.0.0.1:1"), INSTALLATION)
+    with pytest.raises(ChainUnavailableError):
+        lonely.head()
+
+
+# What is told to whom.
+
+
+def test_a_node_is_given_its_token(node):
+    endpoint = Endpoint(url=node.url + "/", token="secret")
+    connect(a_network(NETWORK, GENESIS), endpoint, INSTALLATION).block_at(1)
+    assert set(node.tokens) == {"secret"}
+    assert node.asked == [PARAMETERS, "GET /v2/blocks/1/hash"]
+
+
+def test_a_password_in_a_url_is_not_told():
+    endpoint = Endpoint(url="http://user:secret@127.0.0.1:1/secret", token="secret")
+    chain = connect(a_network(NETWORK, GENESIS), endpoint, INSTALLATION)
+    with pytest.raises(ChainUnavailableError) as raised:
+        chain.head()
+    assert "secret" not in str(raised.value)
+    assert "127.0.0.1" in str(raised.value)
+    assert "secret" not in repr(chain)
+    assert raised.value.__cause__ is None
+
+
+# Judging a submission.
+
+
+OVERLAPPING = f"transaction T using an overlapping lease (sender, lease):({ISSUER.address}, L)"
+
+
+@pytest.mark.parametrize(
+    ("remembered", "verdict"),
+    [
+        ({"confirmed-round": 5, "pool-error": ""}, Verdict.ALREADY_KNOWN),
+        ({"pool-error": ""}, Verdict.ALREADY_KNOWN),
+        ({"pool-error": "transaction T using an overlapping lease"}, Verdict.UNKNOWN),
+        ((404, {"message": "could not find the transaction"}), Verdict.UNKNOWN),
+        ((503, b""), Verdict.UNKNOWN),
+        (b"not JSON", Verdict.UNKNOWN),
+    ],
+)
+def test_a_lease_may_be_held_by_the_very_same_bytes(node, chain, attempted, remembered, verdict):
+    _, transaction = attempted
+    node.answers[SUBMIT] = 400, {"message": f"TransactionPool.Remember: {OVERLAPPING}"}
+    node.answers[f"GET /v2/transactions/pending/{transaction.id}"] = remembered
+    submission = chain.submit(transaction)
+    assert submission.verdict is verdict
+    if verdict is Verdict.UNKNOWN:
+        assert submission.hint is Hint.SLOT_TAKEN
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 413, 500, 503])
+def test_only_a_refusal_of_the_bytes_is_judged_by_its_words(node, chain, attempted, status):
+    _, transaction = attempted
+    words = "At least one signature didn't pass verification"
+    node.answers[SUBMIT] = 400, {"message": words}
+    assert chain.submit(transaction).verdict is Verdict.REJECTED
+    node.answers[SUBMIT] = status, {"message": words}
+    assert chain.submit(transaction).verdict is Verdict.UNKNOWN
+
+
+# Blocks that lie.
+
+
+def packed(**block):
+    return msgpack.packb({"block": block})
+
+
+def over(node, slot, blocks):
+    """The window has passed, and these are its transactions."""
+    node.answers[PARAMETERS] = parameters(slot.valid_until + 1)
+    node.answers[f"GET /v2/blocks/{slot.valid_until + 1}/hash"] = {"blockHash": "LAST"}
+    for number in range(1, slot.valid_until + 2):
+        node.answers[f"GET /v2/blocks/{number}/txids"] = {"blockTxids": blocks.get(number, [])}
+
+
+def test_a_block_that_contradicts_itself_is_no_answer(node, chain, attempted):
+    slot, transaction = attempted
+    over(node, slot, {70: ["A", transaction.id]})
+    entry = {"txn": {"snd": bytes(32), "type": "acfg"}, "caid": 7}
+    for content in (
+        packed(rnd=70, txns=[entry]),
+        packed(rnd=71, txns=[entry, entry]),
+        packed(rnd=70),
+        packed(rnd=70, txns=[entry, {"txn": {"type": "acfg"}, "caid": 7}]),
+        packed(rnd=70, txns=[entry, {"txn": {"snd": bytes(32)}}]),
+        packed(rnd=70, txns=[entry, {"txn": {"snd": bytes(32)}, "caid": "7"}]),
+        packed(rnd=70, txns=[entry, {"txn": {"snd": bytes(32), "amt": "1"}, "caid": 7}]),
+        packed(rnd=70, txns=7),
+        b"\xc1",
+        b"",
+        packed(rnd=70, txns=[entry, entry])[:-1],
+    ):
+        node.answers["GET /v2/blocks/70"] = content
+        node.answers["GET /v2/blocks/70/hash"] = {"blockHash": "H"}
+        with pytest.raises(ChainUnavailableError):
+            chain.outcome(slot)
+
+
+@pytest.mark.parametrize("missing", [1, 75, 149])
+def test_one_missing_block_of_the_window_leaves_it_open(node, chain, attempted, missing):
+    slot, _ = attempted
+    over(node, slot, {})
+    assert slot.valid_until == 149
+    node.answers[f"GET /v2/blocks/{missing}/txids"] = 404, {"message": "failed to retrieve"}
+    with pytest.raises(
+        HistoryUnavailableError, match=f"rounds 1 to 149.*round {missing}.*archival"
+    ):
+        chain.outcome(slot)
+
+
+def test_an_account_too_large_to_tell_is_no_absence(node, chain, intent):
+    message = {"message": "Result limit exceeded", "data": {"total-assets-opted-in": 100_001}}
+    node.answers[f"GET /v2/accounts/{ISSUER.address}"] = 400, message
+    with pytest.raises(ChainUnavailableError, match="more than"):
+        chain.effect_of(intent)
+
+
+def test_a_name_that_is_no_utf8_is_compared_by_its_bytes(node, chain, intent):
+    """A node tells such a name in base64 only, and it is not the one that was asked for."""
+    params = {
+        "creator": ISSUER.address,
+        "decimals": 0,
+        "default-frozen": False,
+        "total": 1,
+        "name-b64": base64.b64encode(b"\xff").decode(),
+        "unit-name": "DEED",
+    }
+    created = [{"index": 7, "params": params}]
+    node.answers[f"GET /v2/accounts/{ISSUER.address}"] = account(created_assets=created)
+    node.answers["GET /v2/blocks/100/hash"] = {"blockHash": "H"}
+    assert chain.effect_of(intent).at.hash == "H"
+
+
+# Money for development.
+
+
+def test_money_comes_from_development_nodes_only(node):
+    fund_route = "POST /devnet/fund"
+    node.answers[fund_route] = {"txid": "T"}
+    fund(node.url, "A", 5)
+    assert node.bodies[-1] == b'{"address": "A", "amount": 5}'
+    for status in (400, 404, 405, 500):
+        node.answers[fund_route] = status, b"no"
+        with pytest.raises(NotADevelopmentNodeError):
+            fund(node.url, "A", 5)
+    node.answers[fund_route] = 0, b""
+    with pytest.raises(ChainUnavailableError):
+        fund(node.url, "A", 5)
+    with pytest.raises(NotADevelopmentNodeError):
+        fund("file:///x", "A", 5)
+
+
+def test_a_meeting_is_forgotten_where_it_fails(node, chain, patience):
+    meeting = Meeting(chain._reader)
+    meeting.hold()
+    patience(6)
+    node.answers[PARAMETERS] = 503, b""
+    with pytest.raises(ChainUnavailableError):
+        meeting.hold()
+    patience(-3)
+    with pytest.raises(ChainUnavailableError):
+        meeting.hold()
