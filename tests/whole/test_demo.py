@@ -3,12 +3,13 @@
 import subprocess
 import sys
 
+import httpx
 import psycopg
 import pytest
 from attrs import evolve
 
 from entrypoints.demo import checks, story
-from entrypoints.demo.parts import NETWORKS, running
+from entrypoints.demo.parts import ALGORAND, NETWORKS, running
 from entrypoints.devnet.anvil import call
 
 
@@ -148,3 +149,38 @@ def test_a_cloned_database_is_refused(parts):
         )
         assert done.returncode == 1, (command, done.stderr)
         assert "installation" in done.stderr
+
+
+def test_every_faulty_field_of_an_asset_is_named_over_http_and_nothing_is_stored(parts, told):
+    """Limits of the protocol, in bytes of UTF-8, each passed by one."""
+    headers = {"Authorization": f"Bearer {told.api_key}", "Idempotency-Key": "faulty"}
+    token = {
+        "name": "ü" * 16 + "x",
+        "unit_name": "UNITNAMES",
+        "url": "https://example.com/" + "x" * 77,
+        "total": str(2**64),
+        "decimals": 20,
+        "metadata_hash": "00" * 31,
+        "manager": "A" * 58,
+        "symbol": "unknown here",
+    }
+    body = {"kind": "asa_ft", "network": ALGORAND, "token": token}
+    with httpx.Client(base_url=parts.api, headers=headers) as client:
+        before = client.get("/v1/credits/balance").json()
+        answer = client.post("/v1/deployments", json=body)
+        problem = answer.json()
+        assert answer.status_code == 400, problem
+        assert {fault["pointer"] for fault in problem["errors"]} == {
+            f"/token/{name}" for name in token
+        }
+        assert client.get("/v1/credits/balance").json() == before
+
+
+def test_the_status_of_a_network_tells_of_its_nodes(parts, told):
+    with httpx.Client(base_url=parts.api) as client:
+        client.headers["Authorization"] = f"Bearer {told.api_key}"
+        status = client.get(f"/v1/networks/{ALGORAND}/status").json()
+    assert status["status"] == "ok"
+    assert [node["condition"] for node in status["nodes"]] == ["healthy"] * 2
+    assert all(node["archival"] for node in status["nodes"])
+    assert (status["min_sources"], status["sources_available"]) == (2, 2)
