@@ -4,6 +4,7 @@ What may be asked of whom: drafts, messages and ids are computed here and ask no
 is put to the one node of this chain, whose genesis was compared a moment ago.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -154,7 +155,8 @@ class AlgorandChain(Chain):
     ) -> Draft | Postponed:
         if role is not AttemptRole.EFFECT or replacing:
             raise MisuseError(f"slot {slot.number} ends by itself: no fills, no replacements")
-        if slot.signer != intent.sender or slot.lease != self._lease(intent):
+        lease = self._lease(intent)
+        if slot.signer != intent.sender or slot.lease != lease:
             raise MisuseError(f"slot {slot.number} is not one of {intent.operation}")
 
         def inquiry(reader: Reader) -> Draft | Postponed:
@@ -164,7 +166,7 @@ class AlgorandChain(Chain):
             if isinstance(span, Postponed):
                 return span
             payer, issuer = self._parties(reader, intent)
-            drafted = self._creation(intent, now, span, slot.lease, payer, issuer).group()
+            drafted = self._creation(intent, now, span, lease, payer, issuer).group()
             if drafted.fee > fee_ceiling:
                 return too_dear(drafted.fee, fee_ceiling)
             return drafted.draft()
@@ -248,7 +250,9 @@ class AlgorandChain(Chain):
         now = reader.parameters()
         span = Span(max(1, now.last_round), now.last_round + self.network.window)
         payer, issuer = self._parties(reader, intent)
-        rehearsed = self._creation(intent, now, span, None, payer, issuer).group()
+        # Of a lease's size, and nobody's: an attempt that is on chain is no reason to fail.
+        lease = hashlib.sha256(self._lease(intent)).digest()
+        rehearsed = self._creation(intent, now, span, lease, payer, issuer).group()
         return Rehearsal.of(reader, rehearsed, payer, issuer)
 
     def _creation(
@@ -256,7 +260,7 @@ class AlgorandChain(Chain):
         intent: Intent,
         now: Parameters,
         span: Span,
-        lease: bytes | None,
+        lease: bytes,
         payer: Account,
         issuer: Account,
     ) -> group.Creation:

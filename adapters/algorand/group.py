@@ -83,8 +83,7 @@ class Creation:
     asset: Asset
     note: bytes = field(repr=False)
     span: Span
-    #: None in a simulation, which must not fail because an attempt is on chain.
-    lease: bytes | None
+    lease: bytes = field(repr=False)
     parameters: Parameters
     payer: Account
     issuer: Account

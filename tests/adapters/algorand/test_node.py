@@ -14,10 +14,12 @@ from adapters.algorand.chain import Meeting
 from adapters.algorand.development import NotADevelopmentNodeError, fund
 from application.ports.chain import (
     ChainUnavailableError,
+    Forecast,
     HistoryUnavailableError,
     WrongChainError,
 )
 from application.ports.nodes import Endpoint
+from domain.errors import Refusal
 from domain.identifiers import InstallationId, OperationId, OrganisationId
 from domain.operation import (
     Attempt,
@@ -26,9 +28,11 @@ from domain.operation import (
     Hint,
     Intent,
     LeaseWindow,
+    Postponed,
     SignedTransaction,
     Slot,
     Verdict,
+    WaitReason,
 )
 from tests.adapters.algorand.canned import (
     GENESIS,
@@ -382,6 +386,57 @@ def test_only_a_refusal_of_the_bytes_is_judged_by_its_words(node, chain, attempt
     assert chain.submit(transaction).verdict is Verdict.REJECTED
     node.answers[SUBMIT] = status, {"message": words}
     assert chain.submit(transaction).verdict is Verdict.UNKNOWN
+
+
+# Simulations.
+
+
+SIMULATE = "POST /v2/transactions/simulate"
+
+
+def fails(message):
+    return {"version": 2, "txn-groups": [{"failure-message": message, "failed-at": [1]}]}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f"transaction T: overspend (account {TREASURY.address}, data {{}}, tried to spend {{1}})",
+        f"transaction T: account {TREASURY.address} balance 1 below min 100000 (0 assets)",
+    ],
+)
+def test_an_empty_treasury_hinders_no_plan(node, chain, intent, attempted, message):
+    node.answers[f"GET /v2/accounts/{TREASURY.address}"] = account(10**9)
+    node.answers[SIMULATE] = fails(message)
+    assert isinstance(chain.plan(intent), Forecast)
+    answer = chain.preflight(intent, 10_000)
+    assert isinstance(answer, Postponed)
+    assert answer.reason is WaitReason.TREASURY_EMPTY
+
+
+def test_what_fails_for_another_reason_cannot_work(node, chain, intent, attempted):
+    node.answers[f"GET /v2/accounts/{TREASURY.address}"] = account(10**9)
+    node.answers[SIMULATE] = fails("transaction T: logic eval error: it is Tuesday")
+    for answer in (chain.plan(intent), chain.preflight(intent, 10_000)):
+        assert isinstance(answer, Refusal)
+        assert answer.code == "deployment_would_revert"
+        assert "Tuesday" in answer.detail
+    node.answers[SIMULATE] = fails("")
+    assert chain.preflight(intent, 10_000) is None
+
+
+def test_a_simulation_is_of_unsigned_transactions_under_nobodys_lease(
+    node, chain, intent, attempted
+):
+    slot, _ = attempted
+    node.answers[SIMULATE] = fails("")
+    chain.plan(intent)
+    asked = msgpack.unpackb(node.bodies[node.asked.index(SIMULATE)])
+    assert asked["allow-empty-signatures"] is True
+    payment, creation = asked["txn-groups"][0]["txns"]
+    assert "sig" not in payment | creation
+    assert len(creation["txn"]["lx"]) == 32
+    assert creation["txn"]["lx"] != slot.lease
 
 
 # Blocks that lie.
