@@ -17,6 +17,8 @@ _TAKEN = (Verdict.UNKNOWN, Hint.SLOT_TAKEN)
 _UNFUNDED = (Verdict.UNKNOWN, Hint.UNFUNDED)
 _UNDERPRICED = (Verdict.UNKNOWN, Hint.UNDERPRICED)
 
+_UNTIMELY = "txn dead: round"
+
 ANSWERS: Sequence[tuple[str, tuple[Verdict, Hint]]] = (
     # ledger/ledgercore/error.go
     ("transaction already in ledger", _KNOWN),
@@ -25,7 +27,7 @@ ANSWERS: Sequence[tuple[str, tuple[Verdict, Hint]]] = (
     ("below min ", _UNFUNDED),
     ("underflow on subtracting", _UNFUNDED),
     # data/transactions/error.go, data/bookkeeping/block.go: too late, or too early for this node.
-    ("txn dead: round", _NOTHING_KNOWN),
+    (_UNTIMELY, _NOTHING_KNOWN),
     # data/pools/errors.go: the pool is congested.
     ("below threshold", _UNDERPRICED),
     # data/transactions/verify/txn.go
@@ -73,3 +75,8 @@ def meaning(message: str) -> Submission:
 def is_unfunded(message: str) -> bool:
     """Whether somebody could not pay."""
     return meaning(message).hint is Hint.UNFUNDED
+
+
+def is_untimely(message: str) -> bool:
+    """Whether the round of now is not one in which the transaction may land."""
+    return _UNTIMELY in message.lower()

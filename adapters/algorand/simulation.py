@@ -6,9 +6,10 @@ words are not all that the sender's means are judged by: the balance is looked a
 
 from attrs import frozen
 
-from adapters.algorand.errors import is_unfunded
+from adapters.algorand.errors import is_unfunded, is_untimely
 from adapters.algorand.group import DEPOSIT, Group
 from adapters.algorand.reads import Account, Reader
+from application.ports.chain import ChainUnavailableError
 from domain.errors import Refusal
 from domain.operation import Postponed, WaitReason
 
@@ -25,7 +26,11 @@ class Rehearsal:
 
     @classmethod
     def of(cls, reader: Reader, group: Group, payer: Account, issuer: Account) -> "Rehearsal":
+        """Raises: ChainUnavailableError: the node went on so far that the group is out of date."""
         failure = reader.simulate(group.unsigned())
+        if failure is not None and is_untimely(failure):
+            # A node that catches up: what it said of itself a moment ago is long over.
+            raise ChainUnavailableError(f"{reader.node.name} was asked too late: {failure}")
         return cls(group=group, payer=payer, issuer=issuer, failure=failure)
 
     @property

@@ -425,6 +425,15 @@ def test_what_fails_for_another_reason_cannot_work(node, chain, intent, attempte
     assert chain.preflight(intent, 10_000) is None
 
 
+def test_a_simulation_that_comes_too_late_says_nothing(node, chain, intent, attempted):
+    """A node that catches up may pass a whole window between two questions."""
+    node.answers[f"GET /v2/accounts/{TREASURY.address}"] = account(10**9)
+    node.answers[SIMULATE] = fails("txn dead: round 300 outside of 100--250")
+    for ask in (lambda: chain.plan(intent), lambda: chain.preflight(intent, 10_000)):
+        with pytest.raises(ChainUnavailableError, match="too late"):
+            ask()
+
+
 def test_a_simulation_is_of_unsigned_transactions_under_nobodys_lease(
     node, chain, intent, attempted
 ):
