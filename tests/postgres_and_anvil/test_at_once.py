@@ -1,33 +1,19 @@
 """Threads, not turns: many requests and several workers on one database at the same time."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from threading import Barrier, Event, Thread
+from threading import Barrier, Thread
 from uuid import uuid4
 
 import pytest
-from attrs import define, field
 
-from adapters.memory.clock import MemoryClock
 from application.deployments.request import Accepted
 from domain.catalogue import TariffName
 from domain.errors import Refusal
-from entrypoints.worker.loop import DeploymentLoop
 from tests.application.mortal import AFTER, BEFORE, Fate, MortalStore
 from tests.postgres_and_anvil.house import a_house
+from tests.postgres_house import time_runs, workers
 
 THREADS = 50
-
-
-@define(eq=False)
-class RunningClock(MemoryClock):
-    """Goes on from its instant by itself, for workers that wait."""
-
-    started: float = field(factory=time.monotonic)
-
-    def now(self):
-        return self.instant + timedelta(seconds=time.monotonic() - self.started)
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +25,8 @@ def house(anvil, server_url):
 @pytest.fixture
 def running(house):
     """The same house, while time runs."""
-    stopped = house.clock
-    house.clock = RunningClock(stopped.now())
-    yield house
-    stopped.advance(house.clock.now() - stopped.now())
-    house.clock = stopped
+    with time_runs(house):
+        yield house
 
 
 def at_once(house, number, **each):
@@ -55,37 +38,6 @@ def at_once(house, number, **each):
 
     with ThreadPoolExecutor(number) as pool:
         return list(pool.map(ask, range(number)))
-
-
-def workers(house, number, *, until, seconds=60.0):
-    """Real workers' loops in threads of their own, until *until* is true."""
-    stop = Event()
-    loops = [
-        DeploymentLoop(
-            store=house.store,
-            clock=house.clock,
-            advance=house.advance(),
-            worker=uuid4(),
-            threads=4,
-        )
-        for _ in range(number)
-    ]
-    threads = [Thread(target=loop.run, args=(stop,)) for loop in loops]
-    for thread in threads:
-        thread.start()
-    deadline = time.monotonic() + seconds
-    try:
-        while not until() and time.monotonic() < deadline:
-            stop.wait(0.05)
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-    assert until(), house.open_deployments()
-
-
-def is_over(house):
-    return lambda: not house.sql("SELECT FROM operations WHERE due_at IS NOT NULL")
 
 
 def test_fifty_threads_with_one_key_start_one_deployment(house):
@@ -147,7 +99,7 @@ def test_two_workers_at_once_make_ten_effects_of_ten_deployments(running):
     house = running
     before = house.nonces_used()
     ids = [house.deploy().id for _ in range(10)]
-    workers(house, 2, until=is_over(house))
+    workers(house, 2, until=house.is_over)
     for id in ids:
         house.is_paid_once(id)
     assert house.nonces_used() == before + 10
@@ -164,7 +116,7 @@ def test_requests_cancellations_and_workers_at_once_settle_every_hold(running):
 
     thread = Thread(target=cancel_some)
     thread.start()
-    workers(house, 2, until=is_over(house))
+    workers(house, 2, until=house.is_over)
     thread.join()
     ends = [house.state_of(id) for id in ids]
     assert set(ends) <= {"Completed", "Cancelled"}
