@@ -19,7 +19,7 @@ from domain.operation import (
     WaitReason,
 )
 from tests.contract.errand import Errand, an_errand
-from tests.contract.subjects import AWindowedChain
+from tests.contract.subjects import AForgetfulChain, AWindowedChain
 
 MARGIN = 10
 
@@ -91,7 +91,7 @@ def test_a_second_attempt_is_kept_out_by_the_first_one(windowed_chain: AWindowed
     windowed_chain.raise_price()
     errand = errand.attempted()
     assert errand.transactions[0].id != errand.transactions[1].id
-    for _ in range(end_of(errand) - windowed_chain.chain.head().latest.number):
+    while windowed_chain.chain.head().latest.number < end_of(errand):
         answer = errand.chain.submit(errand.transactions[1])
         assert (answer.verdict, answer.hint) == (Verdict.UNKNOWN, Hint.SLOT_TAKEN)
         windowed_chain.mine()
@@ -112,6 +112,25 @@ def test_whichever_attempt_lands_settles_the_slot(windowed_chain: AWindowedChain
     assert isinstance(outcome, Final)
     assert outcome.inclusion.transaction_id == errand.transactions[1].id
     assert errand.submitted(0) is not Verdict.ACCEPTED
+
+
+@pytest.mark.parametrize("landed", [0, 1])
+def test_any_attempt_is_found_in_the_blocks_of_the_window(
+    windowed_chain: AWindowedChain, landed: int
+):
+    errand = an_errand(windowed_chain).attempted()
+    if landed == 0:
+        errand.submitted()
+    windowed_chain.raise_price()
+    errand = errand.attempted()
+    if landed == 1:
+        errand.submitted()
+    windowed_chain.mine()
+    windowed_chain.forget()
+    windowed_chain.pass_rounds(end_of(errand) + 1)
+    outcome = errand.outcome()
+    assert isinstance(outcome, Final)
+    assert outcome.inclusion.transaction_id == errand.transactions[landed].id
 
 
 def test_what_a_backup_has_forgotten_keeps_its_successor_out(windowed_chain: AWindowedChain):
@@ -155,18 +174,18 @@ def test_an_empty_slot_ends_like_any_other(windowed_chain: AWindowedChain):
 
 
 def test_what_expired_is_signed_again_in_the_next_window_and_makes_one_token(
-    windowed_chain: AWindowedChain,
+    forgetful_chain: AForgetfulChain,
 ):
-    first = an_errand(windowed_chain).attempted()
+    first = an_errand(forgetful_chain).attempted()
     assert first.submitted() is Verdict.ACCEPTED
-    windowed_chain.evict(first.transactions[0].id)
-    windowed_chain.pass_rounds(end_of(first) + 1)
+    forgetful_chain.evict(first.transactions[0].id)
+    forgetful_chain.pass_rounds(end_of(first) + 1)
     assert isinstance(first.outcome(), Expired)
     second = in_the_next_window(first).attempted()
     assert second.slot.lease == first.slot.lease
     assert second.submitted() is Verdict.ACCEPTED
     assert first.submitted() is Verdict.UNKNOWN
-    windowed_chain.mine()
+    forgetful_chain.mine()
     outcome = second.outcome()
     assert isinstance(outcome, Final)
     assert tokens_of(second) == {outcome.token}
@@ -174,36 +193,36 @@ def test_what_expired_is_signed_again_in_the_next_window_and_makes_one_token(
 
 
 @pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
-def test_the_edges_of_a_window_belong_to_it(windowed_chain: AWindowedChain, last: bool):
-    errand = an_errand(windowed_chain)
+def test_the_edges_of_a_window_belong_to_it(forgetful_chain: AForgetfulChain, last: bool):
+    errand = an_errand(forgetful_chain)
     if not last:
-        windowed_chain.pass_rounds(end_of(errand))
+        forgetful_chain.pass_rounds(end_of(errand))
         errand = in_the_next_window(errand)
     errand = errand.attempted()
     assert errand.submitted() is Verdict.ACCEPTED
     if last:
-        windowed_chain.pass_rounds(end_of(errand) - 1)
-    windowed_chain.mine()
-    windowed_chain.pass_rounds(end_of(errand) + 1)
-    windowed_chain.forget()
+        forgetful_chain.pass_rounds(end_of(errand) - 1)
+    forgetful_chain.mine()
+    forgetful_chain.pass_rounds(end_of(errand) + 1)
+    forgetful_chain.forget()
     outcome = errand.outcome()
     assert isinstance(outcome, Final)
-    width = windowed_chain.chain.network.window
+    width = forgetful_chain.chain.network.window
     edge = end_of(errand) if last else end_of(errand) - width + 1
     assert outcome.inclusion.block.number == edge
 
 
 def test_what_a_node_remembers_and_what_its_blocks_say_is_the_same(
-    windowed_chain: AWindowedChain,
+    forgetful_chain: AForgetfulChain,
 ):
-    errand = an_errand(windowed_chain).attempted()
+    errand = an_errand(forgetful_chain).attempted()
     errand.submitted()
-    windowed_chain.mine()
+    forgetful_chain.mine()
     remembered = errand.outcome()
     assert isinstance(remembered, Final)
-    windowed_chain.forget()
+    forgetful_chain.forget()
     assert errand.outcome() == NotSeen()
-    windowed_chain.pass_rounds(end_of(errand) + 1)
+    forgetful_chain.pass_rounds(end_of(errand) + 1)
     assert errand.outcome() == remembered
     found = errand.effect()
     assert isinstance(found, Effect)
@@ -214,17 +233,17 @@ def test_what_a_node_remembers_and_what_its_blocks_say_is_the_same(
     )
 
 
-def test_what_was_evicted_is_sent_again(windowed_chain: AWindowedChain):
-    errand = an_errand(windowed_chain).attempted()
+def test_what_was_evicted_is_sent_again(forgetful_chain: AForgetfulChain):
+    errand = an_errand(forgetful_chain).attempted()
     id = errand.transactions[0].id
     assert errand.submitted() is Verdict.ACCEPTED
     assert errand.outcome() == InPool(id)
-    windowed_chain.evict(id)
+    forgetful_chain.evict(id)
     assert errand.outcome() == NotSeen()
-    windowed_chain.mine()
+    forgetful_chain.mine()
     assert isinstance(errand.effect(), NoEffect)
     assert errand.submitted() is Verdict.ACCEPTED
-    windowed_chain.mine()
+    forgetful_chain.mine()
     assert isinstance(errand.outcome(), Final)
 
 

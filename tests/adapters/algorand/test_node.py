@@ -21,13 +21,17 @@ from application.ports.chain import (
 from application.ports.nodes import Endpoint
 from domain.errors import Refusal
 from domain.identifiers import InstallationId, OperationId, OrganisationId
+from domain.network import Block
 from domain.operation import (
     Attempt,
     AttemptRole,
     Draft,
+    Expired,
+    Final,
     Hint,
     Intent,
     LeaseWindow,
+    NoEffect,
     Postponed,
     SignedTransaction,
     Slot,
@@ -496,6 +500,65 @@ def test_one_missing_block_of_the_window_leaves_it_open(node, chain, attempted, 
         HistoryUnavailableError, match=f"rounds 1 to 149.*round {missing}.*archival"
     ):
         chain.outcome(slot)
+
+
+def test_a_block_that_tells_no_ids_is_not_an_empty_one(node, chain, attempted):
+    slot, _ = attempted
+    over(node, slot, {})
+    assert isinstance(chain.outcome(slot), Expired)
+    for nothing in ({}, {"blockTxids": None}, {"blockTxids": [None]}, b"not JSON", b""):
+        over(node, slot, {})
+        node.answers["GET /v2/blocks/75/txids"] = nothing
+        with pytest.raises(ChainUnavailableError):
+            chain.outcome(slot)
+
+
+@pytest.mark.parametrize("number", [1, 2, 75, 148, 149])
+def test_an_attempt_is_found_in_whatever_block_of_the_window(node, chain, attempted, number):
+    slot, transaction = attempted
+    over(node, slot, {number: ["A", transaction.id]})
+    entry = {"txn": {"snd": bytes(32)}, "caid": 7}
+    node.answers[f"GET /v2/blocks/{number}"] = packed(rnd=number, txns=[entry, entry])
+    node.answers[f"GET /v2/blocks/{number}/hash"] = {"blockHash": "H"}
+    outcome = chain.outcome(slot)
+    assert isinstance(outcome, Final)
+    assert outcome.inclusion.block == Block(number=number, hash="H")
+    assert outcome.token == "7"
+
+
+def test_an_attempt_that_may_land_later_than_its_slot_is_not_over(node, chain, attempted):
+    """Nothing of ours signs such a thing; if it ever did, its window would be the longer one."""
+    slot, _ = attempted
+    shorter = evolve(slot, valid_until=slot.valid_until - 1)
+    over(node, shorter, {})
+    with pytest.raises(ChainUnavailableError):
+        chain.outcome(shorter)
+
+
+def test_a_confirmed_attempt_counts_before_one_in_a_pool(node, chain, attempted):
+    slot, transaction = attempted
+    newer = evolve(slot.attempts[0], number=2, transaction_id="NEWER")
+    node.answers["GET /v2/transactions/pending/NEWER"] = {"pool-error": ""}
+    known = {"pool-error": "", "confirmed-round": 5, "asset-index": 7}
+    node.answers[f"GET /v2/transactions/pending/{transaction.id}"] = known
+    node.answers["GET /v2/blocks/5/hash"] = {"blockHash": "H"}
+    for attempts in ((*slot.attempts, newer), (newer, *slot.attempts)):
+        outcome = chain.outcome(evolve(slot, attempts=attempts))
+        assert isinstance(outcome, Final)
+        assert outcome.inclusion.transaction_id == transaction.id
+
+
+@pytest.mark.parametrize("assets", [None, []])
+def test_an_account_that_does_not_tell_all_its_assets_proves_no_absence(
+    node, chain, intent, assets
+):
+    node.answers["GET /v2/blocks/100/hash"] = {"blockHash": "H"}
+    told = account() | {"created-assets": assets}
+    node.answers[f"GET /v2/accounts/{ISSUER.address}"] = told | {"total-created-assets": 0}
+    assert isinstance(chain.effect_of(intent), NoEffect)
+    node.answers[f"GET /v2/accounts/{ISSUER.address}"] = told | {"total-created-assets": 1}
+    with pytest.raises(ChainUnavailableError):
+        chain.effect_of(intent)
 
 
 def test_an_account_too_large_to_tell_is_no_absence(node, chain, intent):
