@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from typing import Any
 
@@ -7,6 +7,7 @@ import pytest
 
 from entrypoints.devnet.algod import Mode, Network, devnet
 from tests.algod.house import AlgodHouse
+from tests.own_node import NAME, OwnNode, is_named, own_node
 
 #: A chain that grows long is slow to read.
 HOUSES_ON_A_CHAIN = 100
@@ -16,6 +17,23 @@ HOUSES_ON_A_CHAIN = 100
 def network() -> Iterator[Network]:
     """Two nodes that many houses use, one after the other; each has its own treasury."""
     with devnet(nodes=2, mode="manual") as made:
+        yield made
+
+
+@contextmanager
+def simulator() -> Iterator[Network]:
+    """As a node in development mode is, and as our own is used by people."""
+    with devnet(mode="instant") as made:
+        yield made
+
+
+#: What the main job is done on.
+NETWORKS = {"simulator": simulator} | ({NAME: own_node} if is_named() else {})
+
+
+@pytest.fixture(scope="module", params=NETWORKS.values(), ids=NETWORKS)
+def any_network(request: pytest.FixtureRequest) -> Iterator[Network | OwnNode]:
+    with request.param() as made:
         yield made
 
 

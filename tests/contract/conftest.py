@@ -11,8 +11,10 @@ from tests.contract import subjects
 PORTS = (
     "store",
     "chain",
+    "patient_chain",
     "counting_chain",
     "windowed_chain",
+    "forgetful_chain",
     "custodian",
     "key_wrapping",
     "clock",
@@ -44,8 +46,10 @@ def _subject(request: pytest.FixtureRequest) -> Iterator[object]:
 
 store = pytest.fixture(_subject, name="store")
 chain = pytest.fixture(_subject, name="chain")
+patient_chain = pytest.fixture(_subject, name="patient_chain")
 counting_chain = pytest.fixture(_subject, name="counting_chain")
 windowed_chain = pytest.fixture(_subject, name="windowed_chain")
+forgetful_chain = pytest.fixture(_subject, name="forgetful_chain")
 custodian = pytest.fixture(_subject, name="custodian")
 key_wrapping = pytest.fixture(_subject, name="key_wrapping")
 clock = pytest.fixture(_subject, name="clock")

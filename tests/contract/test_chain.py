@@ -25,7 +25,7 @@ from domain.operation import (
 from domain.signing import Signature
 from domain.token import TokenKind
 from tests.contract.errand import a_token, an_errand
-from tests.contract.subjects import ASubjectChain
+from tests.contract.subjects import APatientChain, ASubjectChain
 
 # Before anything is promised.
 
@@ -158,11 +158,9 @@ def test_a_foreign_signature_is_not_assembled(chain: ASubjectChain):
 def test_the_same_bytes_any_number_of_times_have_one_effect(chain: ASubjectChain):
     before = chain.chain.signer_state(chain.treasury)
     errand = an_errand(chain).attempted()
-    with chain.hold_back():
-        assert errand.submitted() is Verdict.ACCEPTED
-        assert errand.submitted() is Verdict.ALREADY_KNOWN
-        assert errand.outcome() == InPool(errand.transactions[0].id)
-        chain.mine()
+    assert errand.submitted() is Verdict.ACCEPTED
+    assert errand.submitted() is Verdict.ALREADY_KNOWN
+    chain.mine()
     assert errand.submitted() is not Verdict.REJECTED
     chain.finalise()
     assert errand.submitted() is not Verdict.REJECTED
@@ -171,6 +169,17 @@ def test_the_same_bytes_any_number_of_times_have_one_effect(chain: ASubjectChain
     assert isinstance(outcome, Final)
     assert before.balance - after.balance == outcome.inclusion.cost
     assert after.next_sequence - before.next_sequence in {0, 1}
+
+
+def test_what_waits_for_a_block_is_known_where_it_waits(patient_chain: APatientChain):
+    errand = an_errand(patient_chain).attempted()
+    with patient_chain.hold_back():
+        assert errand.submitted() is Verdict.ACCEPTED
+        assert errand.submitted() is Verdict.ALREADY_KNOWN
+        assert errand.outcome() == InPool(errand.transactions[0].id)
+        patient_chain.mine()
+    patient_chain.finalise()
+    assert isinstance(errand.outcome(), Final)
 
 
 # The chain moves.

@@ -116,18 +116,18 @@ def test_whichever_attempt_lands_settles_the_slot(windowed_chain: AWindowedChain
 
 @pytest.mark.parametrize("landed", [0, 1])
 def test_any_attempt_is_found_in_the_blocks_of_the_window(
-    windowed_chain: AWindowedChain, landed: int
+    forgetful_chain: AForgetfulChain, landed: int
 ):
-    errand = an_errand(windowed_chain).attempted()
+    errand = an_errand(forgetful_chain).attempted()
     if landed == 0:
         errand.submitted()
-    windowed_chain.raise_price()
+    forgetful_chain.raise_price()
     errand = errand.attempted()
     if landed == 1:
         errand.submitted()
-    windowed_chain.mine()
-    windowed_chain.forget()
-    windowed_chain.pass_rounds(end_of(errand) + 1)
+    forgetful_chain.mine()
+    forgetful_chain.forget()
+    forgetful_chain.pass_rounds(end_of(errand) + 1)
     outcome = errand.outcome()
     assert isinstance(outcome, Final)
     assert outcome.inclusion.transaction_id == errand.transactions[landed].id

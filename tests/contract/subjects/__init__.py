@@ -17,6 +17,9 @@ outlive the test: tests use fresh identities, and look only at what they made th
     slot(intent, number)         a slot for the intent's step, as one would be reserved now
     mine(blocks)                 that many blocks, with whatever the pool can give
     finalise()                   blocks until everything mined before is final
+
+A module whose nodes can be told when to make a block offers it as ``patient_chain`` too::
+
     hold_back()                  a context manager: nothing is mined in it unless `mine` is called
 
 A module whose chain counts (nonces) offers it as ``counting_chain`` too; blocks are not final at
@@ -28,7 +31,10 @@ once there, and can be taken back::
 A module whose slots are leases with windows offers it as ``windowed_chain``::
 
     raise_price()                so that the next draft differs from the last one
-    pass_rounds(number)          empty blocks until the newest is of that number
+    pass_rounds(number)          blocks until the newest is of that number
+
+and as ``forgetful_chain`` if its nodes forget on request::
+
     evict(id)                    out of every pool
     forget()                     the node remembers no transactions, only blocks
 """
@@ -58,10 +64,13 @@ class ASubjectChain(Protocol):
     def slot(self, intent: Intent, number: int = 1) -> Slot: ...
     def mine(self, blocks: int = 1) -> None: ...
     def finalise(self) -> None: ...
+
+
+class APatientChain(ASubjectChain, Protocol):
     def hold_back(self) -> AbstractContextManager[object]: ...
 
 
-class ACountingChain(ASubjectChain, Protocol):
+class ACountingChain(APatientChain, Protocol):
     def reorg(self, depth: int) -> None: ...
     def foreign_transaction(self) -> None: ...
 
@@ -69,5 +78,8 @@ class ACountingChain(ASubjectChain, Protocol):
 class AWindowedChain(ASubjectChain, Protocol):
     def raise_price(self) -> None: ...
     def pass_rounds(self, number: int) -> None: ...
+
+
+class AForgetfulChain(AWindowedChain, APatientChain, Protocol):
     def evict(self, id: TransactionId) -> None: ...
     def forget(self) -> None: ...

@@ -10,11 +10,11 @@ from domain.operation import Draft, Intent, Slot, TransactionId
 from domain.signing import PublicKey, Signature
 from domain.token import TokenKind
 from tests.adapters.algorand.on_devnet.world import CEILING, FUNGIBLE, Account, World, a_world
-from tests.contract.subjects import AWindowedChain
+from tests.contract.subjects import AForgetfulChain
 
 
 @contextmanager
-def chain() -> Iterator[AWindowedChain]:
+def chain() -> Iterator[AForgetfulChain]:
     with a_world() as world:
         yield AlgorandSubject(
             world,
@@ -24,11 +24,11 @@ def chain() -> Iterator[AWindowedChain]:
         )
 
 
-windowed_chain = chain
+patient_chain = windowed_chain = forgetful_chain = chain
 
 
 @frozen
-class AlgorandSubject(AWindowedChain):
+class AlgorandSubject(AForgetfulChain):
     world: World
     chain: Chain = field(kw_only=True)
     treasury: str = field(kw_only=True)

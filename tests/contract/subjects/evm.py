@@ -19,7 +19,7 @@ def chain() -> Iterator[ACountingChain]:
         yield EvmSubject(world, chain=world.chain, treasury=world.sender)
 
 
-counting_chain = chain
+patient_chain = counting_chain = chain
 
 
 @frozen

@@ -58,7 +58,7 @@ def chain() -> Iterator[ACountingChain]:
     yield MemorySubject()
 
 
-counting_chain = chain
+patient_chain = counting_chain = chain
 
 
 @define(slots=False)

@@ -18,7 +18,7 @@ def chain() -> Iterator[ACountingChain]:
     yield PoolSubject()
 
 
-counting_chain = chain
+patient_chain = counting_chain = chain
 
 
 class PoolSubject:
