@@ -18,10 +18,10 @@ PYTHON_READY := $(VENV)/.ready
 NODE_READY   := tools/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check prove contracts lock format clean
+.PHONY: help setup demo test test-algod check prove contracts lock format clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: $(PYTHON_READY) $(NODE_READY) ## Install what the rest needs into .venv and tools/node_modules
 
@@ -30,6 +30,9 @@ demo: setup ## Issue a token end to end on servers started for the occasion; ARG
 
 test: setup ## Run every test, on real servers started for the run
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+test-algod: setup ## Run the Algorand tests on a node of yours, named by ALGOD_URL, ALGOD_TOKEN and ALGOD_KEY
+	$(BIN)/python -m tests.own_node $(ARGS)
 
 check: setup ## Lint, types, import walls and the tests that need no server; under two minutes
 	$(BIN)/ruff check .

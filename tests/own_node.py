@@ -32,7 +32,7 @@ NAME = "own_node"
 VARIABLES = {
     "ALGOD_URL": "where its algod listens; http://localhost:4001 after `algokit localnet start`",
     "ALGOD_TOKEN": "its API token, 64 times a on a LocalNet; empty if it wants none",
-    "ALGOD_KEY": "of an account with 20 Algos to lend, of which a few are spent: its 25 words, or "
+    "ALGOD_KEY": "of an account with 10 Algos, of which some 4 are spent: its 25 words, or "
     "its 32 bytes in base64 or hexadecimal",
 }
 #: A node of a public network needs some time to see what was sent to it in a block.

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from algosdk import account, mnemonic
@@ -61,7 +62,7 @@ def test_all_tests_that_need_no_fault_are_offered_to_it(variables):
     assert all("own_node" in line for line in chosen)
     for file in ("test_chain", "test_windowed_chain", "test_main_job"):
         assert any(f"/{file}.py::" in line for line in chosen), said
-    assert len(chosen) > 40
+    assert len(chosen) > 30
 
 
 def test_without_the_variables_nothing_of_it_is_collected():
@@ -76,6 +77,12 @@ def test_a_variable_that_is_missing_is_named_and_explained(variables, name):
     status, said = run("tests.own_node", **given)
     assert status == 2
     assert [line.split()[0] for line in said.splitlines()[1:]] == [name]
+
+
+def test_make_has_a_command_for_it():
+    make = partial(subprocess.run, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert all(name in make(["make", "help"]).stdout for name in ("make test-algod", *VARIABLES))
+    assert "-m tests.own_node" in make(["make", "--dry-run", "test-algod"]).stdout
 
 
 def test_a_key_that_is_none_is_told_without_repeating_it(variables):
