@@ -457,3 +457,7 @@ class NoEffect:
     """At this final block the operation's effect does not exist."""
 
     at: Block
+    #: False: what was signed before this process first saw the chain, and is forgotten since by a
+    #: restored backup, could still bring it about.  Enough to sign in a later window, where the
+    #: forgotten one cannot land; not enough to give credits back.
+    is_lasting: bool = True

@@ -48,7 +48,7 @@ class Plan:
     def hash(self) -> bytes:
         """SHA-256 over everything that is fixed: not over quotes, nonces or windows."""
         return hashlib.sha256(
-            b"tallystick.plan.v1\0"
+            b"tallystick.plan.v2\0"
             + canonical(
                 {
                     "address": self.predicted,

@@ -16,7 +16,7 @@ from attrs import frozen
 from application.audit.trail import Trail
 from application.deployments.findings import Finding, Reserve
 from application.deployments.halt import Halt
-from application.deployments.pursue import Case, Pursuit
+from application.deployments.pursue import MAY_BE_FORGOTTEN, Case, Pursuit
 from application.deployments.recording import apply_all, name_event
 from application.ports.alarms import Alarms
 from application.ports.chain import (
@@ -162,6 +162,8 @@ class Advance:
                 wait=Postponed(WaitReason.NETWORK_HALTED, signer.halted),
             )
         verdict = chain.preflight(intent, seen.fee_ceiling)
+        if isinstance(verdict, Refusal) and not effect.is_lasting:
+            verdict = MAY_BE_FORGOTTEN
         if isinstance(verdict, Refusal) and seen.state is State.QUEUED:
             failed = Failed(
                 reason=Reason.DEPLOYMENT_VALIDATION_FAILED,
@@ -184,7 +186,11 @@ class Advance:
         inclusion, token = seen.step.inclusion, seen.result
         if inclusion is None or token is None:
             return _waits(WaitReason.OPERATOR, "confirmed without a block or a token")
-        block = chain.block_at(inclusion.block.number)
+        try:
+            block = chain.block_at(inclusion.block.number)
+        except HistoryUnavailableError:
+            # Older than all that nodes keep is deeper than any chain was ever taken back.
+            block = inclusion.block
         if block is None:
             return _waits(WaitReason.NODE_UNAVAILABLE, "the node is behind the final block")
         if block.hash != inclusion.block.hash:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from application.access.caller import Caller
-from application.deployments.pursue import Pursuit
+from application.deployments.pursue import MAY_BE_FORGOTTEN, Pursuit
 from application.deployments.recording import apply_all
 from application.ports.chain import Chain
 from application.ports.clock import Clock
@@ -14,7 +14,7 @@ from application.ports.storage.work import Store
 from domain.deployment import Cancelled, Deployment, State
 from domain.errors import Refusal
 from domain.identifiers import NetworkId, OperationId
-from domain.operation import Effect
+from domain.operation import Effect, NoEffect
 from domain.organisation import Permission
 
 _UNKNOWN = Refusal(code="not_found", detail="there is no such deployment")
@@ -45,8 +45,13 @@ class CancelDeployment:
         if seen.state is State.CANCELLED:
             return seen
         owner = account.address if account is not None else None
-        if seen.may_cancel and owner is not None and self._has_effect(seen, owner):
-            return Refusal(code="too_late_to_cancel", detail="its token is on the network already")
+        if seen.may_cancel and owner is not None:
+            effect = self._effect(seen, owner)
+            if isinstance(effect, Effect):
+                detail = "its token is on the network already"
+                return Refusal(code="too_late_to_cancel", detail=detail)
+            if effect is not None and not effect.is_lasting:
+                return Refusal(code="outcome_open", detail=MAY_BE_FORGOTTEN.detail)
         with self.store.begin(caller.scope) as work:
             deployment = work.deployments.lock(id)
             if deployment is None:
@@ -65,9 +70,9 @@ class CancelDeployment:
             trail.write(work)
         return cancelled
 
-    def _has_effect(self, seen: Deployment, owner: str) -> bool:
+    def _effect(self, seen: Deployment, owner: str) -> Effect | NoEffect | None:
         chain = self.chains.get(seen.network)
         if chain is None:
-            return False
+            return None
         placed = seen if seen.owner is not None else seen.placed(owner, None)
-        return isinstance(chain.effect_of(Pursuit.intent(placed)), Effect)
+        return chain.effect_of(Pursuit.intent(placed))

@@ -64,6 +64,10 @@ from domain.signing import PublicKey
 #: slower finds the fence moved when it records.
 SIGNER_LEASE = timedelta(seconds=2)
 
+MAY_BE_FORGOTTEN = Postponed(
+    WaitReason.WINDOW_OPEN,
+    "what was signed before this process began, if a backup was restored, could still land",
+)
 _WAITS_FOR_POOL = Postponed(WaitReason.IN_MEMPOOL, "a node has it; no block does yet")
 _WAITS_FOR_FINALITY = Postponed(WaitReason.FINALITY, "in a block that may still vanish")
 
@@ -333,6 +337,8 @@ class Pursuit:
         unwanted = slot.attempts and all(each.rejected is not None for each in slot.attempts)
         if not unwanted or seen.state is State.QUEUED:
             return Finding(events=(expired,))
+        if not effect.is_lasting:
+            return Finding(wait=MAY_BE_FORGOTTEN)
         failed = Failed(
             reason=Reason.TRANSACTION_REVERTED
             if seen.state is State.PENDING
@@ -347,8 +353,7 @@ class Pursuit:
         """Nobody knows any attempt: evicted, lost with a node, gone with a block, or refused."""
         seen, slot = case.seen, case.slot
         if seen.step.inclusion is not None:
-            gone = BlockVanished(step=case.step, block=seen.step.inclusion.block)
-            return Finding(events=(gone,))
+            return self._vanished(case, seen.step.inclusion)
         newest = slot.attempts[-1]
         if all(attempt.rejected is not None for attempt in slot.attempts):
             # No node wants it.  That is no proof that none has it: only something else in the
@@ -364,11 +369,21 @@ class Pursuit:
             return self._not_taken(case, living, submission)
         return Finding(wait=_WAITS_FOR_POOL)
 
+    @staticmethod
+    def _vanished(case: Case, inclusion: Inclusion) -> Finding:
+        """It was in a block, and a node does not know it: is the block gone, or the node behind?"""
+        block = case.chain.block_at(inclusion.block.number)
+        if block is None:
+            detail = f"the node has not come as far as block {inclusion.block.number}"
+            return Finding(wait=Postponed(WaitReason.NODE_UNAVAILABLE, detail))
+        if block == inclusion.block:
+            return Finding(wait=_WAITS_FOR_FINALITY)
+        return Finding(events=(BlockVanished(step=case.step, block=inclusion.block),))
+
     def _in_pool(self, case: Case, id: TransactionId) -> Finding:
         seen, slot = case.seen, case.slot
         if seen.step.inclusion is not None:
-            gone = BlockVanished(step=case.step, block=seen.step.inclusion.block)
-            return Finding(events=(gone,))
+            return self._vanished(case, seen.step.inclusion)
         known = slot.find(id)
         if known is not None and known.broadcast_at is None:
             sent = Broadcast(step=case.step, transaction_id=id, at=case.now)

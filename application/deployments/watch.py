@@ -5,10 +5,15 @@ from collections.abc import Mapping
 from attrs import evolve, frozen
 
 from application.deployments.halt import Halt
-from application.ports.chain import Chain, ChainUnavailableError, WrongChainError
+from application.ports.chain import (
+    Chain,
+    ChainUnavailableError,
+    HistoryUnavailableError,
+    WrongChainError,
+)
 from application.ports.storage.work import Scope, Store
 from domain.identifiers import NetworkId
-from domain.network import NetworkStatus
+from domain.network import Block, NetworkStatus
 
 
 @frozen(kw_only=True)
@@ -27,7 +32,7 @@ class WatchNetwork:
             known = work.networks.status(id)
         try:
             final = chain.head().final
-            again = chain.block_at(known.final.number) if known.final is not None else None
+            again = self._again(chain, known)
         except ChainUnavailableError:
             return known
         except WrongChainError as error:
@@ -44,3 +49,13 @@ class WatchNetwork:
                     known = evolve(status, final=final)
                     work.networks.put(known)
         return known
+
+    @staticmethod
+    def _again(chain: Chain, known: NetworkStatus) -> Block | None:
+        """The block that was final, as the chain has it now; None where it cannot show it."""
+        if known.final is None:
+            return None
+        try:
+            return chain.block_at(known.final.number)
+        except HistoryUnavailableError:
+            return None

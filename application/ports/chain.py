@@ -200,7 +200,11 @@ class Chain(Protocol):
         ...
 
     def block_at(self, number: int) -> Block | None:
-        """The node's block of that number now; None where it has none."""
+        """The node's block of that number now; None where it has not come as far.
+
+        Raises:
+            HistoryUnavailableError: it had one, and keeps it no longer.
+        """
         ...
 
     def signer_state(self, address: str) -> SignerChainState: ...

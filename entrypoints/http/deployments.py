@@ -162,7 +162,9 @@ def get_deployment(
     opt=Operation(
         id="cancel_deployment", tag="deployments", summary="Withdraw it before anything is sent",
         body=NOTHING, answers="Deployment",
-        codes=("not_found", "too_late_to_cancel", "mode_mismatch"),
+        codes=(
+            "not_found", "too_late_to_cancel", "outcome_open", "mode_mismatch", "node_unavailable",
+        ),
     ).opt,
     status_code=200,
 )  # fmt: skip

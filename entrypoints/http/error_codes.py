@@ -170,6 +170,9 @@ _DEPLOYMENTS = (
               "Look at `detail` for the chain's reason and change the token."),
     ErrorCode("too_late_to_cancel", 409, "It is too late to cancel",
               "Watch the deployment: it may take effect at any moment, and tells how it ends."),
+    ErrorCode("outcome_open", 409, "What was signed before could still take effect",
+              "Try again in a few minutes: once that is impossible, it can be cancelled.",
+              Retry.AFTER_DELAY, 60),
     ErrorCode("not_retryable", 409, "This deployment cannot be tried again",
               "Ask for a new deployment if this one failed and its history says so."),
 )

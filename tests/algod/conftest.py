@@ -40,6 +40,7 @@ def any_network(request: pytest.FixtureRequest) -> Iterator[Network | OwnNode]:
 @pytest.fixture
 def house(network: Network) -> Iterator[AlgodHouse]:
     made = AlgodHouse(network)
+    made.go_to(1)
     yield made
     made.heal()
     network.congest(0)
