@@ -5,7 +5,6 @@ is put to the one node of this chain, whose genesis was compared a moment ago.
 """
 
 import hashlib
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
@@ -15,14 +14,15 @@ from attrs import field, frozen
 from adapters.algorand import group, window
 from adapters.algorand.assets import Asset
 from adapters.algorand.effect import Origins, effect_of
-from adapters.algorand.errors import meaning
 from adapters.algorand.identity import lease_of, note_of
 from adapters.algorand.kind import Kind
+from adapters.algorand.meeting import Meeting
 from adapters.algorand.node import AnswerError, Node
 from adapters.algorand.outcome import outcome_of
 from adapters.algorand.reads import Account, Parameters, Reader
 from adapters.algorand.simulation import Rehearsal, too_dear
 from adapters.algorand.standards import kinds
+from adapters.algorand.submission import submitted
 from adapters.algorand.window import Span
 from application.ports.chain import (
     Chain,
@@ -51,7 +51,6 @@ from domain.operation import (
     Slot,
     StepOutline,
     Submission,
-    TransactionId,
     Verdict,
     WaitReason,
 )
@@ -60,16 +59,13 @@ from domain.token import KindDescription, Token, TokenKind
 
 T = TypeVar("T")
 
-MEET_AGAIN_AFTER_SECONDS = 5.0
-BAD_REQUEST = 400
-
 
 @frozen(eq=False)
 class AlgorandChain(Chain):
     network: Network
     _reader: Reader = field(repr=False)
     _installation: InstallationId
-    _meeting: "Meeting" = field(repr=False)
+    _meeting: Meeting = field(repr=False)
     _origins: Origins = field(factory=Origins, repr=False)
     curve: Curve = Curve.ED25519
 
@@ -181,7 +177,7 @@ class AlgorandChain(Chain):
     def submit(self, transaction: SignedTransaction) -> Submission:
         def inquiry(reader: Reader) -> Submission:
             try:
-                return _submitted(reader, transaction)
+                return submitted(reader, transaction)
             except ChainUnavailableError as error:
                 self._meeting.forget()
                 return Submission(Verdict.UNKNOWN, str(error))
@@ -296,51 +292,6 @@ class AlgorandChain(Chain):
             f"{self.network.fee_ceiling}: the deployment will wait until it is cheaper"
         )
         return (warning,)
-
-
-class Meeting:
-    """A node is met before it is believed, again every few seconds, and after every silence."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        #: When it last showed the right genesis, by a clock that only goes forward.
-        self._met: float | None = None
-
-    def hold(self) -> None:
-        """Raises: WrongChainError, ChainUnavailableError."""
-        now = time.monotonic()
-        if self._met is not None and now - self._met < MEET_AGAIN_AFTER_SECONDS:
-            return
-        self._met = None
-        self._reader.parameters()
-        self._met = now
-
-    def forget(self) -> None:
-        self._met = None
-
-
-def _submitted(reader: Reader, transaction: SignedTransaction) -> Submission:
-    try:
-        named = reader.send(transaction.raw)
-    except AnswerError as error:
-        if error.status != BAD_REQUEST:
-            return Submission(Verdict.UNKNOWN, str(error))
-        said = meaning(error.message)
-        if said.verdict is Verdict.UNKNOWN and _is_known(reader, transaction.id):
-            # A node that has it in a block says that the lease is taken: by this very one.
-            return Submission(Verdict.ALREADY_KNOWN, said.detail)
-        return said
-    if named != group.first_id(transaction.raw):
-        return Submission(Verdict.UNKNOWN, f"the node calls the group of {transaction.id} {named}")
-    return Submission(Verdict.ACCEPTED)
-
-
-def _is_known(reader: Reader, id: TransactionId) -> bool:
-    try:
-        known = reader.whereabouts(id)
-    except (AnswerError, ChainUnavailableError):
-        return False
-    return known is not None and (known.round is not None or not known.pool_error)
 
 
 def _kind(name: TokenKind) -> Kind:

@@ -10,8 +10,8 @@ import pytest
 from attrs import evolve
 
 from adapters.algorand import connect
-from adapters.algorand.chain import Meeting
 from adapters.algorand.development import NotADevelopmentNodeError, fund
+from adapters.algorand.meeting import Meeting
 from application.ports.chain import (
     ChainUnavailableError,
     Forecast,
@@ -416,6 +416,17 @@ def test_an_empty_treasury_hinders_no_plan(node, chain, intent, attempted, messa
     answer = chain.preflight(intent, 10_000)
     assert isinstance(answer, Postponed)
     assert answer.reason is WaitReason.TREASURY_EMPTY
+
+
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_a_balance_is_looked_at_whatever_a_simulation_says(
+    node, chain, intent, attempted, lacking
+):
+    cost, kept = 2 * 1_000 + 200_000, 100_000
+    node.answers[f"GET /v2/accounts/{TREASURY.address}"] = account(cost + kept - lacking)
+    node.answers[SIMULATE] = fails("")
+    answer = chain.preflight(intent, 10_000)
+    assert (answer is None) == (not lacking)
 
 
 def test_what_fails_for_another_reason_cannot_work(node, chain, intent, attempted):
