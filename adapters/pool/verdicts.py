@@ -4,13 +4,15 @@ A *source* is a node that backs a verdict.  A rule looks at the answers so far, 
 which they came, and says
 
 - `agreed`: the verdict that enough sources back; None while more nodes must be asked;
-- `left`: what is to be said when nobody is left to ask.  It is never final.
+- `left`: what is to be said when nobody is left to ask.  It is never final.  Where too few have
+  seen something, and others lack the blocks to see it, that is told: waiting brings none back.
 
 That something *is* there needs enough sources that say the same.  That something is *not* there
 (`SlotLost`, `Expired`, `NoEffect`) needs as many, and nobody among those that were asked who has
 seen it.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Protocol, TypeVar
 
@@ -76,6 +78,9 @@ class OutcomeRule(Rule[Outcome]):
         finals = [answer for answer in answers if isinstance(answer, Final)]
         if len({_same(final) for final in finals}) > 1:
             raise failures.error(f"sources contradict each other: {_listed(finals)}")
+        seen = [answer for answer in answers if isinstance(answer, Final | Included | InPool)]
+        if failures.without_history and 0 < len(seen) < self.needed:
+            raise failures.error(_too_few(_described(seen[0]), len(seen), self.needed))
         if finals:
             return Included(finals[0].inclusion)
         for kind in (Included, InPool):
@@ -131,19 +136,22 @@ class EffectRule(Rule[Effect | NoEffect]):
     def left(self, answers: Sequence[Effect | NoEffect], failures: Failures) -> Effect | NoEffect:
         """An effect that somebody has seen, which is not final yet."""
         absent = [answer for answer in answers if isinstance(answer, NoEffect)]
-        for effect in answers:
-            if not isinstance(effect, Effect):
-                continue
-            for nothing in absent:
-                if nothing.at.number >= effect.block.number:
-                    raise failures.error(
-                        f"sources contradict each other: {effect.token} is there since block "
-                        f"{effect.block.number}, and is not there at block {nothing.at.number}"
-                    )
-            return evolve(effect, is_final=False)
-        if absent:
-            raise failures.error(_too_few("NoEffect", len(absent), self.needed))
-        raise failures.error()
+        effects = [answer for answer in answers if isinstance(answer, Effect)]
+        if not effects:
+            told = _too_few("NoEffect", len(absent), self.needed) if absent else ""
+            raise failures.error(told)
+        effect = effects[0]
+        for nothing in absent:
+            if nothing.at.number >= effect.block.number:
+                raise failures.error(
+                    f"sources contradict each other: {effect.token} is there since block "
+                    f"{effect.block.number}, and is not there at block {nothing.at.number}"
+                )
+        most = max(Counter(map(_named, effects)).values())
+        if failures.without_history and most < self.needed:
+            told = f"{effect.token} is there since block {effect.block.number}"
+            raise failures.error(_too_few(told, most, self.needed))
+        return evolve(effect, is_final=False)
 
 
 @frozen
@@ -183,10 +191,16 @@ def _named(effect: Effect) -> Hashable:
 
 
 def _listed(finals: Sequence[Final]) -> str:
-    return ", ".join(
-        f"{seen.transaction_id} {'succeeded' if seen.succeeded else 'reverted'} in block "
-        f"{seen.block.number} ({seen.block.hash})"
-        for seen in (final.inclusion for final in finals)
+    return ", ".join(map(_described, finals))
+
+
+def _described(seen: Final | Included | InPool) -> str:
+    if isinstance(seen, InPool):
+        return f"{seen.transaction_id} is in a pool"
+    found = seen.inclusion
+    return (
+        f"{found.transaction_id} {'succeeded' if found.succeeded else 'reverted'} in block "
+        f"{found.block.number} ({found.block.hash})"
     )
 
 

@@ -54,7 +54,8 @@ OUTCOMES = {
     "the others have it in a block": ((INCLUDED, FINAL), 2, INCLUDED, 2),
     "the others have it in a pool": ((POOLED, FINAL), 2, INCLUDED, 2),
     "the others are silent": ((FINAL, SILENCE), 2, INCLUDED, 2),
-    "the others lack history": ((FINAL, NO_HISTORY), 2, INCLUDED, 2),
+    "enough have seen it, one lacks history": ((FINAL, INCLUDED, NO_HISTORY), 2, INCLUDED, 3),
+    "enough have seen it, one lacks it": ((NO_HISTORY, POOLED, FINAL), 2, INCLUDED, 3),
     "three are needed": ((FINAL, FINAL, MISSING), 3, INCLUDED, 3),
     "what is in a block is shown": ((MISSING, POOLED, INCLUDED), 2, INCLUDED, 3),
     "what is in a pool is shown": ((MISSING, POOLED), 2, POOLED, 2),
@@ -81,6 +82,16 @@ NO_OUTCOME = {
 TOO_LONG_AGO = {
     "over, says one": ((EXPIRED, NO_HISTORY), "1 of the 2 sources"),
     "one is behind": ((MISSING, NO_HISTORY), "0 of the 2 sources"),
+    "final, says one": (
+        (FINAL, NO_HISTORY),
+        "1 of the 2 .* 0x01 succeeded .*; too long ago",
+    ),
+    "reverted, says one": ((REVERTED, NO_HISTORY), "1 of the 2 .* 0x01 reverted in block 7"),
+    "in a block, says one": ((INCLUDED, NO_HISTORY), "1 of the 2 .* 0x01 succeeded in block 7"),
+    "in a pool, says one": ((POOLED, NO_HISTORY), "1 of the 2 .* 0x01 is in a pool"),
+    "final, and one is behind": ((FINAL, NO_HISTORY, MISSING), "1 of the 2 .* 0x01 succeeded"),
+    "final, and one is silent": ((FINAL, NO_HISTORY, SILENCE), "1 of the 2 .* 0x01 succeeded"),
+    "another block": ((FINAL, FORKED, NO_HISTORY), "contradict"),
 }
 
 
@@ -140,7 +151,7 @@ EFFECTS = {
     "the others are behind": ((THERE, NOTHING_BEFORE), 2, NOT_FINAL, 2),
     "the other does not call it final": ((THERE, NOT_FINAL), 2, NOT_FINAL, 2),
     "the other is silent": ((SILENCE, THERE), 2, NOT_FINAL, 2),
-    "the other lacks history": ((NO_HISTORY, THERE), 2, NOT_FINAL, 2),
+    "enough have seen it, one lacks history": ((NO_HISTORY, THERE, NOT_FINAL), 2, NOT_FINAL, 3),
     "nobody calls it final": ((NOT_FINAL, NOT_FINAL), 2, NOT_FINAL, 2),
     "another transaction": ((THERE, BY_ANOTHER), 2, NOT_FINAL, 2),
     "another token": ((THERE, ELSEWHERE), 2, NOT_FINAL, 2),
@@ -185,6 +196,16 @@ def test_absence_that_too_few_remember_needs_an_operator():
     pool, _ = saying("effect_of", (NOTHING_SINCE, NO_HISTORY), 2)
     with pytest.raises(HistoryUnavailableError, match="1 of the 2"):
         pool.effect_of(INTENT)
+
+
+@pytest.mark.parametrize("seen", [THERE, NOT_FINAL], ids=["final", "not final"])
+@pytest.mark.parametrize("others", [(), (SILENCE,), (NOTHING_BEFORE,), (BY_ANOTHER,)], ids=str)
+def test_an_effect_that_too_few_remember_needs_an_operator_who_hears_what_was_seen(seen, others):
+    for answers in ((seen, NO_HISTORY, *others), (NO_HISTORY, seen, *others)):
+        pool, _ = saying("effect_of", answers, 2)
+        words = "1 of the 2 .* 0xbb is there since block 7; too long ago"
+        with pytest.raises(HistoryUnavailableError, match=words):
+            pool.effect_of(INTENT)
 
 
 LESS, MORE = ("supply is 7",), ("supply is 9",)
