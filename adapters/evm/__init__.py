@@ -3,6 +3,7 @@
 Importing this folder is free; web3 is loaded by `connect`, when a network is really used.
 """
 
+import sys
 from datetime import timedelta
 
 from application.ports.chain import Chain
@@ -24,6 +25,10 @@ def connect(
     Asks nobody: the node is met, and its chain id compared, when the first question is put to it.
     *installation* becomes part of every address, so that two installations never collide.
     """
+    limit = sys.getrecursionlimit()
     from adapters.evm.chain import EvmChain  # noqa: PLC0415 - web3 takes a second to import
 
+    # py_ecc, which web3 brings, lets the whole process recurse a hundred thousand deep: JSON that
+    # is nested as deep as that, from whatever node, would then end the process.
+    sys.setrecursionlimit(limit)
     return EvmChain.over(network, endpoint, installation, answer_within)
