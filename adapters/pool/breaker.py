@@ -8,20 +8,25 @@
        │                              └─────┼───── failure: twice as long ──┘       │
        └────────── an answer ───────────────┴───────────────────────────────────────┘
 
+A call that tries a node and hangs loses its turn after a while: the next one may try.  Its answer
+counts however late it comes, its failure as one of any other call's.
+
 Instants are seconds of a clock that only goes forward, and come from the caller; so does the
 longest pause, because it depends on whether the other nodes can do without this one.
 """
 
 from enum import Enum
 
-from attrs import define
+from attrs import define, frozen
 
 FAILURES = 3
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
+#: More than adapters allow a node for one answer.
+LONGEST_TRIAL_SECONDS = 30.0
 
 
-class Turn(Enum):
+class Right(Enum):
     """By which right a node is asked."""
 
     ORDINARY = "ordinary"
@@ -31,13 +36,23 @@ class Turn(Enum):
     EARLY = "early"
 
 
+@frozen
+class Turn:
+    right: Right
+    #: Which of the trials it is, where it is one.
+    trial: int = 0
+
+
 @define
 class Breaker:
     #: In a row, up to now.
     failures: int = 0
     _opened_at: float | None = None
     _pause: float = FIRST_PAUSE_SECONDS
-    _is_being_tried: bool = False
+    #: How many calls have tried it while it rested.
+    _trials: int = 0
+    #: When the last of them began, for as long as it has its turn.
+    _tried_since: float | None = None
     _was_tried_early: bool = False
 
     @property
@@ -53,17 +68,16 @@ class Breaker:
     def admit(self, now: float, longest: float) -> Turn | None:
         """Leave to ask it now, to be given back by `answered`, `failed` or `let_go`."""
         if self.is_closed:
-            return Turn.ORDINARY
-        if self._is_being_tried or self.rests(now, longest):
+            return Turn(Right.ORDINARY)
+        if self._is_being_tried(now) or self.rests(now, longest):
             return None
-        self._is_being_tried = True
-        return Turn.PROBE
+        return self._trial(Right.PROBE, now)
 
-    def admit_early(self) -> Turn | None:
-        if self.is_closed or self._is_being_tried or self._was_tried_early:
+    def admit_early(self, now: float) -> Turn | None:
+        if self.is_closed or self._is_being_tried(now) or self._was_tried_early:
             return None
-        self._is_being_tried = self._was_tried_early = True
-        return Turn.EARLY
+        self._was_tried_early = True
+        return self._trial(Right.EARLY, now)
 
     def answered(self, turn: Turn) -> None:
         """However late the answer: the node is there."""
@@ -72,9 +86,10 @@ class Breaker:
         self._was_tried_early = False
 
     def failed(self, turn: Turn, now: float) -> None:
+        is_verdict = turn.right is Right.PROBE and self._has_its_turn(turn)
         self.let_go(turn)
         self.failures += 1
-        if turn is Turn.PROBE:
+        if is_verdict and not self.is_closed:
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
             self._open(now)
         elif self.is_closed and self.failures >= FAILURES:
@@ -82,8 +97,19 @@ class Breaker:
 
     def let_go(self, turn: Turn) -> None:
         """The call told nothing of the node's health."""
-        if turn is not Turn.ORDINARY:
-            self._is_being_tried = False
+        if self._has_its_turn(turn):
+            self._tried_since = None
+
+    def _trial(self, right: Right, now: float) -> Turn:
+        self._trials, self._tried_since = self._trials + 1, now
+        return Turn(right, self._trials)
+
+    def _is_being_tried(self, now: float) -> bool:
+        return self._tried_since is not None and now - self._tried_since < LONGEST_TRIAL_SECONDS
+
+    def _has_its_turn(self, turn: Turn) -> bool:
+        """No later call has taken it over."""
+        return turn.right is not Right.ORDINARY and turn.trial == self._trials
 
     def _open(self, now: float) -> None:
         self._opened_at, self._was_tried_early = now, False

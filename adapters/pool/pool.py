@@ -291,7 +291,7 @@ class Pool(Chain, NodePool):
         now, longest = self._seconds(), self._longest_pause
         rests = {member: member.breaker.rests(now, longest) for member in self._members}
         for member in sorted(rests, key=lambda member: rests[member]):
-            turn = member.breaker.admit_early()
+            turn = member.breaker.admit_early(now)
             if turn is not None:
                 return (member, turn), 0.0
         return None, min(rests.values())

@@ -1,12 +1,13 @@
 """A node that fails rests, is tried again by one call, and is never given up."""
 
 import threading
+from contextlib import suppress
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from adapters.pool.breaker import Breaker, Turn
+from adapters.pool.breaker import Breaker, Right, Turn
 from application.ports.chain import ChainUnavailableError, WrongChainError
 from application.ports.nodes import NodeCondition
 from domain.operation import NotSeen, Submission, Verdict
@@ -230,6 +231,63 @@ def test_only_one_call_at_a_time_tries_a_node_that_rests(is_early):
     assert house.ask() == ["1"]
 
 
+@pytest.mark.parametrize("is_early", [False, True])
+@pytest.mark.parametrize("how", ["fails", "answers"])
+def test_a_call_that_tries_a_node_and_hangs_keeps_nobody_from_it_for_ever(is_early, how):
+    house = House(1)
+    house.nodes[0].goes_down()
+    house.ask(3)
+    if not is_early:
+        house.clock.passes(1)
+    house.nodes[0].says[STATE] = slow = Slow(SILENCE if how == "fails" else None)
+    asking = threading.Thread(target=suppressed(house.pool.signer_state), args=["0xaa"])
+    asking.start()
+    assert slow.begun.wait(10)
+    house.nodes[0].comes_back()
+    house.clock.passes(29.9)
+    assert house.ask() == ["!"]
+    house.clock.passes(0.1)
+    assert house.ask(2) == ["1", "1"]
+    slow.goes_on.set()
+    asking.join()
+    assert house.ask(2) == ["1", "1"]
+
+
+def suppressed(question):
+    def asking(*arguments):
+        with suppress(ChainUnavailableError):
+            question(*arguments)
+
+    return asking
+
+
+def test_who_lost_its_turn_takes_it_from_nobody():
+    breaker = Breaker()
+    for _ in range(3):
+        breaker.failed(breaker.admit(0, 60), 0)
+    hangs = breaker.admit(1, 60)
+    second = breaker.admit(31, 60)
+    assert second.right is Right.PROBE
+    breaker.let_go(hangs)
+    assert breaker.admit(31, 60) is None
+    breaker.failed(hangs, 31)
+    assert breaker.rests(31, 60) == 0, "its failure is not the second one's"
+    assert breaker.admit(31, 60) is None
+    breaker.failed(second, 31)
+    assert breaker.rests(31, 60) == 2
+
+
+def test_a_probe_that_fails_after_another_call_was_answered_is_an_ordinary_failure():
+    breaker = Breaker()
+    turns = [breaker.admit(0, 60) for _ in range(4)]
+    for turn in turns[:3]:
+        breaker.failed(turn, 0)
+    probe = breaker.admit(1, 60)
+    breaker.answered(turns[3])
+    breaker.failed(probe, 1)
+    assert breaker.is_closed
+
+
 def test_nobody_waits_for_a_call_that_hangs():
     house = House(2)
     house.nodes[0].says[STATE] = slow = Slow(None)
@@ -261,7 +319,7 @@ def test_a_late_failure_of_an_older_call_lets_no_second_probe_through():
     turns = [breaker.admit(0, 60) for _ in range(4)]
     for turn in turns[:3]:
         breaker.failed(turn, 0)
-    assert breaker.admit(1, 60) is Turn.PROBE
+    assert breaker.admit(1, 60).right is Right.PROBE
     breaker.failed(turns[3], 1)
     assert breaker.admit(9, 60) is None
 
@@ -278,12 +336,15 @@ def test_after_an_answer_the_first_pause_is_short_again():
 
 
 class ABreaker(RuleBasedStateMachine):
-    """Against a model of sentences: failures in a row, one pause, at most one try at a time."""
+    """Against a model of sentences: failures in a row, one pause, at most one try at a time that
+    is not older than half a minute."""
 
     def __init__(self):
         super().__init__()
         self.breaker, self.now = Breaker(), 0.0
         self.in_flight: list[Turn] = []
+        #: The call that tries it, and since when.
+        self.trial = None
         self.row = 0
         #: None: closed.  Else when it opened, for how long, and whether it was tried early since.
         self.opened = None
@@ -296,9 +357,14 @@ class ABreaker(RuleBasedStateMachine):
 
     @property
     def is_tried(self):
-        return any(turn is not Turn.ORDINARY for turn in self.in_flight)
+        if self.trial is None or self.trial[0] not in self.in_flight:
+            return False
+        return self.now < self.trial[1] + 30
 
-    @rule(seconds=st.sampled_from([0.5, 1.0, 7.0, 64.0]))
+    def is_tried_by(self, turn):
+        return self.trial is not None and self.trial[0] is turn
+
+    @rule(seconds=st.sampled_from([0.5, 1.0, 7.0, 30.0, 64.0]))
     def time_passes(self, seconds):
         self.now += seconds
 
@@ -306,18 +372,23 @@ class ABreaker(RuleBasedStateMachine):
     def asked(self):
         turn = self.breaker.admit(self.now, 60.0)
         if self.opened is None:
-            assert turn is Turn.ORDINARY
+            assert turn.right is Right.ORDINARY
+        elif self.is_over and not self.is_tried:
+            assert turn.right is Right.PROBE
+            self.trial = turn, self.now
         else:
-            assert turn is (Turn.PROBE if self.is_over and not self.is_tried else None)
+            assert turn is None
         self.in_flight += [turn] if turn else []
 
     @rule()
     def asked_early(self):
-        turn = self.breaker.admit_early()
+        turn = self.breaker.admit_early(self.now)
         may = self.opened is not None and not self.is_tried and not self.was_early
-        assert turn is (Turn.EARLY if may else None)
-        if turn:
+        assert (turn is not None) is may
+        if turn is not None:
+            assert turn.right is Right.EARLY
             self.in_flight.append(turn)
+            self.trial = turn, self.now
             self.was_early = True
 
     @precondition(lambda self: self.in_flight)
@@ -327,7 +398,8 @@ class ABreaker(RuleBasedStateMachine):
         self.breaker.failed(turn, self.now)
         self.row += 1
         opens = self.opened is None and self.row >= 3
-        if turn is Turn.PROBE and self.opened is not None:
+        is_probe = turn.right is Right.PROBE and self.is_tried_by(turn)
+        if is_probe and self.opened is not None:
             self.pause = min(60.0, self.pause * 2)
             opens = True
         if opens:
@@ -349,7 +421,6 @@ class ABreaker(RuleBasedStateMachine):
         assert self.breaker.is_closed is (self.opened is None)
         assert self.breaker.failures == self.row
         assert (self.breaker.rests(self.now, 60.0) == 0) is self.is_over
-        assert sum(turn is not Turn.ORDINARY for turn in self.in_flight) <= 1
 
 
 TestABreaker = ABreaker.TestCase
