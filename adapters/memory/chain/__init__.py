@@ -1,6 +1,11 @@
-"""A chain like Ethereum's, small enough to be obviously right, that misbehaves when told to."""
+"""Chains small enough to be obviously right, that misbehave when told to.
 
-from adapters.memory.chain.chain import (
+One is like Ethereum's and counts (`MemoryChain`), one is like Algorand's and has windows
+(`MemoryWindowedChain`).
+"""
+
+from adapters.memory.chain.chain import MemoryChain, a_network
+from adapters.memory.chain.faults import (
     ALREADY_KNOWN,
     ANSWER_LOST,
     NO_HISTORY,
@@ -11,9 +16,8 @@ from adapters.memory.chain.chain import (
     UNDERPRICED,
     WRONG_CHAIN,
     Fault,
-    MemoryChain,
-    a_network,
 )
+from adapters.memory.chain.windows import MemoryWindowedChain, a_windowed_network
 
 __all__ = [
     "ALREADY_KNOWN",
@@ -27,5 +31,7 @@ __all__ = [
     "WRONG_CHAIN",
     "Fault",
     "MemoryChain",
+    "MemoryWindowedChain",
     "a_network",
+    "a_windowed_network",
 ]

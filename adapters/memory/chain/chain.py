@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from threading import RLock
-from typing import TypeVar
 
-from attrs import asdict, define, evolve, field, frozen
+from attrs import asdict, define, evolve, field
 
 from adapters.memory.chain import token as kind_of_token
+from adapters.memory.chain.faults import MisbehavingChain
 from adapters.memory.chain.node import (
     GAS_OF_A_CREATION,
     PRICE_BUMP_PERCENT,
@@ -20,13 +18,10 @@ from adapters.memory.chain.node import (
 )
 from adapters.memory.signatures import is_by
 from application.ports.chain import (
-    Chain,
     ChainUnavailableError,
     Forecast,
     Head,
-    HistoryUnavailableError,
     SignerChainState,
-    WrongChainError,
 )
 from domain.errors import MisuseError, Refusal
 from domain.identifiers import NetworkId, OperationId, OrganisationId
@@ -60,8 +55,6 @@ from domain.operation import (
 from domain.signing import Curve, PublicKey, Purpose, Signature
 from domain.token import KindDescription, Token, TokenKind
 
-T = TypeVar("T")
-
 #: What a node's words mean; what is not here is unknown.
 _MEANINGS = {
     "already known": Submission(Verdict.ALREADY_KNOWN, "already known"),
@@ -73,33 +66,6 @@ _MEANINGS = {
         Verdict.UNKNOWN, "insufficient funds for gas * price + value", Hint.UNFUNDED
     ),
 }
-
-
-@frozen(kw_only=True)
-class Fault:
-    """How one call goes wrong."""
-
-    #: Whether what was asked for is done all the same.
-    happens: bool
-    #: What a submission is answered; None: an error is raised (a submission answers unknown).
-    answer: Submission | None = None
-    is_wrong_chain: bool = False
-    #: The blocks that would have the answer are gone.
-    lacks_history: bool = False
-
-
-UNAVAILABLE = Fault(happens=False)
-ANSWER_LOST = Fault(happens=True)
-WRONG_CHAIN = Fault(happens=False, is_wrong_chain=True)
-NO_HISTORY = Fault(happens=False, lacks_history=True)
-REJECTED = Fault(happens=False, answer=Submission(Verdict.REJECTED, "invalid transaction"))
-#: This node refuses what another one has taken.
-REJECTED_THOUGH_TAKEN = Fault(
-    happens=True, answer=Submission(Verdict.REJECTED, "invalid transaction")
-)
-ALREADY_KNOWN = Fault(happens=True, answer=_MEANINGS["already known"])
-SLOT_TAKEN = Fault(happens=True, answer=_MEANINGS["nonce too low"])
-UNDERPRICED = Fault(happens=False, answer=_MEANINGS["replacement transaction underpriced"])
 
 
 def a_network(id: str = "memory:1", *, depth: int = 2, fee_ceiling: int = 1_000_000) -> Network:
@@ -119,7 +85,7 @@ def a_network(id: str = "memory:1", *, depth: int = 2, fee_ceiling: int = 1_000_
 
 
 @define(eq=False)
-class MemoryChain(Chain):
+class MemoryChain(MisbehavingChain):
     """Both the chain and our window on it.
 
     The world is moved by `mine`, `fund`, `reorg`, `evict`, `foreign_transaction`, `tamper` and
@@ -129,18 +95,12 @@ class MemoryChain(Chain):
     _network: Network = field(factory=a_network)
     #: Every look at an outcome or at the head brings a block.
     instant: bool = False
-    #: Nothing answers.
-    is_down: bool = False
-    #: The node belongs to another chain.
-    is_wrong: bool = False
     #: Blocks that others have and this window does not show yet.  Several windows share a `node`
     #: (and then a lock), each with its own faults.
     lag: int = 0
     #: Why a simulation says that it cannot work.
     refuses: str | None = None
     node: Node = field(factory=Node)
-    _faults: dict[str, deque[Fault]] = field(factory=lambda: defaultdict(deque))
-    _lock: RLock = field(factory=RLock)
 
     # The world.
 
@@ -151,17 +111,6 @@ class MemoryChain(Chain):
     @gas_price.setter
     def gas_price(self, price: int) -> None:
         self.node.gas_price = price
-
-    def misbehave(self, method: str, *faults: Fault) -> None:
-        """Spoil the next calls of *method*, one fault each, in this order."""
-        if not callable(getattr(self, method, None)):
-            raise MisuseError(f"a chain has no {method}")
-        self._faults[method].extend(faults)
-
-    def behave(self) -> None:
-        """Nothing goes wrong any more."""
-        self._faults.clear()
-        self.is_down = self.is_wrong = False
 
     def fund(self, address: str, amount: int) -> None:
         with self._lock:
@@ -405,32 +354,7 @@ class MemoryChain(Chain):
             ),
         )
 
-    # How a question is asked, and what it rests on.
-
-    def _ask(
-        self,
-        method: str,
-        answer: Callable[[], T],
-        instead: Callable[[Submission], T] | None = None,
-    ) -> T:
-        with self._lock:
-            if self.is_wrong:
-                raise WrongChainError(f"the node is not of {self._network.id}")
-            if self.is_down:
-                raise ChainUnavailableError("the node does not answer")
-            queue = self._faults[method]
-            if not queue:
-                return answer()
-            fault = queue.popleft()
-            if fault.happens:
-                answer()
-            if fault.is_wrong_chain:
-                raise WrongChainError(f"the node is not of {self._network.id}")
-            if fault.lacks_history:
-                raise HistoryUnavailableError("the blocks that would say it are gone")
-            if fault.answer is not None and instead is not None:
-                return instead(fault.answer)
-            raise ChainUnavailableError("the answer did not arrive")
+    # What an answer rests on.
 
     def _tick(self) -> None:
         if self.instant:

@@ -31,9 +31,10 @@ once there, and can be taken back::
 A module whose slots are leases with windows offers it as ``windowed_chain``::
 
     raise_price()                so that the next draft differs from the last one
-    pass_rounds(number)          blocks until the newest is of that number
+    pass_rounds(number)          blocks until the newest is of that number; whether what waits is
+                                 in them is the chain's business
 
-and as ``forgetful_chain`` if its nodes forget on request::
+and as ``forgetful_chain`` if its nodes forget on request, and pass rounds in empty blocks::
 
     evict(id)                    out of every pool
     forget()                     the node remembers no transactions, only blocks

@@ -1,0 +1,43 @@
+"""Two development nodes of one Algorand network behind a pool, which have to agree."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from attrs import evolve
+
+from adapters import algorand, pool
+from application.ports.nodes import Endpoint
+from domain.operation import TransactionId
+from tests.adapters.algorand.on_devnet.world import a_world
+from tests.contract.subjects import AForgetfulChain
+from tests.contract.subjects.algorand import AlgorandSubject
+
+
+@contextmanager
+def chain() -> Iterator[AForgetfulChain]:
+    with a_world(nodes=2) as world:
+        network = evolve(world.network, min_sources=2)
+        members = []
+        for node in world.nodes.nodes:
+            endpoint = Endpoint(url=node.url)
+            members.append((endpoint, algorand.connect(network, endpoint, world.installation)))
+        yield AlgorandPoolSubject(
+            world,
+            chain=pool.connect(network, members),
+            treasury=world.treasury.address,
+            owner=world.issuer.address,
+        )
+
+
+patient_chain = windowed_chain = forgetful_chain = chain
+
+
+class AlgorandPoolSubject(AlgorandSubject):
+    """What one node forgets the other one would still tell: both forget."""
+
+    def evict(self, id: TransactionId) -> None:
+        self.world.nodes.nodes[0].fault("evict", txid=id, everywhere=True)
+
+    def forget(self) -> None:
+        for node in self.world.nodes.nodes:
+            node.fault("forget")
