@@ -24,7 +24,15 @@ from attrs import field, frozen
 from adapters.pool.breaker import LONGEST_PAUSE_SECONDS, Turn
 from adapters.pool.member import Member
 from adapters.pool.submissions import is_answer, taken, together
-from adapters.pool.verdicts import DifferenceRule, EffectRule, Failures, OutcomeRule, Rule
+from adapters.pool.verdicts import (
+    BlockRule,
+    DifferenceRule,
+    EffectRule,
+    Failures,
+    OutcomeRule,
+    Rule,
+    TermsRule,
+)
 from application.ports.chain import (
     Chain,
     ChainUnavailableError,
@@ -141,9 +149,6 @@ class Pool(Chain, NodePool):
     def preflight(self, intent: Intent, fee_ceiling: int) -> Postponed | Refusal | None:
         return self._first(lambda chain: chain.preflight(intent, fee_ceiling))
 
-    def slot_terms(self, intent: Intent) -> SlotTerms | Postponed:
-        return self._first(lambda chain: chain.slot_terms(intent))
-
     def prepare(
         self,
         intent: Intent,
@@ -153,9 +158,6 @@ class Pool(Chain, NodePool):
         replacing: Sequence[Attempt] = (),
     ) -> Draft | Postponed:
         return self._first(lambda chain: chain.prepare(intent, slot, role, fee_ceiling, replacing))
-
-    def block_at(self, number: int) -> Block | None:
-        return self._first(lambda chain: chain.block_at(number))
 
     def signer_state(self, address: str) -> SignerChainState:
         return self._first(lambda chain: chain.signer_state(address))
@@ -179,6 +181,14 @@ class Pool(Chain, NodePool):
         raise failures.error()
 
     # What several must say.
+
+    def slot_terms(self, intent: Intent) -> SlotTerms | Postponed:
+        rule = TermsRule(self.network.min_sources)
+        return self._judged(lambda chain: chain.slot_terms(intent), rule)
+
+    def block_at(self, number: int) -> Block | None:
+        rule = BlockRule(self.network.min_sources)
+        return self._judged(lambda chain: chain.block_at(number), rule)
 
     def outcome(self, slot: Slot) -> Outcome:
         rule = OutcomeRule(self.network.min_sources)

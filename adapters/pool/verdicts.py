@@ -10,6 +10,9 @@ which they came, and says
 That something *is* there needs enough sources that say the same.  That something is *not* there
 (`SlotLost`, `Expired`, `NoEffect`) needs as many, and nobody among those that were asked who has
 seen it.
+
+Two rules are about no verdict: which block has a number (`BlockRule`), and which window a slot
+would be (`TermsRule`).  A node that has no answer to them is no source, and no objection.
 """
 
 from collections import Counter
@@ -19,16 +22,20 @@ from typing import Protocol, TypeVar
 from attrs import define, evolve, field, frozen
 
 from application.ports.chain import ChainUnavailableError, HistoryUnavailableError
+from domain.network import Block
 from domain.operation import (
     Effect,
     Expired,
     Final,
     Included,
     InPool,
+    LeaseWindow,
     NoEffect,
     NotSeen,
     Outcome,
+    Postponed,
     SlotLost,
+    SlotTerms,
 )
 
 T = TypeVar("T")
@@ -179,6 +186,62 @@ class DifferenceRule(Rule[tuple[str, ...]]):
         most = max(answers.count(answer) for answer in answers)
         told = _too_few("; ".join(answers[0]), most, self.needed)
         raise failures.error(told)
+
+
+@frozen
+class BlockRule(Rule[Block | None]):
+    #: How many sources a block needs.
+    needed: int
+
+    def agreed(self, answers: Sequence[Block | None]) -> Block | None:
+        blocks = [answer for answer in answers if answer is not None]
+        return next((b for b in blocks if blocks.count(b) >= self.needed), None)
+
+    def left(self, answers: Sequence[Block | None], failures: Failures) -> Block | None:
+        """None where all say that the chain is not there yet."""
+        blocks = list(dict.fromkeys(answer for answer in answers if answer is not None))
+        if len(blocks) > 1:
+            told = ", ".join(f"block {block.number} is {block.hash}" for block in blocks)
+            raise failures.error(f"sources contradict each other: {told}")
+        if blocks:
+            told = f"block {blocks[0].number} is {blocks[0].hash}"
+            raise failures.error(_too_few(told, answers.count(blocks[0]), self.needed))
+        if failures.without_history or failures.silent:
+            raise failures.error()
+        return None
+
+
+@frozen
+class TermsRule(Rule[SlotTerms | Postponed]):
+    """What a slot would be.
+
+    A window that one node makes up may be years away, and nothing is given back before it is over.
+    A nonce is compared with our own line of them, and to wait does no harm: these one may say.
+    """
+
+    #: How many sources a window needs.
+    needed: int
+
+    def agreed(self, answers: Sequence[SlotTerms | Postponed]) -> SlotTerms | Postponed | None:
+        if not isinstance(answers[0], LeaseWindow):
+            return answers[0]
+        windows = [answer for answer in answers if isinstance(answer, LeaseWindow)]
+        return next((w for w in windows if windows.count(w) >= self.needed), None)
+
+    def left(
+        self, answers: Sequence[SlotTerms | Postponed], failures: Failures
+    ) -> SlotTerms | Postponed:
+        windows = [answer for answer in answers if isinstance(answer, LeaseWindow)]
+        if not windows:
+            raise failures.error()
+        for answer in answers:
+            if isinstance(answer, Postponed):
+                return answer
+        told = " and ".join(
+            f"the slot is for blocks {first} to {last}"
+            for first, last in dict.fromkeys((w.valid_from, w.valid_until) for w in windows)
+        )
+        raise failures.error(_too_few(told, max(map(windows.count, windows)), self.needed))
 
 
 def _same(final: Final) -> Hashable:

@@ -5,6 +5,7 @@ one.says["outcome"] = FINAL
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import define, evolve, field
@@ -104,3 +105,11 @@ def pool_of(nodes: list[ANode], clock: Clock | None = None) -> Pool:
     names = [f"http://node-{number}.example" for number, _ in enumerate(nodes, 1)]
     members = [(Endpoint(url=name), node) for name, node in zip(names, nodes, strict=True)]
     return connect(nodes[0].network, members, clock or Clock())
+
+
+def saying(method: str, answers: Sequence[object], min_sources: int) -> tuple[Pool, list[ANode]]:
+    """Nodes that say *answers* to one question, in the order in which they are asked."""
+    pool, nodes = a_pool(len(answers), min_sources=min_sources)
+    for node, answer in zip(nodes, answers, strict=True):
+        node.says[method] = answer
+    return pool, nodes

@@ -22,8 +22,8 @@ from tests.adapters.pool.nodes import (
     SLOT,
     TRANSACTION,
     a_block,
-    a_pool,
     an_inclusion,
+    saying,
 )
 
 FINAL = Final(an_inclusion())
@@ -234,10 +234,3 @@ def test_a_difference_that_too_few_nodes_see_is_no_difference_yet(other):
         pool, _ = saying("read_back", answers, 2)
         with pytest.raises(ChainUnavailableError, match=r"1 of the 2 sources .* supply"):
             pool.read_back(INTENT, "0xbb")
-
-
-def saying(method, answers, min_sources):
-    pool, nodes = a_pool(len(answers), min_sources=min_sources)
-    for node, answer in zip(nodes, answers, strict=True):
-        node.says[method] = answer
-    return pool, nodes
