@@ -189,7 +189,12 @@ class AlgorandChain(Chain):
 
     def effect_of(self, intent: Intent) -> Effect | NoEffect:
         planned, note = self._planned(intent), note_of(intent, self._installation)
-        return self._ask(lambda reader: effect_of(reader, self._origins, intent, planned, note))
+
+        def inquiry(reader: Reader) -> Effect | NoEffect:
+            closing = window.closing_of(self.network, self._meeting.first_seen)
+            return effect_of(reader, self._origins, intent, planned, note, lasting_from=closing)
+
+        return self._ask(inquiry)
 
     def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:
         planned, note = self._planned(intent), note_of(intent, self._installation)
@@ -223,7 +228,16 @@ class AlgorandChain(Chain):
         return self._ask(inquiry)
 
     def block_at(self, number: int) -> Block | None:
-        return self._ask(lambda reader: reader.block(number))
+        def inquiry(reader: Reader) -> Block | None:
+            block = reader.block(number)
+            if block is None and number <= reader.parameters().last_round:
+                # It may have come since it was asked for.
+                block = reader.block(number)
+                if block is None:
+                    raise reader.forgotten(number)
+            return block
+
+        return self._ask(inquiry)
 
     def signer_state(self, address: str) -> SignerChainState:
         return self._ask(

@@ -8,6 +8,10 @@ given away since.
 An asset's id is the number of its transaction, counted from the first one of the chain, and every
 block's header tells the count at its end (``tc``).  So the block that made it is the first one
 whose count has reached the id, and is found by halving: some 26 headers on the main network.
+
+That there is none is *lasting* from the round on with which the windows are over that were given
+away before this process saw the chain (see `window`).  Before, an attempt that a restored backup
+has forgotten may still land: absence is then no reason to give anything back.
 """
 
 from collections import OrderedDict
@@ -65,8 +69,15 @@ class Origins:
 
 
 def effect_of(
-    reader: Reader, origins: Origins, intent: Intent, planned: Asset, note: bytes
+    reader: Reader,
+    origins: Origins,
+    intent: Intent,
+    planned: Asset,
+    note: bytes,
+    *,
+    lasting_from: int,
 ) -> Effect | NoEffect:
+    """Absence is lasting in round *lasting_from* and after it."""
     owner = reader.account_with_assets(intent.owner)
     for id, asset in owner.created.items():
         if not planned.is_like(asset):
@@ -81,7 +92,8 @@ def effect_of(
                 is_final=True,
                 cost=origin.costs.get(intent.sender, 0),
             )
-    return NoEffect(reader.existing_block(owner.round))
+    at = reader.existing_block(owner.round)
+    return NoEffect(at, is_lasting=at.number >= lasting_from)
 
 
 def _origin(reader: Reader, asset: int, last_round: int) -> Origin:

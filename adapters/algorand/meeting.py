@@ -3,6 +3,7 @@
 import time
 
 from adapters.algorand.reads import Reader
+from domain.errors import MisuseError
 
 MEET_AGAIN_AFTER_SECONDS = 5.0
 
@@ -14,6 +15,14 @@ class Meeting:
         self._reader = reader
         #: When it last showed the right genesis, by a clock that only goes forward.
         self._met: float | None = None
+        self._first_seen: int | None = None
+
+    @property
+    def first_seen(self) -> int:
+        """The node's newest round when it was met for the first time."""
+        if self._first_seen is None:
+            raise MisuseError("the node has not been met")
+        return self._first_seen
 
     def hold(self) -> None:
         """Raises: WrongChainError, ChainUnavailableError."""
@@ -21,7 +30,9 @@ class Meeting:
         if self._met is not None and now - self._met < MEET_AGAIN_AFTER_SECONDS:
             return
         self._met = None
-        self._reader.parameters()
+        last_round = self._reader.parameters().last_round
+        if self._first_seen is None:
+            self._first_seen = last_round
         self._met = now
 
     def forget(self) -> None:

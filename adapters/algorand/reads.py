@@ -146,7 +146,7 @@ class Reader:
         """Raises: HistoryUnavailableError."""
         answer = self._found(AlgodClient.get_block_txids, number)
         if answer is None:
-            raise self._forgotten(number)
+            raise self.forgotten(number)
         # An empty block says so: no list at all would be an absence that nobody has vouched for.
         ids: list[object] = self._member(answer, "blockTxids", list)
         told = [id for id in ids if isinstance(id, str)]
@@ -158,7 +158,7 @@ class Reader:
         """What the block of that round has, in order.  Raises: HistoryUnavailableError."""
         ids, block = self.transaction_ids(number), self._packed(number, header_only=False)
         if block is None:
-            raise self._forgotten(number)
+            raise self.forgotten(number)
         content: list[Any] = self._optional(block, "txns", list, [])
         if len(ids) != len(content):
             raise self._nonsense(f"{len(ids)} ids for {len(content)} transactions")
@@ -278,7 +278,7 @@ class Reader:
             raise self._nonsense(answer)
         return answer
 
-    def _forgotten(self, number: int) -> HistoryUnavailableError:
+    def forgotten(self, number: int) -> HistoryUnavailableError:
         msg = f"{self.node.name} does not have round {number} any more: ask an archival node"
         return HistoryUnavailableError(msg)
 

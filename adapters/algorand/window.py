@@ -13,10 +13,14 @@ of one operation, whoever signed them and whatever our records know of them, are
   `LeaseWindow.valid_from` - 1).  All earlier windows are over by then, so an attempt in one of
   them is in a block before that round, and its effect would have been seen, or never will be.
 
-So not even an attempt that a restored backup has forgotten can land beside another one.  What this
-rests on: LastValid is the cell's end for all attempts, not "W rounds from now", or windows would
-overlap without coinciding; and a network keeps its W for as long as it has open operations.  A
-slot that does not end where a cell of today's grid ends is not signed in.
+So not even an attempt that a restored backup has forgotten can land beside another one.  That one
+can land *instead* of ours, until its window is over: what was signed before this process first saw
+the chain, in round r, was signed for the cell of r + 1 at the latest.  From the last round of that
+cell on, an effect that is absent is absent for good, whatever has been forgotten (`closing_of`).
+
+What this rests on: LastValid is the cell's end for all attempts, not "W rounds from now", or
+windows would overlap without coinciding; and a network keeps its W for as long as it has open
+operations.  A slot that does not end where a cell of today's grid ends is not signed in.
 """
 
 from attrs import frozen
@@ -43,6 +47,15 @@ def cell_of(round: int, width: int) -> Span:
     """No transaction names round 0: a zero is no FirstValid, it is none."""
     first = round // width * width
     return Span(max(1, first), first + width - 1)
+
+
+def closing_of(network: Network, first_seen: int) -> int:
+    """The round with which all windows end that were given away by when *first_seen* was newest.
+
+    It was newest for the node that was asked: one that is windows behind when a process begins has
+    not seen what others have been sent.
+    """
+    return cell_of(first_seen + 1, network.window).last
 
 
 def terms(network: Network, lease: bytes, last_round: int) -> LeaseWindow | Postponed:

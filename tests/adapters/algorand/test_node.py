@@ -54,6 +54,7 @@ TREASURY, ISSUER = Account(), Account()
 #: Both begin with mFgazF-2uRS1tMiL9dsj01hJGySEmPN2: only the whole hash tells them apart.
 BETANET = "mFgazF+2uRS1tMiL9dsj01hJGySEmPN28B/TjjvpVW0="
 NOT_BETANET = "mFgazF+2uRS1tMiL9dsj01hJGySEmPN2OvOTQHJ6iQg="
+FIRST_HASH = "GET /v2/blocks/1/hash"
 
 
 @pytest.fixture
@@ -179,7 +180,7 @@ def test_the_whole_hash_and_the_name_must_be_right(node, name, configured, found
 def test_the_right_chain_is_the_right_chain(node):
     node.answers[PARAMETERS] = parameters(genesis_hash=BETANET)
     network = a_network("algorand:mFgazF-2uRS1tMiL9dsj01hJGySEmPN2", BETANET)
-    assert connect(network, node.endpoint, INSTALLATION).block_at(1) is None
+    assert connect(network, node.endpoint, INSTALLATION).block_at(101) is None
 
 
 def test_what_is_signed_is_compared_every_time(node, chain, intent, attempted):
@@ -190,6 +191,7 @@ def test_what_is_signed_is_compared_every_time(node, chain, intent, attempted):
 
 
 def test_a_node_is_met_again_after_five_seconds(node, patience):
+    node.answers[FIRST_HASH] = {"blockHash": "H"}
     chain = connect(a_network(NETWORK, GENESIS), node.endpoint, INSTALLATION)
     for _ in range(3):
         chain.block_at(1)
@@ -206,8 +208,9 @@ def test_a_node_is_met_again_after_five_seconds(node, patience):
 
 
 def test_a_node_is_met_again_after_a_lost_connection(node, chain):
+    node.answers[FIRST_HASH] = {"blockHash": "H"}
     chain.block_at(1)
-    node.answers["GET /v2/blocks/1/hash"] = 0, b""
+    node.answers[FIRST_HASH] = 0, b""
     with pytest.raises(ChainUnavailableError):
         chain.block_at(1)
     node.answers[PARAMETERS] = parameters(genesis_hash=BETANET)
@@ -334,14 +337,66 @@ def test_nobody_there_is_no_answer(chain):
         lonely.head()
 
 
+# What is not there, or not there any more.
+
+
+def test_only_a_round_that_the_node_has_not_reached_has_no_block(node, chain):
+    assert chain.block_at(101) is None
+    node.answers["GET /v2/blocks/100/hash"] = {"blockHash": "H"}
+    assert chain.block_at(100) == Block(number=100, hash="H")
+    for gone in (0, 1, 99):
+        with pytest.raises(HistoryUnavailableError, match=f"round {gone} .*archival"):
+            chain.block_at(gone)
+
+
+def test_a_block_that_comes_while_it_is_asked_for_is_not_a_forgotten_one(node, chain):
+    answers = iter([(404, {"message": "not yet"}), {"blockHash": "H"}])
+    node.answers["GET /v2/blocks/101/hash"] = lambda: next(answers)
+    node.answers[PARAMETERS] = parameters(101)
+    assert chain.block_at(101) == Block(number=101, hash="H")
+
+
+@pytest.mark.parametrize(
+    ("first_seen", "closing"), [(0, 149), (100, 149), (148, 149), (149, 299), (150, 299)]
+)
+def test_absence_is_lasting_when_all_is_over_that_was_signed_before_the_node_was_first_seen(
+    node, chain, intent, first_seen, closing
+):
+    """A slot in round r is the cell of r + 1, and a restored backup may have forgotten it."""
+    fresh = connect(chain.network, node.endpoint, INSTALLATION)
+    node.answers[PARAMETERS] = parameters(first_seen)
+    for at in (first_seen, closing - 1, closing, closing + 1, closing + 1_000):
+        node.answers[f"GET /v2/accounts/{ISSUER.address}"] = account(round=at)
+        node.answers[f"GET /v2/blocks/{at}/hash"] = {"blockHash": "H"}
+        assert fresh.effect_of(intent) == NoEffect(
+            Block(number=at, hash="H"), is_lasting=at >= closing
+        )
+        node.answers[PARAMETERS] = parameters(at)
+
+
+def test_what_was_first_seen_stays_so_however_often_the_node_is_met(node, chain, intent, patience):
+    chain.block_at(101)
+    for at in (140, 149):
+        patience(6)
+        node.answers[PARAMETERS] = parameters(at)
+        node.answers[f"GET /v2/accounts/{ISSUER.address}"] = account(round=at)
+        node.answers[f"GET /v2/blocks/{at}/hash"] = {"blockHash": "H"}
+        assert chain.effect_of(intent).is_lasting is (at == 149)
+    patience(6)
+    node.answers[PARAMETERS] = parameters(160)
+    chain.block_at(161)
+    assert chain.effect_of(intent).is_lasting
+
+
 # What is told to whom.
 
 
 def test_a_node_is_given_its_token(node):
     endpoint = Endpoint(url=node.url + "/", token="secret")
+    node.answers[FIRST_HASH] = {"blockHash": "H"}
     connect(a_network(NETWORK, GENESIS), endpoint, INSTALLATION).block_at(1)
     assert set(node.tokens) == {"secret"}
-    assert node.asked == [PARAMETERS, "GET /v2/blocks/1/hash"]
+    assert node.asked == [PARAMETERS, FIRST_HASH]
 
 
 def test_a_password_in_a_url_is_not_told():
