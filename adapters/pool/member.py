@@ -33,8 +33,8 @@ class Member:
     #: What it said when it turned out to be of another chain.
     wrong: str | None = None
     is_behind: bool = False
-    #: Its newest block, and when it said so.
-    latest: Block | None = None
+    #: Its newest blocks, and when it said so.
+    head: Head | None = None
     heard_at: float = float("-inf")
     #: When its newest block was last asked for, with or without success.
     looked_at: float = float("-inf")
@@ -49,6 +49,10 @@ class Member:
         if not self._has_answered:
             return NodeCondition.UNKNOWN
         return NodeCondition.BEHIND if self.is_behind else NodeCondition.HEALTHY
+
+    @property
+    def latest(self) -> Block | None:
+        return self.head.latest if self.head is not None else None
 
     @property
     def report(self) -> NodeReport:
@@ -110,7 +114,7 @@ class Member:
             self.looked_at = self._seconds()
         head = self.put(lambda chain: chain.head(), turn)
         with self._lock:
-            self.latest, self.heard_at = head.latest, self._seconds()
+            self.head, self.heard_at = head, self._seconds()
         return head
 
     def _keep(self, turn: Turn, wrong: str | None = None) -> None:

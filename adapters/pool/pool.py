@@ -32,6 +32,7 @@ from adapters.pool.verdicts import (
     OutcomeRule,
     Rule,
     TermsRule,
+    too_few,
 )
 from application.ports.chain import (
     Chain,
@@ -105,7 +106,7 @@ class Pool(Chain, NodePool):
     # The nodes.
 
     def report(self) -> tuple[NodeReport, ...]:
-        self._look()
+        self._look(self._due())
         with self._lock:
             return tuple(member.report for member in self._members)
 
@@ -162,25 +163,26 @@ class Pool(Chain, NodePool):
     def signer_state(self, address: str) -> SignerChainState:
         return self._first(lambda chain: chain.signer_state(address))
 
+    # What several must say.
+
     def head(self) -> Head:
-        """The newest blocks of one node; the others are looked at now and then.
+        """The newest block that anybody has, and the newest one that enough nodes call final.
 
         Raises:
             WrongChainError: also where it is one of the others that belongs to another chain.
         """
-        failures = Failures()
-        for member, turn in self._turns(failures):
-            try:
-                head = member.ask_head(turn)
-            except ChainUnavailableError as error:
-                failures.note(error)
-                continue
-            self._look(member)
-            self._refuse_strangers()
-            return head
-        raise failures.error()
-
-    # What several must say.
+        needed = self.network.min_sources
+        heads, failures = self._one_head() if needed == 1 else self._heads()
+        self._refuse_strangers()
+        if len(heads) < needed:
+            raise failures.error(too_few("a final block", len(heads), needed))
+        heads.sort(key=lambda head: head.final.number, reverse=True)
+        final = heads[needed - 1].final
+        if sum(head.final == final for head in heads) < needed:
+            # As many are as far; what block it is, one of them says so far.
+            final = self._backed(final.number)
+        latest = max((head.latest for head in heads), key=lambda block: block.number)
+        return Head(latest=latest, final=final)
 
     def slot_terms(self, intent: Intent) -> SlotTerms | Postponed:
         rule = TermsRule(self.network.min_sources)
@@ -288,23 +290,20 @@ class Pool(Chain, NodePool):
                 yield member, turn
         if is_anybody_up:
             return
-        with self._lock:
-            early, rests = self._tried_early()
-        if early is not None:
-            yield early
-        else:
-            failures.silent.append(
-                f"every node of {self.network.id} is resting for {math.ceil(rests)} s"
-            )
+        yield from self._early(failures)
 
-    def _tried_early(self) -> tuple[tuple[Member, Turn] | None, float]:
-        now, longest = self._seconds(), self._longest_pause
-        rests = {member: member.breaker.rests(now, longest) for member in self._members}
-        for member in sorted(rests, key=lambda member: rests[member]):
-            turn = member.breaker.admit_early(now)
-            if turn is not None:
-                return (member, turn), 0.0
-        return None, min(rests.values())
+    def _early(self, failures: Failures) -> list[tuple[Member, Turn]]:
+        """The one of all resting nodes that may be tried early; where there is none, why."""
+        with self._lock:
+            now, longest = self._seconds(), self._longest_pause
+            rests = {member: member.breaker.rests(now, longest) for member in self._members}
+            for member in sorted(rests, key=lambda member: rests[member]):
+                turn = member.breaker.admit_early(now)
+                if turn is not None:
+                    return [(member, turn)]
+        seconds = math.ceil(min(rests.values()))
+        failures.silent.append(f"every node of {self.network.id} is resting for {seconds} s")
+        return []
 
     @property
     def _longest_pause(self) -> float:
@@ -315,35 +314,72 @@ class Pool(Chain, NodePool):
 
     # How they are.
 
-    def _look(self, *just_asked: Member) -> None:
-        """Ask those for their newest block that were not asked for some seconds, all at once."""
+    def _one_head(self) -> tuple[list[Head], Failures]:
+        """What the first node says that can; the others are looked at now and then."""
+        failures = Failures()
+        for member, turn in self._turns(failures):
+            try:
+                head = member.ask_head(turn)
+            except ChainUnavailableError as error:
+                failures.note(error)
+                continue
+            self._look(self._due(), member)
+            return [head], failures
+        return [], failures
+
+    def _heads(self) -> tuple[list[Head], Failures]:
+        """What all say that can; what a node said a few seconds ago is not asked again."""
+        failures, oldest = Failures(), self._seconds() - LOOK_EVERY_SECONDS
+        turns = self._due(heard_since=oldest)
+        with self._lock:
+            is_anybody_up = any(member.breaker.is_closed for member in self._members)
+        if not turns and not is_anybody_up:
+            turns = self._early(failures)
+        for error in self._look(turns):
+            failures.note(error)
+        with self._lock:
+            heads = [m.head for m in self._members if m.head and m.heard_at > oldest]
+        return heads, failures
+
+    def _backed(self, number: int) -> Block:
+        block = self.block_at(number)
+        if block is None:
+            raise ChainUnavailableError(f"block {number} was final, and is not there any more")
+        return block
+
+    def _due(self, heard_since: float = -math.inf) -> list[tuple[Member, Turn]]:
+        """Those to be asked for their newest block: not asked for some seconds, or not heard."""
+        now = self._seconds()
         with self._lock:
             due = [
                 (member, turn)
                 for member in self._members
-                if self._is_due(member)
-                and (turn := member.breaker.admit(self._seconds(), self._longest_pause))
+                if now - member.looked_at >= LOOK_EVERY_SECONDS or member.heard_at < heard_since
+                if (turn := member.breaker.admit(now, self._longest_pause))
             ]
             for member, _ in due:
-                member.looked_at = self._seconds()
-        if len(due) == 1:
-            _look_at(*due[0])
-        elif due:
-            with ThreadPoolExecutor(len(due), thread_name_prefix="look") as threads:
-                list(threads.map(lambda each: _look_at(*each), due))
-        with self._lock:
-            for member in (*just_asked, *(member for member, _ in due)):
-                self._compare(member)
+                member.looked_at = now
+        return due
 
-    def _is_due(self, member: Member) -> bool:
-        return self._seconds() - member.looked_at >= LOOK_EVERY_SECONDS
+    def _look(
+        self, turns: Sequence[tuple[Member, Turn]], *just_asked: Member
+    ) -> list[ChainUnavailableError]:
+        """Ask for their newest block, all at once; why some of them have not said it."""
+        with ThreadPoolExecutor(max(1, len(turns)), thread_name_prefix="look") as threads:
+            errors = list(threads.map(lambda each: _look_at(*each), turns))
+        with self._lock:
+            for member in (*just_asked, *(member for member, _ in turns)):
+                self._compare(member)
+        return [error for error in errors if error is not None]
 
     def _compare(self, member: Member) -> None:
+        """Whether it is behind what as many others have as must agree: one alone may lie."""
         oldest = self._seconds() - RECENT_SECONDS
-        heads = [m.latest.number for m in self._members if m.latest and m.heard_at >= oldest]
+        recent = [m.latest.number for m in self._members if m.latest and m.heard_at >= oldest]
         has_answered = member.heard_at >= member.looked_at
-        if heads and has_answered and member.latest is not None:
-            member.is_behind = max(heads) - member.latest.number > BEHIND_BLOCKS
+        if recent and has_answered and member.latest is not None:
+            best = sorted(recent, reverse=True)[: self.network.min_sources]
+            member.is_behind = best[-1] - member.latest.number > BEHIND_BLOCKS
 
     def _refuse_strangers(self) -> None:
         with self._lock:
@@ -352,8 +388,11 @@ class Pool(Chain, NodePool):
             raise WrongChainError(wrong)
 
 
-def _look_at(member: Member, turn: Turn) -> None:
+def _look_at(member: Member, turn: Turn) -> ChainUnavailableError | None:
     try:
         member.ask_head(turn)
-    except (ChainUnavailableError, WrongChainError):
+    except ChainUnavailableError as error:
+        return error
+    except WrongChainError:
         """Its condition has it."""
+    return None

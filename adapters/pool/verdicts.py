@@ -87,7 +87,7 @@ class OutcomeRule(Rule[Outcome]):
             raise failures.error(f"sources contradict each other: {_listed(finals)}")
         seen = [answer for answer in answers if isinstance(answer, Final | Included | InPool)]
         if failures.without_history and 0 < len(seen) < self.needed:
-            raise failures.error(_too_few(_described(seen[0]), len(seen), self.needed))
+            raise failures.error(too_few(_described(seen[0]), len(seen), self.needed))
         if finals:
             return Included(finals[0].inclusion)
         for kind in (Included, InPool):
@@ -100,7 +100,7 @@ class OutcomeRule(Rule[Outcome]):
             raise failures.error(f"sources contradict each other: {' and '.join(kinds)}")
         if over or failures.without_history:
             told = kinds[0] if kinds else "the slot is over"
-            raise failures.error(_too_few(told, len(over), self.needed))
+            raise failures.error(too_few(told, len(over), self.needed))
         if answers:
             return NotSeen()
         raise failures.error()
@@ -145,7 +145,7 @@ class EffectRule(Rule[Effect | NoEffect]):
         absent = [answer for answer in answers if isinstance(answer, NoEffect)]
         effects = [answer for answer in answers if isinstance(answer, Effect)]
         if not effects:
-            told = _too_few("NoEffect", len(absent), self.needed) if absent else ""
+            told = too_few("NoEffect", len(absent), self.needed) if absent else ""
             raise failures.error(told)
         effect = effects[0]
         for nothing in absent:
@@ -157,7 +157,7 @@ class EffectRule(Rule[Effect | NoEffect]):
         most = max(Counter(map(_named, effects)).values())
         if failures.without_history and most < self.needed:
             told = f"{effect.token} is there since block {effect.block.number}"
-            raise failures.error(_too_few(told, most, self.needed))
+            raise failures.error(too_few(told, most, self.needed))
         return evolve(effect, is_final=False)
 
 
@@ -184,7 +184,7 @@ class DifferenceRule(Rule[tuple[str, ...]]):
         if not answers:
             raise failures.error()
         most = max(answers.count(answer) for answer in answers)
-        told = _too_few("; ".join(answers[0]), most, self.needed)
+        told = too_few("; ".join(answers[0]), most, self.needed)
         raise failures.error(told)
 
 
@@ -205,7 +205,7 @@ class BlockRule(Rule[Block | None]):
             raise failures.error(f"sources contradict each other: {told}")
         if blocks:
             told = f"block {blocks[0].number} is {blocks[0].hash}"
-            raise failures.error(_too_few(told, answers.count(blocks[0]), self.needed))
+            raise failures.error(too_few(told, answers.count(blocks[0]), self.needed))
         if failures.without_history or failures.silent:
             raise failures.error()
         return None
@@ -241,7 +241,7 @@ class TermsRule(Rule[SlotTerms | Postponed]):
             f"the slot is for blocks {first} to {last}"
             for first, last in dict.fromkeys((w.valid_from, w.valid_until) for w in windows)
         )
-        raise failures.error(_too_few(told, max(map(windows.count, windows)), self.needed))
+        raise failures.error(too_few(told, max(map(windows.count, windows)), self.needed))
 
 
 def _same(final: Final) -> Hashable:
@@ -267,5 +267,5 @@ def _described(seen: Final | Included | InPool) -> str:
     )
 
 
-def _too_few(what: str, agreeing: int, needed: int) -> str:
+def too_few(what: str, agreeing: int, needed: int) -> str:
     return f"{agreeing} of the {needed} sources that are needed agree: {what}"

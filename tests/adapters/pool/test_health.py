@@ -112,6 +112,23 @@ def test_a_block_of_before_it_went_away_does_not_make_a_node_late():
     assert conditions(pool)[0] is NodeCondition.HEALTHY
 
 
+@pytest.mark.parametrize("numbers", [(100, 99, 10**9), (10**9, 99, 100), (99, 10**9, 100)])
+def test_one_that_lies_about_its_newest_block_puts_no_other_one_last(numbers):
+    pool, nodes = a_pool(3, min_sources=2)
+    heads(nodes, *numbers)
+    pool.report()
+    assert conditions(pool) == [NodeCondition.HEALTHY] * 3
+    assert first_asked(pool, nodes) == 0
+
+
+@pytest.mark.parametrize(("lag", "place"), [(5, 0), (6, 1)])
+def test_a_node_is_behind_where_as_many_as_must_agree_are_ahead(lag, place):
+    pool, nodes = a_pool(3, min_sources=2)
+    heads(nodes, 100 - lag, 100, 10**9)
+    pool.report()
+    assert first_asked(pool, nodes) == place
+
+
 def test_one_that_is_behind_is_still_asked_where_the_others_are_silent():
     pool, nodes = a_pool(2)
     heads(nodes, 90, 100)
