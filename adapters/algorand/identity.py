@@ -33,9 +33,15 @@ def lease_of(intent: Intent, installation: InstallationId, network: NetworkId) -
 
 
 def note_of(intent: Intent, installation: InstallationId) -> bytes:
-    """ARC-2: the name of the application, ``j`` for JSON, and the JSON."""
+    """ARC-2: the name of the application, ``j`` for JSON, and the JSON.
+
+    ``{"i":"ins_…","g":"org_…","o":"dep_…","s":1}``: installation, organisation, operation and the
+    step's number, which together are the name that the lease is a hash of.  The network needs no
+    mention: the note is on it.
+    """
     named = {
         "i": public_id(Prefix.INSTALLATION, installation),
+        "g": public_id(Prefix.ORGANISATION, intent.organisation),
         "o": public_id(Prefix.DEPLOYMENT, intent.operation),
         "s": intent.step,
     }

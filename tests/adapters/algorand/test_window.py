@@ -131,8 +131,21 @@ def test_every_part_of_an_operations_name_is_in_its_lease():
     assert len(leases) == 6
 
 
+def test_every_part_of_an_operations_name_is_in_its_note():
+    new = uuid.uuid4
+    notes = {
+        note_of(INTENT, INSTALLATION),
+        note_of(evolve(INTENT, organisation=OrganisationId(new())), INSTALLATION),
+        note_of(evolve(INTENT, operation=OperationId(new())), INSTALLATION),
+        note_of(evolve(INTENT, step=2), INSTALLATION),
+        note_of(INTENT, InstallationId(new())),
+    }
+    assert len(notes) == 5
+
+
 def test_the_note_is_these_bytes():
     assert note_of(INTENT, INSTALLATION) == (
         b'tallystick:j{"i":"ins_01jbrc2aswfn78ym31ea1s99dp",'
+        b'"g":"org_01jbrc2000e008000000000001",'
         b'"o":"dep_01jbrc4492ect8ankqh2ctneyc","s":1}'
     )

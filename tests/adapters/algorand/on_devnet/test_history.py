@@ -93,7 +93,7 @@ def test_our_note_on_another_asset_is_not_the_effect(world):
     assert isinstance(world.chain.effect_of(intent), NoEffect)
 
 
-def test_operations_steps_installations_and_issuers_are_told_apart(world):
+def test_organisations_operations_steps_installations_and_issuers_are_told_apart(world):
     intent = world.intent()
     world.deployed(intent)
     assert isinstance(world.chain.effect_of(intent), Effect)
@@ -102,6 +102,7 @@ def test_operations_steps_installations_and_issuers_are_told_apart(world):
     assert isinstance(elsewhere.effect_of(intent), NoEffect)
     for stranger in (
         world.intent(intent.token),
+        evolve(intent, organisation=world.intent().organisation),
         evolve(intent, step=2),
         evolve(intent, owner=Account().address),
     ):

@@ -145,6 +145,7 @@ function vector(given) {
   });
   const note = JSON.stringify({
     i: typeId("ins", input.installation),
+    g: typeId("org", input.organisation),
     o: typeId("dep", input.operation),
     s: input.step,
   });
