@@ -279,3 +279,21 @@ def test_a_slot_serves_one_operation(windowed_chain: AWindowedChain):
     one, other = an_errand(windowed_chain), an_errand(windowed_chain)
     with pytest.raises(MisuseError):
         one.chain.prepare(one.intent, other.slot, AttemptRole.EFFECT, windowed_chain.fee_ceiling)
+
+
+def test_absence_lasts_from_the_end_of_the_window_in_which_the_chain_was_first_seen(
+    windowed_chain: AWindowedChain,
+):
+    """What a restored backup has forgotten may have been signed for that window, and no later."""
+    width = windowed_chain.chain.network.window
+    first_seen = windowed_chain.chain.head().latest.number
+    end = (first_seen + 1) // width * width + width - 1
+    seen = []
+    errand = an_errand(windowed_chain)
+    for number in (0, end - 1, end, end + width):
+        windowed_chain.pass_rounds(number)
+        nothing = errand.effect()
+        assert isinstance(nothing, NoEffect)
+        assert nothing.is_lasting == (nothing.at.number >= end)
+        seen.append(nothing.is_lasting)
+    assert seen[-1]

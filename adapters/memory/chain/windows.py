@@ -363,7 +363,7 @@ class MemoryWindowedChain(MisbehavingChain):
                         is_final=True,
                         cost=asset.group.cost if asset.group.sender == intent.sender else 0,
                     )
-            return NoEffect(self._latest)
+            return NoEffect(self._latest, is_lasting=self._is_past_its_first_window)
 
         return self._ask("effect_of", answer)
 
@@ -392,8 +392,10 @@ class MemoryWindowedChain(MisbehavingChain):
 
     def block_at(self, number: int) -> Block | None:
         def answer() -> Block | None:
-            has_it = 0 <= number <= self._latest.number and self._has_kept(number)
-            return self.node.rounds[number].block if has_it else None
+            if not 0 <= number <= self._latest.number:
+                return None
+            self._require_history(number)
+            return self.node.rounds[number].block
 
         return self._ask("block_at", answer)
 

@@ -7,10 +7,10 @@ from attrs import evolve
 
 from adapters import algorand, pool
 from application.ports.nodes import Endpoint
-from domain.operation import TransactionId
 from tests.adapters.algorand.on_devnet.world import a_world
 from tests.contract.subjects import AForgetfulChain
 from tests.contract.subjects.algorand import AlgorandSubject
+from tests.contract.subjects.memory_windows_pool import SECONDS_BETWEEN_BLOCKS
 
 
 @contextmanager
@@ -23,7 +23,9 @@ def chain() -> Iterator[AForgetfulChain]:
             members.append((endpoint, algorand.connect(network, endpoint, world.installation)))
         yield AlgorandPoolSubject(
             world,
-            chain=pool.connect(network, members),
+            chain=pool.connect(
+                network, members, lambda: SECONDS_BETWEEN_BLOCKS * world.nodes.round
+            ),
             treasury=world.treasury.address,
             owner=world.issuer.address,
         )
@@ -34,9 +36,6 @@ patient_chain = windowed_chain = forgetful_chain = chain
 
 class AlgorandPoolSubject(AlgorandSubject):
     """What one node forgets the other one would still tell: both forget."""
-
-    def evict(self, id: TransactionId) -> None:
-        self.world.nodes.nodes[0].fault("evict", txid=id, everywhere=True)
 
     def forget(self) -> None:
         for node in self.world.nodes.nodes:

@@ -12,6 +12,9 @@ from application.ports.nodes import Endpoint
 from tests.contract.subjects import AForgetfulChain
 from tests.contract.subjects.memory_windows import MemoryWindowsSubject
 
+#: More than the pool relies on what it knows of its nodes' newest blocks.
+SECONDS_BETWEEN_BLOCKS = 6.0
+
 
 @contextmanager
 def chain() -> Iterator[AForgetfulChain]:
@@ -30,7 +33,9 @@ class PoolSubject:
         self._first = MemoryWindowsSubject(chain=first)
         views = {"http://one.example": first, "http://two.example": first.view()}
         self.chain = pool.connect(
-            network, [(Endpoint(url=url), view) for url, view in views.items()]
+            network,
+            [(Endpoint(url=url), view) for url, view in views.items()],
+            lambda: SECONDS_BETWEEN_BLOCKS * first.node.latest.number,
         )
 
     def __getattr__(self, name: str) -> Any:
