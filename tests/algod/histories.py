@@ -8,9 +8,11 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 
 from attrs import define, field, frozen
 
+from application.ports.chain import ChainUnavailableError, WrongChainError
 from tests.algod.house import AlgodHouse
 from tests.application.mortal import DEATHS, Fate
 
@@ -23,9 +25,12 @@ STRIKES = (*SUBMISSION, *LINE)
 STANDING = ("no_gossip", "lag", "stall", "wrong_genesis")
 #: What else happens to the world.
 EVENTS = ("forget", "congestion", "a window passes", "a block")
-#: Between two lives of a worker.
+#: A node says that the bytes can never land, and spreads them all the same, or does not.
+REFUSALS = ("rejected", "rejected though taken")
+#: What people do, at any moment; a backup is restored between two lives.
+PEOPLE = ("backup", "cancel", "retry")
 BETWEEN = ("restored backup",)
-KINDS = (*STRIKES, *STANDING, *EVENTS, *BETWEEN, *DEATHS)
+KINDS = (*STRIKES, *STANDING, *EVENTS, *REFUSALS, *PEOPLE, *BETWEEN, *DEATHS)
 #: Calls of a healthy worker, and some more for those that have to look twice.
 CALLS = 90
 #: The call at which a healthy one submits.
@@ -59,7 +64,7 @@ def histories(seed: int, count: int) -> Iterator[History]:
             kind = deck.pop()
             if kind in BETWEEN:
                 lives[chance.randrange(5)] = kind
-            elif kind in SUBMISSION:
+            elif kind in (*SUBMISSION, *REFUSALS, "cancel"):
                 calls[chance.randrange(SUBMITS)] = kind
             else:
                 # Most calls are made in the first life.
@@ -86,7 +91,8 @@ def live(house: AlgodHouse, history: History, chance: random.Random) -> Counter[
     """Let *history* happen to the house's deployments; tells what of it really did."""
     happened: Counter[str] = Counter()
     struck = house.hits()
-    backup = house.backup()
+    backups = [house.backup()]
+    retries: list[bool] = []
 
     def befall(kind: str) -> None:
         # The first node is asked first, and the other one where the first gives no answer.
@@ -111,6 +117,16 @@ def live(house: AlgodHouse, history: History, chance: random.Random) -> Counter[
                 house.window_passes()
             case "a block":
                 house.devnet.mine()
+            case "rejected" | "rejected though taken":
+                house.refusals.append(kind == "rejected though taken")
+            case "backup":
+                backups.append(house.backup())
+            case "cancel":
+                for deployment in house.deployments():
+                    with suppress(ChainUnavailableError, WrongChainError):
+                        house.cancel(deployment.id)
+            case "retry":
+                retries.append(True)
         if kind not in STRIKES:
             happened[kind] += 1
 
@@ -118,8 +134,13 @@ def live(house: AlgodHouse, history: History, chance: random.Random) -> Counter[
     for life in range(LIVES):
         house.lives_once(fate)
         if history.lives.get(life) == "restored backup":
-            house.restore(backup)
+            house.restore(chance.choice(backups))
+            # Whoever restores a backup starts the processes again.
+            house.connect(house.chain.network)
             happened["restored backup"] += 1
+        for deployment in house.deployments():
+            if retries and deployment.may_retry:
+                house.retry(deployment.id, key=f"again {retries.pop()} {life}")
         if not house.open_deployments() and life >= max(history.lives, default=0):
             break
         if life % 4 == 3:
@@ -129,6 +150,11 @@ def live(house: AlgodHouse, history: History, chance: random.Random) -> Counter[
             house.devnet.congest(0)
     house.heal()
     house.devnet.congest(0)
+    house.refusals.clear()
+    # Whatever anybody still has of it lands now, or never.
+    for _ in range(2):
+        house.devnet.mine()
+        house.window_passes()
     for call, kind in history.calls.items():
         if kind in DEATHS and call < len(fate.calls):
             happened[kind] += 1

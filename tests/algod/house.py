@@ -19,11 +19,12 @@ from adapters.memory.clock import MemoryClock
 from adapters.memory.custody import DevelopmentOnlyWarning, MemoryCustodian
 from adapters.memory.storage import MemoryStore
 from adapters.system import SystemIdentifiers
-from application.ports.chain import ChainUnavailableError, WrongChainError
+from application.ports.chain import Chain, ChainUnavailableError, WrongChainError
 from application.ports.nodes import Endpoint
 from domain.deployment import Deployment, State
 from domain.identifiers import InstallationId, NetworkId, OperationId, Prefix, public_id
 from domain.network import Family, Finality, Network, NetworkClass
+from domain.operation import SignedTransaction, Submission, Verdict
 from domain.token import Token, TokenKind
 from entrypoints.devnet.algod import CreatedAsset
 from entrypoints.devnet.algod import Network as Devnet
@@ -57,11 +58,30 @@ def a_network(devnet: Devnet, **changes: Any) -> Network:
     return Network(**described | changes)
 
 
+class Refusing:
+    """Nodes that say of some bytes that they can never land."""
+
+    def __init__(self, chain: Chain, refusals: list[bool]) -> None:
+        self._chain, self._refusals = chain, refusals
+
+    def submit(self, transaction: SignedTransaction) -> Submission:
+        if not self._refusals:
+            return self._chain.submit(transaction)
+        if self._refusals.pop(0):
+            self._chain.submit(transaction)
+        return Submission(Verdict.REJECTED, "at least one signature didn't pass verification")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._chain, name)
+
+
 class AlgodHouse(House):
     """One organisation, its treasury funded, in manual mode: a life, then a block."""
 
     def __init__(self, devnet: Devnet, *, funds: int = FUNDS, **changes: Any) -> None:
         self.devnet = devnet
+        #: Of the next submissions, each refused: whether it is taken all the same.
+        self.refusals: list[bool] = []
         self.clock = MemoryClock()
         # Never the same id twice: houses share a chain.
         self.identifiers = SystemIdentifiers(self.clock)
@@ -81,7 +101,8 @@ class AlgodHouse(House):
             endpoint = Endpoint(url=node.url, token=self.devnet.token, archival=True)
             members.append((endpoint, algorand.connect(network, endpoint, INSTALLATION_ID)))
         # Nodes that failed rest by the business clock, which the test moves.
-        self.chain = pool.connect(network, members, self.clock.seconds)
+        nodes = pool.connect(network, members, self.clock.seconds)
+        self.chain = Refusing(nodes, self.refusals)  # type: ignore[assignment]  # passes all on
 
     def token(self, **changes: object) -> Token:
         token = self.chain.token(KIND, PARAMETERS | changes)
@@ -128,6 +149,16 @@ class AlgodHouse(House):
 
     def tokens(self, id: OperationId) -> int:
         return len(self.assets(id))
+
+    def is_settled(self, deployment: Deployment) -> None:
+        """One asset that is paid for, or none, now and for ever, and no bill."""
+        ended = self.get(deployment.id)
+        if ended.state is State.COMPLETED:
+            self.is_completed_once(deployment)
+            return
+        self.is_intact()
+        assert ended.state is State.CANCELLED or ended.may_retry, (ended.state, ended.failure)
+        assert self.assets(deployment.id) == []
 
     def is_completed_once(self, deployment: Deployment) -> None:
         """One asset, as it was asked for, and what the deployment says is its id; one bill."""

@@ -13,13 +13,13 @@ from adapters.memory.clock import MemoryClock
 from application.ports.chain import WrongChainError
 from application.ports.nodes import Endpoint
 from domain.deployment import Reason, State
+from domain.errors import Refusal
 from domain.identifiers import Prefix, public_id
 from domain.network import Block
 from domain.operation import (
     Expired,
     SignedTransaction,
     SlotState,
-    Submission,
     Verdict,
     WaitReason,
 )
@@ -59,19 +59,6 @@ def send_raw(node, raw):
 def both(house, fault, **options):
     for node in house.devnet.nodes:
         node.fault(fault, **options)
-
-
-class _Refusing:
-    """Nodes that say of everything that it can never land."""
-
-    def __init__(self, chain):
-        self._chain = chain
-
-    def submit(self, _):
-        return Submission(Verdict.REJECTED, "at least one signature didn't pass verification")
-
-    def __getattr__(self, name):
-        return getattr(self._chain, name)
 
 
 # Node answers.
@@ -141,8 +128,7 @@ def test_a_lease_error_for_our_own_confirmed_bytes_is_no_error(house):
 
 def test_what_no_node_ever_wanted_fails_when_its_window_is_over_and_costs_nothing(house):
     """One node's refusal is no proof; the end of the window without it is."""
-    honest = house.chain
-    house.chain = _Refusing(honest)
+    house.refusals.extend([False] * 100)
     deployment = house.deploy()
     lives(house, 3)
     waits_for(house, deployment.id, WaitReason.WINDOW_OPEN, State.SUBMITTED)
@@ -158,7 +144,7 @@ def test_what_no_node_ever_wanted_fails_when_its_window_is_over_and_costs_nothin
     assert house.credits == (25, 0, 0)
     assert house.tokens(deployment.id) == 0
     house.is_intact()
-    house.chain = honest
+    house.refusals.clear()
     house.retry(deployment.id)
     lives(house)
     house.is_completed_once(house.get(deployment.id))
@@ -350,7 +336,7 @@ def test_only_the_whole_genesis_hash_tells_a_chain_from_another(network):
     real = network.genesis_hash
     other = real[:-3] + ("A" if real[-3] != "A" else "E") + real[-2:]
     house = AlgodHouse.__new__(AlgodHouse)
-    house.devnet = network
+    house.devnet, house.refusals = network, []
     house.clock = MemoryClock()
     house.connect(a_network(network, genesis=other))
     with pytest.raises(WrongChainError):
@@ -496,3 +482,109 @@ def test_without_an_archive_a_restored_backup_signs_nothing_that_could_be_a_seco
         assert not house.get(deployment.id).step.slots
         assert house.tokens(deployment.id) == 1
         assert {code for code, _, _ in house.alarms.sounded} == {"history_unavailable"}
+
+
+def test_what_is_in_a_block_does_not_vanish_because_a_node_is_behind(house):
+    """One node has seen it, the other one lags; then the first one is silent for a moment."""
+    deployment = house.deploy()
+    house.life(Fate({}))
+    house.devnet.nodes[1].fault("lag", times=None, rounds=3)
+    house.devnet.mine()
+    house.pass_time(timedelta(seconds=9))
+    house.life(Fate({}))
+    waits_for(house, deployment.id, WaitReason.FINALITY)
+    house.devnet.nodes[0].fault("unavailable", times=None)
+    house.pass_time(timedelta(seconds=9))
+    house.life(Fate({}))
+    assert house.get(deployment.id).state is State.PENDING
+    assert "deployment.block_vanished" not in house.actions(deployment.id)
+    house.heal()
+    house.pass_time(timedelta(minutes=1))
+    lives(house)
+    house.is_completed_once(deployment)
+    assert "deployment.block_vanished" not in house.actions(deployment.id)
+
+
+def test_nothing_is_given_back_while_what_a_backup_forgot_could_land(house):
+    """Failed, retried, signed again; then the backup from before the failure is restored."""
+    house.refusals.extend([False] * 2)
+    deployment = house.deploy()
+    lives(house, 2)
+    backup = house.backup()
+    house.window_passes()
+    lives(house, 2)
+    assert house.get(deployment.id).may_retry
+    house.refusals.clear()
+    house.retry(deployment.id)
+    # Its second transaction is in the pools when the backup is restored.
+    house.life(Fate({}))
+    assert house.get(deployment.id).state is State.PENDING
+    house.restore(backup)
+    house.connect(house.chain.network)
+    house.pass_time(timedelta(seconds=9))
+    house.life(Fate({}))
+    waits_for(house, deployment.id, WaitReason.WINDOW_OPEN, State.SUBMITTED)
+    lives(house)
+    house.is_completed_once(deployment)
+    assert "deployment.effect_found" in house.actions(deployment.id)
+
+
+def test_what_a_backup_forgot_is_given_back_once_it_cannot_land_any_more(house):
+    house.refusals.extend([False] * 100)
+    deployment = house.deploy()
+    lives(house, 2)
+    house.connect(house.chain.network)
+    lives(house, 2)
+    house.window_passes()
+    lives(house, 3)
+    house.is_settled(deployment)
+    assert house.get(deployment.id).state is State.FAILED
+
+
+def test_a_deployment_that_a_backup_forgot_to_have_signed_is_not_cancelled_yet(house):
+    deployment = house.deploy()
+    backup = house.backup()
+    house.life(Fate({}))
+    house.restore(backup)
+    house.connect(house.chain.network)
+    refusal = house.cancel(deployment.id)
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "outcome_open"
+    assert house.credits == (20, 5, 0)
+    house.devnet.mine()
+    refusal = house.cancel(deployment.id)
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "too_late_to_cancel"
+    house.pass_time(timedelta(seconds=9))
+    lives(house)
+    house.is_completed_once(deployment)
+
+
+def test_what_was_never_signed_can_be_cancelled_a_window_after_the_restart(house):
+    deployment = house.deploy()
+    house.connect(house.chain.network)
+    refusal = house.cancel(deployment.id)
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "outcome_open"
+    house.window_passes()
+    assert house.cancel(deployment.id).state is State.CANCELLED
+    house.is_settled(deployment)
+
+
+def test_a_confirmed_deployment_goes_on_where_its_block_is_no_longer_kept():
+    with devnet(nodes=2, mode="manual", kept_rounds=[60, 60]) as network:
+        house = AlgodHouse(network)
+        house.go_to(1)
+        deployment = house.deploy()
+        house.life(Fate({}))
+        network.mine()
+        house.pass_time(timedelta(seconds=9))
+        calls = Fate({})
+        (claim,) = house.claims()
+        while house.get(deployment.id).state is not State.CONFIRMED:
+            house.mortal_advance(calls).step(claim)
+        house.give_back([claim])
+        network.advance(200)
+        house.pass_time(timedelta(minutes=10))
+        lives(house)
+        house.is_completed_once(deployment)
