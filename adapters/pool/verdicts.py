@@ -135,15 +135,18 @@ class EffectRule(Rule[Effect | NoEffect]):
             if sum(_named(final) == _named(other) for other in finals) >= self.needed:
                 return final
         absent = [answer for answer in answers if isinstance(answer, NoEffect)]
-        if effects or len(absent) < self.needed:
+        lasting = [answer for answer in absent if answer.is_lasting]
+        if effects or len(lasting) < self.needed:
             return None
         # Absent there for all of them: what is on chain stays there.
-        return min(absent, key=lambda answer: answer.at.number)
+        return _lowest(lasting)
 
     def left(self, answers: Sequence[Effect | NoEffect], failures: Failures) -> Effect | NoEffect:
-        """An effect that somebody has seen, which is not final yet."""
+        """An effect that somebody has seen, which is not final yet; or absence that may end."""
         absent = [answer for answer in answers if isinstance(answer, NoEffect)]
         effects = [answer for answer in answers if isinstance(answer, Effect)]
+        if not effects and len(absent) >= self.needed:
+            return evolve(_lowest(absent), is_lasting=False)
         if not effects:
             told = too_few("NoEffect", len(absent), self.needed) if absent else ""
             raise failures.error(told)
@@ -251,6 +254,10 @@ def _same(final: Final) -> Hashable:
 
 def _named(effect: Effect) -> Hashable:
     return effect.token, effect.transaction_id
+
+
+def _lowest(absent: Sequence[NoEffect]) -> NoEffect:
+    return min(absent, key=lambda answer: answer.at.number)
 
 
 def _listed(finals: Sequence[Final]) -> str:

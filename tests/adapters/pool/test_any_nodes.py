@@ -57,7 +57,7 @@ EFFECTS = st.one_of(
         block=BLOCKS,
         is_final=st.booleans(),
     ),
-    st.builds(NoEffect, BLOCKS),
+    st.builds(NoEffect, BLOCKS, st.booleans()),
     SILENT,
 )
 
@@ -137,6 +137,8 @@ def test_an_effect_is_there_or_not_if_and_only_if_enough_nodes_say_so(answers, m
         case NoEffect(at):
             at_or_after = [nothing for nothing in absent if nothing.at.number >= at.number]
             assert len(at_or_after) >= min_sources
+            lasting = [nothing for nothing in at_or_after if nothing.is_lasting]
+            assert len(lasting) >= min_sources or not told.is_lasting
     if finals and max(map(backers, finals)) >= min_sources and told not in finals:
         assert isinstance(told, NoEffect)
         before = answers[: answers.index(finals[0])]

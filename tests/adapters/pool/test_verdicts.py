@@ -161,7 +161,24 @@ EFFECTS = {
         (THERE, NOTHING_BEFORE, NOTHING_BEFORE), 2, NOT_FINAL, 3,
     ),
 }  # fmt: skip
+MAY_COME, MAY_COME_LATER = (
+    evolve(nothing, is_lasting=False) for nothing in (NOTHING_BEFORE, NOTHING_SINCE)
+)
+EFFECTS |= {
+    "absent for good for two": ((MAY_COME, NOTHING_SINCE, NOTHING_SINCE), 2, NOTHING_SINCE, 3),
+    "absent for good for one": ((NOTHING_BEFORE, MAY_COME_LATER), 2, MAY_COME, 2),
+    "absent for good for one of three": (
+        (MAY_COME_LATER, MAY_COME, NOTHING_SINCE),
+        2,
+        MAY_COME,
+        3,
+    ),
+    "absent for good for nobody": ((MAY_COME_LATER, MAY_COME), 2, MAY_COME, 2),
+    "absent, for now, by one, where one is enough": ((MAY_COME,), 1, MAY_COME, 1),
+    "absent, for now, and one has it": ((MAY_COME, THERE, MAY_COME), 2, NOT_FINAL, 3),
+}
 NO_EFFECT_KNOWN = {
+    "absent for now, says one of two": ((MAY_COME, SILENCE), "1 of the 2 sources .* NoEffect"),
     "one denies it": ((THERE, NOTHING_SINCE), "contradict"),
     "one denies it at its very block": ((THERE, NOTHING_THEN), "contradict"),
     "one denies what is not final yet": ((NOT_FINAL, NOTHING_THEN), "contradict"),
