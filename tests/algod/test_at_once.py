@@ -14,6 +14,8 @@ from tests.postgres_house import time_runs, workers
 
 WORKERS = 4
 DEPLOYMENTS = 240 if PROVING else 24
+#: Ten times what it takes on two processors.
+PATIENCE = 500.0 if PROVING else 60.0
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,7 @@ def test_four_workers_at_once_make_one_asset_of_each_deployment(running):
     tenants = [house, *neighbours]
     before = house.creations()
     ids = [tenants[turn % 3].deploy().id for turn in range(DEPLOYMENTS)]
-    workers(house, WORKERS, until=is_over(house))
+    workers(house, WORKERS, until=is_over(house), seconds=PATIENCE)
     house.is_made_once(*ids)
     assert house.creations() == before + DEPLOYMENTS
     for each in tenants:
@@ -71,7 +73,7 @@ def test_workers_and_windows_that_pass_meanwhile_make_one_asset_of_each_deployme
             happens.pop()()
         return False
 
-    workers(house, WORKERS, until=until)
+    workers(house, WORKERS, until=until, seconds=PATIENCE)
     house.is_made_once(*ids)
     assert house.creations() == before + len(ids)
     house.books_are_right()
@@ -88,7 +90,7 @@ def test_requests_cancellations_and_workers_at_once_settle_every_hold(running):
 
     thread = Thread(target=cancel_some)
     thread.start()
-    workers(house, WORKERS, until=is_over(house))
+    workers(house, WORKERS, until=is_over(house), seconds=PATIENCE)
     thread.join()
     ends = {id: house.state_of(id) for id in ids}
     assert set(ends.values()) <= {"Completed", "Cancelled"}

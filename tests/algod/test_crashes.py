@@ -21,7 +21,9 @@ from tests.application.mortal import AFTER, BEFORE, DEATHS, Fate
 
 #: Calls of a healthy worker; a test asserts that it is no other number.
 CALLS = 52
-#: And of one that died and has to look twice, or to sign again in a later window.
+#: The call at which it signs.
+SIGNS = 14
+#: Calls of one that died and has to look twice, or to sign again in a later window.
 MORE_CALLS = 90
 #: Few deaths, anywhere: a dense schedule would hardly ever let a step come near its end.
 deaths = st.dictionaries(st.integers(0, CALLS + 10), st.sampled_from(DEATHS), max_size=3)
@@ -116,6 +118,7 @@ def test_a_healthy_worker_makes_the_calls_that_the_sweep_counts_on(new_house):
     fate = lives(house, {})
     is_made_once(house, deployment)
     assert len(fate.calls) == CALLS
+    assert fate.calls.index("sign") == SIGNS
     assert {"begin", "commit", "submit", "sign", "outcome", "read_back"} <= set(fate.calls)
 
 
@@ -193,8 +196,10 @@ def test_deployments_that_share_a_treasury_all_survive_the_deaths_of_their_worke
 @pytest.mark.parametrize("landed", [False, True], ids=["in the pool", "in a block"])
 def test_a_lost_attempt_that_lands_between_any_two_calls_makes_no_second_asset(new_house, landed):
     """In the last round of its window, while the worker goes on with what the backup knows."""
-    everything = ((call, price) for call in range(CALLS) for price in (0, 5))
-    for call, price in sampled(everything, 4):
+    prices = (0, 5)
+    before_it_signs = [(call, price) for call in range(SIGNS) for price in prices]
+    afterwards = [(call, price) for call in range(SIGNS, CALLS) for price in prices]
+    for call, price in [*before_it_signs, *sampled(afterwards, 4)]:
         house = new_house()
         deployment = house.deploy()
         with restored(house):
