@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import tomllib
 from base64 import b64decode, b64encode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import timedelta
 from enum import Enum
 from importlib.resources import files
@@ -41,6 +41,7 @@ DECIMALS: Final = {Family.EVM: 18, Family.ALGORAND: 6}
 FINALITY: Final = ("finality_tag", "finality_depth")
 #: What a network is, and not how we use it.
 IDENTITY: Final = ("family", "class", "genesis")
+PORTS: Final = {"http": 80, "https": 443}
 #: A word that may stand in a header field.
 TOKEN: Final = re.compile(r"[!-~]+")
 
@@ -186,7 +187,7 @@ def _network(found: _Table, name: str) -> NetworkSettings | None:
     decimals = found.take("native_decimals", _from(0, 36), DECIMALS[family or Family.EVM])
     poll = found.take("poll_milliseconds", _from(1), 1000)
     replace_after = found.take("replace_after_seconds", _from(1), 60)
-    window = 150 if family is Family.EVM else found.take("window", _from(20, 1000), 150)
+    window = 150 if family is Family.EVM else _window(found, network_class)
     transaction = found.look("explorer_transaction", _link, None)
     address = found.look("explorer_address", _link, None)
     token = found.look("explorer_token", _link, None)
@@ -238,6 +239,23 @@ def _finality(found: _Table) -> Finality | None:
     return Finality(tag=tag, depth=depth)
 
 
+def _window(found: _Table, network_class: NetworkClass | None) -> int:
+    """In rounds.
+
+    That one passed unused is read from all of its rounds, after the last one.  Nodes that are not
+    archival keep 1,000: what is left of them is the time in which a worker has to look.
+    """
+    window = found.look("window", _from(20, 1000), 150)
+    if window and window > 500 and network_class not in {None, NetworkClass.DEVELOPMENT}:
+        found.fault(
+            "window",
+            f"is {window}, and must not be above 500 but on networks of class development: what "
+            "became of a transaction is proven by all rounds of its window after it is over, and "
+            "nodes that are not archival keep the last 1,000 rounds",
+        )
+    return window or 150
+
+
 def _min_sources(
     found: _Table, network_class: NetworkClass | None, nodes: tuple[Endpoint, ...] | None
 ) -> int:
@@ -255,10 +273,10 @@ def _min_sources(
 def _endpoints(value: Any) -> tuple[Endpoint, ...]:
     if not isinstance(value, list) or not value:
         raise ValueError("must be a list of at least one node")
-    found: dict[str, Endpoint] = {}
+    found: dict[Hashable, Endpoint] = {}
     for number, entry in enumerate(value, 1):
         endpoint = _endpoint(entry, f"number {number}")
-        if found.setdefault(endpoint.url.rstrip("/"), endpoint) is not endpoint:
+        if found.setdefault(place(endpoint.url), endpoint) is not endpoint:
             raise ValueError(f"number {number} is there twice; it would be believed twice")
     return tuple(found.values())
 
@@ -288,6 +306,14 @@ def _url(value: Any, place: str) -> str:
     if not usable:
         raise ValueError(f"{place} needs a url, http://… or https://…")
     return str(value)
+
+
+def place(url: str) -> Hashable:
+    """Where a node is, in whatever way that is spelt; who asks is no part of it.  As the pool."""
+    parts = urlsplit(url)
+    port = parts.port if parts.port is not None else PORTS.get(parts.scheme)
+    host = (parts.hostname or "").removesuffix(".")
+    return parts.scheme, host, port, parts.path.rstrip("/"), parts.query
 
 
 def _token(value: Mapping[str, Any], place: str) -> str | None:

@@ -8,11 +8,15 @@ from importlib.resources import files
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
+from adapters.pool.pool import place as place_by_the_pool
 from application.ports.nodes import Endpoint
 from domain.identifiers import Prefix, public_id
 from domain.network import Family, NetworkClass
 from entrypoints.main import main
+from entrypoints.network_settings import place
 from entrypoints.settings import SettingsError, load
 
 INSTALLATION = "ins_01k9zvkx9te1mt5qg4s7z9ht6e"
@@ -479,6 +483,27 @@ native_currency = "ALGO"
         assert entry.network.window == window
 
 
+class TestAWindow:
+    TEXT = TestAnAlgorandNetworkOfOnesOwn.TEXT
+
+    @pytest.mark.parametrize("network_class", ["test", "live"])
+    @pytest.mark.parametrize("window", [501, 1000])
+    def test_is_no_longer_than_what_nodes_keep_allows(self, networks, network_class, window):
+        text = self.TEXT.replace("development", network_class)
+        (fault,) = networks.faults(text + f"window = {window}\nmin_sources = 1")
+        assert f" window: is {window}, and must not be above 500 " in fault
+
+    @pytest.mark.parametrize("network_class", ["test", "live"])
+    def test_of_500_rounds_is_kept(self, networks, network_class):
+        text = self.TEXT.replace("development", network_class)
+        (entry,) = networks.read(text + "window = 500\nmin_sources = 1").values()
+        assert entry.network.window == 500
+
+    def test_of_a_shipped_network_is_no_longer_either(self, networks):
+        (fault,) = networks.faults(f'[networks."{VOI}"]\nwindow = 501')
+        assert fault.startswith(f'[networks."{VOI}"] window: is 501, and must not be above 500 ')
+
+
 @pytest.mark.parametrize("line", [f'genesis = "{GENESIS[BETANET]}"', "window = 150"])
 def test_what_is_algorands_is_unknown_elsewhere(faults, line):
     (fault,) = faults(line)
@@ -573,9 +598,41 @@ class TestANode:
     def test_that_cannot_be_used_is_named_by_its_place(self, fault, entry, said):
         assert fault(entry) == said
 
-    def test_is_there_once(self, fault):
-        twice = fault('"https://secret/v3"', '"https://secret/v3/"')
-        assert twice == "number 2 is there twice; it would be believed twice"
+    @pytest.mark.parametrize(
+        "other",
+        ["https://secret.node/v3/", "https://SECRET.node/v3", "HTTPS://secret.node/v3",
+         "https://secret.node./v3", "https://secret.node:443/v3", "https://secret.node:/v3",
+         "https://secret.node/v3?", "https://secret.node/v3#", "https://secret.node/v3#secret",
+         "https://user:secret@secret.node/v3", "https://user:secret@Secret.Node.:443/v3/?#"],
+    )  # fmt: skip
+    def test_is_there_once_however_it_is_spelt(self, fault, other):
+        for pair in (("https://secret.node/v3", other), (other, "https://secret.node/v3")):
+            twice = fault(*(f'"{url}"' for url in pair))
+            assert twice == "number 2 is there twice; it would be believed twice"
+
+    def test_is_there_once_whoever_asks(self, fault):
+        entries = ('{ url = "http://secret", token = "a" }', '{ url = "http://secret:80" }')
+        assert fault(*entries) == "number 2 is there twice; it would be believed twice"
+
+    @given(
+        st.sampled_from(["http", "HTTPS", "ws"]),
+        st.sampled_from(["", "me:word@"]),
+        st.sampled_from(["node", "Node.", "[::1]"]),
+        st.sampled_from(["", ":", ":80", ":443"]),
+        st.sampled_from(["", "/", "/v3", "/V3/"]),
+        st.sampled_from(["", "?", "?key=a", "#", "#b"]),
+    )
+    def test_is_where_the_pool_says_it_is(self, scheme, who, host, port, path, rest):
+        url = f"{scheme}://{who}{host}{port}{path}{rest}"
+        assert place(url) == place_by_the_pool(url)
+
+    def test_is_another_one_elsewhere(self, nodes):
+        urls = (
+            "https://node/v3", "http://node/v3", "https://node:444/v3", "https://node/V3",
+            "https://node/v3/a", "https://node", "https://other/v3", "https://node/v3?key=a",
+            "https://node/v3?key=b",
+        )  # fmt: skip
+        assert len(nodes(*(f'"{url}"' for url in urls))) == len(urls)
 
 
 class TestAKey:

@@ -128,6 +128,7 @@ def test_every_method_that_asks_is_in_these_tests():
     [
         ((), 1, "no node"),
         (("http://a", "http://a"), 1, "twice"),
+        (("http://a", "http://b", "HTTP://me:secret@A.:80/?#x"), 1, "twice"),
         (("http://a", "http://b"), 3, "wants 3 nodes to agree, and has 2"),
     ],
 )
