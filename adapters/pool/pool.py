@@ -4,7 +4,8 @@
   that a number learned from one node is never judged by what another one has not seen yet.
 - Healthy nodes come first, in their configured order; then those that are behind; then those that
   failed and have rested; last those of another chain.
-- What is final needs `Network.min_sources` nodes that agree (see `verdicts`).
+- What is final needs `Network.min_sources` nodes that agree (see `verdicts`); so does how far the
+  chain is, and whatever else is remembered of it.
 - A node of another chain halts the network: asked by an inquiry it is told at once, and `head`,
   which whoever watches the network asks, looks at all nodes every few seconds.
 - Nothing is tried twice here, and nothing waits: when to ask again is the application's business.
