@@ -9,6 +9,11 @@ An asset's id is the number of its transaction, counted from the first one of th
 block's header tells the count at its end (``tc``).  So the block that made it is the first one
 whose count has reached the id, and is found by halving: some 26 headers on the main network.
 
+A node without an archive cannot tell whose an old candidate is.  Ours it cannot be where the
+oldest block that the node has kept, in which or before which it was made, is from before the
+operation: its id tells when that was asked for.  Assets are counted, so candidates are looked at
+from the newest one on, and behind one that is too old are none but older ones.
+
 That there is none is *lasting* from the round on with which the windows are over that were given
 away before this process saw the chain (see `window`).  Before, an attempt that a restored backup
 has forgotten may still land: absence is then no reason to give anything back.
@@ -16,6 +21,7 @@ has forgotten may still land: absence is then no reason to give anything back.
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from datetime import timedelta
 from threading import Lock
 
 from attrs import field, frozen
@@ -24,11 +30,23 @@ from adapters.algorand.assets import Asset
 from adapters.algorand.group import costs_of
 from adapters.algorand.reads import Reader
 from application.ports.chain import ChainUnavailableError, HistoryUnavailableError
+from domain.identifiers import OperationId, instant_of
 from domain.network import Block
 from domain.operation import Effect, Intent, NoEffect, TransactionId
 
 #: How many origins are remembered: an issuer's own candidates, many times over.
 REMEMBERED = 4_096
+#: How far our clock and those of the network may be apart: a block says when it was proposed.
+CLOCKS_DIFFER = timedelta(minutes=10)
+
+
+class PrunedError(HistoryUnavailableError):
+    """The block that made an asset is older than all that the node has kept."""
+
+    def __init__(self, message: str, oldest: int) -> None:
+        super().__init__(message)
+        #: The oldest round that the node has: the asset was made in it or before.
+        self.oldest = oldest
 
 
 @frozen(kw_only=True)
@@ -55,7 +73,8 @@ class Origins:
         """The origin of an asset that exists in *last_round*.
 
         Raises:
-            HistoryUnavailableError: the node does not have its block any more.
+            PrunedError: the node does not have its block any more.
+            HistoryUnavailableError: it lost its block while it was looked for.
         """
         with self._lock:
             known = self._known.get(asset)
@@ -79,10 +98,15 @@ def effect_of(
 ) -> Effect | NoEffect:
     """Absence is lasting in round *lasting_from* and after it."""
     owner = reader.account_with_assets(intent.owner)
-    for id, asset in owner.created.items():
+    for id, asset in sorted(owner.created.items(), reverse=True):
         if not planned.is_like(asset):
             continue
-        origin = origins.of(reader, id, owner.round)
+        try:
+            origin = origins.of(reader, id, owner.round)
+        except PrunedError as error:
+            if _is_before(reader, error.oldest, intent.operation):
+                break
+            raise
         if origin.note == note:
             return Effect(
                 token=str(id),
@@ -94,6 +118,12 @@ def effect_of(
             )
     at = reader.existing_block(owner.round)
     return NoEffect(at, is_lasting=at.number >= lasting_from)
+
+
+def _is_before(reader: Reader, number: int, operation: OperationId) -> bool:
+    """Whether the block of that round was there when the operation was asked for."""
+    asked_at = instant_of(operation)
+    return asked_at is not None and reader.instant(number) <= asked_at - CLOCKS_DIFFER
 
 
 def _origin(reader: Reader, asset: int, last_round: int) -> Origin:
@@ -135,5 +165,5 @@ def _round_of(reader: Reader, asset: int, last_round: int) -> int:
             f"asset {asset} was created in round {reached} or before, and {reader.node.name} does "
             f"not have round {below} any more: ask an archival node"
         )
-        raise HistoryUnavailableError(msg)
+        raise PrunedError(msg, reached)
     return reached

@@ -6,6 +6,7 @@ one without content is none: the SDK takes a body that it cannot decode for ``{}
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import msgpack
@@ -27,6 +28,7 @@ from domain.operation import TransactionId
 T = TypeVar("T")
 
 NOT_FOUND = 404
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Fields of a transaction in a block that somebody here reads, by their types.
 _READ: Mapping[type[Any], Sequence[str]] = {
     bytes: ("note", "grp", "rcv"),
@@ -141,6 +143,21 @@ class Reader:
         """Transactions up to and including that round; None where the node lacks it."""
         answer = self._packed(number, header_only=True)
         return None if answer is None else self._optional(answer, "tc", int, 0)
+
+    def instant(self, number: int) -> datetime:
+        """When the block of that round was proposed, by its proposer's clock.
+
+        Raises: HistoryUnavailableError.
+        """
+        answer = self._packed(number, header_only=True)
+        if answer is None:
+            raise self.forgotten(number)
+        # A time that nobody told is not 1970.
+        seconds = self._member(answer, "ts", int)
+        try:
+            return _EPOCH + timedelta(seconds=seconds)
+        except OverflowError:
+            raise self._nonsense(f"the time {seconds}") from None
 
     def transaction_ids(self, number: int) -> Sequence[str]:
         """Raises: HistoryUnavailableError."""

@@ -650,6 +650,27 @@ def test_a_name_that_is_no_utf8_is_compared_by_its_bytes(node, chain, intent):
     assert chain.effect_of(intent).at.hash == "H"
 
 
+def test_a_block_without_its_time_is_not_an_old_one(node, chain, intent):
+    """It would make every asset too old to be ours."""
+    asked = evolve(intent, operation=OperationId(UUID("0192f0c2-1122-7334-8556-778899aabbcc")))
+    params = {"creator": ISSUER.address, "decimals": 0, "default-frozen": False, "total": 1}
+    created = [{"index": 7, "params": params | {"name": "Deed", "unit-name": "DEED"}}]
+    node.answers[f"GET /v2/accounts/{ISSUER.address}"] = account(created_assets=created)
+    node.answers["GET /v2/blocks/100/hash"] = {"blockHash": "H"}
+    asked_at = 1_730_616_103  # in that id, and some
+    for ts, is_known in ((asked_at - 600, True), (asked_at - 599, False)):
+        node.answers["GET /v2/blocks/100"] = packed(rnd=100, tc=9, ts=ts)
+        if is_known:
+            assert isinstance(chain.effect_of(asked), NoEffect)
+        else:
+            with pytest.raises(HistoryUnavailableError):
+                chain.effect_of(asked)
+    for nothing in ({}, {"ts": None}, {"ts": "1"}, {"ts": 2**64 - 1}):
+        node.answers["GET /v2/blocks/100"] = packed(rnd=100, tc=9, **nothing)
+        with pytest.raises(ChainUnavailableError):
+            chain.effect_of(asked)
+
+
 # Money for development.
 
 

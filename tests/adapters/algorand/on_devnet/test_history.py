@@ -1,6 +1,7 @@
 """What is found on chain: by nodes that forget, lag, lie still or keep everything."""
 
 import base64
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from algosdk import encoding, transaction
@@ -8,12 +9,15 @@ from attrs import evolve
 
 from adapters.algorand import connect
 from adapters.algorand.effect import Origins
+from adapters.memory.clock import MemoryClock
+from adapters.system import SystemIdentifiers
 from application.ports.chain import (
     ChainUnavailableError,
     HistoryUnavailableError,
     WrongChainError,
 )
 from application.ports.nodes import Endpoint
+from domain.identifiers import OperationId
 from domain.operation import (
     AttemptRole,
     Effect,
@@ -227,6 +231,61 @@ def test_a_pruned_node_does_not_say_whose_an_old_asset_is(two):
     assert isinstance(archival.effect_of(two.intent()), NoEffect)
     # What is unlike the plan needs no history.
     assert isinstance(pruned.effect_of(two.intent(two.token(name="Silver"))), NoEffect)
+
+
+def asked_at(instant):
+    """An operation's id of that instant."""
+    return OperationId(SystemIdentifiers(MemoryClock(instant)).next())
+
+
+def oldest_kept(two):
+    """When the oldest block was made that the first node has."""
+    reader = two.seen_through(0)._reader
+    have = [r for r in range(two.nodes.round + 1) if reader.counter(r) is not None]
+    assert len(have) == 30
+    return reader.instant(have[0])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_ours_impossible"), [(600, True), (599.999, False), (0, False), (3_600, True)]
+)
+def test_what_is_older_than_the_operation_is_not_its_effect(two, seconds, is_ours_impossible):
+    """Else an issuer's second, equal token waits for ever where no node has an archive."""
+    two.deployed(two.intent())
+    two.nodes.advance(40)
+    instant = oldest_kept(two) + timedelta(seconds=seconds)
+    second = two.intent(operation=asked_at(instant))
+    pruned = two.seen_through(0)
+    if is_ours_impossible:
+        assert isinstance(pruned.effect_of(second), NoEffect)
+        slot, sent = two.attempted(second)
+        assert pruned.submit(sent).verdict is Verdict.ACCEPTED
+        two.nodes.mine()
+        assert pruned.effect_of(second).token == pruned.outcome(slot).token
+    else:
+        with pytest.raises(HistoryUnavailableError, match="archival"):
+            pruned.effect_of(second)
+
+
+def test_what_is_ours_is_found_before_what_nobody_can_tell(two):
+    two.deployed(two.intent())
+    two.nodes.advance(40)
+    intent = two.intent()
+    two.deployed(intent)
+    assert isinstance(two.seen_through(0).effect_of(intent), Effect)
+    with pytest.raises(HistoryUnavailableError):
+        two.seen_through(0).effect_of(two.intent())
+
+
+def test_our_own_asset_is_never_too_old_to_be_ours(two):
+    """Two of them, the older one of another operation, long after both."""
+    two.deployed(two.intent())
+    intent = two.intent(operation=asked_at(datetime.now(UTC)))
+    two.deployed(intent)
+    two.nodes.advance(40)
+    with pytest.raises(HistoryUnavailableError):
+        two.seen_through(0).effect_of(intent)
+    assert isinstance(two.seen_through(1).effect_of(intent), Effect)
 
 
 def test_the_block_at_the_edge_of_what_a_node_has(two):
