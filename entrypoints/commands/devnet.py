@@ -47,6 +47,12 @@ URL/devnet/faults/clear. There are: {", ".join(NAMES)}.
     "--block-time", default=1.0, show_default=True, help="Seconds between blocks at intervals."
 )
 @click.option(
+    "--idle-seconds",
+    default=2.0,
+    show_default=True,
+    help="After which an instant network makes an empty block, so that windows pass; 0: never.",
+)
+@click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),
     help="A file that keeps the chain; every block is on disk before it is told of.",
@@ -65,6 +71,7 @@ def command(
     ports: tuple[int, ...],
     mode: str,
     block_time: float,
+    idle_seconds: float,
     state: Path | None,
     kept_rounds: tuple[int, ...],
     genesis_seed: str,
@@ -78,6 +85,7 @@ def command(
             nodes=max(nodes, len(ports), len(kept_rounds)),
             mode=mode,  # type: ignore[arg-type]  # click let one of MODES through
             block_time=block_time,
+            idle_seconds=idle_seconds,
             state=state,
             kept_rounds=[kept or None for kept in kept_rounds],
             genesis_seed=genesis_seed,

@@ -181,7 +181,7 @@ def running(*, request_limit: int = 60) -> Iterator[Parts]:
         folder = embedded_postgres.temporary_folder()
         database = stack.enter_context(embedded_postgres.running(folder / "postgres"))
         anvil = stack.enter_context(Anvil())
-        algod = stack.enter_context(AlgodProcess(nodes=2))
+        algod = stack.enter_context(AlgodProcess(nodes=2, idle_seconds=2.0))
         parts = configure(
             folder,
             database=database,

@@ -1,6 +1,7 @@
 """What a transaction does once it is in a block, seen through the unmodified SDK."""
 
 import base64
+import time
 
 import pytest
 from algosdk import transaction
@@ -285,3 +286,16 @@ def test_nobody_is_confirmed_twice_by_blocks_made_by_two(network, alice):
     network.mine(3)
     assert len(network.ledger.transactions()) == 2
     assert encode_address(bytes(32)) not in {each.sender for each in network.ledger.transactions()}
+
+
+def test_an_instant_network_that_nobody_uses_goes_on_if_it_is_told_to():
+    with devnet(mode="instant", idle_seconds=0.01) as network:
+        begun, deadline = network.round, time.monotonic() + 10
+        while network.round < begun + 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert network.round >= begun + 3
+        assert not network.ledger.transactions()
+    with devnet(mode="instant") as network:
+        begun = network.round
+        time.sleep(0.1)
+        assert network.round == begun

@@ -32,6 +32,7 @@ class AlgodProcess:
         ports: Sequence[int] = (),
         mode: Mode = "instant",
         block_time: float = 1.0,
+        idle_seconds: float = 0.0,
         state: Path | None = None,
         kept_rounds: Sequence[int | None] = (),
         genesis_seed: str = "",
@@ -39,6 +40,7 @@ class AlgodProcess:
         self.ports = [*ports, *(free_port() for _ in range(nodes - len(ports)))]
         self.mode = mode
         self.block_time = block_time
+        self.idle_seconds = idle_seconds
         self.state = state
         self.kept_rounds = tuple(kept_rounds)
         self.genesis_seed = genesis_seed
@@ -103,6 +105,7 @@ class AlgodProcess:
 
     def _options(self) -> list[str]:
         options = ["--mode", self.mode, "--block-time", str(self.block_time)]
+        options += ["--idle-seconds", str(self.idle_seconds)]
         for port in self.ports:
             options += ["--port", str(port)]
         for kept in self.kept_rounds:

@@ -31,12 +31,16 @@ class World:
         nodes: int = 1,
         mode: Mode = "instant",
         block_time: float = 1.0,
+        idle_seconds: float = 0.0,
         kept_rounds: Sequence[int | None] = (),
         genesis: Genesis | None = None,
         journal: Journal | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`kept_rounds`: for each node how many blocks it keeps; None, or no entry: all."""
+        """`idle_seconds`: after which an instant network makes an empty block; 0: never.
+
+        `kept_rounds`: for each node how many blocks it keeps; None, or no entry: all.
+        """
         self.lock = threading.RLock()
         #: Notified when a block is made, and when anything changes that a waiter may wait for.
         self.changed = threading.Condition(self.lock)
@@ -44,6 +48,7 @@ class World:
         self.ledger = Ledger(self.genesis, journal)
         self.mode: Mode = mode
         self.block_time = block_time
+        self.idle_seconds = idle_seconds
         self.fee_per_byte = 0
         self.closing = False
         kept = [*kept_rounds, *[None] * (nodes - len(kept_rounds))]
@@ -171,8 +176,12 @@ class World:
                         continue
                     self._make_block()
                 else:
-                    self.changed.wait_for(self._has_work)
-                    self.settle()
+                    patience = self.idle_seconds if self.mode == "instant" else 0.0
+                    if self.changed.wait_for(self._has_work, patience or None):
+                        self.settle()
+                    else:
+                        # Windows pass although nobody sends anything.
+                        self._make_block()
 
     def _is_interrupted(self) -> bool:
         return self.closing or self.mode != "interval"
