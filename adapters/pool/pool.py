@@ -178,7 +178,7 @@ class Pool(Chain, NodePool):
         heads, failures = self._one_head() if needed == 1 else self._heads()
         self._refuse_strangers()
         if len(heads) < needed:
-            raise failures.error(too_few("a final block", len(heads), needed))
+            raise failures.error(too_few("a final block", len(heads), needed) if heads else "")
         heads.sort(key=lambda head: head.final.number, reverse=True)
         final = heads[needed - 1].final
         if sum(head.final == final for head in heads) < needed:
