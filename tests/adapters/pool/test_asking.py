@@ -62,7 +62,7 @@ def test_where_all_are_silent_each_was_asked_once_and_all_of_them_say_why(name):
     pool, nodes = a_pool(2)
     for number, node in enumerate(nodes, 1):
         node.says[name] = ChainUnavailableError(f"silence {number}")
-    with pytest.raises(ChainUnavailableError, match="^silence 1; silence 2$") as caught:
+    with pytest.raises(ChainUnavailableError, match=r"^silence 1; silence 2$") as caught:
         QUESTIONS[name](pool)
     assert not isinstance(caught.value, HistoryUnavailableError)
     assert [node.asked[name] for node in nodes] == [1, 1]
