@@ -41,7 +41,6 @@ DECIMALS: Final = {Family.EVM: 18, Family.ALGORAND: 6}
 FINALITY: Final = ("finality_tag", "finality_depth")
 #: What a network is, and not how we use it.
 IDENTITY: Final = ("family", "class", "genesis")
-PORTS: Final = {"http": 80, "https": 443}
 #: A word that may stand in a header field.
 TOKEN: Final = re.compile(r"[!-~]+")
 
@@ -276,7 +275,7 @@ def _endpoints(value: Any) -> tuple[Endpoint, ...]:
     found: dict[Hashable, Endpoint] = {}
     for number, entry in enumerate(value, 1):
         endpoint = _endpoint(entry, f"number {number}")
-        if found.setdefault(place(endpoint.url), endpoint) is not endpoint:
+        if found.setdefault(endpoint.place, endpoint) is not endpoint:
             raise ValueError(f"number {number} is there twice; it would be believed twice")
     return tuple(found.values())
 
@@ -306,14 +305,6 @@ def _url(value: Any, place: str) -> str:
     if not usable:
         raise ValueError(f"{place} needs a url, http://… or https://…")
     return str(value)
-
-
-def place(url: str) -> Hashable:
-    """Where a node is, in whatever way that is spelt; who asks is no part of it.  As the pool."""
-    parts = urlsplit(url)
-    port = parts.port if parts.port is not None else PORTS.get(parts.scheme)
-    host = (parts.hostname or "").removesuffix(".")
-    return parts.scheme, host, port, parts.path.rstrip("/"), parts.query
 
 
 def _token(value: Mapping[str, Any], place: str) -> str | None:

@@ -8,15 +8,11 @@ from importlib.resources import files
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 
-from adapters.pool.pool import place as place_by_the_pool
 from application.ports.nodes import Endpoint
 from domain.identifiers import Prefix, public_id
 from domain.network import Family, NetworkClass
 from entrypoints.main import main
-from entrypoints.network_settings import place
 from entrypoints.settings import SettingsError, load
 
 INSTALLATION = "ins_01k9zvkx9te1mt5qg4s7z9ht6e"
@@ -613,18 +609,6 @@ class TestANode:
     def test_is_there_once_whoever_asks(self, fault):
         entries = ('{ url = "http://secret", token = "a" }', '{ url = "http://secret:80" }')
         assert fault(*entries) == "number 2 is there twice; it would be believed twice"
-
-    @given(
-        st.sampled_from(["http", "HTTPS", "ws"]),
-        st.sampled_from(["", "me:word@"]),
-        st.sampled_from(["node", "Node.", "[::1]"]),
-        st.sampled_from(["", ":", ":80", ":443"]),
-        st.sampled_from(["", "/", "/v3", "/V3/"]),
-        st.sampled_from(["", "?", "?key=a", "#", "#b"]),
-    )
-    def test_is_where_the_pool_says_it_is(self, scheme, who, host, port, path, rest):
-        url = f"{scheme}://{who}{host}{port}{path}{rest}"
-        assert place(url) == place_by_the_pool(url)
 
     def test_is_another_one_elsewhere(self, nodes):
         urls = (

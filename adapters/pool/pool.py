@@ -15,11 +15,10 @@ a node is asked.
 """
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
@@ -76,7 +75,6 @@ RECENT_SECONDS = 30.0
 #: No pause is longer while too few nodes are left: an operation must move within ten seconds after
 #: its node is back, and it may be looked at only every five.
 PAUSE_WHEN_NEEDED_SECONDS = 5.0
-PORTS = {"http": 80, "https": 443}
 
 
 @frozen(eq=False)
@@ -95,7 +93,7 @@ class Pool(Chain, NodePool):
     ) -> "Pool":
         if not members:
             raise ValueError(f"{network.id} has no node")
-        if len({place(endpoint.url) for endpoint, _ in members}) < len(members):
+        if len({endpoint.place for endpoint, _ in members}) < len(members):
             raise ValueError(f"{network.id} has the same node twice: it would agree with itself")
         if network.min_sources > len(members):
             msg = (
@@ -389,18 +387,6 @@ class Pool(Chain, NodePool):
             wrong = next((m.wrong for m in self._members if m.wrong is not None), None)
         if wrong is not None:
             raise WrongChainError(wrong)
-
-
-def place(url: str) -> Hashable:
-    """Where a node is, in whatever way that is spelt: two spellings of it are one source.
-
-    Who asks is no part of it, nor what is never sent.  `network_settings` has the same rule, for
-    its fault has the node's number.
-    """
-    parts = urlsplit(url)
-    port = parts.port if parts.port is not None else PORTS.get(parts.scheme)
-    host = (parts.hostname or "").removesuffix(".")
-    return parts.scheme, host, port, parts.path.rstrip("/"), parts.query
 
 
 def _look_at(member: Member, turn: Turn) -> ChainUnavailableError | None:

@@ -371,7 +371,7 @@ class Pursuit:
 
     @staticmethod
     def _vanished(case: Case, inclusion: Inclusion) -> Finding:
-        """It was in a block, and a node does not know it: is the block gone, or the node behind?"""
+        """It was in a block, and a node does not know it: is that gone, or is the node behind?"""
         block = case.chain.block_at(inclusion.block.number)
         if block is None:
             detail = f"the node has not come as far as block {inclusion.block.number}"

@@ -1,5 +1,6 @@
 """The nodes through which a network is seen: where they are, and how they are."""
 
+from collections.abc import Hashable, Mapping
 from enum import Enum
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -7,6 +8,9 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 
 from domain.network import Block
+
+#: Of a URL that names none.
+PORTS: Mapping[str, int] = {"http": 80, "https": 443}
 
 
 @frozen(kw_only=True)
@@ -25,6 +29,17 @@ class Endpoint:
         """What may be shown: the host, without path, query or password."""
         parts = urlsplit(self.url)
         return parts.hostname + (f":{parts.port}" if parts.port else "") if parts.hostname else "?"
+
+    @property
+    def place(self) -> Hashable:
+        """Where it is, in whatever way that is spelt: two spellings of it are one source.
+
+        Who asks is no part of it, nor what is never sent.
+        """
+        parts = urlsplit(self.url)
+        port = parts.port if parts.port is not None else PORTS.get(parts.scheme)
+        host = (parts.hostname or "").removesuffix(".")
+        return parts.scheme, host, port, parts.path.rstrip("/"), parts.query
 
 
 class NodeCondition(Enum):
