@@ -48,7 +48,7 @@ def main() -> int:
         "recorded": _recorded(suite),
     }
     PROOFS.mkdir(parents=True, exist_ok=True)
-    target = PROOFS / "the-main-job.json"
+    target = PROOFS / "full-counts.json"
     target.write_text(json.dumps(proof, indent=2, sort_keys=True) + "\n")
     print(f"written: {target.relative_to(ROOT)}")
     return done.returncode
