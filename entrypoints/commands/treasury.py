@@ -36,7 +36,8 @@ def create(ctx: click.Context, network: str, as_json: bool) -> None:
     }
     setting_up.answer(ctx, told, as_json=as_json)
     if not as_json:
-        click.echo("fund this address; a worker then installs what the network still lacks")
+        then = "; a worker then installs what the network still lacks" if made.installation else ""
+        click.echo(f"fund this address{then}")
 
 
 @command.command("show", help="Balances, nonces and halts.")
