@@ -80,8 +80,6 @@ class AlgodHouse(House):
 
     def __init__(self, devnet: Devnet, *, funds: int = FUNDS, **changes: Any) -> None:
         self.devnet = devnet
-        #: Of the next submissions, each refused: whether it is taken all the same.
-        self.refusals: list[bool] = []
         self.clock = MemoryClock()
         # Never the same id twice: houses share a chain.
         self.identifiers = SystemIdentifiers(self.clock)
@@ -93,6 +91,12 @@ class AlgodHouse(House):
         self.move_in()
         if funds:
             devnet.fund(self.signer.address, funds)
+
+    @property
+    def refusals(self) -> list[bool]:
+        """Of the next submissions, each refused: whether it is taken all the same."""
+        made: list[bool] = self.__dict__.setdefault("_refusals", [])
+        return made
 
     def connect(self, network: Network) -> None:
         """A process's view of the network, as after a restart: nothing is remembered of nodes."""

@@ -336,7 +336,7 @@ def test_only_the_whole_genesis_hash_tells_a_chain_from_another(network):
     real = network.genesis_hash
     other = real[:-3] + ("A" if real[-3] != "A" else "E") + real[-2:]
     house = AlgodHouse.__new__(AlgodHouse)
-    house.devnet, house.refusals = network, []
+    house.devnet = network
     house.clock = MemoryClock()
     house.connect(a_network(network, genesis=other))
     with pytest.raises(WrongChainError):
