@@ -5,9 +5,10 @@ nobody works, an attempt waits where nobody sees it and lands at last, and a res
 forgotten what was signed.  A backup is taken before any call, and restored after any later life.
 """
 
+import random
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -33,12 +34,13 @@ from adapters.memory.clock import MemoryClock
 from adapters.memory.custody import DevelopmentOnlyWarning, MemoryCustodian
 from adapters.memory.identifiers import MemoryIdentifiers
 from adapters.memory.storage import MemoryStore
+from application.deployments.request import Accepted
 from application.ports.chain import ChainUnavailableError, WrongChainError
 from domain.deployment import Deployment, State
 from domain.errors import Refusal
-from domain.operation import SignedTransaction, Submission
-from tests.application.house import LEASE_IS_OVER, House, examples, states
-from tests.application.mortal import BEFORE, DEATHS, Fate
+from domain.operation import SignedTransaction, SlotState, Submission
+from tests.application.house import LEASE_IS_OVER, PROVING, House, examples, states
+from tests.application.mortal import BEFORE, DEATHS, Fate, MortalStore
 
 FUNDS = 10**9
 #: Calls of a healthy worker, and of one that has to look twice or to sign again later.
@@ -79,7 +81,9 @@ class WindowedHouse(House):
 
     chain: WitnessedWindows
 
-    def __init__(self, *, funds: int = FUNDS, instant: bool = False, start: int = 0) -> None:
+    def __init__(
+        self, *, is_account_ready: bool = True, instant: bool = False, start: int = 0
+    ) -> None:
         self.clock = MemoryClock()
         self.identifiers = MemoryIdentifiers(self.clock)
         self.store = MemoryStore(lease_clock=self.clock.seconds)
@@ -88,8 +92,8 @@ class WindowedHouse(House):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DevelopmentOnlyWarning)
             self.custodian = MemoryCustodian()
-        self.move_in()
-        self.chain.fund(self.signer.address, funds)
+        self.move_in(is_account_ready=is_account_ready)
+        self.chain.fund(self.signer.address, FUNDS)
         # As every process that runs for some time: nothing from before it is left.
         self.window_passes()
         self.chain.head()
@@ -316,6 +320,12 @@ WORLD = {
 MAY_FAIL = {"rejected", "rejected_though_taken", "simulated_failure"}
 
 
+def sampled(everything: Iterable[Any], one_in: int) -> list[Any]:
+    """All of it in a proof; otherwise another part each time."""
+    everything = list(everything)
+    return everything if PROVING else random.sample(everything, len(everything) // one_in)
+
+
 def runs(house: WindowedHouse, fate: Fate, rounds: int = 60) -> None:
     """Until everything is over; what is wrong for ever is put right after a while."""
     for life in range(rounds):
@@ -374,18 +384,18 @@ def test_no_single_misfortune_at_any_call_makes_a_second_asset(event):
 
 @pytest.mark.parametrize("event", WORLD)
 def test_no_single_death_and_no_misfortune_after_it_makes_a_second_asset(event):
-    for call in range(CALLS):
-        for death in DEATHS:
-            house = WindowedHouse()
-            deployment = house.deploy()
-            house.life(Fate({call: death}))
-            house.pass_time(LEASE_IS_OVER)
-            WORLD[event](house)
-            house.restart()
-            runs(house, Fate({}))
-            is_one_asset_or_none(house, deployment)
-            if event not in MAY_FAIL:
-                assert house.get(deployment.id).state is State.COMPLETED, (call, death)
+    everything = ((call, death) for call in range(CALLS) for death in DEATHS)
+    for call, death in sampled(everything, 4):
+        house = WindowedHouse()
+        deployment = house.deploy()
+        house.life(Fate({call: death}))
+        house.pass_time(LEASE_IS_OVER)
+        WORLD[event](house)
+        house.restart()
+        runs(house, Fate({}))
+        is_one_asset_or_none(house, deployment)
+        if event not in MAY_FAIL:
+            assert house.get(deployment.id).state is State.COMPLETED, (call, death)
 
 
 # Restored backups, cancellations and retries.
@@ -398,7 +408,9 @@ class Story:
     house: WindowedHouse
     deployment: Deployment
     backups: list[Any] = field(factory=list)
-    answers: list[str] = field(factory=list)
+    retries: int = 0
+    #: A backup was restored that says that it failed, whatever was done about it afterwards.
+    has_failed_again: bool = False
 
     @classmethod
     def begun(cls, **changes: Any) -> "Story":
@@ -406,26 +418,35 @@ class Story:
         return cls(house, house.deploy())
 
     def happens(self, event: str) -> None:
-        house, id = self.house, self.deployment.id
         match event:
             case "backup":
-                self.backups.append(house.backup())
-            case "restore the newest" | "restore the oldest" if self.backups:
-                house.restored(self.backups[-1 if event == "restore the newest" else 0])
+                self.backups.append(self.house.backup())
+            case "restore the newest" if self.backups:
+                self._restore(-1)
+            case "restore the oldest" if self.backups:
+                self._restore(0)
             case "restore the newest" | "restore the oldest":
                 return
             case "restart":
-                house.restart()
+                self.house.restart()
             case "cancel":
                 with suppress(ChainUnavailableError, WrongChainError):
-                    self._note(house.cancel(id))
+                    self.house.cancel(self.deployment.id)
             case "retry":
-                self._note(house.retry(id, key=f"again-{len(self.answers)}"))
+                self._retry()
             case _:
-                WORLD[event](house)
+                WORLD[event](self.house)
 
-    def _note(self, answer: object) -> None:
-        self.answers.append(answer.code if isinstance(answer, Refusal) else "done")
+    def _restore(self, which: int) -> None:
+        backup = self.backups[which]
+        self.house.restored(backup)
+        # Later ones are of what has never been.
+        del self.backups[self.backups.index(backup) + 1 :]
+        self.has_failed_again = self.house.get(self.deployment.id).may_retry
+
+    def _retry(self) -> Accepted | Refusal:
+        self.retries += 1
+        return self.house.retry(self.deployment.id, key=f"again-{self.retries}")
 
     def told(self, calls: dict[int, str], lives: dict[int, str]) -> None:
         fate = Fate(calls, self.happens)
@@ -435,13 +456,25 @@ class Story:
                 self.happens(lives[life])
             assert self.house.tokens(self.deployment.id) <= 1
         runs(self.house, fate)
+        if self.has_failed_again and self.house.get(self.deployment.id).may_retry:
+            self._is_found_by_asking_again()
         is_one_asset_or_none(self.house, self.deployment)
 
+    def _is_found_by_asking_again(self) -> None:
+        """Nobody goes on with what has ended; whoever does finds what the backup has forgotten."""
+        self.house.heal()
+        self.house.everything_lands()
+        assert isinstance(self._retry(), Accepted)
+        runs(self.house, Fate({}))
+        assert self.house.get(self.deployment.id).state is State.COMPLETED
 
-#: At a call a backup can be taken; to restore one, every process is stopped.
-AT_CALLS = (*DEATHS, *WORLD, "backup", "cancel", "retry")
+
+#: Not together with others yet: `test_a_node_that_is_behind_the_expired_window_is_waited_for`.
+MIXED = tuple(event for event in WORLD if event != "behind")
+#: At a call a backup can be taken; before one is restored, every process is stopped.
+AT_CALLS = (*DEATHS, *MIXED, "backup", "cancel", "retry")
 AFTER_LIVES = (
-    *WORLD,
+    *MIXED,
     "backup",
     "cancel",
     "retry",
@@ -449,50 +482,179 @@ AFTER_LIVES = (
     "restore the newest",
     "restore the oldest",
 )
+places = st.integers(0, 19)
 
 
-@examples(300)
+@examples(150)
 @given(
     st.dictionaries(st.integers(0, MORE_CALLS), st.sampled_from(AT_CALLS), max_size=5),
     st.dictionaries(st.integers(0, 8), st.sampled_from(AFTER_LIVES), max_size=5),
+    places,
     st.booleans(),
 )
-def test_whatever_happens_there_is_one_asset_or_none_and_no_bill(calls, lives, instant):
-    Story.begun(instant=instant).told(calls, lives)
+def test_whatever_happens_there_is_one_asset_or_none_and_no_bill(calls, lives, start, instant):
+    Story.begun(start=start, instant=instant).told(calls, lives)
 
 
-@examples(300)
+@examples(150)
 @given(
     st.integers(0, CALLS),
     st.integers(0, 6),
     st.dictionaries(st.integers(0, MORE_CALLS), st.sampled_from(AT_CALLS), max_size=4),
     st.dictionaries(st.integers(0, 10), st.sampled_from(AFTER_LIVES), max_size=3),
+    places,
 )
 def test_a_backup_of_any_call_restored_after_any_life_makes_no_second_asset(
-    taken, restored, calls, lives
+    taken, restored, calls, lives, start
 ):
-    story = Story.begun()
+    story = Story.begun(start=start)
     story.told({**calls, taken: "backup"}, {**lives, restored: "restore the oldest"})
 
 
-#: What the world does with what was sent, until the backup is restored.
-FATES = ("a_block", "hidden", "evicted", "a_window_passes", "lands_in_the_last_round", "restart")
+def in_a_later_window(house):
+    """Evicted, over, signed again for the next window, and out of sight."""
+    evicted(house)
+    house.window_passes()
+    house.life(Fate({}))
+    house.pass_time(LEASE_IS_OVER)
+    hidden(house)
 
 
-@pytest.mark.parametrize("meanwhile", FATES)
+def still_waiting(house):
+    """In the pool."""
+
+
+#: What becomes of what was sent before the backup is restored.
+MEANWHILE = (
+    a_block,
+    hidden,
+    evicted,
+    still_waiting,
+    a_window_passes,
+    lands_in_the_last_round,
+    in_a_later_window,
+)
+
+
+def restored_story(taken: int, meanwhile: Callable[[WindowedHouse], None]) -> Story:
+    """What was sent after the backup of that call is forgotten by the records."""
+    story = Story.begun()
+    house = story.house
+    house.life(Fate({taken: "backup", taken + 20: BEFORE}, story.happens))
+    house.pass_time(LEASE_IS_OVER)
+    house.life(Fate({}))
+    meanwhile(house)
+    story.happens("restore the newest")
+    house.pass_time(LEASE_IS_OVER)
+    return story
+
+
+@pytest.mark.parametrize("meanwhile", MEANWHILE, ids=lambda each: each.__name__)
 @pytest.mark.parametrize("then", ["cancel", "restart", "simulated_failure", "rejected", "dearer"])
 def test_a_restored_backup_and_what_is_done_first_make_no_second_asset(meanwhile, then):
-    for taken in range(CALLS):
-        story = Story.begun()
-        house = story.house
-        house.life(Fate({taken: "backup", taken + 20: BEFORE}, story.happens))
-        house.pass_time(LEASE_IS_OVER)
-        house.life(Fate({}))
-        WORLD.get(meanwhile, WindowedHouse.restart)(house)
-        story.happens("restore the newest")
-        house.pass_time(LEASE_IS_OVER)
+    for taken in sampled(range(CALLS), 1 if meanwhile is in_a_later_window else 3):
+        story = restored_story(taken, meanwhile)
         story.happens(then)
-        house.life(Fate({}))
+        story.house.life(Fate({}))
         story.happens(then)
-        surfaces(house)
+        surfaces(story.house)
         story.told({}, {3: then})
+
+
+@pytest.mark.parametrize("meanwhile", [hidden, in_a_later_window], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("event", ["lands_in_the_last_round", "surfaces", "cancel"])
+def test_what_a_backup_has_forgotten_may_land_before_any_call(event, meanwhile):
+    """At another price it is another transaction, which the same bytes would not be."""
+    for taken in (0, 8, 24):
+        for call in range(CALLS):
+            story = restored_story(taken, meanwhile)
+            dearer(story.house)
+            story.told({call: event}, {})
+
+
+def test_a_failure_that_a_backup_brings_back_is_asked_for_again_and_finds_its_asset():
+    story = Story.begun()
+    house, id = story.house, story.deployment.id
+    simulated_failure(house)
+    house.life(Fate({}))
+    assert house.get(id).may_retry
+    story.happens("backup")
+    works_again(house)
+    story.happens("retry")
+    runs(house, Fate({}))
+    asset = house.get(id).result
+    story.happens("restore the newest")
+    story.told({}, {})
+    assert house.get(id).result == asset
+
+
+# Several deployments.
+
+
+@examples(40)
+@given(
+    st.dictionaries(st.integers(0, 150), st.sampled_from((*DEATHS, *MIXED)), max_size=4),
+    st.integers(2, 5),
+)
+def test_deployments_that_share_a_treasury_make_one_asset_each(schedule, number):
+    house = WindowedHouse()
+    deployments = [house.deploy() for _ in range(number)]
+    runs(house, Fate(schedule, lambda event: WORLD[event](house)))
+    house.everything_lands()
+    house.is_intact()
+    ended = [house.get(deployment.id) for deployment in deployments]
+    assert all(each.state is State.COMPLETED or each.may_retry for each in ended)
+    completed = [each for each in ended if each.state is State.COMPLETED]
+    assert len(house.chain.node.assets) == len(completed)
+    if not MAY_FAIL & set(schedule.values()):
+        assert len(completed) == number
+
+
+# What is still wrong.
+
+
+@pytest.mark.xfail(reason="a cancellation asks the chain only if there was no slot at first")
+def test_a_cancellation_that_meets_a_worker_asks_the_chain_all_the_same():
+    """The slot that it saw expires before it writes, and with it the reason to refuse."""
+    house = WindowedHouse()
+    id = house.deploy().id
+    (claim,) = house.claims()
+    house.advance().step(claim)
+    house.give_back([claim])
+    backup = house.backup()
+    house.window_passes()
+    house.life(Fate({}))
+    hidden(house)
+    house.restored(backup)
+    house.pass_time(LEASE_IS_OVER)
+
+    def a_worker_acts(_: str) -> None:
+        (claim,) = house.claims()
+        house.advance().step(claim)
+        assert house.get(id).step.slots[-1].state is SlotState.EXPIRED
+
+    house.cancel(id, store=MortalStore(house.store, Fate({2: "a worker"}, a_worker_acts)))
+    house.everything_lands()
+    house.is_intact()
+
+
+@pytest.mark.xfail(reason="without an address the chain cannot be asked, and it is cancelled")
+def test_what_a_backup_knows_no_issuer_of_is_not_cancelled_while_its_asset_is_there():
+    house = WindowedHouse(is_account_ready=False)
+    id = house.deploy().id
+    backup = house.backup()
+    house.prepare_account()
+    runs(house, Fate({}))
+    assert house.tokens(id) == 1
+    house.restored(backup)
+    house.cancel(id)
+    house.is_intact()
+
+
+@pytest.mark.xfail(reason="a node that is behind is no reason to wait, but an exception")
+def test_a_node_that_is_behind_the_expired_window_is_waited_for():
+    house = WindowedHouse()
+    deployment = house.deploy()
+    schedule = {12: "a_window_passes", 21: "behind"}
+    runs(house, Fate(schedule, lambda event: WORLD[event](house)))
+    is_completed_once(house, deployment)
