@@ -197,6 +197,11 @@ def no_history(house):
         house.chain.misbehave(question, NO_HISTORY)
 
 
+def pruned(house):
+    """The node has thrown its old blocks away."""
+    house.chain.kept_rounds = 5
+
+
 def wrong_chain(house):
     for question in ("effect_of", "outcome", "prepare"):
         house.chain.misbehave(question, WRONG_CHAIN)
@@ -295,6 +300,7 @@ WORLD = {
         silence,
         silence_in_the_middle,
         no_history,
+        pruned,
         wrong_chain,
         wrong_chain_for_a_submission,
         a_block,
@@ -515,8 +521,9 @@ def in_a_later_window(house):
     """Evicted, over, signed again for the next window, and out of sight."""
     evicted(house)
     house.window_passes()
-    house.life(Fate({}))
     house.pass_time(LEASE_IS_OVER)
+    house.life(Fate({}))
+    assert house.chain.node.pool
     hidden(house)
 
 
