@@ -279,6 +279,10 @@ class Advance:
                 f"{signer.address} has used {terms.taken} nonces on chain "
                 f"and {signer.next_sequence} by our records"
             )
+        before = deployment.step.slot.valid_until if deployment.step.slot is not None else None
+        if isinstance(terms, LeaseWindow) and before is not None and terms.valid_until <= before:
+            detail = f"the node has not come as far as round {before}, where the last window ended"
+            return Postponed(WaitReason.NODE_UNAVAILABLE, detail)
         taken = work.signers.open_slots(signer.network, signer.address)
         answer = signer.reserve(taken, len(deployment.step.slots) + 1, terms)
         if isinstance(answer, Postponed):

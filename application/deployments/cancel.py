@@ -17,6 +17,9 @@ from domain.identifiers import NetworkId, OperationId
 from domain.operation import Effect, NoEffect
 from domain.organisation import Permission
 
+#: How often it is looked at where workers change it in the middle of that.
+LOOKS = 3
+
 _UNKNOWN = Refusal(code="not_found", detail="there is no such deployment")
 
 
@@ -35,6 +38,14 @@ class CancelDeployment:
 
         Raises: ChainUnavailableError, WrongChainError: nothing was cancelled.
         """
+        for _ in range(LOOKS):
+            answer = self._look(caller, id)
+            if answer is not None:
+                return answer
+        return Refusal(code="outcome_open", detail="a worker is at it; ask again in a moment")
+
+    def _look(self, caller: Caller, id: OperationId) -> Deployment | Refusal | None:
+        """One look at it; None where it changed between the look and the record."""
         with self.store.begin(caller.scope) as work:
             seen = work.deployments.get(id)
             account = work.accounts.get(seen.account) if seen and seen.account else None
@@ -56,8 +67,9 @@ class CancelDeployment:
             deployment = work.deployments.lock(id)
             if deployment is None:
                 return _UNKNOWN
-            if deployment.state is State.CANCELLED:
-                return deployment
+            if (deployment.state, deployment.steps) != (seen.state, seen.steps):
+                # The chain was asked about another one than this.
+                return None
             if not deployment.may_cancel:
                 return Refusal(
                     code="too_late_to_cancel",
