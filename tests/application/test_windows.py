@@ -475,7 +475,8 @@ class Story:
         assert self.house.get(self.deployment.id).state is State.COMPLETED
 
 
-#: Not together with others yet: `test_a_node_that_is_behind_the_expired_window_is_waited_for`.
+#: Not with a restored backup: the only node, windows behind when a process begins, has not seen
+#: for which window others were signed last, and its absences are no proof.
 MIXED = tuple(event for event in WORLD if event != "behind")
 #: At a call a backup can be taken; before one is restored, every process is stopped.
 AT_CALLS = (*DEATHS, *MIXED, "backup", "cancel", "retry")
@@ -600,7 +601,7 @@ def test_a_failure_that_a_backup_brings_back_is_asked_for_again_and_finds_its_as
 
 @examples(40)
 @given(
-    st.dictionaries(st.integers(0, 150), st.sampled_from((*DEATHS, *MIXED)), max_size=4),
+    st.dictionaries(st.integers(0, 150), st.sampled_from((*DEATHS, *WORLD)), max_size=4),
     st.integers(2, 5),
 )
 def test_deployments_that_share_a_treasury_make_one_asset_each(schedule, number):
