@@ -17,7 +17,7 @@ from adapters.algorand.effect import Origins, effect_of
 from adapters.algorand.identity import lease_of, note_of
 from adapters.algorand.kind import Kind
 from adapters.algorand.meeting import Meeting
-from adapters.algorand.node import AnswerError, Node
+from adapters.algorand.node import WORDS, AnswerError, Node, UnreachableError
 from adapters.algorand.outcome import outcome_of
 from adapters.algorand.reads import Account, Parameters, Reader
 from adapters.algorand.simulation import Rehearsal, too_dear
@@ -178,9 +178,11 @@ class AlgorandChain(Chain):
         def inquiry(reader: Reader) -> Submission:
             try:
                 return submitted(reader, transaction)
+            except UnreachableError:
+                raise
             except ChainUnavailableError as error:
                 self._meeting.forget()
-                return Submission(Verdict.UNKNOWN, str(error))
+                return Submission(Verdict.UNKNOWN, str(error)[:WORDS])
 
         return self._ask(inquiry)
 

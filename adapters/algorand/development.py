@@ -2,13 +2,13 @@
 
 import json
 from http.client import HTTPException
-from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
+from adapters.algorand.line import Line, NotSentError, TooLongError
 from application.ports.chain import ChainUnavailableError
 
 _ANSWER_WITHIN_SECONDS = 10
+_SIZE = 2**16
 
 
 class NotADevelopmentNodeError(Exception):
@@ -22,19 +22,23 @@ def fund(url: str, address: str, amount: int) -> None:
         ChainUnavailableError: no answer.
         NotADevelopmentNodeError: nothing was done.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"}:
-        raise NotADevelopmentNodeError(f"the URL of {parts.hostname} is not one of HTTP")
-    wanted = json.dumps({"address": address, "amount": amount}).encode()
-    request = Request(  # noqa: S310 - the scheme was looked at
-        f"{url.rstrip('/')}/devnet/fund", wanted, {"Content-Type": "application/json"}
-    )
+    host = urlsplit(url).hostname
     try:
-        with urlopen(request, timeout=_ANSWER_WITHIN_SECONDS) as answer:  # noqa: S310 - as above
-            answer.read()
-    except HTTPError as error:
-        with error:
-            msg = f"{parts.hostname} answers with status {error.code} when asked for money"
-        raise NotADevelopmentNodeError(msg) from None
-    except (OSError, HTTPException) as error:
-        raise ChainUnavailableError(f"{parts.hostname}: {type(error).__name__}") from None
+        line = Line(url)
+    except ValueError:
+        raise NotADevelopmentNodeError(f"the URL of {host} is not one of HTTP") from None
+    try:
+        reply = line.ask(
+            "POST",
+            f"{line.path}/devnet/fund",
+            {"Content-Type": "application/json"},
+            json.dumps({"address": address, "amount": amount}).encode(),
+            within_seconds=_ANSWER_WITHIN_SECONDS,
+            at_most=_SIZE,
+        )
+    except (NotSentError, TooLongError, OSError, HTTPException, ValueError) as error:
+        cause = type(error.__cause__ or error).__name__
+        raise ChainUnavailableError(f"{host}: {cause}") from None
+    if not 200 <= reply.status < 300:
+        msg = f"{host} answers with status {reply.status} when asked for money"
+        raise NotADevelopmentNodeError(msg)

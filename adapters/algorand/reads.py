@@ -227,7 +227,7 @@ class Reader:
         groups: list[Any] = self._member(answer, "txn-groups", list)
         if len(groups) != 1:
             raise self._nonsense(answer)
-        return self._optional(groups[0], "failure-message", str, "") or None
+        return self.node.words(self._optional(groups[0], "failure-message", str, "")) or None
 
     def _compare(self, found: str) -> None:
         """By the whole hash: there are networks whose CAIP-2 names begin alike."""
@@ -275,7 +275,7 @@ class Reader:
                 packed, raw=False, unicode_errors="surrogateescape", strict_map_key=False
             )
         except (ValueError, TypeError, RecursionError) as error:
-            raise self._nonsense(packed) from error
+            raise self._nonsense(f"{len(packed)} bytes that are no block") from error
         block = self._member(answer, "block", dict)
         if self._optional(block, "rnd", int, 0) != number:
             raise self._nonsense(f"another round than {number}")
@@ -311,4 +311,5 @@ class Reader:
         return self._member(answer, name, kind)
 
     def _nonsense(self, answer: object) -> ChainUnavailableError:
-        return ChainUnavailableError(f"{self.node.name} answers {str(answer)[:80]!r}")
+        told = self.node.words(str(answer))[:80]
+        return ChainUnavailableError(f"{self.node.name} answers {told!r}")

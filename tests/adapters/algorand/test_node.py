@@ -44,6 +44,7 @@ from tests.adapters.algorand.canned import (
     PARAMETERS,
     SUBMIT,
     account,
+    canned,
     parameters,
 )
 from tests.adapters.algorand.on_devnet.world import NOW, UNIQUE, Account, a_network
@@ -310,6 +311,42 @@ def test_bytes_that_never_left_are_no_submission(node, chain, attempted):
     with pytest.raises(ChainUnavailableError):
         fresh.submit(transaction)
     assert SUBMIT not in node.asked[before:]
+
+
+def test_bytes_that_found_no_connection_are_no_submission_either(chain, attempted):
+    """A pool may then believe the other nodes, if all of them reject."""
+    _, transaction = attempted
+    with canned() as node:
+        gone = connect(chain.network, node.endpoint, INSTALLATION)
+        gone.block_at(101)
+        node.answers[SUBMIT] = 0, b""
+        assert gone.submit(transaction).verdict is Verdict.UNKNOWN
+        gone.block_at(101)
+    with pytest.raises(ChainUnavailableError, match="send_raw_transaction: ConnectionRefused"):
+        gone.submit(transaction)
+    with pytest.raises(ChainUnavailableError, match="algod_request: ConnectionRefused"):
+        gone.submit(transaction)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (400, {"message": "malformed: " + "x" * 10_000}),
+        (400, {"message": "x" * 10_000}),
+        (403, {"message": "x" * 10_000}),
+        {"txId": "x" * 10_000},
+    ],
+)
+def test_what_a_node_says_of_a_submission_has_an_end(node, chain, attempted, answer):
+    _, transaction = attempted
+    node.answers[SUBMIT] = answer
+    assert len(chain.submit(transaction).detail) == 500
+
+
+def test_what_a_node_says_of_a_simulation_has_an_end(node, chain, intent, attempted):
+    node.answers[f"GET /v2/accounts/{TREASURY.address}"] = account(10**9)
+    node.answers[SIMULATE] = fails("x" * 10_000)
+    assert len(chain.plan(intent).detail) < 600
 
 
 def test_a_node_that_calls_the_group_otherwise_is_not_believed(node, chain, attempted):

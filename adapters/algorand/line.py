@@ -1,0 +1,302 @@
+"""HTTP as a node is spoken to: one request and its answer, in one time, of a bearable size.
+
+- The time is for all of it, from the connection to the last byte, however they trickle.  Only the
+  resolving of names has a time of its own, the system's.
+- Nobody is followed elsewhere: a redirect is an answer like any other, and no good one.
+- A body is read up to a size, and refused beyond it.
+- Connections are kept for a while.  One that the server has hung up on is not used; one that it
+  hangs up on in that very moment fails, and nothing is sent twice here.
+- Proxies are those of the environment, as for `urllib`; there is none to this very machine.
+
+What is raised here may quote an address with its passwords: it is not for anybody's eyes.
+"""
+
+import base64
+import io
+import selectors
+import socket
+import ssl
+import time
+import weakref
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
+from ipaddress import ip_address
+from threading import Lock
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from attrs import field, frozen
+
+from application.ports.nodes import PORTS
+
+#: Servers hang up on who is silent for longer; algod after 15 seconds (RestReadTimeoutSeconds).
+KEPT_SECONDS = 10.0
+
+
+class NotSentError(Exception):
+    """No connection came about: not a byte of the request has left.  The cause says why."""
+
+
+class TooLongError(Exception):
+    """The body is larger than it may be."""
+
+
+@frozen
+class Reply:
+    status: int
+    body: bytes = field(repr=False)
+
+
+class Line:
+    """The way to one server; threads share it."""
+
+    def __init__(self, url: str) -> None:
+        """Asks nobody.  Raises: ValueError: not the address of an HTTP server."""
+        parts = _address(url)
+        self.path, self.query = parts.path.rstrip("/"), parts.query
+        #: What the URL says besides the server's name: all of it may be a password.
+        self.secrets = (
+            self.path,
+            self.query,
+            unquote(parts.username or ""),
+            unquote(parts.password or ""),
+        )
+        self._headers = {"Host": _named(parts)} | _credentials("Authorization", parts)
+        self._host = parts.hostname or ""
+        self._port = parts.port or PORTS[parts.scheme]
+        self._proxy = _proxy_to(parts)
+        self._target = ""
+        if self._proxy is not None and parts.scheme == "http":
+            self._target = f"http://{_named(parts)}"
+            self._headers |= _credentials("Proxy-Authorization", self._proxy)
+        self._context = _context() if parts.scheme == "https" else None
+        self._idle: deque[_Wire] = deque()
+        self._lock = Lock()
+        weakref.finalize(self, _cut, self._idle)
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        within_seconds: float,
+        at_most: int,
+    ) -> Reply:
+        """The answer to one request; *at_most* bytes of it.
+
+        Raises:
+            NotSentError: nothing has left.
+            TooLongError, OSError, HTTPException, ValueError: what has arrived is not known.
+        """
+        deadline = _Deadline(within_seconds)
+        wire = self._kept() or self._connected(deadline)
+        wire.deadline = deadline
+        try:
+            connection = _over(wire, self._host, self._port)
+            connection.request(method, self._target + target, body, self._headers | dict(headers))
+            response = connection.getresponse()
+            reply = Reply(response.status, _whole(response, at_most))
+        except BaseException:
+            wire.cut()
+            raise
+        if response.will_close:
+            wire.cut()
+        else:
+            self._keep(wire)
+        return reply
+
+    def _kept(self) -> "_Wire | None":
+        with self._lock:
+            oldest = time.monotonic() - KEPT_SECONDS
+            while self._idle and self._idle[0].used_at < oldest:
+                self._idle.popleft().cut()
+            while self._idle:
+                wire = self._idle.pop()
+                if wire.is_quiet():
+                    return wire
+                wire.cut()
+        return None
+
+    def _keep(self, wire: "_Wire") -> None:
+        wire.used_at = time.monotonic()
+        with self._lock:
+            self._idle.append(wire)
+
+    def _connected(self, deadline: "_Deadline") -> "_Wire":
+        peer = (self._host, self._port)
+        if self._proxy is not None:
+            peer = (self._proxy.hostname or "", self._proxy.port or PORTS["http"])
+        try:
+            sock = _dialled(*peer, deadline)
+            try:
+                if self._context is not None:
+                    if self._proxy is not None:
+                        self._tunnel(sock, self._proxy, deadline)
+                    sock.settimeout(deadline.left())
+                    sock = self._context.wrap_socket(sock, server_hostname=self._host)
+            except BaseException:
+                sock.close()
+                raise
+        except (OSError, HTTPException, ValueError) as error:
+            raise NotSentError from error
+        return _Wire(sock, deadline)
+
+    def _tunnel(self, sock: socket.socket, proxy: SplitResult, deadline: "_Deadline") -> None:
+        there = f"[{self._host}]" if ":" in self._host else self._host
+        there = f"{there}:{self._port}"
+        connection = _over(_Wire(sock, deadline), self._host, self._port)
+        headers = {"Host": there} | _credentials("Proxy-Authorization", proxy)
+        connection.request("CONNECT", there, headers=headers)
+        status = connection.getresponse().status
+        if status != 200:
+            raise ConnectionError(f"the proxy answers with status {status}")
+
+
+class _Deadline:
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds, more than none.  Raises: TimeoutError."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+class _Wire:
+    """A connected socket, as far as `http.client` uses one, that keeps to a deadline."""
+
+    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
+        self._sock = sock
+        self.deadline = deadline
+        self.used_at = 0.0
+
+    def sendall(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            self._sock.settimeout(self.deadline.left())
+            left = left[self._sock.send(left) :]
+
+    def recv_into(self, buffer: memoryview) -> int:
+        self._sock.settimeout(self.deadline.left())
+        return self._sock.recv_into(buffer)
+
+    def makefile(self, *_: object) -> io.BufferedReader:
+        return io.BufferedReader(_Incoming(self))
+
+    def close(self) -> None:
+        """Nothing: `http.client` closes before the body is read."""
+
+    def cut(self) -> None:
+        self._sock.close()
+
+    def is_quiet(self) -> bool:
+        """The other side has neither hung up nor said anything that nobody asked for."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._sock, selectors.EVENT_READ)
+            return not selector.select(0)
+
+
+class _Incoming(io.RawIOBase):
+    def __init__(self, wire: _Wire) -> None:
+        self._wire = wire
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # as its reader does
+        return self._wire.recv_into(buffer)
+
+
+def _over(wire: _Wire, host: str, port: int) -> HTTPConnection:
+    connection = HTTPConnection(host, port)
+    connection.sock = wire  # as much of a socket as it uses
+    # It must not connect by itself, without a deadline.
+    connection.auto_open = 0
+    return connection
+
+
+def _whole(response: HTTPResponse, at_most: int) -> bytes:
+    if response.length is not None and response.length > at_most:
+        raise TooLongError
+    body = response.read(at_most + 1)
+    if len(body) > at_most:
+        raise TooLongError
+    if response.length:
+        # A read of so many bytes is content with fewer.
+        raise IncompleteRead(body, response.length)
+    return body
+
+
+def _dialled(host: str, port: int, deadline: _Deadline) -> socket.socket:
+    """Connected to one of the host's addresses; each has an equal part of the time left."""
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    failure = OSError("a name without address")
+    for number, (family, kind, protocol, _, address) in enumerate(addresses):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(deadline.left() / (len(addresses) - number))
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            return sock
+    raise failure
+
+
+def _address(url: str) -> SplitResult:
+    """Raises: ValueError: without quoting what may be a password."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.scheme in PORTS and parts.hostname and parts.port != 0:
+            return parts
+    raise ValueError("the URL of a node is not one of HTTP")
+
+
+def _named(parts: SplitResult) -> str:
+    """Host and port as the URL has them."""
+    return parts.netloc.rpartition("@")[2]
+
+
+def _credentials(header: str, parts: SplitResult) -> dict[str, str]:
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {header: f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+
+def _proxy_to(parts: SplitResult) -> SplitResult | None:
+    if _is_here(parts.hostname or "") or proxy_bypass(_named(parts)):
+        return None
+    named = getproxies().get(parts.scheme)
+    if not named:
+        return None
+    proxy = urlsplit(named if "://" in named else f"http://{named}")
+    if proxy.scheme != "http" or not proxy.hostname:
+        raise ValueError(f"the proxy for {parts.scheme} is not one of HTTP")
+    return proxy
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _cut(wires: deque[_Wire]) -> None:
+    for wire in wires:
+        wire.cut()
