@@ -118,7 +118,12 @@ class Anvil:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._process is not None:
+        if self._process is None:
+            return
+        if self.state is None:
+            # Nothing is to be saved, and now and then it does not hear SIGTERM.
+            self.kill()
+        else:
             self.stop()
 
     def _running(self) -> subprocess.Popen[bytes]:
