@@ -15,6 +15,15 @@ Parameters = Mapping[str, str | int | bool | None]
 
 
 @frozen(kw_only=True)
+class Document:
+    """What must be published before its token may be created: the token points at these bytes."""
+
+    content: bytes = field(repr=False)
+    #: Where the token says that they are.
+    url: str
+
+
+@frozen(kw_only=True)
 class Token:
     """A specification that its kind has validated.  Only a chain's `token` makes one."""
 
@@ -25,6 +34,7 @@ class Token:
     #: In base units: what exists at once.
     supply: int = field(validator=validators.ge(0))
     parameters: Parameters
+    document: Document | None = None
 
 
 @frozen(kw_only=True)

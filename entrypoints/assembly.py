@@ -7,6 +7,7 @@ from adapters import pool
 from adapters.pool import Pool
 from application.ports.chain import Chain
 from application.ports.custody import Custodian, KeyWrapping
+from application.ports.metadata import MetadataStore
 from application.ports.nodes import Endpoint
 from application.ports.storage.work import Store
 from domain.identifiers import NetworkId
@@ -34,6 +35,12 @@ def store(settings: Settings) -> Any:
     return adapter("postgres").connect(
         settings.database_url, min_size=1, max_size=settings.database_connections
     )
+
+
+def documents(settings: Settings, store: Any) -> MetadataStore:
+    """What tokens point at, kept in *store*'s database and served by us."""
+    made: MetadataStore = adapter("postgres").metadata(store, settings.base_url)
+    return made
 
 
 def schema_problem(store: Any) -> str | None:

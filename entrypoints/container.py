@@ -15,6 +15,7 @@ from application.deployments.advance import Advance
 from application.deployments.cancel import CancelDeployment
 from application.deployments.halt import Halt
 from application.deployments.plan import PlanDeployment
+from application.deployments.publish import Publish
 from application.deployments.pursue import Pursuit
 from application.deployments.request import RequestDeployment
 from application.deployments.retry import RetryDeployment
@@ -42,6 +43,7 @@ class Container(containers.DeclarativeContainer):
     passwords = One(Argon2Passwords)
     store = One(assembly.store, settings)
     tasks = One(assembly.tasks, settings)
+    metadata = One(assembly.documents, settings, store)
     chains = One(assembly.chains, settings)
     wrapping = One(assembly.wrapping, settings)
     custodians = One(assembly.custodians, settings, store)
@@ -91,11 +93,13 @@ class Container(containers.DeclarativeContainer):
     )
     halt = One(Halt, store=store, alarms=alarms, clock=clock, identifiers=identifiers)
     pursuit = One(Pursuit, store=store, custodians=custodians)
+    publish = One(Publish, metadata=metadata)
     advance = One(
         Advance,
         store=store,
         chains=chains,
         pursuit=pursuit,
+        publish=publish,
         halt=halt,
         alarms=alarms,
         clock=clock,

@@ -7,6 +7,7 @@ is one `begin`; the scope it names is enforced twice, by the queries and by row-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from adapters.postgres.documents import PostgresMetadata
     from adapters.postgres.storage import PostgresStore
 
 #: How long a caller waits for a connection before it is told that there is none.
@@ -39,3 +40,10 @@ def connect(url: str, *, min_size: int, max_size: int) -> "PostgresStore":
             name="tallystick",
         )
     )
+
+
+def metadata(store: "PostgresStore", base_url: str) -> "PostgresMetadata":
+    """Documents in *store*'s database, at ``<base_url>/m/…``."""
+    from adapters.postgres.documents import PostgresMetadata  # noqa: PLC0415 - as above
+
+    return PostgresMetadata(store, base_url)

@@ -115,10 +115,15 @@ class PostgresStore(Store):
 
     @contextmanager
     def begin(self, scope: Scope) -> Iterator[Work]:
+        with self.transaction(scope) as transaction:
+            yield PostgresWork(transaction)
+
+    @contextmanager
+    def transaction(self, scope: Scope) -> Iterator[Transaction]:
         connection = self._enter(scope)
         try:
             try:
-                yield PostgresWork(Transaction(connection, scope))
+                yield Transaction(connection, scope)
             except BaseException:
                 # What went wrong is told by the exception; a broken connection undoes as well.
                 with suppress(psycopg.Error):

@@ -16,6 +16,7 @@ from attrs import frozen
 from application.audit.trail import Trail
 from application.deployments.findings import Finding, Reserve
 from application.deployments.halt import Halt
+from application.deployments.publish import Publish
 from application.deployments.pursue import MAY_BE_FORGOTTEN, Case, Pursuit
 from application.deployments.recording import apply_all, name_event
 from application.ports.alarms import Alarms
@@ -65,6 +66,7 @@ class Advance:
     store: Store
     chains: Mapping[NetworkId, Chain]
     pursuit: Pursuit
+    publish: Publish
     halt: Halt
     alarms: Alarms
     clock: Clock
@@ -161,6 +163,9 @@ class Advance:
                 predicted=seen.predicted,
                 wait=Postponed(WaitReason.NETWORK_HALTED, signer.halted),
             )
+        unpublished = self.publish(seen.token)
+        if unpublished is not None:
+            return Finding(owner=seen.owner, predicted=seen.predicted, wait=unpublished)
         verdict = chain.preflight(intent, seen.fee_ceiling)
         if isinstance(verdict, Refusal) and not effect.is_lasting:
             verdict = MAY_BE_FORGOTTEN

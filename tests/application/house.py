@@ -25,6 +25,7 @@ from adapters.memory.chain import MemoryChain
 from adapters.memory.clock import MemoryClock
 from adapters.memory.custody import DevelopmentOnlyWarning, MemoryCustodian
 from adapters.memory.identifiers import MemoryIdentifiers
+from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.storage import MemoryStore
 from application.access.caller import Caller
@@ -34,6 +35,7 @@ from application.deployments.advance import Advance
 from application.deployments.cancel import CancelDeployment
 from application.deployments.halt import Halt
 from application.deployments.plan import PlanDeployment
+from application.deployments.publish import Publish
 from application.deployments.pursue import Pursuit
 from application.deployments.request import Accepted, DeploymentRequest, RequestDeployment
 from application.deployments.retry import RetryDeployment
@@ -44,6 +46,7 @@ from application.ports.chain import Chain, ChainUnavailableError
 from application.ports.clock import Clock
 from application.ports.custody import Custodian
 from application.ports.identifiers import Identifiers
+from application.ports.metadata import MetadataStore
 from application.ports.storage.deployments import Claim
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.paging import PageRequest
@@ -147,6 +150,12 @@ class House:
     def alarms(self) -> MemoryAlarms:
         """What was sounded so far; made when it is first looked at."""
         made: MemoryAlarms = self.__dict__.setdefault("_alarms", MemoryAlarms())
+        return made
+
+    @property
+    def metadata(self) -> MemoryMetadata:
+        """Where documents are published; made when it is first looked at."""
+        made: MemoryMetadata = self.__dict__.setdefault("_metadata", MemoryMetadata())
         return made
 
     def register(self, email: str) -> Registered:
@@ -341,6 +350,7 @@ class House:
         store: Store | None = None,
         chain: Chain | None = None,
         custodian: Custodian | None = None,
+        metadata: MetadataStore | None = None,
     ) -> Advance:
         """A worker's use case; its ports may be replaced by mortal ones."""
         store = store or self.store
@@ -350,6 +360,7 @@ class House:
             pursuit=Pursuit(
                 store=store, custodians={self.custodian_scheme: custodian or self.custodian}
             ),
+            publish=Publish(metadata=metadata or self.metadata),
             halt=Halt(
                 store=store,
                 alarms=self.alarms,
@@ -366,6 +377,7 @@ class House:
             store=MortalStore(self.store, fate),
             chain=Mortal(self.chain, fate),  # type: ignore[arg-type]  # passes all on
             custodian=Mortal(self.custodian, fate),  # type: ignore[arg-type]  # as above
+            metadata=Mortal(self.metadata, fate),  # type: ignore[arg-type]  # as above
         )
 
     def claims(self, store: Store | None = None, limit: int = 100) -> list[Claim]:

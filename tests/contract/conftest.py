@@ -20,6 +20,7 @@ PORTS = (
     "clock",
     "identifiers",
     "passwords",
+    "metadata_store",
 )
 
 
@@ -55,3 +56,4 @@ key_wrapping = pytest.fixture(_subject, name="key_wrapping")
 clock = pytest.fixture(_subject, name="clock")
 identifiers = pytest.fixture(_subject, name="identifiers")
 passwords = pytest.fixture(_subject, name="passwords")
+metadata_store = pytest.fixture(_subject, name="metadata_store")

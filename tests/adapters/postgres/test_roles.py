@@ -10,7 +10,7 @@ from psycopg.errors import InsufficientPrivilege
 from tests.contract.subjects.postgres import APPLICATION, application_url
 
 #: Tables that belong to no organisation and no user.
-UNSCOPED = {"login_attempts", "networks", "signers", "installation", "migrations"}
+UNSCOPED = {"login_attempts", "networks", "signers", "installation", "migrations", "documents"}
 #: Filled through the port by `Resident`; the outbox is not for reading.
 UNREADABLE = {"outbox"}
 HISTORY = ("journal", "audit_events")

@@ -8,12 +8,14 @@ from adapters.memory.chain import MemoryChain
 from adapters.memory.clock import MemoryClock
 from adapters.memory.custody import MemoryCustodian
 from adapters.memory.identifiers import MemoryIdentifiers
+from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.storage import MemoryStore
 from adapters.memory.wrapping import MemoryKeyWrapping
 from application.ports.clock import Clock
 from application.ports.custody import Custodian, KeyWrapping
 from application.ports.identifiers import Identifiers
+from application.ports.metadata import MetadataStore
 from application.ports.passwords import Passwords
 from application.ports.storage.work import Store
 from domain.identifiers import INSTALLATION, AccountId
@@ -51,6 +53,11 @@ def identifiers() -> Iterator[Identifiers]:
 @contextmanager
 def passwords() -> Iterator[Passwords]:
     yield MemoryPasswords()
+
+
+@contextmanager
+def metadata_store() -> Iterator[MetadataStore]:
+    yield MemoryMetadata()
 
 
 @contextmanager

@@ -12,9 +12,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from adapters.postgres import connect
+from adapters.postgres import connect, metadata
 from adapters.postgres.migrate import Login, files, migrate
 from adapters.postgres.storage import PostgresStore
+from application.ports.metadata import MetadataStore
 from domain.identifiers import InstallationId
 
 INSTALLATION = InstallationId(UUID("01900000-0000-7000-8000-000000000001"))
@@ -30,6 +31,12 @@ def store() -> Iterator[PostgresStore]:
             yield opened
         finally:
             opened.close()
+
+
+@contextlib.contextmanager
+def metadata_store() -> Iterator[MetadataStore]:
+    with store() as opened:
+        yield metadata(opened, "https://issue.example.com")
 
 
 @contextlib.contextmanager
