@@ -34,7 +34,6 @@ class Token:
     #: In base units: what exists at once.
     supply: int = field(validator=validators.ge(0))
     parameters: Parameters
-    document: Document | None = None
 
 
 @frozen(kw_only=True)

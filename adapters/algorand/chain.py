@@ -55,7 +55,7 @@ from domain.operation import (
     WaitReason,
 )
 from domain.signing import Curve, PublicKey, Signature
-from domain.token import KindDescription, Token, TokenKind
+from domain.token import Document, KindDescription, Token, TokenKind
 
 T = TypeVar("T")
 
@@ -97,6 +97,9 @@ class AlgorandChain(Chain):
 
     def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
         return _kind(kind).stored_token(parameters)
+
+    def document_of(self, token: Token) -> Document | None:  # noqa: ARG002 - the same for all
+        return None
 
     def address(self, key: PublicKey) -> str:
         return group.address_of(key)

@@ -46,7 +46,7 @@ from domain.operation import (
     WaitReason,
 )
 from domain.signing import Curve, PublicKey, Signature
-from domain.token import KindDescription, Token, TokenKind
+from domain.token import Document, KindDescription, Token, TokenKind
 
 T = TypeVar("T")
 
@@ -89,6 +89,9 @@ class EvmChain(Chain):
 
     def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
         return _kind(kind).stored_token(parameters)
+
+    def document_of(self, token: Token) -> Document | None:  # noqa: ARG002 - the same for all
+        return None
 
     def address(self, key: PublicKey) -> str:
         return transactions.address_of(key)

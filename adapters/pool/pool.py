@@ -62,7 +62,7 @@ from domain.operation import (
     Submission,
 )
 from domain.signing import Curve, PublicKey, Signature
-from domain.token import KindDescription, Token, TokenKind
+from domain.token import Document, KindDescription, Token, TokenKind
 
 T = TypeVar("T")
 
@@ -125,6 +125,9 @@ class Pool(Chain, NodePool):
 
     def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
         return self._any.stored_token(kind, parameters)
+
+    def document_of(self, token: Token) -> Document | None:
+        return self._any.document_of(token)
 
     def address(self, key: PublicKey) -> str:
         return self._any.address(key)

@@ -163,7 +163,7 @@ class Advance:
                 predicted=seen.predicted,
                 wait=Postponed(WaitReason.NETWORK_HALTED, signer.halted),
             )
-        unpublished = self.publish(seen.token)
+        unpublished = self.publish(chain.document_of(seen.token))
         if unpublished is not None:
             return Finding(owner=seen.owner, predicted=seen.predicted, wait=unpublished)
         verdict = chain.preflight(intent, seen.fee_ceiling)

@@ -8,19 +8,18 @@ from application.ports.metadata import (
     MetadataUnavailableError,
 )
 from domain.operation import Postponed, WaitReason
-from domain.token import Token
+from domain.token import Document
 
 
 @frozen(kw_only=True)
 class Publish:
     metadata: MetadataStore
 
-    def __call__(self, token: Token) -> Postponed | None:
-        """See to it that the token's document is where the token says; else why it waits.
+    def __call__(self, document: Document | None) -> Postponed | None:
+        """See to it that *document* is where its token says; else why the token waits.
 
         Publishing it again is no error.
         """
-        document = token.document
         if document is None:
             return None
         where = self.metadata.url_of(document.content)

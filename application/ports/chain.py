@@ -28,7 +28,7 @@ from domain.operation import (
     Submission,
 )
 from domain.signing import Curve, PublicKey, Signature
-from domain.token import KindDescription, Token, TokenKind
+from domain.token import Document, KindDescription, Token, TokenKind
 
 
 class ChainUnavailableError(Exception):
@@ -103,6 +103,10 @@ class Chain(Protocol):
 
     def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
         """A token that was validated when it was accepted, from its stored parameters."""
+        ...
+
+    def document_of(self, token: Token) -> Document | None:
+        """What must be published before *token* is created; None: nothing.  Asks nobody."""
         ...
 
     def address(self, key: PublicKey) -> str:

@@ -3,7 +3,6 @@
 import hashlib
 
 import pytest
-from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,8 +18,8 @@ DIGEST = hashlib.sha256(CONTENT).digest()
 
 
 def deploy(house):
-    document = Document(content=CONTENT, url=house.metadata.url_of(CONTENT))
-    return house.deploy(token=evolve(house.token(), document=document)).id
+    house.chain.document = Document(content=CONTENT, url=house.metadata.url_of(CONTENT))
+    return house.deploy().id
 
 
 def waits_unsigned(house, id, reason):

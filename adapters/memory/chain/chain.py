@@ -53,7 +53,7 @@ from domain.operation import (
     WaitReason,
 )
 from domain.signing import Curve, PublicKey, Purpose, Signature
-from domain.token import KindDescription, Token, TokenKind
+from domain.token import Document, KindDescription, Token, TokenKind
 
 #: What a node's words mean; what is not here is unknown.
 _MEANINGS = {
@@ -100,6 +100,8 @@ class MemoryChain(MisbehavingChain):
     lag: int = 0
     #: Why a simulation says that it cannot work.
     refuses: str | None = None
+    #: What its tokens point at.
+    document: Document | None = None
     node: Node = field(factory=Node)
 
     # The world.
@@ -175,6 +177,9 @@ class MemoryChain(MisbehavingChain):
 
     def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
         return kind_of_token.stored(kind, parameters)
+
+    def document_of(self, token: Token) -> Document | None:  # noqa: ARG002 - the same for all
+        return self.document
 
     def address(self, key: PublicKey) -> str:
         if key.curve is not self.curve:

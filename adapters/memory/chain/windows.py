@@ -68,7 +68,7 @@ from domain.operation import (
     WaitReason,
 )
 from domain.signing import Curve, PublicKey, Purpose, Signature
-from domain.token import KindDescription, Token, TokenKind
+from domain.token import Document, KindDescription, Token, TokenKind
 
 T = TypeVar("T")
 
@@ -138,6 +138,8 @@ class MemoryWindowedChain(MisbehavingChain):
     kept_rounds: int | None = None
     #: Why a simulation says that it cannot work.
     refuses: str | None = None
+    #: What its tokens point at.
+    document: Document | None = None
     node: WindowedNode = field(factory=WindowedNode)
     #: The newest round when this view first saw the chain.
     _first_look: int | None = field(default=None, init=False)
@@ -218,6 +220,9 @@ class MemoryWindowedChain(MisbehavingChain):
 
     def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
         return kind_of_token.stored(kind, parameters)
+
+    def document_of(self, token: Token) -> Document | None:  # noqa: ARG002 - the same for all
+        return self.document
 
     def address(self, key: PublicKey) -> str:
         if key.curve is not self.curve:

@@ -14,7 +14,7 @@ from application.ports.chain import (
 from application.ports.nodes import Endpoint
 from domain.operation import AttemptRole, NonceLine
 from domain.signing import Curve
-from domain.token import Token
+from domain.token import Document, Token
 from tests.adapters.pool.nodes import ASKED, INTENT, NO_HISTORY, SILENCE, SLOT, a_pool
 
 WRONG = WrongChainError("node-1 is of another chain")
@@ -104,6 +104,8 @@ def test_what_asks_nobody_asks_nobody():
     assert isinstance(pool.token(kind.kind, INTENT.token.parameters), Token)
     assert pool.steps(token) == nodes[0].steps(token)
     assert pool.groundwork() is None
+    nodes[0].document = Document(content=b"{}", url="https://meta.example/m/x")
+    assert pool.document_of(token) == nodes[0].document
     assert pool.predicted(INTENT) == nodes[0].predicted(INTENT)
     assert pool.curve is Curve.SECP256K1
     assert pool.network == nodes[0].network
