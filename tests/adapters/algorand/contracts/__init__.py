@@ -1,0 +1,1 @@
+"""What our Algorand contracts promise."""
