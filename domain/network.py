@@ -8,6 +8,9 @@ from attrs import field, frozen, validators
 from domain.identifiers import NetworkId
 from domain.signing import Curve, KeyUse
 
+#: Of the programs that Algorand's chains run (go-algorand 5.0, consensus v42: LogicSigVersion).
+HIGHEST_AVM = 13
+
 
 class Family(Enum):
     EVM = "evm"
@@ -70,12 +73,19 @@ class Network:
     explorer_address: str | None = None
     #: ``{}`` stands for the token; None: as an address.
     explorer_token: str | None = None
+    #: ``{}`` stands for the id of an application that is a token; None: as a token.
+    explorer_application: str | None = None
     #: The whole genesis hash in base64, on chains whose CAIP-2 name holds but a part of it.
     genesis: str | None = None
     #: How many nodes must agree before something is called final.
     min_sources: int = field(default=1, validator=validators.ge(1))
     #: In how many rounds a transaction may land, on chains with windows.
     window: int = field(default=150, validator=[validators.ge(20), validators.le(1000)])
+    #: Highest version of the AVM that programs of ours may need here; None: there are none.
+    avm: int | None = field(
+        default=None,
+        validator=validators.optional([validators.ge(1), validators.le(HIGHEST_AVM)]),
+    )
 
     @property
     def live(self) -> bool:

@@ -26,7 +26,7 @@ from attrs import frozen
 
 from application.ports.nodes import Endpoint
 from domain.identifiers import NetworkId
-from domain.network import Family, Finality, Network, NetworkClass
+from domain.network import HIGHEST_AVM, Family, Finality, Network, NetworkClass
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
@@ -78,6 +78,7 @@ class NetworkSettings:
             "finality_tag": each.finality.tag,
             "finality_depth": each.finality.depth,
             "window": each.window if each.family is Family.ALGORAND else None,
+            "avm": each.avm,
             "fee_ceiling": each.fee_ceiling,
             "native_currency": each.native_currency,
             "native_decimals": each.native_decimals,
@@ -86,6 +87,7 @@ class NetworkSettings:
             "explorer_transaction": each.explorer_transaction,
             "explorer_address": each.explorer_address,
             "explorer_token": each.explorer_token,
+            "explorer_application": each.explorer_application,
         }
         return {
             key: {"value": value, "from": self.origins.get(key, Origin.DEFAULT).value}
@@ -187,9 +189,11 @@ def _network(found: _Table, name: str) -> NetworkSettings | None:
     poll = found.take("poll_milliseconds", _from(1), 1000)
     replace_after = found.take("replace_after_seconds", _from(1), 60)
     window = 150 if family is Family.EVM else _window(found, network_class)
+    avm = None if family is Family.EVM else _avm(found, network_class)
     transaction = found.look("explorer_transaction", _link, None)
     address = found.look("explorer_address", _link, None)
     token = found.look("explorer_token", _link, None)
+    application = None if family is Family.EVM else found.look("explorer_application", _link, None)
     found.nothing_is_left()
     if found.faults or not (family and network_class and nodes and finality):
         return None
@@ -207,9 +211,11 @@ def _network(found: _Table, name: str) -> NetworkSettings | None:
         explorer_transaction=transaction,
         explorer_address=address,
         explorer_token=token,
+        explorer_application=application,
         genesis=genesis,
         min_sources=min_sources,
         window=window,
+        avm=avm,
     )
     return NetworkSettings(network=network, nodes=nodes, origins=found.origins)
 
@@ -253,6 +259,12 @@ def _window(found: _Table, network_class: NetworkClass | None) -> int:
             "nodes that are not archival keep the last 1,000 rounds",
         )
     return window or 150
+
+
+def _avm(found: _Table, network_class: NetworkClass | None) -> int | None:
+    """As far as nothing is said: what local nodes run, and what every chain in use does."""
+    default = 12 if network_class is NetworkClass.DEVELOPMENT else 10
+    return found.look("avm", _from(1, HIGHEST_AVM), default)
 
 
 def _min_sources(

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from attrs import field, frozen
 
-from adapters.algorand import group, window
+from adapters.algorand import group, protocol, window
 from adapters.algorand.assets import Asset
 from adapters.algorand.effect import Origins, effect_of
 from adapters.algorand.identity import lease_of, note_of
@@ -33,7 +33,7 @@ from application.ports.chain import (
     SignerChainState,
 )
 from application.ports.nodes import Endpoint
-from domain.errors import FieldFault, MisuseError, Refusal
+from domain.errors import MisuseError, Refusal
 from domain.identifiers import InstallationId
 from domain.network import Block, Network
 from domain.operation import (
@@ -86,13 +86,12 @@ class AlgorandChain(Chain):
         return cls(network, reader, installation, Meeting(reader))
 
     def kinds(self) -> tuple[KindDescription, ...]:
-        return tuple(kind.description for kind in kinds().values())
+        offered = protocol.offered(kinds(), self.network)
+        return tuple(kind.description for kind in offered.values())
 
     def token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
-        if kind not in kinds():
-            offered = ", ".join(kinds())
-            fault = FieldFault("", "unknown_kind", f"{kind} is not offered here; {offered} are")
-            return Refusal(code="invalid_token", detail=fault.message, faults=(fault,))
+        if kind not in protocol.offered(kinds(), self.network):
+            return protocol.not_offered(kinds(), self.network, kind)
         return kinds()[kind].token(parameters)
 
     def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
@@ -115,6 +114,9 @@ class AlgorandChain(Chain):
 
     def plan(self, intent: Intent) -> Forecast | Refusal:
         def inquiry(reader: Reader) -> Forecast | Refusal:
+            waiting = self._unrunnable(reader, intent)
+            if waiting is not None:
+                return Refusal(code="network_not_ready", detail=waiting.detail)
             rehearsal = self._rehearsal(reader, intent)
             return rehearsal.refusal or Forecast(
                 gas=len(rehearsal.group.transactions),
@@ -127,6 +129,10 @@ class AlgorandChain(Chain):
 
     def preflight(self, intent: Intent, fee_ceiling: int) -> Postponed | Refusal | None:
         def inquiry(reader: Reader) -> Postponed | Refusal | None:
+            # Before the rehearsal, whose verdict on a program that does not run is for ever.
+            waiting = self._unrunnable(reader, intent)
+            if waiting is not None:
+                return waiting
             rehearsal = self._rehearsal(reader, intent)
             if rehearsal.group.fee > fee_ceiling:
                 return too_dear(rehearsal.group.fee, fee_ceiling)
@@ -164,6 +170,9 @@ class AlgorandChain(Chain):
             span = window.span_of(self.network, slot, now.last_round)
             if isinstance(span, Postponed):
                 return span
+            waiting = protocol.shortcoming(self.network, _kind(intent.token.kind), now.consensus)
+            if waiting is not None:
+                return waiting
             payer, issuer = self._parties(reader, intent)
             drafted = self._creation(intent, now, span, lease, payer, issuer).group()
             if drafted.fee > fee_ceiling:
@@ -260,6 +269,13 @@ class AlgorandChain(Chain):
         except ChainUnavailableError:
             self._meeting.forget()
             raise
+
+    def _unrunnable(self, reader: Reader, intent: Intent) -> Postponed | None:
+        """Why the intent's programs do not run on the chain now; None: they do."""
+        kind = _kind(intent.token.kind)
+        if kind.needs_avm is None:
+            return None
+        return protocol.shortcoming(self.network, kind, reader.parameters().consensus)
 
     def _rehearsal(self, reader: Reader, intent: Intent) -> Rehearsal:
         now = reader.parameters()

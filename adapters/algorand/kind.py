@@ -16,6 +16,11 @@ class Kind(Protocol):
     @property
     def description(self) -> KindDescription: ...
 
+    @property
+    def needs_avm(self) -> int | None:
+        """Lowest version of the AVM that runs its programs; None: it has no programs."""
+        return None
+
     def token(self, parameters: Mapping[str, object]) -> Token | Refusal: ...
 
     def stored_token(self, parameters: Mapping[str, object]) -> Token: ...

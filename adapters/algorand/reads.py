@@ -45,6 +45,8 @@ class Parameters:
     genesis_id: str
     #: In base64.
     genesis_hash: str
+    #: What the node calls the protocol its chain is under (go-algorand, protocol/consensus.go).
+    consensus: str
     last_round: int
     #: In microalgos, of one transaction.
     min_fee: int
@@ -109,6 +111,7 @@ class Reader:
         return Parameters(
             genesis_id=self._member(answer, "genesis-id", str),
             genesis_hash=found,
+            consensus=self._member(answer, "consensus-version", str),
             last_round=self._member(answer, "last-round", int),
             min_fee=self._member(answer, "min-fee", int),
             fee_per_byte=self._member(answer, "fee", int),

@@ -68,6 +68,9 @@ class RetryDeployment:
         if chain is None:
             return Refusal(code="network_not_ready", detail=f"{deployment.network} is not set up")
         kinds = {d.kind: d.kind_class for d in chain.kinds()}
+        if deployment.token.kind not in kinds:
+            detail = f"{deployment.token.kind} is not offered on {deployment.network} any more"
+            return Refusal(code="network_not_ready", detail=detail)
         gates = Gates(work=work, network=chain.network, now=now)
         if refusal := gates.tariff_allows(kinds[deployment.token.kind]):
             return refusal

@@ -13,7 +13,7 @@ from domain.audit import AuditEvent, JsonValue, timestamp
 from domain.deployment import Deployment, Reason
 from domain.identifiers import Prefix, instant_of, public_id
 from domain.ledger import JournalEntry, Lot, Wallet
-from domain.network import Block, Network, NetworkClass, NetworkStatus
+from domain.network import Block, Family, Network, NetworkClass, NetworkStatus
 from domain.operation import Attempt, Step
 from domain.organisation import ApiKey, Member, Organisation, Role, User
 from domain.plan import Plan, Quote
@@ -100,10 +100,18 @@ def network(each: Network, status: NetworkStatus) -> Document:
             "transaction": each.explorer_transaction,
             "address": each.explorer_address,
             "token": each.explorer_token or each.explorer_address,
+            "application": _application_link(each),
         },
         "status": "ok" if status.halted is None else "halted",
         "final_block": _block(status.final),
     }
+
+
+def _application_link(each: Network) -> str | None:
+    """Of a token that is an application, which there are on Algorand only."""
+    if each.family is not Family.ALGORAND:
+        return None
+    return each.explorer_application or each.explorer_token or each.explorer_address
 
 
 def network_status(

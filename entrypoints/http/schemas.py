@@ -125,7 +125,8 @@ SCHEMAS: Mapping[str, Schema] = {
         finality=_object(tag=_or_null(_TEXT), depth=_or_null(_INTEGER)), native_currency=_TEXT,
         native_decimals=_INTEGER, fee_ceiling=_AMOUNT,
         explorer=_object(
-            transaction=_or_null(_TEXT), address=_or_null(_TEXT), token=_or_null(_TEXT)
+            transaction=_or_null(_TEXT), address=_or_null(_TEXT), token=_or_null(_TEXT),
+            application=_or_null(_TEXT),
         ),
         status=_one_of("ok", "halted"), final_block=_or_null(_BLOCK),
     ),

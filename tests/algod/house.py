@@ -54,6 +54,7 @@ def a_network(devnet: Devnet, **changes: Any) -> Network:
         "genesis": devnet.genesis_hash,
         "min_sources": min(2, len(devnet.nodes)),
         "window": WINDOW,
+        "avm": 12,
     }
     return Network(**described | changes)
 

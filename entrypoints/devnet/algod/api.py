@@ -21,7 +21,6 @@ from entrypoints.devnet.algod.encoding import (
     base64_text,
     pack,
 )
-from entrypoints.devnet.algod.genesis import PROTOCOL
 from entrypoints.devnet.algod.limits import MIN_FEE, RefusedError
 from entrypoints.devnet.algod.node import Node
 from entrypoints.devnet.algod.representations import plain
@@ -121,7 +120,7 @@ class Api:
         del request
         return as_json(
             {
-                "consensus-version": PROTOCOL,
+                "consensus-version": self.world.consensus,
                 "fee": self.world.fee_per_byte,
                 "genesis-hash": base64_text(self.node.rules.genesis_hash),
                 "genesis-id": self.node.rules.genesis.id,
@@ -137,8 +136,8 @@ class Api:
             {
                 "catchup-time": 0,
                 "last-round": self.node.round,
-                "last-version": PROTOCOL,
-                "next-version": PROTOCOL,
+                "last-version": self.world.consensus,
+                "next-version": self.world.consensus,
                 "next-version-round": self.node.round + 1,
                 "next-version-supported": True,
                 "stopped-at-unsupported-round": False,

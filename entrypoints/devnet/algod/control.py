@@ -6,6 +6,7 @@
     POST /devnet/advance       {"rounds"}                   empty blocks, whatever the pools hold
     POST /devnet/mode          {"mode", "block_time"}       instant, interval or manual
     POST /devnet/congestion    {"fee_per_byte"}             pools ask for more than the minimum fee
+    POST /devnet/consensus     {"version"}                  their name of the protocol; null: true
     GET  /devnet/faults        what is set on this node, and how often each fault struck
     POST /devnet/faults        {"fault", "times", "route", "seconds", "rounds", "txid",
                                 "everywhere"}; times null: until cleared
@@ -64,6 +65,7 @@ class Control:
             "/devnet/advance": self._advance,
             "/devnet/mode": self._mode,
             "/devnet/congestion": self._congestion,
+            "/devnet/consensus": self._consensus,
             "/devnet/faults": self._add_fault,
             "/devnet/faults/clear": self._clear_faults,
         }
@@ -91,6 +93,10 @@ class Control:
     def _congestion(self, fee_per_byte: int) -> Content:
         self._world.congest(fee_per_byte)
         return {"fee_per_byte": fee_per_byte}
+
+    def _consensus(self, version: str | None = None) -> Content:
+        self._world.claim(version)
+        return {"version": self._world.consensus}
 
     def _faults(self) -> Content:
         with self._world.lock:

@@ -136,6 +136,10 @@ class Network:
         """Pools ask for more than the minimum fee; 0: no longer."""
         self._world.congest(fee_per_byte)
 
+    def claim(self, consensus: str | None) -> None:
+        """Nodes call the protocol of their chain that; None: by its name again."""
+        self._world.claim(consensus)
+
     def description(self) -> dict[str, Any]:
         return description(self._world, [node.url for node in self.nodes])
 

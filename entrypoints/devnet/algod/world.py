@@ -12,7 +12,7 @@ from typing import Literal
 from entrypoints.devnet.algod.blocks import Block
 from entrypoints.devnet.algod.encoding import ZERO_ADDRESS, address_bytes, pack
 from entrypoints.devnet.algod.faults import Fault
-from entrypoints.devnet.algod.genesis import Genesis
+from entrypoints.devnet.algod.genesis import PROTOCOL, Genesis
 from entrypoints.devnet.algod.journal import Journal
 from entrypoints.devnet.algod.ledger import Ledger
 from entrypoints.devnet.algod.limits import MIN_FEE, MOST_VALID_ROUNDS
@@ -50,6 +50,8 @@ class World:
         self.block_time = block_time
         self.idle_seconds = idle_seconds
         self.fee_per_byte = 0
+        #: Under which protocol nodes say the chain is; its rules are always those of `limits`.
+        self.consensus = PROTOCOL
         self.closing = False
         kept = [*kept_rounds, *[None] * (nodes - len(kept_rounds))]
         self.nodes = [Node(self, index, kept_rounds=kept[index]) for index in range(nodes)]
@@ -105,6 +107,11 @@ class World:
         """Pools ask for that fee, and /v2/transactions/params suggests it; 0: no longer."""
         with self.changed:
             self.fee_per_byte = fee_per_byte
+
+    def claim(self, consensus: str | None) -> None:
+        """Every node says that its chain is under that protocol; None: the truth again."""
+        with self.changed:
+            self.consensus = PROTOCOL if consensus is None else consensus
 
     def fund(self, address: str, microalgos: int) -> str:
         """Pay from the dispenser, in a block of its own: the pools are not touched.

@@ -20,13 +20,15 @@ from application.ports.nodes import Endpoint
 
 GENESIS = "SGO1GKSzyE7IEPItTxCByw9x8FmnrCDexi9/cOUJOiI="
 NETWORK = "algorand:SGO1GKSzyE7IEPItTxCByw9x8FmnrCDe"
+#: As nodes call it; AVM 11.
+V40 = "https://github.com/algorandfoundation/specs/tree/236dcc18c9c507d794813ab768e467ea42d1b4d9"
 PARAMETERS = "GET /v2/transactions/params"
 SUBMIT = "POST /v2/transactions"
 
 
 def parameters(last_round: int = 100, **changes: object) -> dict[str, object]:
     return {
-        "consensus-version": "v41",
+        "consensus-version": V40,
         "fee": 0,
         "genesis-hash": GENESIS,
         "genesis-id": "testnet-v1.0",

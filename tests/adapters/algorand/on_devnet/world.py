@@ -77,6 +77,7 @@ def a_network(name: str, genesis: str | None, window: int = WIDTH) -> Network:
         replace_after=timedelta(seconds=30),
         genesis=genesis,
         window=window,
+        avm=12,
     )
 
 

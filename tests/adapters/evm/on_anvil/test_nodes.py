@@ -242,6 +242,18 @@ def test_nothing_is_sent_to_a_node_of_another_chain(world, proxy):
     assert proxy.received[SEND] == 0
 
 
+@pytest.mark.parametrize("role", [AttemptRole.EFFECT, AttemptRole.FILL])
+def test_nothing_is_drafted_by_the_word_of_a_node_of_another_chain(world, proxy, role):
+    intent, slot = world.intent(), world.slot()
+    stranger = world.seen_through(proxy.url)
+    proxy.add("eth_chainId", answer_result("0x1"))
+    with pytest.raises(WrongChainError):
+        stranger.prepare(intent, slot, role, CEILING)
+    with pytest.raises(WrongChainError):
+        stranger.slot_terms(intent)
+    assert set(proxy.received) == {"eth_chainId"}
+
+
 def test_a_node_that_changes_its_chain_while_the_line_is_down_is_noticed(world, proxy, met):
     proxy.add("eth_getBlockByNumber", drop_before_forward(), times=1)
     with pytest.raises(ChainUnavailableError):
