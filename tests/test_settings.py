@@ -2,16 +2,13 @@
 
 import hashlib
 import json
-import tomllib
 from base64 import b64encode
-from importlib.resources import files
 
 import pytest
 from click.testing import CliRunner
 
 from application.ports.nodes import Endpoint
 from domain.identifiers import Prefix, public_id
-from domain.network import Family, NetworkClass
 from entrypoints.main import main
 from entrypoints.settings import SettingsError, load
 
@@ -221,7 +218,7 @@ class TestANetwork:
 
         def changed(words, by):
             assert words in NETWORK
-            other = NETWORK.replace(words, by).replace("84532", "1")
+            other = NETWORK.replace(words, by).replace("84532", "5")
             return faults(other)
 
         return changed
@@ -242,18 +239,18 @@ class TestANetwork:
     )
     def test_that_cannot_be_used_is_named(self, faults_of, words, by):
         (fault,) = faults_of(words, by)
-        assert '[networks."eip155:1"]' in fault
+        assert '[networks."eip155:5"]' in fault
 
     def test_all_that_cannot_be_used_are_named(self, faults):
-        entries = "".join(f'\n[networks."eip155:{number}"]\nname = "x"\n' for number in (1, 2))
+        entries = "".join(f'\n[networks."eip155:{number}"]\nname = "x"\n' for number in (5, 6))
         found = faults(entries)
         missing = {"family", "class", "nodes", "fee_ceiling", "native_currency", "finality_depth"}
         assert len(found) == 2 * len(missing)
-        for number in (1, 2):
+        for number in (5, 6):
             of_one = [fault for fault in found if f'[networks."eip155:{number}"]' in fault]
             assert {key for key in missing for fault in of_one if key in fault} == missing
 
-    @pytest.mark.parametrize("text", ["networks = 4", "[networks]", '[networks]\n"eip155:1" = 4'])
+    @pytest.mark.parametrize("text", ["networks = 4", "[networks]", '[networks]\n"eip155:5" = 4'])
     def test_that_is_no_table_is_a_fault(self, tmp_path, text):
         (tmp_path / "tallystick.toml").write_text(text)
         with pytest.raises(SettingsError, match="network"):
@@ -273,7 +270,7 @@ class TestANetwork:
     )
     def test_that_would_be_misread_is_named(self, faults_of, words, by):
         (fault,) = faults_of(words, by)
-        assert '[networks."eip155:1"]' in fault
+        assert '[networks."eip155:5"]' in fault
 
     @pytest.mark.parametrize("name", ["base", "eip155", "eip155:base", "algorand:x"])
     def test_that_is_not_named_by_caip_2_for_its_family_is_a_fault(self, tmp_path, name):
@@ -305,20 +302,10 @@ def test_no_password_is_in_a_fault(faults):
     assert not any(password in told for password in PASSWORDS)
 
 
-#: Where each shipped network begins, from its genesis file: not read from what is judged.
-GENESIS = {
-    "algorand:wGHE2Pwdvd7S12BL5FaOP20EGYesN73k": "wGHE2Pwdvd7S12BL5FaOP20EGYesN73ktiC1qzkkit8=",
-    "algorand:SGO1GKSzyE7IEPItTxCByw9x8FmnrCDe": "SGO1GKSzyE7IEPItTxCByw9x8FmnrCDexi9/cOUJOiI=",
-    "algorand:mFgazF-2uRS1tMiL9dsj01hJGySEmPN2": "mFgazF+2uRS1tMiL9dsj01hJGySEmPN28B/TjjvpVW0=",
-    "algorand:r20fSQI8gWe_kFZziNonSPCXLwcQmH_n": "r20fSQI8gWe/kFZziNonSPCXLwcQmH/nxROvnnueWOk=",
-    "algorand:PgeQVJJgx_LYKJfIEz7dbfNPuXmDyJ-O": "PgeQVJJgx/LYKJfIEz7dbfNPuXmDyJ+O7FwQ4XL9tE8=",
-    "eip155:8453": None,
-    "eip155:84532": None,
-}
-LIVE = {"algorand:wGHE2Pwdvd7S12BL5FaOP20EGYesN73k", "algorand:r20fSQI8gWe_kFZziNonSPCXLwcQmH_n",
-        "algorand:PgeQVJJgx_LYKJfIEz7dbfNPuXmDyJ-O", "eip155:8453"}  # fmt: skip
+MAINNET = "algorand:wGHE2Pwdvd7S12BL5FaOP20EGYesN73k"
 VOI = "algorand:r20fSQI8gWe_kFZziNonSPCXLwcQmH_n"
 BETANET = "algorand:mFgazF-2uRS1tMiL9dsj01hJGySEmPN2"
+BETANET_GENESIS = "mFgazF+2uRS1tMiL9dsj01hJGySEmPN28B/TjjvpVW0="
 #: Of a wallet library; its first 32 characters are BetaNet's.
 BETANET_TRAP = "mFgazF+2uRS1tMiL9dsj01hJGySEmPN2OvOTQHJ6iQg="
 TWO_NODES = 'nodes = ["https://one.example", "https://two.example"]'
@@ -351,40 +338,7 @@ def networks(tmp_path):
 
 
 class TestAShippedNetwork:
-    def test_is_one_of_these(self):
-        text = (files("entrypoints") / "networks.toml").read_text("utf-8")
-        assert set(tomllib.loads(text)["networks"]) == set(GENESIS)
-
-    @pytest.mark.parametrize("name", GENESIS)
-    def test_begins_where_its_chain_begins(self, networks, name):
-        (entry,) = networks.read(f'[networks."{name}"]\n{TWO_NODES}').values()
-        assert entry.network.genesis == GENESIS[name]
-        assert name.startswith("eip155:") or algorand(entry.network.genesis) == name
-
-    @pytest.mark.parametrize("name", GENESIS)
-    def test_is_complete_but_for_nodes(self, networks, name):
-        (entry,) = networks.read(f'[networks."{name}"]\n{TWO_NODES}').values()
-        network = entry.network
-        assert (network.id, network.min_sources, network.window) == (name, 2, 150)
-        assert network.live == (name in LIVE)
-        assert network.network_class is not NetworkClass.DEVELOPMENT
-        if network.family is Family.ALGORAND:
-            assert (network.finality.tag, network.finality.depth) == (None, 0)
-            assert network.native_decimals == 6
-        else:
-            assert (network.finality.tag, network.finality.depth) == ("finalized", None)
-            assert (network.native_currency, network.native_decimals) == ("ETH", 18)
-
-    @pytest.mark.parametrize("name", [VOI, "algorand:PgeQVJJgx_LYKJfIEz7dbfNPuXmDyJ-O"])
-    def test_needs_its_name_only_where_two_nodes_are_known(self, networks, name):
-        (entry,) = networks.read(f'[networks."{name}"]').values()
-        assert len(entry.nodes) == 2
-
-    @pytest.mark.parametrize("name", sorted(set(GENESIS) - {VOI} - {
-        "algorand:PgeQVJJgx_LYKJfIEz7dbfNPuXmDyJ-O"}))  # fmt: skip
-    def test_says_so_where_a_node_must_be_added(self, networks, name):
-        (fault,) = networks.faults(f'[networks."{name}"]')
-        assert fault.startswith(f'[networks."{name}"] min_sources: is 2, and nodes has 1: ')
+    """What is shipped is judged in `test_shipped_networks`."""
 
     def test_is_not_used_unless_it_is_named(self, networks):
         assert set(networks.read(f'[networks."{VOI}"]')) == {VOI}
@@ -416,7 +370,7 @@ class TestAShippedNetwork:
         assert fault.endswith(" for this network, and never another")
 
     def test_may_say_again_what_it_is(self, networks):
-        text = f'[networks."{BETANET}"]\nclass = "test"\ngenesis = "{GENESIS[BETANET]}"\n'
+        text = f'[networks."{BETANET}"]\nclass = "test"\ngenesis = "{BETANET_GENESIS}"\n'
         assert networks.read(text + TWO_NODES)
 
 
@@ -458,7 +412,7 @@ native_currency = "ALGO"
         assert fault.endswith("genesis: must be the whole genesis hash, 32 bytes in base64")
 
     def test_has_the_genesis_of_its_name(self, networks):
-        other = GENESIS[BETANET]
+        other = BETANET_GENESIS
         text = self.TEXT.replace(f'genesis = "{self.GENESIS}"', f'genesis = "{other}"')
         (fault,) = networks.faults(text)
         assert fault.endswith(f"genesis: is of {BETANET}, which is another network")
@@ -477,6 +431,39 @@ native_currency = "ALGO"
     def test_has_a_window_of_its_own(self, networks, window):
         (entry,) = networks.read(self.TEXT + f"window = {window}").values()
         assert entry.network.window == window
+
+
+class TestTheAvm:
+    TEXT = TestAnAlgorandNetworkOfOnesOwn.TEXT
+
+    @pytest.mark.parametrize("avm", ["0", "14", "10.0", "true", '"10"'])
+    def test_is_one_that_there_is(self, networks, avm):
+        (fault,) = networks.faults(self.TEXT + f"avm = {avm}")
+        assert fault.endswith(" avm: must be a whole number, from 1 to 13")
+
+    @pytest.mark.parametrize("avm", [1, 13])
+    def test_is_what_is_said(self, networks, avm):
+        (entry,) = networks.read(self.TEXT + f"avm = {avm}").values()
+        assert entry.network.avm == avm
+        assert entry.redacted()["avm"] == {"value": avm, "from": "file"}
+
+    @pytest.mark.parametrize(
+        ("network_class", "avm"), [("development", 12), ("test", 10), ("live", 10)]
+    )
+    def test_is_careful_where_nothing_is_said(self, networks, network_class, avm):
+        text = self.TEXT.replace("development", network_class) + "min_sources = 1"
+        (entry,) = networks.read(text).values()
+        assert entry.network.avm == avm
+
+    def test_of_a_shipped_network_may_be_another(self, networks):
+        assert networks.read(f'[networks."{VOI}"]\navm = 12')[VOI].network.avm == 12
+
+
+def test_an_application_has_a_link_of_its_own(networks):
+    text = f'[networks."{VOI}"]\nexplorer_application = "https://own.example/{{}}"'
+    entry = networks.read(text)[VOI]
+    assert entry.network.explorer_application == "https://own.example/{}"
+    assert entry.redacted()["explorer_application"]["from"] == "file"
 
 
 class TestAWindow:
@@ -500,7 +487,7 @@ class TestAWindow:
         assert fault.startswith(f'[networks."{VOI}"] window: is 501, and must not be above 500 ')
 
 
-@pytest.mark.parametrize("line", [f'genesis = "{GENESIS[BETANET]}"', "window = 150"])
+@pytest.mark.parametrize("line", [f'genesis = "{BETANET_GENESIS}"', "window = 150"])
 def test_what_is_algorands_is_unknown_elsewhere(faults, line):
     (fault,) = faults(line)
     assert fault == f'[networks."eip155:84532"] {line.partition(" ")[0]}: is unknown'
@@ -636,6 +623,8 @@ class TestAKey:
             ('explorer_address = "javascript:{}"',
              "explorer_address: must be a link with {} for the id"),
             ("fee_celing = 1", "fee_celing: is unknown"),
+            ("avm = 10", "avm: is unknown"),
+            ('explorer_application = "https://x/{}"', "explorer_application: is unknown"),
         ],
     )  # fmt: skip
     def test_that_is_wrong_is_named_with_its_network(self, networks, line, said):
@@ -718,7 +707,7 @@ class TestConfig:
         assert json.loads(run("check", "--json").stdout) == {"usable": True, "faults": []}
 
     def test_check_names_every_fault(self, run):
-        text = f'[networks."{VOI}"]\nwindow = 1\n[networks."eip155:8453"]'
+        text = f'[networks."{VOI}"]\nwindow = 1\n[networks."{MAINNET}"]'
         done = run("check", text=text)
         assert done.exit_code == 2
         assert "window" in done.output
