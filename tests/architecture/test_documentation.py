@@ -28,7 +28,7 @@ PATH = re.compile(
 MAKE = re.compile(r"(?:`|^)make ([a-z]+)\b", re.MULTILINE)
 INSTALLATION = UUID(int=1)
 NETWORK = """
-[networks."eip155:1"]
+[networks."eip155:5"]
 name = "x"
 family = "evm"
 class = "development"
