@@ -9,6 +9,8 @@ from attrs import frozen
 from domain.network import NetworkClass
 
 DEPLOYMENT_CREDITS = 5
+#: Of an operation on a token.
+TOKEN_OPERATION_CREDITS = 1
 
 
 class TariffName(StrEnum):

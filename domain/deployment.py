@@ -1,5 +1,8 @@
 """The deployment of one token: a state machine whose transitions are its events.
 
+What is done with a token afterwards (`order`: mint, burn, pause) is another kind of operation on
+the same machine: what is said of deployments here holds for those.
+
 ::
 
     Queued ─▶ Submitted ─▶ Pending ─▶ Confirmed ─▶ Indexed ─▶ Completed
@@ -10,7 +13,8 @@
 
 The table is `EDGES`, and `Deployment.apply` is the only way through it.  Sentences that hold
 whatever the table says: what has been signed is never cancelled; a deployment that failed without
-effect has no slot in which the effect could still land; there is never a second token.
+effect has no slot in which the effect could still land; there is never a second token; what has
+a final step is never without effect.
 """
 
 from __future__ import annotations
@@ -23,7 +27,15 @@ from typing import assert_never
 from attrs import evolve, field, frozen, validators
 
 from domain.errors import IllegalTransitionError
-from domain.identifiers import AccountId, HoldId, NetworkId, OperationId, OrganisationId
+from domain.identifiers import (
+    AccountId,
+    HoldId,
+    NetworkId,
+    OperationId,
+    OrganisationId,
+    Prefix,
+    public_id,
+)
 from domain.network import Block
 from domain.operation import (
     Attempt,
@@ -37,7 +49,7 @@ from domain.operation import (
     TransactionId,
     WaitReason,
 )
-from domain.token import Token
+from domain.token import Order, Token
 
 
 class State(Enum):
@@ -108,6 +120,9 @@ class Queued:
     kind: str
     network: NetworkId
     credits: int
+    #: Public id of the token that *order* is about.
+    token: str | None = None
+    order: Order | None = None
 
 
 @frozen(kw_only=True)
@@ -188,6 +203,7 @@ class StepFinal:
 
     step: int
     inclusion: Inclusion
+    #: Where the token is, or will be when the last step is done.
     token: str
 
 
@@ -277,18 +293,25 @@ ACTIONS: Mapping[type, str] = {
 }
 
 
-def action_of(before: State, event: Event) -> str:
-    """The name of *event* for a deployment that was in *before*.
+def action_of(before: State, event: Event, after: State) -> str:
+    """The name of *event* for a deployment that it took from *before* to *after*.
 
-    A second signature, and its sending, are told as what they are for.
+    A second signature, and its sending, are told as what they are for; so are those of steps that
+    are not the last.
     """
     match event:
         case Signed(attempt=attempt) if attempt.role is AttemptRole.FILL:
             return "deployment.slot_filling"
+        case Signed(step=step, attempt=attempt) if step > 1 and attempt.number == 1:
+            return "deployment.step_signed"
         case Signed() if before is not State.QUEUED:
             return "deployment.replaced"
+        case Broadcast(step=step) if step > 1:
+            return "deployment.step_sent"
         case Broadcast() if before is not State.SUBMITTED:
             return "deployment.sent_again"
+        case StepFinal() if after is not State.CONFIRMED:
+            return "deployment.step_confirmed"
         case _:
             return ACTIONS[type(event)]
 
@@ -311,6 +334,10 @@ class Deployment:
     #: Who asked: ``mem_…`` or ``key_…``.
     requested_by: str
     token: Token
+    #: What is asked of the token of `of`; None: to bring it into being.
+    order: Order | None = None
+    #: The deployment whose token it is about, where that is not its own.
+    of: OperationId | None = None
     payer: Payer = Payer.SPONSORED
     #: Signs and pays for all attempts; fixed at acceptance.
     sender: str
@@ -328,13 +355,29 @@ class Deployment:
     accepted_at: datetime
     state: State = State.QUEUED
     steps: tuple[Step, ...] = (Step(number=1, name="create"),)
-    #: Where the token will be, on chains that know beforehand.
+    #: Where the token is or will be, as soon as that is known.
     predicted: str | None = None
     #: Contract address or asset id, once final.
     result: str | None = None
     failure: Failure | None = None
     waiting: WaitReason | None = WaitReason.QUEUED
     waiting_since: datetime | None = None
+
+    @property
+    def named(self) -> str:
+        """Its public id."""
+        prefix = Prefix.OPERATION if self.kind.is_on_a_token else Prefix.DEPLOYMENT
+        return public_id(prefix, self.id)
+
+    @property
+    def has_begun(self) -> bool:
+        """One of its steps is on chain for good: it is no longer without effect."""
+        return any(step.is_final for step in self.steps)
+
+    @property
+    def may_be_ended(self) -> bool:
+        """A person may call it failed: it has begun, and no transaction of it is under way."""
+        return self.state is State.PENDING and self.has_begun and self.step.open_slot is None
 
     @property
     def step(self) -> Step:
@@ -452,7 +495,7 @@ class Deployment:
                 if all(step.is_final for step in changed.steps):
                     moved = changed._moved(State.CONFIRMED, Reason.TRANSACTION_CONFIRMED)
                     return evolve(moved, result=token)
-                return changed
+                return evolve(changed, predicted=token)
             case ReadBack(token=token):
                 self._require(token == self.result, event)
                 return self._moved(State.INDEXED, Reason.TRANSACTION_INDEXED)
@@ -462,7 +505,8 @@ class Deployment:
             case Failed(reason=reason, without_effect=without_effect, detail=detail):
                 self._require(
                     without_effect == (reason is not Reason.POST_DEPLOYMENT_FAILED)
-                    and not (without_effect and self._has_live_slot),
+                    and not (without_effect and self._has_live_slot)
+                    and (self.state is not State.PENDING or without_effect or self.may_be_ended),
                     event,
                 )
                 failure = Failure(reason=reason, without_effect=without_effect, detail=detail)

@@ -43,6 +43,9 @@ class Prefix(StrEnum):
     API_KEY = "key"
     ACCOUNT = "acct"
     DEPLOYMENT = "dep"
+    TOKEN = "tok"  # noqa: S105 - a token on a chain
+    #: An operation on a token.
+    OPERATION = "op"
     HOLD = "hold"
     GRANT = "grt"
     EVENT = "evt"

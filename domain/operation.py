@@ -28,7 +28,7 @@ from domain.errors import IllegalTransitionError
 from domain.identifiers import KeyRef, NetworkId, OperationId, OrganisationId
 from domain.network import Block
 from domain.signing import PublicKey, Purpose
-from domain.token import Token
+from domain.token import Action, Order, Token
 
 TransactionId = NewType("TransactionId", str)
 """The chain's own name for a transaction, known before it is submitted."""
@@ -38,6 +38,20 @@ class OperationKind(StrEnum):
     DEPLOYMENT = "deployment"
     #: Brings our CREATE2 factory to a network; owned by the installation, costs no credits.
     INSTALL_FACTORY = "install_factory"
+    # What is done with a token afterwards.
+    MINT = "mint"
+    BURN = "burn"
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
+
+    @classmethod
+    def of(cls, action: Action) -> OperationKind:
+        return cls(action.value)
+
+    @property
+    def is_on_a_token(self) -> bool:
+        """Done with a token that exists."""
+        return self.value in {action.value for action in Action}
 
 
 class WaitReason(StrEnum):
@@ -273,6 +287,8 @@ class Signer:
     next_sequence: int = field(validator=validators.ge(0))
     #: Slots that may be open at once.
     limit: int = 64
+    #: Pays for everybody; else it is an issuing account that sends its own transactions.
+    is_treasury: bool = True
     #: Why nothing is signed with it until a person has looked.
     halted: str | None = None
     #: Grows with every taking of the signer's lease; a record made under an older one is refused.
@@ -313,10 +329,14 @@ class Intent:
     #: The step's number.
     step: int
     token: Token
-    #: Address that shall own what is made.
+    #: Address of the issuing account: it owns what is made, and gives orders about it.
     owner: str
-    #: Address that signs and pays.
+    #: Address that pays, and signs what nobody else has to.
     sender: str
+    #: What is asked of a token that exists; None: to make it.
+    order: Order | None = None
+    #: Where the token is, as far as that is known: an earlier step may have named it.
+    place: str | None = None
 
 
 class Party(Enum):
@@ -335,6 +355,8 @@ class StepOutline:
     #: ``create``, ``fund``.
     name: str
     signed_by: tuple[Party, ...] = (Party.SENDER,)
+    #: Whose nonce or lease it takes.
+    slot_of: Party = Party.SENDER
 
 
 @frozen

@@ -29,6 +29,8 @@ class Permission(StrEnum):
     READ_ORGANISATION = "organisation:read"
     READ_DEPLOYMENTS = "deployments:read"
     WRITE_DEPLOYMENTS = "deployments:write"
+    #: Mint, burn, pause.
+    WRITE_TOKENS = "tokens:write"
     READ_CREDITS = "credits:read"
     READ_AUDIT = "audit:read"
     READ_API_KEYS = "api_keys:read"
@@ -40,13 +42,15 @@ _READ = frozenset({Permission.READ_ORGANISATION, Permission.READ_DEPLOYMENTS})
 #: The one table of who may do what.
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
-    Role.ISSUER: _READ | {Permission.WRITE_DEPLOYMENTS, Permission.READ_CREDITS},
+    Role.ISSUER: _READ
+    | {Permission.WRITE_DEPLOYMENTS, Permission.WRITE_TOKENS, Permission.READ_CREDITS},
     Role.COMPLIANCE: _READ | {Permission.READ_AUDIT},
     Role.BILLING: frozenset({Permission.READ_ORGANISATION, Permission.READ_CREDITS}),
     Role.AUDITOR: _READ | {Permission.READ_CREDITS, Permission.READ_AUDIT},
     Role.DEVELOPER: _READ
     | {
         Permission.WRITE_DEPLOYMENTS,
+        Permission.WRITE_TOKENS,
         Permission.READ_CREDITS,
         Permission.READ_API_KEYS,
         Permission.WRITE_API_KEYS,

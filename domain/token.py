@@ -1,11 +1,13 @@
-"""What was asked for: one token, in the words of its kind."""
+"""What was asked for: one token, in the words of its kind; and what is asked of it afterwards."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import NewType
 
 from attrs import field, frozen, validators
 
 from domain.catalogue import KindClass
+from domain.network import Block
 
 TokenKind = NewType("TokenKind", str)
 """A standard in one flavour: ``erc20_mintable``."""
@@ -36,6 +38,82 @@ class Token:
     parameters: Parameters
 
 
+class Action(StrEnum):
+    """What can be done with a token after it was issued, by the account that issued it."""
+
+    MINT = "mint"
+    BURN = "burn"
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
+
+
+@frozen(kw_only=True)
+class Order:
+    """One action on a token that exists, validated by its kind: a chain's `order` makes it."""
+
+    action: Action
+    #: The action's own fields, complete, in JSON's types; amounts are decimal strings.
+    parameters: Parameters
+
+    @property
+    def supply_change(self) -> int:
+        """By how much the supply grows, in base units."""
+        amount = int(str(self.parameters.get("amount") or 0))
+        match self.action:
+            case Action.MINT:
+                return amount
+            case Action.BURN:
+                return -amount
+            case Action.PAUSE | Action.UNPAUSE:
+                return 0
+
+
+class Power(StrEnum):
+    """What somebody may do to a token or to its holders: the same words for every standard."""
+
+    #: Change who has the other powers.
+    MANAGE = "manage"
+    MINT = "mint"
+    BURN = "burn"
+    #: Stop all transfers, and let them go on.
+    PAUSE = "pause"
+    #: Stop one holder's.
+    FREEZE = "freeze"
+    #: Move or destroy what somebody else holds.
+    CLAWBACK = "clawback"
+    #: Replace the program.
+    UPGRADE = "upgrade"
+    #: Whose holding counts as not issued yet.
+    RESERVE = "reserve"
+
+
+@frozen(kw_only=True)
+class TokenState:
+    """A token as its chain shows it; or as its plan says that it must be."""
+
+    name: str
+    symbol: str
+    decimals: int
+    #: In base units.
+    supply: int
+    #: In base units; None: the supply never grows, or without a limit.
+    cap: int | None = None
+    #: Who has each power, in ascending order; a power that nobody has, or that the kind does not
+    #: know, is absent.
+    powers: Mapping[Power, tuple[str, ...]]
+    paused: bool = False
+    #: A new holder can do nothing until somebody with the power to freeze says so.
+    frozen_by_default: bool = False
+    #: Where its metadata is, and its hash in lower-case hexadecimal.
+    url: str | None = None
+    metadata_hash: str | None = None
+    #: SHA-256 of the program, in lower-case hexadecimal, without what differs between two tokens
+    #: of a kind; None where the chain itself is the program.
+    code: str | None = None
+    #: Where that was seen; None for what a plan says.
+    at: Block | None = None
+
+
 @frozen(kw_only=True)
 class KindDescription:
     """A token kind for those who choose one."""
@@ -48,3 +126,5 @@ class KindDescription:
     explanation: str
     #: JSON Schema of ``token``, made from the rules that validate it.
     schema: Mapping[str, object]
+    #: What can be done with it afterwards: the JSON Schema of each action's parameters.
+    actions: Mapping[Action, Mapping[str, object]] = {}

@@ -192,9 +192,13 @@ def legal_events(deployment: Deployment, hold: HoldId | None) -> st.SearchStrate
             choices += _in_an_open_slot(deployment, number, slot)
     if slot is None and state is State.SUBMITTED:
         choices.append(st.just(_failed(Reason.TRANSACTION_SUBMISSION_FAILED)))
-    if slot is None and state is State.PENDING:
+    if slot is None and state is State.PENDING and not any(s.is_final for s in deployment.steps):
         choices.append(st.just(_failed(Reason.TRANSACTION_REVERTED)))
-    if state in {State.PENDING, State.CONFIRMED, State.INDEXED}:
+    # Before everything is there, a person ends only what has begun and has nothing under way.
+    has_begun = any(each.is_final for each in deployment.steps)
+    if state in {State.CONFIRMED, State.INDEXED} or (
+        state is State.PENDING and has_begun and slot is None
+    ):
         choices.append(st.just(_failed(Reason.POST_DEPLOYMENT_FAILED)))
     if state is State.CONFIRMED:
         choices.append(st.just(ReadBack(token=deployment.result or "")))

@@ -31,6 +31,7 @@ from application.ports.chain import (
     Head,
     HistoryUnavailableError,
     SignerChainState,
+    no_such_action,
 )
 from application.ports.nodes import Endpoint
 from domain.errors import MisuseError, Refusal
@@ -55,7 +56,15 @@ from domain.operation import (
     WaitReason,
 )
 from domain.signing import Curve, PublicKey, Signature
-from domain.token import Document, KindDescription, Token, TokenKind
+from domain.token import (
+    Action,
+    Document,
+    KindDescription,
+    Order,
+    Token,
+    TokenKind,
+    TokenState,
+)
 
 T = TypeVar("T")
 
@@ -103,7 +112,15 @@ class AlgorandChain(Chain):
     def address(self, key: PublicKey) -> str:
         return group.address_of(key)
 
-    def steps(self, token: Token) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
+    def order(
+        self,
+        token: Token,
+        action: Action,
+        parameters: Mapping[str, object],  # noqa: ARG002 - no kind has an action yet
+    ) -> Order | Refusal:
+        return no_such_action(token, action)
+
+    def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
         return (StepOutline("create", (Party.SENDER, Party.OWNER)),)
 
     def groundwork(self) -> None:
@@ -233,6 +250,12 @@ class AlgorandChain(Chain):
             return tuple(planned.differences(origin.asset))
 
         return self._ask(inquiry)
+
+    def planned(self, intent: Intent) -> TokenState:
+        raise NotImplementedError
+
+    def state(self, token: Token, place: str) -> TokenState | None:
+        raise NotImplementedError
 
     def head(self) -> Head:
         def inquiry(reader: Reader) -> Head:

@@ -24,6 +24,7 @@ from application.ports.chain import (
     Forecast,
     Head,
     SignerChainState,
+    no_such_action,
 )
 from application.ports.nodes import Endpoint
 from domain.errors import FieldFault, MisuseError, Refusal
@@ -46,7 +47,15 @@ from domain.operation import (
     WaitReason,
 )
 from domain.signing import Curve, PublicKey, Signature
-from domain.token import Document, KindDescription, Token, TokenKind
+from domain.token import (
+    Action,
+    Document,
+    KindDescription,
+    Order,
+    Token,
+    TokenKind,
+    TokenState,
+)
 
 T = TypeVar("T")
 
@@ -96,7 +105,15 @@ class EvmChain(Chain):
     def address(self, key: PublicKey) -> str:
         return transactions.address_of(key)
 
-    def steps(self, token: Token) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
+    def order(
+        self,
+        token: Token,
+        action: Action,
+        parameters: Mapping[str, object],  # noqa: ARG002 - no kind has an action yet
+    ) -> Order | Refusal:
+        return no_such_action(token, action)
+
+    def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
         return (StepOutline("create"),)
 
     def groundwork(self) -> Token:
@@ -229,6 +246,12 @@ class EvmChain(Chain):
             return kind.differences(intent, View(reader, token, made.block.number))
 
         return self._ask(inquiry)
+
+    def planned(self, intent: Intent) -> TokenState:
+        raise NotImplementedError
+
+    def state(self, token: Token, place: str) -> TokenState | None:
+        raise NotImplementedError
 
     def head(self) -> Head:
         return self._ask(lambda reader: reader.head(self.network.finality))

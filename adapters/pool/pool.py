@@ -32,6 +32,7 @@ from adapters.pool.verdicts import (
     Failures,
     OutcomeRule,
     Rule,
+    StateRule,
     TermsRule,
     too_few,
 )
@@ -62,7 +63,15 @@ from domain.operation import (
     Submission,
 )
 from domain.signing import Curve, PublicKey, Signature
-from domain.token import Document, KindDescription, Token, TokenKind
+from domain.token import (
+    Action,
+    Document,
+    KindDescription,
+    Order,
+    Token,
+    TokenKind,
+    TokenState,
+)
 
 T = TypeVar("T")
 
@@ -132,8 +141,16 @@ class Pool(Chain, NodePool):
     def address(self, key: PublicKey) -> str:
         return self._any.address(key)
 
-    def steps(self, token: Token) -> tuple[StepOutline, ...]:
-        return self._any.steps(token)
+    def order(
+        self, token: Token, action: Action, parameters: Mapping[str, object]
+    ) -> Order | Refusal:
+        return self._any.order(token, action, parameters)
+
+    def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
+        return self._any.steps(token, order)
+
+    def planned(self, intent: Intent) -> TokenState:
+        return self._any.planned(intent)
 
     def groundwork(self) -> Token | None:
         return self._any.groundwork()
@@ -207,6 +224,10 @@ class Pool(Chain, NodePool):
     def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:
         rule = DifferenceRule(self.network.min_sources)
         return self._judged(lambda chain: chain.read_back(intent, token), rule)
+
+    def state(self, token: Token, place: str) -> TokenState | None:
+        rule = StateRule(self.network.min_sources)
+        return self._judged(lambda chain: chain.state(token, place), rule)
 
     # What all are told.
 

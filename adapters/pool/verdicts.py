@@ -37,6 +37,7 @@ from domain.operation import (
     SlotLost,
     SlotTerms,
 )
+from domain.token import TokenState
 
 T = TypeVar("T")
 
@@ -192,6 +193,29 @@ class DifferenceRule(Rule[tuple[str, ...]]):
 
 
 @frozen
+class StateRule(Rule[TokenState | None]):
+    """What a token is like: equal but for the block in which each source has seen it."""
+
+    #: How many sources an account of it needs.
+    needed: int
+
+    def agreed(self, answers: Sequence[TokenState | None]) -> TokenState | None:
+        told = [answer for answer in answers if answer is not None]
+        for each in reversed(told):
+            if sum(_timeless(each) == _timeless(other) for other in told) >= self.needed:
+                return each
+        return None
+
+    def left(self, answers: Sequence[TokenState | None], failures: Failures) -> TokenState | None:
+        """None where enough of them say that there is no such token."""
+        if sum(answer is None for answer in answers) >= self.needed:
+            return None
+        told = [answer for answer in answers if answer is not None]
+        most = max((sum(_timeless(e) == _timeless(o) for o in told) for e in told), default=0)
+        raise failures.error(too_few("what the token is like", most, self.needed))
+
+
+@frozen
 class BlockRule(Rule[Block | None]):
     #: How many sources a block needs.
     needed: int
@@ -245,6 +269,10 @@ class TermsRule(Rule[SlotTerms | Postponed]):
             for first, last in dict.fromkeys((w.valid_from, w.valid_until) for w in windows)
         )
         raise failures.error(too_few(told, max(map(windows.count, windows)), self.needed))
+
+
+def _timeless(state: TokenState) -> TokenState:
+    return evolve(state, at=None)
 
 
 def _same(final: Final) -> Hashable:

@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 from adapters.postgres import queries, rows
 from adapters.postgres.transaction import Statement, Transaction
 from application.ports.storage.deployments import (
+    DEPLOYMENTS,
     Claim,
     Claims,
     ClientReferenceTakenError,
@@ -21,7 +22,7 @@ from application.ports.storage.work import LeaseLostError, Lock
 from domain.deployment import Deployment, State
 from domain.errors import MisuseError
 from domain.identifiers import NetworkId, OperationId
-from domain.operation import Step
+from domain.operation import OperationKind, Step
 
 OPERATIONS = queries.load("operations.sql")
 
@@ -34,6 +35,8 @@ _KEPT = (
     "account",
     "requested_by",
     "token",
+    "order",
+    "of",
     "payer",
     "sender",
     "fee_ceiling",
@@ -113,6 +116,8 @@ class PostgresDeployments(Deployments):
         state: State | None = None,
         network: NetworkId | None = None,
         live: bool | None = None,
+        kinds: frozenset[OperationKind] = DEPLOYMENTS,
+        of: OperationId | None = None,
     ) -> Page[Deployment]:
         found = self._transaction.rows(
             OPERATIONS["list"],
@@ -121,11 +126,17 @@ class PostgresDeployments(Deployments):
                 "state": state and state.value,
                 "network": network,
                 "live": live,
+                "kinds": sorted(kind.value for kind in kinds),
+                "of": of,
                 "limit": page.limit + 1,
             },
         )
         deployments = self._load([row["id"] for row in found[: page.limit]])
         return Page(tuple(deployments), len(found) > page.limit)
+
+    def on_token(self, deployment: OperationId) -> Sequence[Deployment]:
+        found = self._transaction.rows(OPERATIONS["on_token"], {"of": deployment})
+        return [*reversed(self._load([row["id"] for row in found]))]
 
     def count_accepted(self, since: datetime, until: datetime) -> int:
         row = self._transaction.row(OPERATIONS["count_accepted"], {"since": since, "until": until})

@@ -39,7 +39,7 @@ from domain.operation import (
 )
 from domain.organisation import ApiKey, Member, Organisation, Permission, Role, Session, User
 from domain.signing import Curve, PublicKey
-from domain.token import Token
+from domain.token import Action, Order, Token
 
 Row = Mapping[str, Any]
 
@@ -203,6 +203,7 @@ def wrapped_to_row(wrapped: Wrapped) -> Row:
 
 def signer_from_row(row: Row) -> Signer:
     return Signer(
+        is_treasury=row["is_treasury"],
         network=row["network"],
         address=row["address"],
         key=row["key_ref"],
@@ -216,6 +217,7 @@ def signer_from_row(row: Row) -> Signer:
 
 def signer_to_row(signer: Signer) -> Row:
     return {
+        "is_treasury": signer.is_treasury,
         "network": signer.network,
         "address": signer.address,
         "key_ref": signer.key,
@@ -262,7 +264,7 @@ def deployments_from_rows(
 
 
 def deployment_to_row(deployment: Deployment) -> Row:
-    token, failure = deployment.token, deployment.failure
+    token, failure, order = deployment.token, deployment.failure, deployment.order
     return {
         "organisation_id": deployment.organisation,
         "id": deployment.id,
@@ -277,6 +279,9 @@ def deployment_to_row(deployment: Deployment) -> Row:
         "token_decimals": token.decimals,
         "token_supply": token.supply,
         "token_parameters": Jsonb(dict(token.parameters)),
+        "of_id": deployment.of,
+        "order_action": order and order.action.value,
+        "order_parameters": order and Jsonb(dict(order.parameters)),
         "payer": deployment.payer.value,
         "sender": deployment.sender,
         "owner": deployment.owner,
@@ -518,6 +523,10 @@ def _deployment_from_row(row: Row, steps: Sequence[Step]) -> Deployment:
             supply=int(row["token_supply"]),
             parameters=row["token_parameters"],
         ),
+        order=Order(action=Action(row["order_action"]), parameters=row["order_parameters"])
+        if row["order_action"] is not None
+        else None,
+        of=row["of_id"],
         payer=Payer(row["payer"]),
         sender=row["sender"],
         owner=row["owner"],

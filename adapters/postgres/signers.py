@@ -27,6 +27,10 @@ class PostgresSigners(Signers):
     def get(self, network: NetworkId, address: str) -> Signer | None:
         return self._signer("select_signer", network, address)
 
+    def treasury(self, network: NetworkId) -> list[Signer]:
+        found = self._transaction.rows(SIGNERS["select_treasury"], {"network": network})
+        return [rows.signer_from_row(row) for row in found]
+
     def of_network(self, network: NetworkId) -> list[Signer]:
         found = self._transaction.rows(SIGNERS["select_signers_of_network"], {"network": network})
         return [rows.signer_from_row(row) for row in found]

@@ -44,13 +44,14 @@ from domain.deployment import (
     Waits,
 )
 from domain.errors import Refusal
-from domain.identifiers import NetworkId, Prefix, public_id
+from domain.identifiers import NetworkId
 from domain.network import Network
 from domain.operation import (
     Effect,
     LeaseWindow,
     NoEffect,
     NonceLine,
+    Party,
     Postponed,
     Signer,
     SlotTerms,
@@ -91,7 +92,7 @@ class Advance:
             if seen is None or not seen.state.is_open:
                 return seen, False
             account = work.accounts.get(seen.account) if seen.account is not None else None
-            signer = work.signers.get(seen.network, seen.sender)
+            payer = work.signers.get(seen.network, seen.sender)
             halted = work.networks.status(seen.network).halted
         chain = self.chains.get(seen.network)
         if chain is None:
@@ -99,19 +100,19 @@ class Advance:
         elif halted is not None:
             finding = _waits(WaitReason.NETWORK_HALTED, halted)
         else:
-            finding = self._ask(seen, chain, account, signer)
+            finding = self._ask(seen, chain, account, payer)
         return self._record(claim, seen, finding, chain.network if chain else None)
 
     def _ask(
-        self, seen: Deployment, chain: Chain, account: Account | None, signer: Signer | None
+        self, seen: Deployment, chain: Chain, account: Account | None, payer: Signer | None
     ) -> Finding:
         """Act, and turn bad news from outside into a reason to wait."""
         try:
-            return self._act(seen, chain, account, signer)
+            return self._act(seen, chain, account, payer)
         except HistoryUnavailableError as error:
             # Waiting does not bring it back; a node that keeps history does.
-            name = public_id(Prefix.DEPLOYMENT, seen.id)
-            self.alarms.sound("history_unavailable", f"{seen.network} {name}", str(error))
+            where = f"{seen.network} {seen.named}"
+            self.alarms.sound("history_unavailable", where, str(error))
             return _waits(WaitReason.UNKNOWN_OUTCOME, str(error))
         except ChainUnavailableError as error:
             return _waits(WaitReason.NODE_UNAVAILABLE, str(error))
@@ -122,15 +123,18 @@ class Advance:
             return _waits(WaitReason.SIGNER_UNAVAILABLE, str(error))
 
     def _act(
-        self, seen: Deployment, chain: Chain, account: Account | None, signer: Signer | None
+        self, seen: Deployment, chain: Chain, account: Account | None, payer: Signer | None
     ) -> Finding:
         match seen.state:
             case State.QUEUED | State.SUBMITTED | State.PENDING:
-                if signer is None:
+                if payer is None:
                     return _waits(WaitReason.OPERATOR, f"{seen.sender} is no signer of ours")
                 placed = _placed(seen, chain, account)
                 if placed is None:
                     return _waits(WaitReason.ACCOUNT_NOT_READY, "the issuing account has no key")
+                signer = payer
+                if account is not None and _party_of(placed, chain) is Party.OWNER:
+                    signer = self._introduce(account, chain)
                 slot = placed.step.open_slot
                 if slot is None:
                     return self._seek_slot(placed, chain, signer)
@@ -139,6 +143,7 @@ class Advance:
                         seen=placed,
                         chain=chain,
                         signer=signer,
+                        payer=payer,
                         issuer=account,
                         slot=slot,
                         now=self.clock.now(),
@@ -150,6 +155,30 @@ class Advance:
                 return Finding(events=(Completed(credits=seen.credits),))
             case State.COMPLETED | State.FAILED | State.CANCELLED:
                 return Finding()
+
+    def _introduce(self, account: Account, chain: Chain) -> Signer:
+        """The issuing account as one that sends transactions itself, on this network.
+
+        Raises: CustodyRefusedError: it has no key.
+        """
+        if account.address is None or account.key is None or account.public_key is None:
+            raise CustodyRefusedError("unknown_key", "the issuing account has no key")
+        scope, network = Scope(organisation=account.organisation), chain.network.id
+        with self.store.begin(scope) as work:
+            known = work.signers.get(network, account.address)
+        if known is not None:
+            return known
+        fresh = Signer(
+            is_treasury=False,
+            network=network,
+            address=account.address,
+            key=account.key,
+            public_key=account.public_key,
+            next_sequence=chain.signer_state(account.address).next_sequence,
+        )
+        with self.store.begin(scope) as work:
+            work.signers.add(fresh)
+            return work.signers.get(network, account.address) or fresh
 
     def _seek_slot(self, seen: Deployment, chain: Chain, signer: Signer) -> Finding:
         """Before a slot is given: nothing must be there yet, and it must be going to work."""
@@ -185,7 +214,8 @@ class Advance:
             terms = _seen_too_early(effect, terms) or terms
         if isinstance(terms, Postponed):
             return Finding(owner=seen.owner, predicted=seen.predicted, wait=terms)
-        return Finding(owner=seen.owner, predicted=seen.predicted, reserve=Reserve(terms=terms))
+        reserve = Reserve(terms=terms, signer=signer.address)
+        return Finding(owner=seen.owner, predicted=seen.predicted, reserve=reserve)
 
     def _read_back(self, seen: Deployment, chain: Chain) -> Finding:
         inclusion, token = seen.step.inclusion, seen.result
@@ -222,7 +252,7 @@ class Advance:
                 return seen, False
             # Before the record: a death in between repeats the halt, where it would forget it
             # afterwards.
-            self.halt.signer(seen.network, seen.sender, finding.halts_signer)
+            self.halt.signer(seen.network, finding.signer or seen.sender, finding.halts_signer)
         halt_reason: str | None = None
         with self.store.begin(Scope(organisation=claim.organisation)) as work:
             fresh = work.deployments.lock(claim.operation)
@@ -248,8 +278,8 @@ class Advance:
             pause = _pause(fresh, network, now) if wait is not None else timedelta(0)
             work.deployments.put(fresh, due_at=now + pause, claim=claim)
             trail.write(work)
-        if halt_reason is not None:
-            self.halt.signer(fresh.network, fresh.sender, halt_reason)
+        if halt_reason is not None and finding.reserve is not None:
+            self.halt.signer(fresh.network, finding.reserve.signer, halt_reason)
         return fresh, wait is None and fresh.state.is_open
 
     def _is_ours(self, claim: Claim, seen: Deployment) -> bool:
@@ -273,9 +303,9 @@ class Advance:
 
         A text says why the signer must be halted instead.
         """
-        signer = work.signers.lock(deployment.network, deployment.sender)
+        signer = work.signers.lock(deployment.network, reserve.signer)
         if signer is None:
-            return Postponed(WaitReason.OPERATOR, f"{deployment.sender} is no signer of ours")
+            return Postponed(WaitReason.OPERATOR, f"{reserve.signer} is no signer of ours")
         terms = reserve.terms
         if isinstance(terms, NonceLine) and terms.taken > signer.next_sequence:
             # Somebody else uses the key, or our records are older than the chain (a restored
@@ -306,6 +336,11 @@ class Advance:
             event = Waits(reason=wait.reason, detail=wait.detail)
             name_event(trail, deployment, deployment.apply(event), event, now)
         return deployment.awaiting(wait.reason, now)
+
+
+def _party_of(deployment: Deployment, chain: Chain) -> Party:
+    """Whose slot the step takes that is being worked on."""
+    return chain.steps(deployment.token, deployment.order)[deployment.step.number - 1].slot_of
 
 
 def _placed(seen: Deployment, chain: Chain, account: Account | None) -> Deployment | None:

@@ -6,7 +6,7 @@ from attrs import frozen
 
 from application.access.caller import Caller
 from application.deployments.pursue import MAY_BE_FORGOTTEN, Pursuit
-from application.deployments.recording import apply_all
+from application.deployments.recording import apply_all, needed_for
 from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
@@ -15,7 +15,6 @@ from domain.deployment import Cancelled, Deployment, State
 from domain.errors import Refusal
 from domain.identifiers import NetworkId, OperationId
 from domain.operation import Effect, NoEffect
-from domain.organisation import Permission
 
 #: How often it is looked at where workers change it in the middle of that.
 LOOKS = 3
@@ -51,7 +50,7 @@ class CancelDeployment:
             account = work.accounts.get(seen.account) if seen and seen.account else None
         if seen is None:
             return _UNKNOWN
-        if refusal := caller.refusal(Permission.WRITE_DEPLOYMENTS, live=seen.live):
+        if refusal := caller.refusal(needed_for(seen), live=seen.live):
             return refusal
         if seen.state is State.CANCELLED:
             return seen

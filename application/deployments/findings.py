@@ -11,6 +11,8 @@ class Reserve:
     """Ready for a slot."""
 
     terms: SlotTerms
+    #: Address of the signer whose slot it is.
+    signer: str
 
 
 @frozen(kw_only=True)
@@ -27,3 +29,5 @@ class Finding:
     fenced: Signer | None = None
     #: Why the signer must be halted.
     halts_signer: str | None = None
+    #: Address of that one; None: the sender.
+    signer: str | None = None

@@ -54,6 +54,22 @@ class Gates:
 
         A deployment counts when accepted and is given back with its hold.
         """
+        if refusal := self.tariff_includes(kind_class):
+            return refusal
+        organisation = self.work.organisations.get()
+        most = TARIFFS[organisation.tariff].deployments_per_month if organisation else 0
+        if most is None:
+            return None
+        used = self.work.deployments.count_accepted(*month_of(self.now))
+        if used < most:
+            return None
+        return Refusal(
+            code="monthly_quota_exceeded",
+            detail=f"{used} of {most} deployments of this month are used",
+        )
+
+    def tariff_includes(self, kind_class: str) -> Refusal | None:
+        """The tariff's classes and networks."""
         organisation = self.work.organisations.get()
         if organisation is None:
             return Refusal(code="not_found", detail="there is no such organisation")
@@ -66,14 +82,6 @@ class Gates:
         if self.network.network_class is not NetworkClass.DEVELOPMENT:
             # Before an address is verified nothing is signed outside development.
             return Refusal(code="address_not_verified", detail="verify your e-mail address first")
-        if tariff.deployments_per_month is not None:
-            used = self.work.deployments.count_accepted(*month_of(self.now))
-            if used >= tariff.deployments_per_month:
-                return Refusal(
-                    code="monthly_quota_exceeded",
-                    detail=f"{used} of {tariff.deployments_per_month} deployments of this month "
-                    "are used",
-                )
         return None
 
     def account(self, id: AccountId | None, custodian: str | None) -> Account | Refusal:
@@ -100,7 +108,7 @@ class Gates:
 
 def sender_of(work: Work, network: NetworkId, id: OperationId) -> Signer | Refusal:
     """The treasury account that signs and pays: always the same one for the same operation."""
-    signers = sorted(work.signers.of_network(network), key=lambda signer: signer.address)
+    signers = sorted(work.signers.treasury(network), key=lambda signer: signer.address)
     if not signers:
         return Refusal(
             code="network_not_ready", detail="the operator has no treasury on this network yet"

@@ -69,6 +69,10 @@ MAY_BE_FORGOTTEN = Postponed(
     "what was signed before this process began, if a backup was restored, could still land",
 )
 _WAITS_FOR_POOL = Postponed(WaitReason.IN_MEMPOOL, "a node has it; no block does yet")
+_STUCK = Postponed(
+    WaitReason.OPERATOR,
+    "an earlier step is on chain, and this one came to nothing; it is tried again",
+)
 _WAITS_FOR_FINALITY = Postponed(WaitReason.FINALITY, "in a block that may still vanish")
 
 
@@ -78,8 +82,10 @@ class Case:
 
     seen: Deployment
     chain: Chain
-    #: The sender.
+    #: Whose slot it is.
     signer: Signer
+    #: Who pays, where that is somebody else.
+    payer: Signer | None = None
     #: The issuing account, where the deployment has one.
     issuer: Account | None
     slot: Slot
@@ -95,6 +101,8 @@ class Case:
         Raises: CustodyRefusedError.
         """
         keys = [(self.signer.key, self.signer.public_key)]
+        if self.payer is not None:
+            keys.append((self.payer.key, self.payer.public_key))
         if self.issuer is not None and self.issuer.key and self.issuer.public_key:
             keys.append((self.issuer.key, self.issuer.public_key))
         for key, public_key in keys:
@@ -128,6 +136,8 @@ class Pursuit:
             token=deployment.token,
             owner=deployment.owner,
             sender=deployment.sender,
+            order=deployment.order,
+            place=deployment.predicted,
         )
 
     def adopt(
@@ -151,7 +161,8 @@ class Pursuit:
             signed_at=now,
             broadcast_at=now,
         )
-        slot = Slot(number=1, network=seen.network, signer=seen.sender)
+        known = seen.step.slot
+        slot = Slot(number=1, network=seen.network, signer=known.signer if known else seen.sender)
         inclusion = Inclusion(
             transaction_id=effect.transaction_id,
             block=effect.block,
@@ -318,6 +329,7 @@ class Pursuit:
             events=(lost,),
             wait=Postponed(WaitReason.NETWORK_HALTED, reason),
             halts_signer=reason,
+            signer=slot.signer,
         )
 
     def _expired(self, case: Case, block: Block) -> Finding:
@@ -337,6 +349,8 @@ class Pursuit:
         unwanted = slot.attempts and all(each.rejected is not None for each in slot.attempts)
         if not unwanted or seen.state is State.QUEUED:
             return Finding(events=(expired,))
+        if seen.has_begun:
+            return Finding(events=(expired,), wait=_STUCK)
         if not effect.is_lasting:
             return Finding(wait=MAY_BE_FORGOTTEN)
         failed = Failed(
@@ -450,6 +464,8 @@ class Pursuit:
                 return Finding(events=sightings, wait=_behind(block))
             case NoEffect() if seen.state is State.QUEUED:
                 return Finding(events=(*sightings, spent))
+            case NoEffect(at=block) if seen.has_begun:
+                return Finding(events=(*sightings, spent), wait=_STUCK)
             case NoEffect(at=block):
                 is_pending = seen.state is State.PENDING or _becomes_pending(slot, sightings)
                 what = "was filled" if inclusion.succeeded else "reverted"

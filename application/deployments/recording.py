@@ -18,12 +18,12 @@ from domain.deployment import (
     action_of,
 )
 from domain.errors import MisuseError, Refusal
-from domain.identifiers import Prefix, public_id
 from domain.ledger import Capture, Release
 from domain.operation import OperationKind
+from domain.organisation import Permission
 
-#: What an installation's own operation is called in the trail.
-_NOUN = {OperationKind.DEPLOYMENT: "deployment", OperationKind.INSTALL_FACTORY: "installation"}
+#: What an operation is called in the trail, where it is not named after what it does.
+_NOUN = {OperationKind.INSTALL_FACTORY: "installation"}
 
 
 def apply_all(
@@ -54,7 +54,7 @@ def settle(work: Work, trail: Trail, deployment: Deployment, event: Event, now: 
         command,
         now,
         subject=deployment.id,
-        correlation=public_id(Prefix.DEPLOYMENT, deployment.id),
+        correlation=deployment.named,
         live=deployment.live,
     )
     if isinstance(refusal, Refusal):
@@ -69,15 +69,25 @@ def name_event(
     if after.state is not before.state:
         details["state_before"] = before.state.value
         details["state"] = after.state.value
-    noun = _NOUN[after.kind]
-    action = action_of(before.state, event).replace("deployment.", f"{noun}.", 1)
     trail.add(
-        action,
-        public_id(Prefix.DEPLOYMENT, after.id),
+        action_for(after.kind, action_of(before.state, event, after.state)),
+        after.named,
         now,
         live=after.live,
         details=details,
     )
+
+
+def needed_for(operation: Deployment) -> Permission:
+    """What somebody must be allowed to do in order to change it."""
+    if operation.kind.is_on_a_token:
+        return Permission.WRITE_TOKENS
+    return Permission.WRITE_DEPLOYMENTS
+
+
+def action_for(kind: OperationKind, action: str) -> str:
+    """What an operation of *kind* calls what for a deployment is *action*: ``mint.completed``."""
+    return action.replace("deployment.", f"{_NOUN.get(kind, kind.value)}.", 1)
 
 
 def _as_attrs(event: Event) -> AttrsInstance:

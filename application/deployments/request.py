@@ -28,8 +28,6 @@ from domain.identifiers import (
     HoldId,
     NetworkId,
     OperationId,
-    Prefix,
-    public_id,
 )
 from domain.ledger import HoldCredits
 from domain.operation import Intent, Party, Step, WaitReason
@@ -159,8 +157,13 @@ class RequestDeployment:
         queued = Queued(
             kind=deployment.token.kind, network=deployment.network, credits=deployment.credits
         )
-        name = public_id(Prefix.DEPLOYMENT, deployment.id)
-        trail.add(ACTIONS[Queued], name, now, live=deployment.live, details=details_of(queued))
+        trail.add(
+            ACTIONS[Queued],
+            deployment.named,
+            now,
+            live=deployment.live,
+            details=details_of(queued),
+        )
         trail.write(work)
         return deployment.apply(queued)
 
@@ -176,7 +179,7 @@ def hold_for(work: Work, trail: Trail, deployment: Deployment, now: datetime) ->
         command,
         now,
         subject=deployment.id,
-        correlation=public_id(Prefix.DEPLOYMENT, deployment.id),
+        correlation=deployment.named,
         live=deployment.live,
     )
 

@@ -6,7 +6,7 @@ from attrs import evolve, frozen
 
 from application.access.caller import Caller
 from application.deployments.gates import Gates
-from application.deployments.recording import apply_all
+from application.deployments.recording import apply_all, needed_for
 from application.deployments.request import (
     IN_FLIGHT,
     Accepted,
@@ -22,7 +22,6 @@ from application.ports.storage.work import Store, Work
 from domain.deployment import Deployment, RetryRequested
 from domain.errors import Refusal
 from domain.identifiers import HoldId, NetworkId, OperationId
-from domain.organisation import Permission
 
 
 @frozen(kw_only=True)
@@ -54,7 +53,7 @@ class RetryDeployment:
         deployment = work.deployments.lock(id)
         if deployment is None:
             return Refusal(code="not_found", detail="there is no such deployment")
-        if refusal := caller.refusal(Permission.WRITE_DEPLOYMENTS, live=deployment.live):
+        if refusal := caller.refusal(needed_for(deployment), live=deployment.live):
             return refusal
         if not deployment.may_retry:
             return Refusal(
@@ -72,7 +71,10 @@ class RetryDeployment:
             detail = f"{deployment.token.kind} is not offered on {deployment.network} any more"
             return Refusal(code="network_not_ready", detail=detail)
         gates = Gates(work=work, network=chain.network, now=now)
-        if refusal := gates.tariff_allows(kinds[deployment.token.kind]):
+        kind_class = kinds[deployment.token.kind]
+        is_on_a_token = deployment.kind.is_on_a_token
+        allows = gates.tariff_includes if is_on_a_token else gates.tariff_allows
+        if refusal := allows(kind_class):
             return refusal
         trail = caller.trail(self.identifiers)
         hold = HoldId(self.identifiers.next())

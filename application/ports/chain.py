@@ -2,7 +2,8 @@
 
 `token` and `plan` before anything is promised; `preflight`, then a slot; `prepare`, sign,
 `assemble`, store; `submit` any number of times; `outcome` until it is final; `read_back`.
-`effect_of` is asked whenever our own records may not be the whole story.
+`effect_of` is asked whenever our own records may not be the whole story.  What is done with a
+token afterwards goes the same way: an `order` first, and its intent names it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,15 @@ from domain.operation import (
     Submission,
 )
 from domain.signing import Curve, PublicKey, Signature
-from domain.token import Document, KindDescription, Token, TokenKind
+from domain.token import (
+    Action,
+    Document,
+    KindDescription,
+    Order,
+    Token,
+    TokenKind,
+    TokenState,
+)
 
 
 class ChainUnavailableError(Exception):
@@ -77,6 +86,12 @@ class SignerChainState:
     next_sequence: int
 
 
+def no_such_action(token: Token, action: Action) -> Refusal:
+    """What a chain says of an action that the token's kind does not have."""
+    detail = f"nobody can {action.value} a token of the kind {token.kind}"
+    return Refusal(code="action_not_offered", detail=detail)
+
+
 class Chain(Protocol):
     """One network of one chain.
 
@@ -113,8 +128,18 @@ class Chain(Protocol):
         """The address of the account that *key* rules, in its canonical spelling."""
         ...
 
-    def steps(self, token: Token) -> tuple[StepOutline, ...]:
-        """The steps that bring *token* into being, in order.  Asks nobody."""
+    def order(
+        self, token: Token, action: Action, parameters: Mapping[str, object]
+    ) -> Order | Refusal:
+        """A validated order for *token*, or a refusal ``invalid_order`` with every faulty field.
+
+        ``action_not_offered``, where tokens of its kind have no such action.  Pointers are
+        relative to *parameters*: ``/amount``.  Asks nobody.
+        """
+        ...
+
+    def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
+        """The steps that bring *token* into being, or carry *order* out.  Asks nobody."""
         ...
 
     def groundwork(self) -> Token | None:
@@ -197,6 +222,18 @@ class Chain(Protocol):
 
     def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:
         """Differences between what is on chain at *token* and what was planned; () if none."""
+        ...
+
+    def planned(self, intent: Intent) -> TokenState:
+        """What the token of *intent* must be right after it was made.  Asks nobody."""
+        ...
+
+    def state(self, token: Token, place: str) -> TokenState | None:
+        """What the token at *place* is in a final block; None where there is no such thing.
+
+        Of the kind and by the code of *token*: what has other code is told by its `code`, and by
+        whatever of it can be read.
+        """
         ...
 
     def head(self) -> Head:

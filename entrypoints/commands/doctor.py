@@ -94,7 +94,7 @@ def _account(container: Container, network: Network, chain: Chain | None) -> Ite
     try:
         with container.store().begin(Scope.installation()) as work:
             halted = work.networks.status(network.id).halted
-            signers = work.signers.of_network(network.id)
+            signers = work.signers.treasury(network.id)
     except StoreUnavailableError as error:
         yield Finding(what=f"{name}: treasury", problem=str(error))
         return

@@ -47,7 +47,7 @@ def show(ctx: click.Context, as_json: bool) -> None:
     with setting_up.container(ctx) as container, _bad_news(ctx):
         for id, chain in container.chains().items():
             with container.store().begin(Scope.installation()) as work:
-                signers = work.signers.of_network(id)
+                signers = work.signers.treasury(id)
                 halted = work.networks.status(id).halted
             for signer in signers:
                 state = chain.signer_state(signer.address)
@@ -80,7 +80,7 @@ def fund(ctx: click.Context, network: str, amount: int, as_json: bool) -> None:
         return
     with setting_up.container(ctx) as container, _bad_news(ctx):
         with container.store().begin(Scope.installation()) as work:
-            signers = work.signers.of_network(NetworkId(network))
+            signers = work.signers.treasury(NetworkId(network))
         for signer in signers:
             give_development_coin(entry.network, entry.nodes[0].url, signer.address, amount)
             state = container.chains()[NetworkId(network)].signer_state(signer.address)

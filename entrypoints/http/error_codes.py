@@ -173,6 +173,13 @@ _DEPLOYMENTS = (
     ErrorCode("outcome_open", 409, "What was signed before could still take effect",
               "Try again in a few minutes: once that is impossible, it can be cancelled.",
               Retry.AFTER_DELAY, 60),
+    ErrorCode("token_not_issued", 409, "This token does not exist yet",
+              "Wait until its deployment is Completed, then repeat with a new Idempotency-Key.",
+              Retry.AFTER_REMEDIATION),
+    ErrorCode("action_not_offered", 422, "Tokens of this kind cannot do that",
+              "Choose one of the actions that GET /v1/token_kinds lists for its kind."),
+    ErrorCode("not_endable", 409, "This operation cannot be ended by a person",
+              "End only what has a step on chain and no transaction under way."),
     ErrorCode("not_retryable", 409, "This deployment cannot be tried again",
               "Ask for a new deployment if this one failed and its history says so."),
 )

@@ -14,6 +14,7 @@ TABLE = """
     organisation:read  oicbad
     deployments:read   oic.ad
     deployments:write  oi...d
+    tokens:write       oi...d
     credits:read       oi.bad
     audit:read         o.c.a.
     api_keys:read      o....d

@@ -22,6 +22,7 @@ from application.ports.chain import (
     Forecast,
     Head,
     SignerChainState,
+    no_such_action,
 )
 from domain.errors import MisuseError, Refusal
 from domain.identifiers import NetworkId, OperationId, OrganisationId
@@ -53,7 +54,15 @@ from domain.operation import (
     WaitReason,
 )
 from domain.signing import Curve, PublicKey, Purpose, Signature
-from domain.token import Document, KindDescription, Token, TokenKind
+from domain.token import (
+    Action,
+    Document,
+    KindDescription,
+    Order,
+    Token,
+    TokenKind,
+    TokenState,
+)
 
 #: What a node's words mean; what is not here is unknown.
 _MEANINGS = {
@@ -186,7 +195,15 @@ class MemoryChain(MisbehavingChain):
             raise MisuseError(f"a {key.curve.value} key rules no account here")
         return "0x" + hashlib.sha256(key.raw).hexdigest()[-40:]
 
-    def steps(self, token: Token) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
+    def order(
+        self,
+        token: Token,
+        action: Action,
+        parameters: Mapping[str, object],  # noqa: ARG002 - no kind has an action yet
+    ) -> Order | Refusal:
+        return no_such_action(token, action)
+
+    def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
         return (StepOutline("create"),)
 
     def groundwork(self) -> Token | None:
@@ -333,6 +350,12 @@ class MemoryChain(MisbehavingChain):
             )
 
         return self._ask("read_back", answer)
+
+    def planned(self, intent: Intent) -> TokenState:
+        raise NotImplementedError
+
+    def state(self, token: Token, place: str) -> TokenState | None:
+        raise NotImplementedError
 
     def head(self) -> Head:
         def answer() -> Head:

@@ -37,6 +37,7 @@ from application.ports.chain import (
     Head,
     HistoryUnavailableError,
     SignerChainState,
+    no_such_action,
 )
 from domain.errors import MisuseError, Refusal
 from domain.identifiers import NetworkId, OperationId, OrganisationId
@@ -68,7 +69,15 @@ from domain.operation import (
     WaitReason,
 )
 from domain.signing import Curve, PublicKey, Purpose, Signature
-from domain.token import Document, KindDescription, Token, TokenKind
+from domain.token import (
+    Action,
+    Document,
+    KindDescription,
+    Order,
+    Token,
+    TokenKind,
+    TokenState,
+)
 
 T = TypeVar("T")
 
@@ -229,7 +238,15 @@ class MemoryWindowedChain(MisbehavingChain):
             raise MisuseError(f"a {key.curve.value} key rules no account here")
         return "MEM" + hashlib.sha256(key.raw).hexdigest()[-40:].upper()
 
-    def steps(self, token: Token) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
+    def order(
+        self,
+        token: Token,
+        action: Action,
+        parameters: Mapping[str, object],  # noqa: ARG002 - no kind has an action yet
+    ) -> Order | Refusal:
+        return no_such_action(token, action)
+
+    def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
         return (StepOutline("create", (Party.SENDER, Party.OWNER)),)
 
     def groundwork(self) -> Token | None:
@@ -387,6 +404,12 @@ class MemoryWindowedChain(MisbehavingChain):
             return differences
 
         return self._ask("read_back", answer)
+
+    def planned(self, intent: Intent) -> TokenState:
+        raise NotImplementedError
+
+    def state(self, token: Token, place: str) -> TokenState | None:
+        raise NotImplementedError
 
     def head(self) -> Head:
         def answer() -> Head:

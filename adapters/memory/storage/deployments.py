@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from adapters.memory.storage.accounts import AccountTables
 from adapters.memory.storage.ledger import LedgerTables
 from adapters.memory.storage.transaction import Table, Transaction, page_of
 from application.ports.storage.deployments import (
+    DEPLOYMENTS,
     Claim,
     Claims,
     ClientReferenceTakenError,
@@ -26,7 +27,7 @@ from domain.deployment import Deployment, State
 from domain.errors import MisuseError
 from domain.identifiers import INSTALLATION, NetworkId, OperationId, OrganisationId
 from domain.network import Network, NetworkStatus
-from domain.operation import AttemptRole, Signer, Slot, SlotState
+from domain.operation import AttemptRole, OperationKind, Signer, Slot, SlotState
 from domain.organisation import Organisation
 
 Key = tuple[OrganisationId, OperationId]
@@ -149,6 +150,8 @@ class MemoryDeployments(Deployments):
         state: State | None = None,
         network: NetworkId | None = None,
         live: bool | None = None,
+        kinds: frozenset[OperationKind] = DEPLOYMENTS,
+        of: OperationId | None = None,
     ) -> Page[Deployment]:
         wanted = [
             deployment
@@ -157,13 +160,21 @@ class MemoryDeployments(Deployments):
             and state in {None, deployment.state}
             and network in {None, deployment.network}
             and live in {None, deployment.live}
+            and deployment.kind in kinds
+            and of in {None, deployment.of}
         ]
         newest_first = sorted(wanted, key=lambda deployment: deployment.id, reverse=True)
         return Page(*page_of(newest_first, page.limit))
 
+    def on_token(self, deployment: OperationId) -> Sequence[Deployment]:
+        found = (each for each in self._mine() if each.of == deployment)
+        return sorted(found, key=lambda each: each.id)
+
     def count_accepted(self, since: datetime, until: datetime) -> int:
         return sum(
-            since <= deployment.accepted_at < until and not deployment.is_given_back
+            since <= deployment.accepted_at < until
+            and deployment.kind in DEPLOYMENTS
+            and not deployment.is_given_back
             for deployment in self._mine()
         )
 
@@ -188,6 +199,8 @@ class MemoryDeployments(Deployments):
         network = self._transaction.get(self._tables.networks, deployment.network)
         if network is None or network.live is not deployment.live:
             raise MisuseError(f"network {deployment.network} is not registered in this mode")
+        if deployment.of is not None and self._row(deployment.of) is None:
+            raise MisuseError(f"there is no deployment {deployment.of}")
         if deployment.account is None:
             return
         account = self._transaction.get(
@@ -334,6 +347,9 @@ class MemorySigners(Signers):
     def get(self, network: NetworkId, address: str) -> Signer | None:
         return self._transaction.get(self._tables.signers, (network, address))
 
+    def treasury(self, network: NetworkId) -> list[Signer]:
+        return [signer for signer in self.of_network(network) if signer.is_treasury]
+
     def of_network(self, network: NetworkId) -> list[Signer]:
         found = [
             signer
@@ -450,6 +466,8 @@ def _identity(deployment: Deployment) -> tuple[object, ...]:
         deployment.live,
         deployment.account,
         deployment.token,
+        deployment.order,
+        deployment.of,
         deployment.sender,
         deployment.credits,
         deployment.client_reference,

@@ -4,11 +4,12 @@
 WITH deployment AS (
     INSERT INTO deployments (organisation_id, id, live, account_id, owner, token_kind, token_name,
                              token_symbol, token_decimals, token_supply, token_parameters,
-                             predicted, plan_hash, client_reference, metadata)
+                             predicted, plan_hash, client_reference, metadata, of_id,
+                             order_action, order_parameters)
     VALUES (%(organisation_id)s, %(id)s, %(live)s, %(account_id)s, %(owner)s, %(token_kind)s,
             %(token_name)s, %(token_symbol)s, %(token_decimals)s, %(token_supply)s,
             %(token_parameters)s, %(predicted)s, %(plan_hash)s, %(client_reference)s,
-            %(metadata)s)
+            %(metadata)s, %(of_id)s, %(order_action)s, %(order_parameters)s)
         ON CONFLICT DO NOTHING
     RETURNING organisation_id, id, live
 )
@@ -47,7 +48,8 @@ SELECT operation.organisation_id, operation.id, operation.kind, operation.networ
        deployment.account_id, deployment.owner, deployment.token_kind, deployment.token_name,
        deployment.token_symbol, deployment.token_decimals, deployment.token_supply,
        deployment.token_parameters, deployment.predicted, deployment.plan_hash,
-       deployment.client_reference, deployment.metadata
+       deployment.client_reference, deployment.metadata, deployment.of_id,
+       deployment.order_action, deployment.order_parameters
   FROM operations AS operation
   JOIN deployments AS deployment
     ON deployment.organisation_id = operation.organisation_id
@@ -181,8 +183,20 @@ SELECT id
    AND (%(state)s::operation_state IS NULL OR state = %(state)s)
    AND (%(network)s::text IS NULL OR network = %(network)s)
    AND (%(live)s::boolean IS NULL OR live = %(live)s)
+   AND kind = ANY(%(kinds)s::operation_kind[])
+   AND (%(of)s::uuid IS NULL
+        OR id IN (SELECT id
+                    FROM deployments
+                   WHERE organisation_id = %(organisation)s
+                     AND of_id = %(of)s))
  ORDER BY id DESC
  LIMIT %(limit)s
+
+-- name: on_token
+SELECT id
+  FROM deployments
+ WHERE organisation_id = %(organisation)s
+   AND of_id = %(of)s
 
 -- name: count_accepted
 SELECT count(*) AS count
@@ -190,6 +204,7 @@ SELECT count(*) AS count
  WHERE organisation_id = %(organisation)s
    AND accepted_at >= %(since)s
    AND accepted_at < %(until)s
+   AND kind IN ('deployment', 'install_factory')
    AND state <> 'Cancelled'
    AND failure_without_effect IS NOT TRUE
 

@@ -1,25 +1,36 @@
 -- name: insert_signer
-INSERT INTO signers (network, address, key_ref, curve, public_key, next_sequence, slot_limit,
-                     halted, fence)
-VALUES (%(network)s, %(address)s, %(key_ref)s, %(curve)s, %(public_key)s, %(next_sequence)s,
-        %(slot_limit)s, %(halted)s, %(fence)s)
+INSERT INTO signers (is_treasury, network, address, key_ref, curve, public_key, next_sequence,
+                     slot_limit, halted, fence)
+VALUES (%(is_treasury)s, %(network)s, %(address)s, %(key_ref)s, %(curve)s, %(public_key)s,
+        %(next_sequence)s, %(slot_limit)s, %(halted)s, %(fence)s)
     ON CONFLICT DO NOTHING
 
 -- name: select_signer
-SELECT network, address, key_ref, curve, public_key, next_sequence, slot_limit, halted, fence
+SELECT is_treasury, network, address, key_ref, curve, public_key, next_sequence, slot_limit,
+       halted, fence
   FROM signers
  WHERE network = %(network)s
    AND address = %(address)s
 
+-- name: select_treasury
+SELECT is_treasury, network, address, key_ref, curve, public_key, next_sequence, slot_limit,
+       halted, fence
+  FROM signers
+ WHERE network = %(network)s
+   AND is_treasury
+ ORDER BY address
+
 -- name: select_signers_of_network
-SELECT network, address, key_ref, curve, public_key, next_sequence, slot_limit, halted, fence
+SELECT is_treasury, network, address, key_ref, curve, public_key, next_sequence, slot_limit,
+       halted, fence
   FROM signers
  WHERE network = %(network)s
  ORDER BY address
 
 -- name: lock_signer
 -- The row of a signer is its line: whoever has it gives away the next nonce.
-SELECT network, address, key_ref, curve, public_key, next_sequence, slot_limit, halted, fence
+SELECT is_treasury, network, address, key_ref, curve, public_key, next_sequence, slot_limit,
+       halted, fence
   FROM signers
  WHERE network = %(network)s
    AND address = %(address)s
@@ -61,7 +72,8 @@ UPDATE signers
  WHERE network = %(network)s
    AND address = %(address)s
    AND (lease_until IS NULL OR lease_until <= clock_timestamp())
-RETURNING network, address, key_ref, curve, public_key, next_sequence, slot_limit, halted, fence
+RETURNING is_treasury, network, address, key_ref, curve, public_key, next_sequence, slot_limit,
+          halted, fence
 
 -- name: register_network
 -- No row comes back where it is registered in another class, or as another chain: rows that refer

@@ -1,5 +1,6 @@
 """Operations, their queue, their slots' lines, and the networks they go to."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -10,7 +11,12 @@ from application.ports.storage.paging import Page, PageRequest
 from domain.deployment import Deployment, State
 from domain.identifiers import NetworkId, OperationId, OrganisationId
 from domain.network import Network, NetworkStatus
-from domain.operation import Signer
+from domain.operation import OperationKind, Signer
+
+#: What is listed where nothing else is asked for.
+DEPLOYMENTS = frozenset({OperationKind.DEPLOYMENT, OperationKind.INSTALL_FACTORY})
+#: What is done with tokens.
+ON_TOKENS = frozenset(kind for kind in OperationKind if kind.is_on_a_token)
 
 
 class DeploymentIdTakenError(Exception):
@@ -32,7 +38,7 @@ class Claim:
 
 
 class Deployments(Protocol):
-    """Deployments of the scope's organisation, with steps, slots and attempts."""
+    """Operations of the scope's organisation, with steps, slots and attempts."""
 
     def add(self, deployment: Deployment, due_at: datetime) -> None:
         """Raises: DeploymentIdTakenError, ClientReferenceTakenError."""
@@ -68,12 +74,21 @@ class Deployments(Protocol):
         state: State | None = None,
         network: NetworkId | None = None,
         live: bool | None = None,
+        kinds: frozenset[OperationKind] = DEPLOYMENTS,
+        of: OperationId | None = None,
     ) -> Page[Deployment]:
-        """Newest first, by id."""
+        """Those of these kinds, and on the token of *of*; newest first, by id."""
+        ...
+
+    def on_token(self, deployment: OperationId) -> Sequence[Deployment]:
+        """All operations on the token of *deployment*, oldest first."""
         ...
 
     def count_accepted(self, since: datetime, until: datetime) -> int:
-        """How many were accepted in that time and not given back.  Ask under the wallet's lock."""
+        """How many deployments were accepted in that time and not given back.
+
+        Ask under the wallet's lock.
+        """
         ...
 
 
@@ -120,7 +135,13 @@ class Signers(Protocol):
 
     def get(self, network: NetworkId, address: str) -> Signer | None: ...
 
-    def of_network(self, network: NetworkId) -> list[Signer]: ...
+    def treasury(self, network: NetworkId) -> list[Signer]:
+        """Those that pay for everybody."""
+        ...
+
+    def of_network(self, network: NetworkId) -> list[Signer]:
+        """All of them, issuing accounts included."""
+        ...
 
     def lock(self, network: NetworkId, address: str) -> Signer | None:
         """As `get`, locked until the transaction ends: one nonce is given away at a time."""

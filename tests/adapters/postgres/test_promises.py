@@ -64,6 +64,12 @@ BROKEN = {
         UPDATE deployments SET live = true, account_id = NULL WHERE {WAITING}""",
     "a_deployment_has_its_accounts_mode": f"""
         UPDATE deployments SET account_id = gen_random_uuid() WHERE {WAITING}""",
+    "an_order_is_about_a_token": f"""
+        UPDATE deployments SET order_action = 'mint' WHERE {WAITING}""",
+    "an_order_is_about_its_organisations_token": f"""
+        UPDATE deployments
+           SET of_id = gen_random_uuid(), order_action = 'mint', order_parameters = '{{}}'
+         WHERE {WAITING}""",
     "an_operation_is_paid_by_its_organisation": f"""
         UPDATE operations SET hold_id = gen_random_uuid() WHERE {WAITING}""",
     "a_client_reference_is_used_once": """

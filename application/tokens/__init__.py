@@ -1,0 +1,1 @@
+"""What is done with tokens that exist, and what is known of them."""

@@ -1,0 +1,186 @@
+"""Accept an operation on a token: mint, burn, pause.
+
+As with a deployment, one transaction holds the credits and stores the request; a worker does the
+rest.  Who gives the order is the account that issued the token.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from attrs import evolve, field, frozen
+
+from application.access.caller import Caller
+from application.deployments.gates import Gates, sender_of
+from application.deployments.recording import action_for
+from application.deployments.request import (
+    IN_FLIGHT,
+    Accepted,
+    hold_for,
+    remember,
+    repeat,
+)
+from application.ports.chain import Chain
+from application.ports.clock import Clock
+from application.ports.identifiers import Identifiers
+from application.ports.storage.idempotency import IdempotencyKey, RequestInFlightError
+from application.ports.storage.work import Store, Work
+from domain.audit import details_of
+from domain.catalogue import TOKEN_OPERATION_CREDITS
+from domain.deployment import ACTIONS, Deployment, Queued, State
+from domain.errors import FieldFault, Refusal
+from domain.identifiers import HoldId, NetworkId, OperationId, Prefix, public_id
+from domain.operation import OperationKind, Step, WaitReason
+from domain.organisation import Permission
+from domain.token import Action, Order
+
+_UNKNOWN = Refusal(code="not_found", detail="there is no such token")
+
+
+@frozen(kw_only=True)
+class TokenOperationRequest:
+    #: The deployment that made the token.
+    token: OperationId
+    order: Order
+    client_reference: str | None = None
+    metadata: Mapping[str, str] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class ValidateOrder:
+    store: Store
+    chains: Mapping[NetworkId, Chain]
+
+    def __call__(
+        self, caller: Caller, token: OperationId, action: Action, parameters: Mapping[str, object]
+    ) -> Order | Refusal | tuple[FieldFault, ...]:
+        """The order, or all that is wrong with it: pointers are into the request's body."""
+        with self.store.begin(caller.scope) as work:
+            deployment = issued(work, token)
+        if isinstance(deployment, Refusal):
+            return deployment
+        chain = self.chains.get(deployment.network)
+        if chain is None:
+            return Refusal(code="network_not_ready", detail=f"{deployment.network} is not set up")
+        order = chain.order(deployment.token, action, parameters)
+        if isinstance(order, Refusal) and order.faults:
+            return tuple(evolve(f, pointer=f"/parameters{f.pointer}") for f in order.faults)
+        return order
+
+
+@frozen(kw_only=True)
+class RequestTokenOperation:
+    store: Store
+    chains: Mapping[NetworkId, Chain]
+    clock: Clock
+    identifiers: Identifiers
+
+    def __call__(
+        self,
+        caller: Caller,
+        request: TokenOperationRequest,
+        key: IdempotencyKey,
+        fingerprint: bytes,
+    ) -> Accepted | Refusal:
+        """Hold the credits and queue the operation, once per *key*; see `RequestDeployment`."""
+        try:
+            with self.store.begin(caller.scope) as work:
+                remembered = work.idempotency.take(key, self.clock.now())
+                if remembered is not None:
+                    return repeat(work, remembered, fingerprint)
+                answer = self._accept(work, caller, request)
+                if not (isinstance(answer, Refusal) and answer.code == "not_found"):
+                    remember(work, key, fingerprint, answer, self.clock.now())
+        except RequestInFlightError:
+            return IN_FLIGHT
+        return (
+            answer if isinstance(answer, Refusal) else Accepted(deployment=answer, replayed=False)
+        )
+
+    def _accept(
+        self, work: Work, caller: Caller, request: TokenOperationRequest
+    ) -> Deployment | Refusal:
+        work.ledger.lock()
+        now = self.clock.now()
+        deployment = issued(work, request.token)
+        if isinstance(deployment, Refusal):
+            return deployment
+        if refusal := caller.refusal(Permission.WRITE_TOKENS, live=deployment.live):
+            return refusal
+        chain = self.chains.get(deployment.network)
+        if chain is None:
+            return Refusal(code="network_not_ready", detail=f"{deployment.network} is not set up")
+        gates = Gates(work=work, network=chain.network, now=now)
+        if refusal := gates.reference_is_free(request.client_reference):
+            return refusal
+        classes = {d.kind: d.kind_class for d in chain.kinds()}
+        if refusal := gates.tariff_includes(classes[deployment.token.kind]):
+            return refusal
+        account = gates.account(deployment.account, None)
+        if isinstance(account, Refusal):
+            return account
+        id = OperationId(self.identifiers.next())
+        sender = sender_of(work, chain.network.id, id)
+        if isinstance(sender, Refusal):
+            return sender
+        operation = Deployment(
+            organisation=caller.organisation,
+            id=id,
+            kind=OperationKind.of(request.order.action),
+            network=deployment.network,
+            live=deployment.live,
+            account=deployment.account,
+            requested_by=caller.name,
+            token=deployment.token,
+            order=request.order,
+            of=deployment.id,
+            sender=sender.address,
+            owner=deployment.owner,
+            predicted=deployment.result,
+            fee_ceiling=chain.network.fee_ceiling,
+            credits=TOKEN_OPERATION_CREDITS,
+            hold=HoldId(self.identifiers.next()),
+            client_reference=request.client_reference,
+            metadata=dict(request.metadata),
+            accepted_at=now,
+            steps=tuple(
+                Step(number=number, name=step.name)
+                for number, step in enumerate(
+                    chain.steps(deployment.token, request.order), start=1
+                )
+            ),
+            waiting=WaitReason.QUEUED,
+            waiting_since=now,
+        )
+        return self._hold_and_store(work, caller, operation, now)
+
+    def _hold_and_store(
+        self, work: Work, caller: Caller, operation: Deployment, now: datetime
+    ) -> Deployment | Refusal:
+        trail = caller.trail(self.identifiers)
+        if refusal := hold_for(work, trail, operation, now):
+            trail.write(work)
+            return refusal
+        work.deployments.add(operation, due_at=now)
+        queued = Queued(
+            kind=operation.token.kind,
+            network=operation.network,
+            credits=operation.credits,
+            token=None if operation.of is None else public_id(Prefix.TOKEN, operation.of),
+            order=operation.order,
+        )
+        action = action_for(operation.kind, ACTIONS[Queued])
+        details = details_of(queued)
+        trail.add(action, operation.named, now, live=operation.live, details=details)
+        trail.write(work)
+        return operation.apply(queued)
+
+
+def issued(work: Work, id: OperationId) -> Deployment | Refusal:
+    """The deployment of a token that exists."""
+    deployment = work.deployments.get(id)
+    if deployment is None or deployment.kind is not OperationKind.DEPLOYMENT:
+        return _UNKNOWN
+    if deployment.state is not State.COMPLETED:
+        detail = f"its deployment is {deployment.state.value}"
+        return Refusal(code="token_not_issued", detail=detail)
+    return deployment
