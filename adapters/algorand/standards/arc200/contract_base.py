@@ -66,32 +66,32 @@ class Token(ARC4Contract):
         self.ready.value = UInt64(1)
         self._supply(holder, supply)
 
-    @arc4.abimethod(readonly=True)
+    @arc4.abimethod(readonly=True, validate_encoding="unsafe_disabled")
     def is_consumed(self, operation: Operation) -> UInt64:
         """The round in which the operation happened, or 0."""
         return self.operations.get(operation, default=UInt64(0))
 
-    @arc4.abimethod(readonly=True)
+    @arc4.abimethod(readonly=True, validate_encoding="unsafe_disabled")
     def arc200_name(self) -> Name:
         return self.name.value.copy()
 
-    @arc4.abimethod(readonly=True)
+    @arc4.abimethod(readonly=True, validate_encoding="unsafe_disabled")
     def arc200_symbol(self) -> Symbol:
         return self.symbol.value.copy()
 
-    @arc4.abimethod(readonly=True)
+    @arc4.abimethod(readonly=True, validate_encoding="unsafe_disabled")
     def arc200_decimals(self) -> arc4.UInt8:
         return arc4.UInt8(self.decimals.value)
 
-    @arc4.abimethod(name="arc200_totalSupply", readonly=True)
+    @arc4.abimethod(name="arc200_totalSupply", readonly=True, validate_encoding="unsafe_disabled")
     def arc200_total_supply(self) -> arc4.UInt256:
         return self.total.value
 
-    @arc4.abimethod(name="arc200_balanceOf", readonly=True)
+    @arc4.abimethod(name="arc200_balanceOf", readonly=True, validate_encoding="unsafe_disabled")
     def arc200_balance_of(self, holder: arc4.Address) -> arc4.UInt256:
         return self._balance(holder)
 
-    @arc4.abimethod(readonly=True)
+    @arc4.abimethod(readonly=True, validate_encoding="unsafe_disabled")
     def arc200_allowance(self, owner: arc4.Address, spender: arc4.Address) -> arc4.UInt256:
         return self._allowance(allowance_key(owner, spender))
 
@@ -133,6 +133,7 @@ class Token(ARC4Contract):
     @subroutine
     def _owner_consumes(self, operation: Operation) -> None:
         """The consumed id is told first: a repeated call hears that, whatever else has changed."""
+        operation.validate()
         assert operation not in self.operations, "operation consumed"
         self._owner_only()
         self.operations[operation] = Global.round
@@ -194,6 +195,43 @@ class Token(ARC4Contract):
         allowed = self._allowance(allowance_key(owner, spender)).as_biguint()
         assert allowed >= amount.as_biguint(), "allowance too small"
         self._allow(owner, spender, arc4.UInt256(allowed - amount.as_biguint()))
+
+
+class ManagedToken(Token):
+    """A token with an owner who can stop it.  Global state besides: p  uint  1 while paused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stopped = GlobalState(UInt64(0), key="p")
+
+    @arc4.abimethod(validate_encoding="unsafe_disabled")
+    def pause(self, operation: Operation) -> None:
+        self._owner_consumes(operation)
+        self._switch(UInt64(1))
+
+    @arc4.abimethod(validate_encoding="unsafe_disabled")
+    def unpause(self, operation: Operation) -> None:
+        self._owner_consumes(operation)
+        self._switch(UInt64(0))
+
+    @arc4.abimethod(readonly=True, validate_encoding="unsafe_disabled")
+    def paused(self) -> bool:
+        return bool(self.stopped.value)
+
+    @arc4.abimethod(readonly=True, validate_encoding="unsafe_disabled")
+    def owner(self) -> arc4.Address:
+        return self.keeper.value
+
+    @subroutine
+    def _switch(self, stopped: UInt64) -> None:
+        self._ready()
+        assert self.stopped.value != stopped, "already so"
+        self.stopped.value = stopped
+
+    @subroutine
+    def _moves_allowed(self) -> None:
+        self._ready()
+        assert not self.stopped.value, "paused"
 
 
 @subroutine

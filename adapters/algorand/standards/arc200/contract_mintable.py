@@ -14,29 +14,27 @@ Boxes that a call touches; [] are created where missing:
     arc200_approve       [a (sender, spender)]
 """
 
-from algopy import BigUInt, GlobalState, Txn, UInt64, arc4, subroutine
+from algopy import BigUInt, GlobalState, Txn, arc4, subroutine
 
 from adapters.algorand.standards.arc200.contract_base import (
+    ManagedToken,
     Name,
     Operation,
     Symbol,
-    Token,
     transferred,
 )
 
 
-class TallystickMintable(Token):
+class TallystickMintable(ManagedToken):
     def __init__(self) -> None:
         super().__init__()
         self.limit = GlobalState(arc4.UInt256, key="c")
-        self.stopped = GlobalState(UInt64, key="p")
 
     @arc4.abimethod(create="require")
     def create(self, name: Name, symbol: Symbol, decimals: arc4.UInt8, cap: arc4.UInt256) -> None:
         """The sender becomes the owner; the token works after `bootstrap`."""
         self._born(name, symbol, decimals)
         self.limit.value = cap
-        self.stopped.value = UInt64(0)
 
     @arc4.abimethod
     def bootstrap(self, operation: Operation, supply: arc4.UInt256, holder: arc4.Address) -> None:
@@ -59,24 +57,6 @@ class TallystickMintable(Token):
         self._set_total(self.total.value.as_biguint() - amount.as_biguint())
         transferred(owner, arc4.Address(), amount)
 
-    @arc4.abimethod
-    def pause(self, operation: Operation) -> None:
-        self._owner_consumes(operation)
-        self._switch(UInt64(1))
-
-    @arc4.abimethod
-    def unpause(self, operation: Operation) -> None:
-        self._owner_consumes(operation)
-        self._switch(UInt64(0))
-
-    @arc4.abimethod(readonly=True)
-    def paused(self) -> bool:
-        return bool(self.stopped.value)
-
-    @arc4.abimethod(readonly=True)
-    def owner(self) -> arc4.Address:
-        return self.keeper.value
-
     @arc4.abimethod(readonly=True)
     def cap(self) -> arc4.UInt256:
         return self.limit.value
@@ -87,17 +67,6 @@ class TallystickMintable(Token):
         self._owner_only()
         assert new_owner != arc4.Address(), "zero address"
         self.keeper.value = new_owner
-
-    @subroutine
-    def _switch(self, stopped: UInt64) -> None:
-        self._ready()
-        assert self.stopped.value != stopped, "already so"
-        self.stopped.value = stopped
-
-    @subroutine
-    def _moves_allowed(self) -> None:
-        self._ready()
-        assert not self.stopped.value, "paused"
 
     @subroutine
     def _set_total(self, total: BigUInt) -> None:
