@@ -258,13 +258,14 @@ def read_all(
     return values, tuple(faults)
 
 
-def schema_of(fields: Sequence[Field]) -> dict[str, object]:
-    """JSON Schema 2020-12 of an object with these fields and no others."""
+def schema_of(fields: Sequence[Field], example: Mapping[str, object]) -> dict[str, object]:
+    """JSON Schema 2020-12 of an object with these fields and no others, and one that is taken."""
     return {
         "type": "object",
         "additionalProperties": False,
         "required": [each.name for each in fields if isinstance(each.default, Missing)],
         "properties": {each.name: each.schema() for each in fields},
+        "examples": [dict(example)],
     }
 
 

@@ -10,6 +10,7 @@ KNOWN = {
     "type", "required", "properties", "items", "pattern", "format", "description", "anyOf",
     "allOf", "$ref", "x-extensible-enum", "enum", "minLength", "maxLength", "minimum", "maximum",
     "maxItems", "maxProperties", "propertyNames", "additionalProperties", "example", "default",
+    "examples",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from adapters.algorand.fields import schema_of
 from adapters.algorand.kind import Kind
 from adapters.algorand.standards.asa.build import planned
 from adapters.algorand.standards.asa.specification import (
+    EXAMPLES,
     FIELDS,
     FRACTIONAL,
     FUNGIBLE,
@@ -36,7 +37,7 @@ class Asa(Kind):
             kind_class=KindClass.CORE,
             title=self.title,
             explanation=self.explanation,
-            schema=schema_of(FIELDS[self.name]),
+            schema=schema_of(FIELDS[self.name], EXAMPLES[self.name]),
         )
 
     def token(self, parameters: Mapping[str, object]) -> Token | Refusal:

@@ -66,6 +66,24 @@ FIELDS: Mapping[TokenKind, Sequence[Field]] = {
     ),
 }
 
+#: For those who ask for their first one: what they must say, and a little more.
+EXAMPLES: Mapping[TokenKind, Mapping[str, object]] = {
+    FUNGIBLE: {
+        "name": "Hazel Points",
+        "unit_name": "HZL",
+        "total": "100000000",
+        "decimals": 2,
+        "url": "https://example.com/hazel",
+        "clawback": None,
+    },
+    UNIQUE: {
+        "name": "Deed of 12 Elm Street",
+        "unit_name": "DEED",
+        "metadata_hash": "0f343b0931126a20f133d67c2b018a3b1a2f5c7e9d4b6a8c0e1f2d3c4b5a6978",
+    },
+    FRACTIONAL: {"name": "House at the Lake", "unit_name": "LAKE", "decimals": 6},
+}
+
 
 def validated(kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
     """The token that *parameters* ask for, or every fault in them."""

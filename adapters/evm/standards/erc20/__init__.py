@@ -11,6 +11,7 @@ from adapters.evm.reads import View
 from adapters.evm.standards.erc20 import read_back
 from adapters.evm.standards.erc20.build import artefact_of, init_code
 from adapters.evm.standards.erc20.specification import (
+    EXAMPLES,
     FIELDS,
     MINTABLE,
     PREMINTED,
@@ -38,7 +39,7 @@ class Erc20(Kind):
             kind_class=KindClass.CORE,
             title=self.title,
             explanation=self.explanation,
-            schema=schema_of(FIELDS[self.name]),
+            schema=schema_of(FIELDS[self.name], EXAMPLES[self.name]),
         )
 
     def token(self, parameters: Mapping[str, object]) -> Token | Refusal:

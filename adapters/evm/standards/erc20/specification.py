@@ -60,6 +60,24 @@ FIELDS: Mapping[TokenKind, Sequence[Field]] = {
     ),
 }
 
+#: For those who ask for their first one: what they must say, and a little more.
+EXAMPLES: Mapping[TokenKind, Mapping[str, object]] = {
+    MINTABLE: {
+        "name": "Hazel Dollar",
+        "symbol": "HZD",
+        "decimals": 6,
+        "initial_supply": "0",
+        "cap": "1000000000000",
+    },
+    PREMINTED: {
+        "name": "Hazel Shares",
+        "symbol": "HZS",
+        "decimals": 0,
+        "supply": "10000",
+        "initial_holder": None,
+    },
+}
+
 _SUPPLY = {MINTABLE: "initial_supply", PREMINTED: "supply"}
 
 

@@ -1,0 +1,134 @@
+"""What `GET /v1/token_kinds` says of every kind of every standard: complete, and true."""
+
+import json
+
+import pytest
+
+from adapters.algorand.standards import kinds as algorand_kinds
+from adapters.evm.standards import kinds as evm_kinds
+from domain.errors import Refusal
+from domain.token import Token
+from entrypoints.http import representations
+from tests.adapters.json_schema import UnreadableSchemaError, faults
+
+KINDS = dict(sorted({**algorand_kinds(), **evm_kinds()}.items()))
+
+
+@pytest.fixture(params=KINDS.values(), ids=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def schema(kind):
+    return kind.description.schema
+
+
+@pytest.fixture
+def example(schema):
+    (found,) = schema["examples"]
+    return found
+
+
+def refused(kind, parameters):
+    """The fields with a fault, by the kind's own rules."""
+    answer = kind.token(parameters)
+    return [each.pointer for each in answer.faults] if isinstance(answer, Refusal) else []
+
+
+def test_it_is_explained_in_plain_words(kind):
+    described = kind.description
+    assert described.kind == kind.name
+    assert described.standard
+    assert described.title
+    assert len(described.explanation.split()) > 10
+    assert described.explanation.endswith(".")
+
+
+def test_it_is_told_as_json(kind):
+    told = representations.token_kind(kind.description, ["b", "a"])
+    assert json.loads(json.dumps(told))["networks"] == ["a", "b"]
+    assert set(told) == {
+        "kind", "standard", "class", "title", "explanation", "networks", "schema",
+    }  # fmt: skip
+
+
+def test_every_field_says_what_it_is_and_of_which_type(schema):
+    assert schema["type"] == "object"
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]
+    for name, field in schema["properties"].items():
+        assert field["type"], name
+        assert len(field["description"].split()) > 2, name
+        assert field["description"].endswith("."), name
+
+
+def test_every_field_is_required_or_has_a_default_that_is_good(schema):
+    for name, field in schema["properties"].items():
+        assert (name in schema["required"]) != ("default" in field), name
+        if "default" in field:
+            assert faults(field["default"], field) == [], name
+    assert set(schema["required"]) <= set(schema["properties"])
+
+
+def test_its_example_is_what_both_the_schema_and_the_kind_take(kind, schema, example):
+    assert faults(example, schema) == []
+    assert isinstance(kind.token(example), Token)
+
+
+def test_what_the_kind_completes_is_still_by_the_schema(kind, schema, example):
+    assert faults(dict(kind.token(example).parameters), schema) == []
+
+
+def test_less_than_the_example_is_refused_by_both(kind, schema, example):
+    for name in schema["required"]:
+        less = {key: value for key, value in example.items() if key != name}
+        assert faults(less, schema) == refused(kind, less) == [f"/{name}"]
+
+
+def test_more_than_the_example_is_refused_by_both(kind, schema, example):
+    more = example | {"colour": "red"}
+    assert faults(more, schema) == refused(kind, more) == ["/colour"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [[], {}, "", "-1", "01", 1.5, True, -1, 10**30, "x" * 5_000, " "],
+    ids=lambda value: repr(value)[:12],
+)
+def test_what_the_schema_refuses_the_kind_refuses(kind, schema, example, wrong):
+    """The schema may be kinder, as of bytes and of two fields, and never stricter."""
+    for name in schema["properties"]:
+        other = example | {name: wrong}
+        if faults(other, schema):
+            assert f"/{name}" in refused(kind, other), name
+
+
+class TestTheReader:
+    """An oracle that accepts everything accepts this, too."""
+
+    @pytest.mark.parametrize(
+        ("value", "schema", "at"),
+        [
+            (1, {"type": "string"}, [""]),
+            (True, {"type": "integer"}, [""]),
+            (None, {"type": ["string", "null"]}, []),
+            ("ab", {"maxLength": 1}, [""]),
+            ("", {"minLength": 1}, [""]),
+            ("a\n", {"pattern": "^a$"}, [""]),
+            (3, {"minimum": 4}, [""]),
+            (5, {"maximum": 4}, [""]),
+            ("b", {"enum": ["a"]}, [""]),
+            ([1], {"items": {"type": "string"}}, ["/0"]),
+            ([1, 2], {"maxItems": 1}, [""]),
+            ({}, {"required": ["a"]}, ["/a"]),
+            ({"b": 1}, {"additionalProperties": False}, ["/b"]),
+            ({"b": 1}, {"properties": {"b": {"type": "null"}}}, ["/b"]),
+        ],
+    )
+    def test_finds_what_is_wrong(self, value, schema, at):
+        assert faults(value, schema) == at
+
+    def test_passes_over_nothing_it_does_not_know(self):
+        with pytest.raises(UnreadableSchemaError):
+            faults(1, {"multipleOf": 3})
