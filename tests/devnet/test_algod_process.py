@@ -124,3 +124,18 @@ def test_a_command_that_cannot_start_says_why(tmp_path):
     (tmp_path / "chain").write_text(json.dumps({"genesis": "other"}) + "\n")
     with pytest.raises(DevnetError, match="another genesis"):
         AlgodProcess(state=tmp_path / "chain").start()
+
+
+def test_nodes_may_be_told_to_name_another_protocol(tmp_path):
+    with AlgodProcess(nodes=2, state=tmp_path / "chain") as process:
+
+        def named():
+            people = [Person(Remote(process), node=node) for node in (0, 1)]
+            told = {person.algod.suggested_params().consensus_version for person in people}
+            return told | {person.algod.status()["last-version"] for person in people}
+
+        (ours,) = named()
+        process.control("consensus", version="of-tomorrow")
+        assert named() == {"of-tomorrow"}
+        process.control("consensus")
+        assert named() == {ours}

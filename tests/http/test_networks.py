@@ -4,11 +4,13 @@ import threading
 from datetime import datetime
 
 import pytest
+from attrs import evolve
 
 from application.ports.nodes import NodeCondition, NodeReport
 from application.ports.storage.work import Scope, Store
 from domain.identifiers import NetworkId
-from domain.network import Block
+from domain.network import Block, Family, NetworkStatus
+from entrypoints.http import representations
 from tests.http.site import StubPool, services_of
 
 HEALTHY, BEHIND, UNKNOWN = NodeCondition.HEALTHY, NodeCondition.BEHIND, NodeCondition.UNKNOWN
@@ -135,6 +137,26 @@ def test_a_network_that_is_not_configured_is_not_found(ada):
 def test_a_stranger_is_told_nothing(site):
     answered = site.call("GET", f"/v1/networks/{site.house.network}/status")
     assert answered.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("links", "expected"),
+    [
+        ({}, None),
+        ({"explorer_address": "https://x/a/{}"}, "https://x/a/{}"),
+        ({"explorer_address": "https://x/a/{}", "explorer_token": "https://x/t/{}"},
+         "https://x/t/{}"),
+        ({"explorer_token": "https://x/t/{}", "explorer_application": "https://x/p/{}"},
+         "https://x/p/{}"),
+    ],
+)  # fmt: skip
+def test_an_application_is_looked_at_where_the_network_says(house, links, expected):
+    network = evolve(house.chain.network, family=Family.ALGORAND, **links)
+    told = representations.network(network, NetworkStatus(id=network.id))
+    assert told["explorer"]["application"] == expected
+    elsewhere = evolve(network, family=Family.EVM)
+    told = representations.network(elsewhere, NetworkStatus(id=network.id))
+    assert told["explorer"]["application"] is None
 
 
 class CuriousPool(StubPool):

@@ -110,3 +110,8 @@ class TestTheGate:
         found = protocol.offered({**kinds(), PRETEND: Needy()}, network)
         assert (PRETEND in found) == (gate is not None and needed <= gate)
         assert set(kinds()) <= set(found)
+
+    @pytest.mark.parametrize("avm", [0, HIGHEST_AVM + 1])
+    def test_is_a_version_that_there_is(self, avm):
+        with pytest.raises(ValueError):
+            evolve(a_network(NETWORK, GENESIS), avm=avm)
