@@ -145,10 +145,10 @@ class TestForm:
         with refused("transaction of type pay has non-zero fields for type axfer"):
             send_bytes(alice.algod, packed(fields))
 
-    def test_of_an_application_call_is_understood_and_refused(self, alice):
-        call = transaction.ApplicationNoOpTxn(alice.address, alice.parameters(), 7)
-        with refused("does not execute appl transactions yet"):
-            alice.send(call)
+    def test_of_a_key_registration_is_understood_and_refused(self, alice):
+        offline = transaction.KeyregOfflineTxn(alice.address, alice.parameters())
+        with refused("does not execute keyreg transactions yet"):
+            alice.send(offline)
 
     @staticmethod
     def signed_with(person, field, value):

@@ -1,7 +1,8 @@
 """A development network that speaks algod's HTTP API, and judges those who speak to it.
 
     encoding ─ transactions ─ verification        what comes in, and whether it is well-formed
-    accounts ─ state ─ execution ─ evaluation     what it does, and whether it may
+    accounts ─ applications ─ state               what the ledger holds, at any round
+    avm ─ execution ─ evaluation                  what a group does, and whether it may
     blocks ─ journal ─ ledger                     what was, for good
     pool ─ node ─ faults ─ world                  what nodes believe, and how blocks are made
     simulation ─ representations ─ api            algod's routes
@@ -9,10 +10,12 @@
     process                                       the same, in a process of its own
 
 The rules are written from the protocol, with msgpack and an Ed25519 verifier; nothing is shared
-with the adapter that is judged, nor with the SDK that it uses.  Programs are not executed yet.
+with the adapter that is judged, nor with the SDK that it uses.  `avm` says what programs may do
+here, and what they may not.
 """
 
 from entrypoints.devnet.algod.accounts import Account, AssetParameters, Holding
+from entrypoints.devnet.algod.applications import Application, Schema
 from entrypoints.devnet.algod.limits import RefusedError
 from entrypoints.devnet.algod.process import AlgodProcess
 from entrypoints.devnet.algod.reading import Confirmed, CreatedAsset, LedgerReader
@@ -23,6 +26,7 @@ __all__ = [
     "TOKEN",
     "Account",
     "AlgodProcess",
+    "Application",
     "AssetParameters",
     "Confirmed",
     "CreatedAsset",
@@ -32,5 +36,6 @@ __all__ = [
     "Network",
     "RefusedError",
     "RunningNode",
+    "Schema",
     "devnet",
 ]

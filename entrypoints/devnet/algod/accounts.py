@@ -5,7 +5,13 @@ that a state of the past is as good as the present one.
 from dataclasses import dataclass
 
 from entrypoints.devnet.algod.encoding import ZERO_ADDRESS, Fields
-from entrypoints.devnet.algod.limits import MIN_BALANCE
+from entrypoints.devnet.algod.limits import (
+    BOX_BYTE_MIN_BALANCE,
+    BOX_MIN_BALANCE,
+    BYTES_MIN_BALANCE,
+    MIN_BALANCE,
+    UINT_MIN_BALANCE,
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,16 @@ class Account:
     #: How many assets it holds, and how many it created.
     holdings: int = 0
     created: int = 0
+    #: How many applications it created, the pages beyond their first, and those it opted into.
+    applications: int = 0
+    extra_pages: int = 0
+    opted_in: int = 0
+    #: The values that the schemas of both kinds reserve.
+    uints: int = 0
+    byte_slices: int = 0
+    #: Of an application's own account: its boxes, and the bytes of their names and contents.
+    boxes: int = 0
+    box_bytes: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -71,7 +87,14 @@ class Account:
     @property
     def min_balance(self) -> int:
         """The creator holds what it created, so each asset counts once."""
-        return MIN_BALANCE * (1 + self.holdings)
+        entries = 1 + self.holdings + self.applications + self.extra_pages + self.opted_in
+        return (
+            MIN_BALANCE * entries
+            + UINT_MIN_BALANCE * self.uints
+            + BYTES_MIN_BALANCE * self.byte_slices
+            + BOX_MIN_BALANCE * self.boxes
+            + BOX_BYTE_MIN_BALANCE * self.box_bytes
+        )
 
 
 EMPTY = Account()

@@ -14,6 +14,7 @@ from typing import Any
 import msgpack
 
 from entrypoints.devnet.algod import representations
+from entrypoints.devnet.algod.box_names import box_name
 from entrypoints.devnet.algod.encoding import (
     EncodingError,
     address_bytes,
@@ -210,9 +211,43 @@ class Api:
             raise NotFoundError("asset does not exist")
         return as_json(representations.created_asset(int(asset), found))
 
+    def account_application(self, request: Request, address: str, application: str) -> Answer:
+        del request
+        of, id, view = address_bytes(address), int(application), self.node.view
+        content: dict[str, Any] = {"round": view.round}
+        local, created = view.local(of, id), view.application(id)
+        if local is not None:
+            content["app-local-state"] = representations.local_state(id, local)
+        if created is not None and created.creator == of:
+            content["created-app"] = representations.application_parameters(created)
+        if len(content) == 1:
+            raise NotFoundError("account application info not found")
+        return as_json(content)
+
     def application(self, request: Request, application: str) -> Answer:
-        del request, application
-        raise NotFoundError("application does not exist")
+        del request
+        found = self.node.view.application(int(application))
+        if found is None:
+            raise NotFoundError("application does not exist")
+        return as_json(representations.application(int(application), found))
+
+    def box(self, request: Request, application: str) -> Answer:
+        view, name = self.node.view, box_name(request.query.get("name", ""))
+        found = view.box(int(application), name)
+        if found is None:
+            raise NotFoundError("box not found")
+        return as_json(
+            {"round": view.round, "name": base64_text(name), "value": base64_text(found)}
+        )
+
+    def boxes(self, request: Request, application: str) -> Answer:
+        """More than `max`: refused, as nobody is told a part."""
+        names = self.node.view.boxes_of(int(application))
+        asked = request.query.get("max", "0")
+        most = int(asked) if asked.isdecimal() else 0
+        if most and len(names) > most:
+            raise RefusedError("Result limit exceeded")
+        return as_json({"boxes": [{"name": base64_text(name)} for name in names]})
 
     def block(self, request: Request, round: str) -> Answer:
         found = self.node.block(int(round))
@@ -291,7 +326,10 @@ ROUTES = (
     _route("GET", "/v2/accounts/{address}/transactions/pending", "pending", Api.pending_of),
     _route("GET", "/v2/accounts/{address}/assets/{n}", "account", Api.account_asset),
     _route("GET", "/v2/assets/{n}", "asset", Api.asset),
-    _route("GET", "/v2/applications/{n}", "asset", Api.application),
+    _route("GET", "/v2/accounts/{address}/applications/{n}", "account", Api.account_application),
+    _route("GET", "/v2/applications/{n}", "application", Api.application),
+    _route("GET", "/v2/applications/{n}/box", "application", Api.box),
+    _route("GET", "/v2/applications/{n}/boxes", "application", Api.boxes),
     _route("GET", "/v2/blocks/{n}", "block", Api.block),
     _route("GET", "/v2/blocks/{n}/txids", "block", Api.block_txids),
     _route("GET", "/v2/blocks/{n}/hash", "block", Api.block_hash),

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from entrypoints.devnet.algod.applied import Applied
 from entrypoints.devnet.algod.encoding import Fields, digest, pack
-from entrypoints.devnet.algod.execution import Applied
 from entrypoints.devnet.algod.genesis import FIRST_COUNT, PROTOCOL, Genesis
 from entrypoints.devnet.algod.transactions import Group, SignedTransaction
 

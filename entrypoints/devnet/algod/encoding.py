@@ -16,7 +16,7 @@ Fields = Mapping[str, Any]
 
 ZERO_ADDRESS = bytes(32)
 #: Byte strings of any length: empty is their zero, while a fixed array's zero is all zeros.
-_SLICES = frozenset({"note", "apap", "apsu"})
+_SLICES = frozenset({"note", "apap", "apsu", "n"})
 _CHECKSUM_BYTES = 4
 _MOST_BYTES = 1 << 20
 

@@ -5,10 +5,12 @@ by whom the account says; then applied, fee first; then no touched account may b
 balance.  The group's own form is judged last.  All of it happens, or none.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from entrypoints.devnet.algod.applied import Applied
+from entrypoints.devnet.algod.avm.run import STRICT, Leniency, Run
 from entrypoints.devnet.algod.encoding import ZERO_ADDRESS, address_text, base32
-from entrypoints.devnet.algod.execution import EFFECTS, Applied
+from entrypoints.devnet.algod.execution import perform
 from entrypoints.devnet.algod.genesis import Genesis
 from entrypoints.devnet.algod.limits import RefusedError
 from entrypoints.devnet.algod.state import Draft
@@ -33,25 +35,38 @@ class Rules:
     genesis_hash: bytes
 
 
-def evaluate(rules: Rules, parent: Draft, group: Group) -> list[Applied]:
-    """Put the group on top of the draft.
+def run_of(rules: Rules, group: Group, leniency: Leniency = STRICT) -> Run:
+    """What the programs of a group share."""
+    return Run.of_group(
+        group,
+        genesis_hash=rules.genesis_hash,
+        fee_sink=rules.genesis.fee_sink,
+        perform=perform,
+        leniency=leniency,
+    )
+
+
+def evaluate(rules: Rules, parent: Draft, group: Group, run: Run | None = None) -> list[Applied]:
+    """Put the group on top of the draft.  `run`: as `run_of` gives it, to be read afterwards.
 
     Raises:
         GroupRefusedError: and the draft is as it was.
     """
     draft = Draft(parent)
-    applied = []
+    run = run or run_of(rules, group)
     for position, transaction in enumerate(group):
         try:
-            applied.append(_evaluate_one(rules, draft, transaction))
+            run.record(_evaluate_one(rules, draft, transaction, run, position))
         except RefusedError as error:
             raise GroupRefusedError(str(error), position) from error
     _check_group(group)
     parent.merge(draft)
-    return applied
+    return run.applied
 
 
-def _evaluate_one(rules: Rules, draft: Draft, transaction: SignedTransaction) -> Applied:
+def _evaluate_one(
+    rules: Rules, draft: Draft, transaction: SignedTransaction, run: Run, position: int
+) -> Applied:
     _check_alive(rules, draft.next_round, transaction)
     try:
         check_form(transaction)
@@ -68,9 +83,7 @@ def _evaluate_one(rules: Rules, draft: Draft, transaction: SignedTransaction) ->
             f" {address_text(transaction.authorizer)}"
         )
     try:
-        draft.move(transaction.sender, rules.genesis.fee_sink, transaction.fee)
-        _rekey(draft, transaction)
-        applied = EFFECTS[transaction.type](draft, transaction)
+        applied = perform(draft, transaction, run, position)
         _check_balances(draft)
     except RefusedError as error:
         raise RefusedError(f"transaction {transaction.txid}: {error}") from error
@@ -95,16 +108,6 @@ def _check_alive(rules: Rules, round: int, transaction: SignedTransaction) -> No
             f"tx.GenesisHash <{base32(chain)}> does not match expected"
             f" <{base32(rules.genesis_hash)}>"
         )
-
-
-def _rekey(draft: Draft, transaction: SignedTransaction) -> None:
-    target = transaction.address("rekey")
-    if target == ZERO_ADDRESS:
-        return
-    # Rekeyed to itself, an account is its own again.
-    authorizer = ZERO_ADDRESS if target == transaction.sender else target
-    account = draft.account(transaction.sender)
-    draft.put(transaction.sender, replace(account, authorizer=authorizer))
 
 
 def _check_balances(draft: Draft) -> None:

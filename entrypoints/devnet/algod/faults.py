@@ -30,8 +30,8 @@ NAMES = (*LINE, *SUBMISSION, *STANDING, *AT_ONCE)
 #: What is faulty unless a route is named: drops are about submissions.
 _USUAL_ROUTE = {"drop_before": "submit", "accept_then_drop": "submit"}
 ROUTES = (
-    "any", "submit", "simulate", "params", "status", "pending", "account", "asset", "block",
-    "genesis",
+    "any", "submit", "simulate", "params", "status", "pending", "account", "asset", "application",
+    "block", "genesis",
 )  # fmt: skip
 
 

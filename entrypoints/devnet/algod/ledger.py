@@ -23,6 +23,7 @@ class Ledger:
         for address, microalgos in genesis.balances().items():
             self.history.accounts.write(0, address, Account(microalgos))
         self.history.counters.write(0, "", FIRST_COUNT)
+        self.history.timestamps.append(genesis.timestamp)
         self._journal: Journal | None = None
         if journal is not None:
             self._replay(journal)
@@ -57,7 +58,7 @@ class Ledger:
         )
         self._write(block, 1)
         self.history.record(draft)
-        self.blocks.append(block)
+        self._add(block)
         return block
 
     def append_empty(self, count: int, timestamp: int) -> None:
@@ -66,7 +67,12 @@ class Ledger:
         for _ in range(count):
             blocks.append(next_block(self.genesis, blocks[-1], timestamp, counter, (), ()))
         self._write(blocks[-1], count)
-        self.blocks.extend(blocks[1:])
+        for block in blocks[1:]:
+            self._add(block)
+
+    def _add(self, block: Block) -> None:
+        self.blocks.append(block)
+        self.history.timestamps.append(block.timestamp)
 
     def _write(self, last: Block, count: int) -> None:
         if self._journal is not None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from entrypoints.devnet.algod.accounts import Account, AssetParameters
+from entrypoints.devnet.algod.applications import Application
 from entrypoints.devnet.algod.encoding import address_bytes, address_text
 from entrypoints.devnet.algod.state import View
 from entrypoints.devnet.algod.world import World
@@ -21,6 +22,8 @@ class Confirmed:
     note: bytes
     #: What it created; 0: nothing.
     created_asset: int
+    created_application: int
+    logs: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,18 @@ class LedgerReader:
             asset = self._view.asset(id)
         return None if asset is None else asset.parameters
 
+    def application(self, id: int) -> Application | None:
+        """As it is now; None: there is no such application, or not any more."""
+        with self._world.lock:
+            return self._view.application(id)
+
+    def boxes(self, application: int) -> dict[bytes, bytes]:
+        """What is in each, by name."""
+        with self._world.lock:
+            view = self._view
+            found = {name: view.box(application, name) for name in view.boxes_of(application)}
+        return {name: contents for name, contents in found.items() if contents is not None}
+
     def transactions(self) -> list[Confirmed]:
         """All of them, in order."""
         with self._world.lock:
@@ -102,4 +117,6 @@ class LedgerReader:
                     fee=transaction.fee,
                     note=transaction.note,
                     created_asset=included.applied.created_asset,
+                    created_application=included.applied.created_application,
+                    logs=included.applied.logs,
                 )

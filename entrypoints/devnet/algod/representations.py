@@ -3,9 +3,12 @@
 Addresses are text, other byte strings base64, and names that are not UTF-8 lose what is not.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from entrypoints.devnet.algod.accounts import Asset, Holding
+from entrypoints.devnet.algod.applications import Application, LocalState, Schema
+from entrypoints.devnet.algod.applied import Applied, Delta, Value, action
 from entrypoints.devnet.algod.blocks import Block, Included
 from entrypoints.devnet.algod.encoding import (
     ZERO_ADDRESS,
@@ -19,7 +22,7 @@ from entrypoints.devnet.algod.transactions import SignedTransaction
 
 _ADDRESSES = frozenset({
     "snd", "rcv", "close", "rekey", "asnd", "arcv", "aclose", "fadd", "sgnr", "fees", "rwd",
-    "m", "r", "f", "c",
+    "m", "r", "f", "c", "apat",
 })  # fmt: skip
 
 
@@ -69,9 +72,55 @@ def pending(
         "receiver-rewards": 0,
         "close-rewards": 0,
     }
-    if applied.created_asset:
-        content["asset-index"] = applied.created_asset
+    return content | _created(applied) | _evaluated(transaction, applied)
+
+
+def _created(applied: Applied) -> dict[str, Any]:
+    named = {
+        "asset-index": applied.created_asset,
+        "application-index": applied.created_application,
+    }
+    return {name: id for name, id in named.items() if id}
+
+
+def _evaluated(transaction: SignedTransaction, applied: Applied) -> dict[str, Any]:
+    """What its program did."""
+    accounts = [transaction.sender, *transaction.txn.get("apat", ())]
+    content: dict[str, Any] = {}
+    if applied.logs:
+        content["logs"] = list(applied.logs)
+    if applied.global_delta:
+        content["global-state-delta"] = _delta(applied.global_delta)
+    if applied.local_deltas:
+        content["local-state-delta"] = [
+            {"address": address_text(accounts[place]), "delta": _delta(delta)}
+            for place, delta in sorted(applied.local_deltas.items())
+            # Of accounts that other transactions of the group name, a node tells in the block.
+            if place < len(accounts)
+        ]
+    if applied.inner:
+        content["inner-txns"] = [_inner(each.transaction, each.applied) for each in applied.inner]
     return content
+
+
+def _inner(transaction: SignedTransaction, applied: Applied) -> dict[str, Any]:
+    content: dict[str, Any] = {"pool-error": "", "txn": dict(transaction.fields)}
+    return content | _created(applied) | _evaluated(transaction, applied)
+
+
+def _delta(delta: Delta) -> list[dict[str, Any]]:
+    return [
+        {"key": base64_text(key), "value": _change(value)} for key, value in sorted(delta.items())
+    ]
+
+
+def _change(value: Value | None) -> dict[str, Any]:
+    change: dict[str, Any] = {"action": action(value)}
+    if isinstance(value, bytes):
+        change["bytes"] = base64_text(value)
+    elif value is not None:
+        change["uint"] = value
+    return change
 
 
 def account(address: bytes, view: View, *, without_lists: bool) -> dict[str, Any]:
@@ -80,25 +129,35 @@ def account(address: bytes, view: View, *, without_lists: bool) -> dict[str, Any
         "address": address_text(address),
         "amount": state.microalgos,
         "amount-without-pending-rewards": state.microalgos,
-        "apps-total-schema": {"num-byte-slice": 0, "num-uint": 0},
+        "apps-total-schema": {"num-byte-slice": state.byte_slices, "num-uint": state.uints},
         "min-balance": state.min_balance,
         "pending-rewards": 0,
         "reward-base": 0,
         "rewards": 0,
         "round": view.round,
         "status": "Offline",
-        "total-apps-opted-in": 0,
+        "total-apps-opted-in": state.opted_in,
         "total-assets-opted-in": state.holdings,
-        "total-created-apps": 0,
+        "total-created-apps": state.applications,
         "total-created-assets": state.created,
     }
     if state.authorizer != ZERO_ADDRESS:
         content["auth-addr"] = address_text(state.authorizer)
+    few = {
+        "apps-total-extra-pages": state.extra_pages,
+        "total-boxes": state.boxes,
+        "total-box-bytes": state.box_bytes,
+    }
+    content |= {name: count for name, count in few.items() if count}
     if without_lists:
         return content
     return content | {
-        "apps-local-state": [],
-        "created-apps": [],
+        "apps-local-state": [
+            local_state(id, local) for id, local in view.locals_of(address).items()
+        ],
+        "created-apps": [
+            application(id, found) for id, found in view.applications_of(address).items()
+        ],
         "assets": [holding(asset, held) for asset, held in view.holdings_of(address).items()],
         "created-assets": [
             created_asset(id, Asset(address, parameters))
@@ -144,6 +203,48 @@ def asset_parameters(asset: Asset) -> dict[str, Any]:
     if any(parameters.metadata_hash):
         content["metadata-hash"] = base64_text(parameters.metadata_hash)
     return content
+
+
+def application(id: int, found: Application) -> dict[str, Any]:
+    return {"id": id, "params": application_parameters(found)}
+
+
+def application_parameters(found: Application) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "approval-program": base64_text(found.approval),
+        "clear-state-program": base64_text(found.clear),
+        "creator": address_text(found.creator),
+        "global-state-schema": _schema(found.global_schema),
+        "local-state-schema": _schema(found.local_schema),
+    }
+    if found.extra_pages:
+        content["extra-program-pages"] = found.extra_pages
+    if found.state:
+        content["global-state"] = _state(found.state)
+    return content
+
+
+def local_state(id: int, local: LocalState) -> dict[str, Any]:
+    content: dict[str, Any] = {"id": id, "schema": _schema(local.schema)}
+    return {**content, "key-value": _state(local.state)} if local.state else content
+
+
+def _schema(schema: Schema) -> dict[str, int]:
+    return {"num-byte-slice": schema.byte_slices, "num-uint": schema.uints}
+
+
+def _state(state: Mapping[bytes, Value]) -> list[dict[str, Any]]:
+    """Sorted by key; type 1 is bytes, type 2 a number."""
+    return [
+        {"key": base64_text(key), "value": _state_value(value)}
+        for key, value in sorted(state.items())
+    ]
+
+
+def _state_value(value: Value) -> dict[str, Any]:
+    if isinstance(value, int):
+        return {"bytes": "", "type": 2, "uint": value}
+    return {"bytes": base64_text(value), "type": 1, "uint": 0}
 
 
 def _text(text: str) -> str:

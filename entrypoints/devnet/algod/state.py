@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from entrypoints.devnet.algod.accounts import EMPTY, Account, Asset, AssetParameters, Holding
+from entrypoints.devnet.algod.applications import Application, LocalState, application_address
 from entrypoints.devnet.algod.encoding import address_text
 from entrypoints.devnet.algod.limits import RefusedError
 from entrypoints.devnet.algod.transactions import SignedTransaction
@@ -22,6 +23,10 @@ from entrypoints.devnet.algod.transactions import SignedTransaction
 Lease = tuple[bytes, bytes]
 #: Holder and asset.
 HoldingKey = tuple[bytes, int]
+#: Account and application.
+LocalKey = tuple[bytes, int]
+#: Application and name.
+BoxKey = tuple[int, bytes]
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -56,8 +61,17 @@ class History:
         self.txids: Versions[str, int] = Versions()
         #: The last round that a lease is held for.
         self.leases: Versions[Lease, int] = Versions()
-        #: The assets that an account ever held.
+        self.applications: Versions[int, Application | None] = Versions()
+        self.locals: Versions[LocalKey, LocalState | None] = Versions()
+        self.boxes: Versions[BoxKey, bytes | None] = Versions()
+        #: Of each round's block, in seconds.
+        self.timestamps: list[int] = []
+        #: The assets that an account ever held, and the applications it created or opted into.
         self.ever_held: dict[bytes, set[int]] = {}
+        self.ever_made: dict[bytes, set[int]] = {}
+        self.ever_joined: dict[bytes, set[int]] = {}
+        #: The names of the boxes that an application ever had.
+        self.ever_named: dict[int, set[bytes]] = {}
 
     def at(self, round: int) -> "View":
         return View(self, round)
@@ -72,6 +86,16 @@ class History:
         for key, holding in draft.holdings.items():
             self.holdings.write(round, key, holding)
             self.ever_held.setdefault(key[0], set()).add(key[1])
+        for id, application in draft.applications.items():
+            self.applications.write(round, id, application)
+            if application is not None:
+                self.ever_made.setdefault(application.creator, set()).add(id)
+        for local_key, local in draft.locals.items():
+            self.locals.write(round, local_key, local)
+            self.ever_joined.setdefault(local_key[0], set()).add(local_key[1])
+        for box_key, contents in draft.boxes.items():
+            self.boxes.write(round, box_key, contents)
+            self.ever_named.setdefault(box_key[0], set()).add(box_key[1])
         for txid in draft.txids:
             self.txids.write(round, txid, round)
         for lease, last in draft.leases.items():
@@ -116,6 +140,37 @@ class View:
             if asset is not None and asset.creator == address
         }
 
+    def application(self, id: int) -> Application | None:
+        return self.history.applications.read(self.round, id)
+
+    def applications_of(self, address: bytes) -> dict[int, Application]:
+        """Those it created, in the order of their ids."""
+        found = {
+            id: self.application(id) for id in sorted(self.history.ever_made.get(address, ()))
+        }
+        return {id: each for id, each in found.items() if each is not None}
+
+    def local(self, address: bytes, application: int) -> LocalState | None:
+        return self.history.locals.read(self.round, (address, application))
+
+    def locals_of(self, address: bytes) -> dict[int, LocalState]:
+        found = {
+            id: self.local(address, id) for id in sorted(self.history.ever_joined.get(address, ()))
+        }
+        return {id: each for id, each in found.items() if each is not None}
+
+    def box(self, application: int, name: bytes) -> bytes | None:
+        return self.history.boxes.read(self.round, (application, name))
+
+    def boxes_of(self, application: int) -> list[bytes]:
+        """Their names, in order."""
+        names = sorted(self.history.ever_named.get(application, ()))
+        return [name for name in names if self.box(application, name) is not None]
+
+    def timestamp(self, round: int) -> int:
+        """Of a block that is there already, in seconds."""
+        return self.history.timestamps[round]
+
     def counter(self) -> int:
         """The number of the last transaction."""
         return self.history.counters.read(self.round, "") or 0
@@ -141,6 +196,9 @@ class Draft:
     accounts: dict[bytes, Account] = field(default_factory=dict)
     assets: dict[int, Asset | None] = field(default_factory=dict)
     holdings: dict[HoldingKey, Holding | None] = field(default_factory=dict)
+    applications: dict[int, Application | None] = field(default_factory=dict)
+    locals: dict[LocalKey, LocalState | None] = field(default_factory=dict)
+    boxes: dict[BoxKey, bytes | None] = field(default_factory=dict)
     txids: set[str] = field(default_factory=set)
     leases: dict[Lease, int] = field(default_factory=dict)
     count: int = 0
@@ -159,6 +217,20 @@ class Draft:
     def holding(self, address: bytes, asset: int) -> Holding | None:
         key = (address, asset)
         return self.holdings[key] if key in self.holdings else self.parent.holding(*key)
+
+    def application(self, id: int) -> Application | None:
+        return self.applications[id] if id in self.applications else self.parent.application(id)
+
+    def local(self, address: bytes, application: int) -> LocalState | None:
+        key = (address, application)
+        return self.locals[key] if key in self.locals else self.parent.local(*key)
+
+    def box(self, application: int, name: bytes) -> bytes | None:
+        key = (application, name)
+        return self.boxes[key] if key in self.boxes else self.parent.box(*key)
+
+    def timestamp(self, round: int) -> int:
+        return self.parent.timestamp(round)
 
     def counter(self) -> int:
         return self.parent.counter() + self.count
@@ -192,6 +264,59 @@ class Draft:
         count = account.created + (parameters is not None) - (before is not None)
         self.put(creator, replace(account, created=count))
 
+    def put_application(self, id: int, application: Application) -> None:
+        """The creator keeps the balance that its schema and pages ask for."""
+        before = self.application(id)
+        self.applications[id] = application
+        if before is None:
+            self._reserve_application(application, 1)
+
+    def drop_application(self, id: int, application: Application) -> None:
+        self.applications[id] = None
+        self._reserve_application(application, -1)
+
+    def _reserve_application(self, application: Application, sign: int) -> None:
+        account = self.account(application.creator)
+        schema = application.global_schema
+        changed = replace(
+            account,
+            applications=account.applications + sign,
+            extra_pages=account.extra_pages + sign * application.extra_pages,
+            uints=account.uints + sign * schema.uints,
+            byte_slices=account.byte_slices + sign * schema.byte_slices,
+        )
+        self.put(application.creator, changed)
+
+    def put_local(self, address: bytes, application: int, local: LocalState | None) -> None:
+        """None: the account is opted out."""
+        before = self.local(address, application)
+        self.locals[address, application] = local
+        account = self.account(address)
+        for sign, each in [(-1, before), (1, local)]:
+            if each is not None:
+                account = replace(
+                    account,
+                    opted_in=account.opted_in + sign,
+                    uints=account.uints + sign * each.schema.uints,
+                    byte_slices=account.byte_slices + sign * each.schema.byte_slices,
+                )
+        self.put(address, account)
+
+    def put_box(self, application: int, name: bytes, contents: bytes | None) -> None:
+        """None: there is none.  The application's account keeps the balance for it."""
+        before = self.box(application, name)
+        self.boxes[application, name] = contents
+        address = application_address(application)
+        account = self.account(address)
+        for sign, each in [(-1, before), (1, contents)]:
+            if each is not None:
+                account = replace(
+                    account,
+                    boxes=account.boxes + sign,
+                    box_bytes=account.box_bytes + sign * (len(name) + len(each)),
+                )
+        self.put(address, account)
+
     def move(self, source: bytes, target: bytes, microalgos: int) -> None:
         """Raises: RefusedError: the source has not so much."""
         payer = self.account(source)
@@ -215,6 +340,9 @@ class Draft:
         self.accounts.update(group.accounts)
         self.assets.update(group.assets)
         self.holdings.update(group.holdings)
+        self.applications.update(group.applications)
+        self.locals.update(group.locals)
+        self.boxes.update(group.boxes)
         self.txids |= group.txids
         self.leases.update(group.leases)
         self.count += group.count

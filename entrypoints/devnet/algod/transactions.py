@@ -49,6 +49,17 @@ def _bool(value: object) -> bool:
     return type(value) is bool
 
 
+def _list_of(kind: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: type(value) is list and all(kind(item) for item in value)
+
+
+def _map_of(kinds: "Kinds") -> Callable[[object], bool]:
+    return lambda value: (
+        type(value) is dict
+        and all(name in kinds and kinds[name](item) for name, item in value.items())
+    )
+
+
 def _anything(value: object) -> bool:
     del value
     return True
@@ -66,14 +77,12 @@ _HEADER: Kinds = {
 }  # fmt: skip
 
 
-def _asset_parameters(value: object) -> bool:
-    return type(value) is dict and all(
-        key in ASSET_PARAMETERS and ASSET_PARAMETERS[key](item) for key, item in value.items()
-    )
+_asset_parameters = _map_of(ASSET_PARAMETERS)
+_schema = _map_of({"nui": _uint, "nbs": _uint})
+_box_reference = _map_of({"i": _uint, "n": _bytes})
 
-
-#: The fields of each type.  Those of applications, keys and proofs are known, so that a
-#: transaction of another type that has them is refused for the right reason.
+#: The fields of each type.  Those of keys and proofs are known, so that a transaction of another
+#: type that has them is refused for the right reason.
 FIELDS_OF: dict[str, Kinds] = {
     "pay": {"rcv": _bytes32, "amt": _uint, "close": _bytes32},
     "acfg": {"caid": _uint, "apar": _asset_parameters},
@@ -82,9 +91,10 @@ FIELDS_OF: dict[str, Kinds] = {
     },
     "afrz": {"fadd": _bytes32, "faid": _uint, "afrz": _bool},
     "appl": {
-        "apid": _uint, "apan": _uint, "apat": _anything, "apap": _bytes, "apaa": _anything,
-        "apas": _anything, "apfa": _anything, "apbx": _anything, "apls": _anything,
-        "apgs": _anything, "apsu": _bytes, "apep": _uint, "al": _anything, "aprv": _uint,
+        "apid": _uint, "apan": _uint, "apat": _list_of(_bytes32), "apap": _bytes,
+        "apaa": _list_of(_bytes), "apas": _list_of(_uint), "apfa": _list_of(_uint),
+        "apbx": _list_of(_box_reference), "apls": _schema, "apgs": _schema, "apsu": _bytes,
+        "apep": _uint, "al": _anything, "aprv": _uint,
     },
     "keyreg": {
         "votekey": _bytes32, "selkey": _bytes32, "sprfkey": _bytes64, "votefst": _uint,
@@ -174,8 +184,12 @@ class SignedTransaction:
         return b"TX" + pack(self.txn)
 
     @cached_property
+    def txid_bytes(self) -> bytes:
+        return digest(b"", self.signed_bytes)
+
+    @property
     def txid(self) -> str:
-        return base32(digest(b"", self.signed_bytes))
+        return base32(self.txid_bytes)
 
     @property
     def digest_without_group(self) -> bytes:

@@ -7,6 +7,7 @@ and nobody's signature is verified who does not pay.  A real node adds no prefix
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from entrypoints.devnet.algod.application_form import check_application_call
 from entrypoints.devnet.algod.encoding import ZERO_ADDRESS, address_text
 from entrypoints.devnet.algod.limits import (
     MIN_FEE,
@@ -27,7 +28,7 @@ from entrypoints.devnet.algod.transactions import (
 
 BAD_SIGNATURE = "At least one signature didn't pass verification"
 #: The types that some module of `execution` applies.
-_TAKEN = {"pay", "acfg", "axfer", "afrz"}
+_TAKEN = {"pay", "acfg", "axfer", "afrz", "appl"}
 _OTHER_SIGNATURES = {"msig": "multisig", "lsig": "logic signature", "pqsig": "post-quantum"}
 
 
@@ -72,6 +73,8 @@ def check_form(transaction: SignedTransaction) -> None:
         _check_asset_transfer(transaction)
     if kind == "afrz":
         _check_asset_freeze(transaction)
+    if kind == "appl":
+        check_application_call(transaction)
     first, last = transaction.first_valid, transaction.last_valid
     if last < first:
         raise RefusedError(f"transaction invalid range ({first}--{last})")

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from entrypoints.devnet.algod.accounts import Asset, AssetParameters, Holding
+from entrypoints.devnet.algod.applied import NOTHING, Applied
 from entrypoints.devnet.algod.encoding import ZERO_ADDRESS, address_text
-from entrypoints.devnet.algod.execution.applied import NOTHING, Applied
 from entrypoints.devnet.algod.execution.assets import existing
 from entrypoints.devnet.algod.limits import RefusedError
 from entrypoints.devnet.algod.state import Draft

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from entrypoints.devnet.algod.applied import NOTHING, Applied
 from entrypoints.devnet.algod.encoding import address_text
-from entrypoints.devnet.algod.execution.applied import NOTHING, Applied
 from entrypoints.devnet.algod.execution.assets import existing
 from entrypoints.devnet.algod.limits import RefusedError
 from entrypoints.devnet.algod.state import Draft

@@ -1,8 +1,8 @@
 """`axfer`: opt in, transfer, claw back, close."""
 
 from entrypoints.devnet.algod.accounts import Holding
+from entrypoints.devnet.algod.applied import NOTHING, Applied
 from entrypoints.devnet.algod.encoding import ZERO_ADDRESS, address_text
-from entrypoints.devnet.algod.execution.applied import NOTHING, Applied
 from entrypoints.devnet.algod.execution.assets import existing, give, is_creator, take
 from entrypoints.devnet.algod.limits import RefusedError
 from entrypoints.devnet.algod.state import Draft

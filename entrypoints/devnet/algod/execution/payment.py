@@ -1,8 +1,8 @@
 """`pay`: microalgos to a receiver, and perhaps all that is left to somebody else."""
 
 from entrypoints.devnet.algod.accounts import EMPTY
+from entrypoints.devnet.algod.applied import NOTHING, Applied
 from entrypoints.devnet.algod.encoding import ZERO_ADDRESS
-from entrypoints.devnet.algod.execution.applied import NOTHING, Applied
 from entrypoints.devnet.algod.limits import RefusedError
 from entrypoints.devnet.algod.state import Draft
 from entrypoints.devnet.algod.transactions import SignedTransaction
@@ -17,8 +17,14 @@ def apply(draft: Draft, transaction: SignedTransaction) -> Applied:
         return NOTHING
     rest = draft.account(transaction.sender).microalgos
     draft.move(transaction.sender, target, rest)
-    held = draft.account(transaction.sender).holdings
-    if held:
-        raise RefusedError(f"cannot close: {held} outstanding assets")
+    left = draft.account(transaction.sender)
+    for count, what in [
+        (left.holdings, "assets"),
+        (left.opted_in, "applications opted in. Please opt out or clear them"),
+        (left.applications, "created applications"),
+        (left.boxes, "boxes"),
+    ]:
+        if count:
+            raise RefusedError(f"cannot close: {count} outstanding {what}")
     draft.put(transaction.sender, EMPTY)
     return Applied(closing_amount=rest)
