@@ -1,10 +1,10 @@
 """What was asked for: one token, in the words of its kind; and what is asked of it afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import NewType
 
-from attrs import field, frozen, validators
+from attrs import evolve, field, frozen, validators
 
 from domain.catalogue import KindClass
 from domain.network import Block
@@ -112,6 +112,109 @@ class TokenState:
     code: str | None = None
     #: Where that was seen; None for what a plan says.
     at: Block | None = None
+
+
+def expected(planned: TokenState, orders: Iterable[Order]) -> TokenState:
+    """What the token is once *orders* were carried out, in the order in which they were."""
+    state = planned
+    for order in orders:
+        state = evolve(state, supply=state.supply + order.supply_change)
+        match order.action:
+            case Action.PAUSE:
+                state = evolve(state, paused=True)
+            case Action.UNPAUSE:
+                state = evolve(state, paused=False)
+            case Action.MINT | Action.BURN:
+                pass
+    return state
+
+
+def differences(expected: TokenState, found: TokenState) -> tuple[str, ...]:
+    """Where *found* is not what is expected, in words: ``supply: expected 5, found 6``.
+
+    Where it was seen is no difference.
+    """
+    return tuple(_differences(expected, found))
+
+
+def _differences(expected: TokenState, found: TokenState) -> Iterator[str]:
+    pairs: tuple[tuple[str, object, object], ...] = (
+        ("name", expected.name, found.name),
+        ("symbol", expected.symbol, found.symbol),
+        ("decimals", expected.decimals, found.decimals),
+        ("supply", expected.supply, found.supply),
+        ("cap", expected.cap, found.cap),
+        *(
+            (f"power to {power}", _holders(expected, power), _holders(found, power))
+            for power in Power
+        ),
+        ("paused", expected.paused, found.paused),
+        ("frozen by default", expected.frozen_by_default, found.frozen_by_default),
+        ("url", expected.url, found.url),
+        ("metadata hash", expected.metadata_hash, found.metadata_hash),
+        ("code", expected.code, found.code),
+    )
+    for what, wanted, there in pairs:
+        if wanted != there:
+            yield f"{what}: expected {_shown(wanted)}, found {_shown(there)}"
+
+
+def _holders(state: TokenState, power: Power) -> str | None:
+    return ", ".join(sorted(state.powers.get(power, ()))) or None
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case _:
+            return str(value)
+
+
+@frozen(kw_only=True)
+class Indicators:
+    """What those who hold a token have to know of it, as its chain shows it."""
+
+    is_mintable: bool
+    is_burnable: bool
+    is_pausable: bool
+    is_paused: bool
+    has_freeze: bool
+    has_clawback: bool
+    is_frozen_by_default: bool
+    #: Nobody can change it, nor give anybody the power to.
+    is_supply_fixed: bool
+    has_cap: bool
+    #: What it points at cannot change unnoticed; None: it points at nothing.
+    is_metadata_immutable: bool | None
+    is_upgradeable: bool
+
+    @classmethod
+    def of(cls, actions: Iterable[Action], state: TokenState) -> "Indicators":
+        """Those of a token whose kind knows *actions*."""
+
+        def has(power: Power) -> bool:
+            return bool(state.powers.get(power))
+
+        # Whoever manages the powers can hand out those that the kind knows.
+        could_be_given = has(Power.MANAGE) and not {Action.MINT, Action.BURN}.isdisjoint(actions)
+        return cls(
+            is_mintable=has(Power.MINT),
+            is_burnable=has(Power.BURN),
+            is_pausable=has(Power.PAUSE),
+            is_paused=state.paused,
+            has_freeze=has(Power.FREEZE),
+            has_clawback=has(Power.CLAWBACK),
+            is_frozen_by_default=state.frozen_by_default,
+            is_supply_fixed=not (
+                has(Power.MINT) or has(Power.BURN) or has(Power.UPGRADE) or could_be_given
+            ),
+            has_cap=state.cap is not None,
+            is_metadata_immutable=None if state.url is None else state.metadata_hash is not None,
+            is_upgradeable=has(Power.UPGRADE),
+        )
 
 
 @frozen(kw_only=True)
