@@ -1,4 +1,4 @@
-"""The chain port over algod: every deployment is one atomic group, in one window, under one lease.
+"""The chain port over algod: every step is one atomic group, in one window, under one lease.
 
 What may be asked of whom: drafts, messages and ids are computed here and ask nobody; every inquiry
 is put to the one node of this chain, whose genesis was compared a moment ago.
@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from adapters.algorand import group, protocol, window
-from adapters.algorand.assets import Asset
-from adapters.algorand.effect import Origins, effect_of
+from adapters.algorand.deed import Deed, Sight
+from adapters.algorand.effect import Origins
 from adapters.algorand.identity import lease_of, note_of
 from adapters.algorand.kind import Kind
 from adapters.algorand.meeting import Meeting
@@ -29,9 +29,7 @@ from application.ports.chain import (
     ChainUnavailableError,
     Forecast,
     Head,
-    HistoryUnavailableError,
     SignerChainState,
-    no_such_action,
 )
 from application.ports.nodes import Endpoint
 from domain.errors import MisuseError, Refusal
@@ -46,7 +44,6 @@ from domain.operation import (
     LeaseWindow,
     NoEffect,
     Outcome,
-    Party,
     Postponed,
     SignedTransaction,
     Slot,
@@ -113,15 +110,12 @@ class AlgorandChain(Chain):
         return group.address_of(key)
 
     def order(
-        self,
-        token: Token,
-        action: Action,
-        parameters: Mapping[str, object],  # noqa: ARG002 - no kind has an action yet
+        self, token: Token, action: Action, parameters: Mapping[str, object]
     ) -> Order | Refusal:
-        return no_such_action(token, action)
+        return _kind(token.kind).order(token, action, parameters)
 
-    def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
-        return (StepOutline("create", (Party.SENDER, Party.OWNER)),)
+    def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
+        return _kind(token.kind).steps(order)
 
     def groundwork(self) -> None:
         return None
@@ -135,10 +129,11 @@ class AlgorandChain(Chain):
             if waiting is not None:
                 return Refusal(code="network_not_ready", detail=waiting.detail)
             rehearsal = self._rehearsal(reader, intent)
+            transactions, deposit = _kind(intent.token.kind).later(intent)
             return rehearsal.refusal or Forecast(
-                gas=len(rehearsal.group.transactions),
+                gas=len(rehearsal.group.transactions) + transactions,
                 gas_price=rehearsal.group.fee,
-                deposit=rehearsal.group.deposit,
+                deposit=rehearsal.group.deposit + deposit,
                 warnings=self._warnings(rehearsal.group.fee),
             )
 
@@ -191,7 +186,7 @@ class AlgorandChain(Chain):
             if waiting is not None:
                 return waiting
             payer, issuer = self._parties(reader, intent)
-            drafted = self._creation(intent, now, span, lease, payer, issuer).group()
+            drafted = self._sponsorship(reader, intent, now, span, lease, payer, issuer).group()
             if drafted.fee > fee_ceiling:
                 return too_dear(drafted.fee, fee_ceiling)
             return drafted.draft()
@@ -219,43 +214,26 @@ class AlgorandChain(Chain):
         return self._ask(lambda reader: outcome_of(reader, slot))
 
     def effect_of(self, intent: Intent) -> Effect | NoEffect:
-        planned, note = self._planned(intent), note_of(intent, self._installation)
-
-        def inquiry(reader: Reader) -> Effect | NoEffect:
-            closing = window.closing_of(self.network, self._meeting.first_seen)
-            return effect_of(reader, self._origins, intent, planned, note, lasting_from=closing)
-
-        return self._ask(inquiry)
+        deed = self._deed(intent)
+        return self._ask(lambda reader: deed.effect(self._sight(reader, intent)))
 
     def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:
-        planned, note = self._planned(intent), note_of(intent, self._installation)
-
-        def inquiry(reader: Reader) -> tuple[str, ...]:
-            id = int(token) if token.isascii() and token.isdigit() else 0
-            last_round = reader.parameters().last_round
-            found = reader.asset(id)
-            if found is None and (reader.counter(last_round) or 0) < id:
-                # It was seen in a block before: this node has not counted as far yet.
-                raise ChainUnavailableError(f"round {last_round} is before that of asset {token}")
-            if found is None:
-                return (f"there is no asset {token}",)
-            differences = tuple(planned.differences(found))
-            try:
-                origin = self._origins.of(reader, id, last_round)
-            except HistoryUnavailableError:
-                return differences
-            if origin.note != note:
-                return (*differences, f"note: planned {note!r}, found {origin.note!r}")
-            # Its manager may have used it since: what counts is what it was when it was made.
-            return tuple(planned.differences(origin.asset))
-
-        return self._ask(inquiry)
+        kind = _kind(intent.token.kind)
+        return self._ask(lambda reader: kind.differences(self._sight(reader, intent), token))
 
     def planned(self, intent: Intent) -> TokenState:
-        raise NotImplementedError
+        return _kind(intent.token.kind).planned(intent)
 
     def state(self, token: Token, place: str) -> TokenState | None:
-        raise NotImplementedError
+        kind = _kind(token.kind)
+
+        def inquiry(reader: Reader) -> TokenState | None:
+            # A block is final when it is there; what is read after it is of it, or of a later one.
+            at = reader.existing_block(reader.parameters().last_round)
+            found = kind.state(reader, place)
+            return None if found is None else evolve(found, at=at)
+
+        return self._ask(inquiry)
 
     def head(self) -> Head:
         def inquiry(reader: Reader) -> Head:
@@ -306,20 +284,23 @@ class AlgorandChain(Chain):
         payer, issuer = self._parties(reader, intent)
         # Of a lease's size, and nobody's: an attempt that is on chain is no reason to fail.
         lease = hashlib.sha256(self._lease(intent)).digest()
-        rehearsed = self._creation(intent, now, span, lease, payer, issuer).group()
+        rehearsed = self._sponsorship(reader, intent, now, span, lease, payer, issuer).group()
         return Rehearsal.of(reader, rehearsed, payer, issuer)
 
-    def _creation(
+    def _sponsorship(
         self,
+        reader: Reader,
         intent: Intent,
         now: Parameters,
         span: Span,
         lease: bytes,
         payer: Account,
         issuer: Account,
-    ) -> group.Creation:
-        return group.Creation(
-            asset=self._planned(intent),
+    ) -> group.Sponsorship:
+        deed = self._deed(intent)
+        return group.Sponsorship(
+            deed=deed,
+            deposit=deed.deposit(reader),
             note=note_of(intent, self._installation),
             span=span,
             lease=lease,
@@ -335,9 +316,17 @@ class AlgorandChain(Chain):
         is_self = intent.owner == intent.sender
         return payer, payer if is_self else reader.account(intent.owner)
 
-    @staticmethod
-    def _planned(intent: Intent) -> Asset:
-        return _kind(intent.token.kind).planned(intent)
+    def _deed(self, intent: Intent) -> Deed:
+        return _kind(intent.token.kind).deed(intent, self._lease(intent))
+
+    def _sight(self, reader: Reader, intent: Intent) -> Sight:
+        return Sight(
+            reader=reader,
+            origins=self._origins,
+            intent=intent,
+            note=note_of(intent, self._installation),
+            lasting_from=window.closing_of(self.network, self._meeting.first_seen),
+        )
 
     def _lease(self, intent: Intent) -> bytes:
         return lease_of(intent, self._installation, self.network.id)

@@ -1,9 +1,9 @@
-"""Whether an intent's asset exists, and which transaction made it.
+"""Whether something that an intent creates exists, and which transaction made it.
 
 Assets of the issuer that are like the planned one are *candidates*; ours is the one whose creation
 carries our note.  Only the issuer's key makes assets of the issuer, so nobody else can leave that
 note there.  A candidate is like the plan in all that can never change: its roles may have been
-given away since.
+given away since.  What is said of assets here holds for applications, which are counted with them.
 
 An asset's id is the number of its transaction, counted from the first one of the chain, and every
 block's header tells the count at its end (``tc``).  So the block that made it is the first one
@@ -27,12 +27,11 @@ from threading import Lock
 from attrs import field, frozen
 
 from adapters.algorand.assets import Asset
-from adapters.algorand.group import costs_of
-from adapters.algorand.reads import Reader
+from adapters.algorand.reads import Reader, costs_of, creates
 from application.ports.chain import ChainUnavailableError, HistoryUnavailableError
 from domain.identifiers import OperationId, instant_of
 from domain.network import Block
-from domain.operation import Effect, Intent, NoEffect, TransactionId
+from domain.operation import Effect, NoEffect, TransactionId
 
 #: How many origins are remembered: an issuer's own candidates, many times over.
 REMEMBERED = 4_096
@@ -56,9 +55,20 @@ class Origin:
     block: Block
     transaction_id: TransactionId
     note: bytes = field(repr=False)
-    asset: Asset
+    #: None: it made an application.
+    asset: Asset | None
     #: What each sender of its group paid.
     costs: Mapping[str, int]
+
+    def as_effect(self, token: str, sender: str) -> Effect:
+        return Effect(
+            token=token,
+            transaction_id=self.transaction_id,
+            raw=None,
+            block=self.block,
+            is_final=True,
+            cost=self.costs.get(sender, 0),
+        )
 
 
 class Origins:
@@ -70,7 +80,7 @@ class Origins:
         self._lock = Lock()
 
     def of(self, reader: Reader, asset: int, last_round: int) -> Origin:
-        """The origin of an asset that exists in *last_round*.
+        """The origin of an asset or application that exists in *last_round*.
 
         Raises:
             PrunedError: the node does not have its block any more.
@@ -87,40 +97,13 @@ class Origins:
         return known
 
 
-def effect_of(
-    reader: Reader,
-    origins: Origins,
-    intent: Intent,
-    planned: Asset,
-    note: bytes,
-    *,
-    lasting_from: int,
-) -> Effect | NoEffect:
-    """Absence is lasting in round *lasting_from* and after it."""
-    owner = reader.account_with_assets(intent.owner)
-    for id, asset in sorted(owner.created.items(), reverse=True):
-        if not planned.is_like(asset):
-            continue
-        try:
-            origin = origins.of(reader, id, owner.round)
-        except PrunedError as error:
-            if _is_before(reader, error.oldest, intent.operation):
-                break
-            raise
-        if origin.note == note:
-            return Effect(
-                token=str(id),
-                transaction_id=origin.transaction_id,
-                raw=None,
-                block=origin.block,
-                is_final=True,
-                cost=origin.costs.get(intent.sender, 0),
-            )
-    at = reader.existing_block(owner.round)
+def absent(reader: Reader, round: int, lasting_from: int) -> NoEffect:
+    """It was not there in *round*; absence is lasting in round *lasting_from* and after it."""
+    at = reader.existing_block(round)
     return NoEffect(at, is_lasting=at.number >= lasting_from)
 
 
-def _is_before(reader: Reader, number: int, operation: OperationId) -> bool:
+def is_before(reader: Reader, number: int, operation: OperationId) -> bool:
     """Whether the block of that round was there when the operation was asked for."""
     asked_at = instant_of(operation)
     return asked_at is not None and reader.instant(number) <= asked_at - CLOCKS_DIFFER
@@ -129,14 +112,16 @@ def _is_before(reader: Reader, number: int, operation: OperationId) -> bool:
 def _origin(reader: Reader, asset: int, last_round: int) -> Origin:
     number = _round_of(reader, asset, last_round)
     entries = reader.entries(number)
-    made = next((entry for entry in entries if entry.asset == asset), None)
-    if made is None or made.fields.get("type") != "acfg" or "caid" in made.fields:
-        msg = f"round {number} does not have the creation of asset {asset} that its count tells of"
+    made = next((entry for entry in entries if entry.created == asset), None)
+    if made is None or not creates(made.fields):
+        msg = f"round {number} does not have the creation of {asset} that its count tells of"
         raise ChainUnavailableError(msg)
-    try:
-        parameters = Asset.from_fields(made.fields["snd"], made.fields.get("apar", {}))
-    except TypeError as error:
-        raise ChainUnavailableError(f"round {number}: {error}") from error
+    parameters = None
+    if made.fields["type"] == "acfg":
+        try:
+            parameters = Asset.from_fields(made.fields["snd"], made.fields.get("apar", {}))
+        except TypeError as error:
+            raise ChainUnavailableError(f"round {number}: {error}") from error
     return Origin(
         block=reader.existing_block(number),
         transaction_id=made.id,
@@ -162,7 +147,7 @@ def _round_of(reader: Reader, asset: int, last_round: int) -> int:
             below, is_known = middle, count is not None
     if not is_known:
         msg = (
-            f"asset {asset} was created in round {reached} or before, and {reader.node.name} does "
+            f"{asset} was created in round {reached} or before, and {reader.node.name} does "
             f"not have round {below} any more: ask an archival node"
         )
         raise PrunedError(msg, reached)

@@ -1,25 +1,26 @@
 """The transactions of one attempt: drafts, what is signed of them, and what signatures make of it.
 
-A *sponsored* creation is one atomic group::
+A *sponsored* deed is one atomic group::
 
-    1  pay    treasury -> issuer     both fees, and the money that the asset locks up
-    2  acfg   issuer                 lease and note; fee 0
+    1  pay    treasury -> issuer        all fees, and the money that the deed locks up
+    2  pay    treasury -> application   the money that its boxes lock up
+    3  …      issuer                    the deed, with lease and note; fee 0
 
-The payment raises the issuer's balance by what the creation raises its minimum balance by, and by
-what it is below its minimum now, which only an account that does not exist yet can be.  So each
+The first payment raises the issuer's balance by what the deed raises its minimum balance by, and
+by what it is below its minimum now, which only an account that does not exist yet can be.  So each
 group leaves the issuer exactly as solvent as it found it, and any number of them may land in any
 order: none counts on what another one pays.  Of two that are drafted for an account that does not
-exist yet, each pays for its existence; the surplus is the issuer's.
+exist yet, each pays for its existence; the surplus is the issuer's.  The second one does the same
+for an application.  A payment of nothing is left out, where another one carries the fees.
 
-An issuer that pays for itself sends the creation alone.  The last transaction is always the one
+An issuer that pays for itself does without the first one.  The last transaction is always the one
 with the effect: the attempt is called by its id.
 
 A draft's body is the transactions' canonical bytes, one after the other.
 """
 
 import base64
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgpack
@@ -28,15 +29,12 @@ from attrs import field, frozen
 from nacl.exceptions import CryptoError
 from nacl.signing import VerifyKey
 
-from adapters.algorand.assets import Asset
+from adapters.algorand.deed import Deed, Deposit
 from adapters.algorand.reads import Account, Parameters
 from adapters.algorand.window import Span
 from domain.operation import Draft, Signable, SignedTransaction, TransactionId
 from domain.signing import Curve, PublicKey, Purpose, Signature
 
-#: What an account must hold more for each asset it holds, and its creator holds it
-#: (go-algorand, config/consensus.go: MinBalance).
-DEPOSIT = 100_000
 _PREFIX = b"TX"
 #: Stands for a fee and a signature where only their sizes count: none that is offered takes more.
 _LONG_FEE = 2**32 - 1
@@ -52,8 +50,10 @@ class Group:
     signers: tuple[str, ...]
     #: Microalgos for one transaction, whoever pays it.
     fee: int
-    #: Microalgos that the asset and its issuer lock up.
+    #: Microalgos that stay locked up in the issuer's name, and in an application's.
     deposit: int
+    #: Those of it that the payer itself must keep, being the issuer.
+    locked: int
     #: Microalgos that the sender's balance falls by.
     cost: int
 
@@ -77,10 +77,11 @@ class Group:
 
 
 @frozen(kw_only=True)
-class Creation:
-    """What is to be created, and where it may land."""
+class Sponsorship:
+    """What is to be done, by whom and at whose expense, and where it may land."""
 
-    asset: Asset
+    deed: Deed
+    deposit: Deposit | None
     note: bytes = field(repr=False)
     span: Span
     lease: bytes = field(repr=False)
@@ -93,60 +94,65 @@ class Creation:
 
         While the pool is congested it asks its price of every transaction by itself, whatever the
         others of its group pay (go-algorand, data/pools/transactionPool.go: checkSufficientFee).
-        Then the creation pays its own fee, out of what the payment brings.
+        Then each pays its own fee; the issuer's, out of what the payment brings.
         """
-        now, issuer, payer = self.parameters, self.issuer, self.payer
-        if payer.address == issuer.address:
-            fee = self._fee(self._creation(_LONG_FEE))
-            alone = (self._creation(fee),)
-            return Group(
-                transactions=alone, signers=(issuer.signer,), fee=fee, deposit=DEPOSIT, cost=fee
-            )
-        fee = self._fee(self._creation(_LONG_FEE), self._payment(_LONG_FEE, _LONG_FEE))
-        own_fee = fee if now.fee_per_byte else 0
-        deposit = DEPOSIT + max(0, issuer.min_balance - issuer.amount)
-        payment = self._payment(2 * fee - own_fee, deposit + own_fee)
+        fee = self._fee()
+        each_its_own = bool(self.parameters.fee_per_byte)
+        brought = self._brought(fee if each_its_own else 0)
+        number = len(brought) + 1
+        fees = [fee] * number if each_its_own else [number * fee] + [0] * (number - 1)
+        payments = [
+            self._payment(fee, *payment) for fee, payment in zip(fees, brought, strict=False)
+        ]
+        together = (*payments, self._act(fees[-1]))
+        payer, issuer = self.payer, self.issuer
+        given = sum(amount for _, amount in brought)
         return Group(
-            transactions=_grouped(payment, self._creation(own_fee)),
-            signers=(payer.signer, issuer.signer),
+            transactions=_grouped(*together) if payments else together,
+            signers=(*(payer.signer for _ in payments), issuer.signer),
             fee=fee,
-            deposit=deposit,
-            cost=2 * fee + deposit,
+            deposit=(self.deposit.amount if self.deposit else 0)
+            + self.deed.locked
+            + (0 if self._is_own else self._lacking),
+            locked=self.deed.locked if self._is_own else 0,
+            cost=sum(each.fee for each in together[:-1]) + given + (fee if self._is_own else 0),
         )
 
-    def _fee(self, *longest: transaction.Transaction) -> int:
+    @property
+    def _is_own(self) -> bool:
+        """The issuer pays for itself."""
+        return self.payer.address == self.issuer.address
+
+    @property
+    def _lacking(self) -> int:
+        return max(0, self.issuer.min_balance - self.issuer.amount)
+
+    def _brought(self, own_fee: int) -> list[tuple[str, int]]:
+        """Who is paid how much first, in microalgos."""
+        payments: list[tuple[str, int]] = []
+        to_issuer = self.deed.locked + self._lacking + own_fee
+        if not self._is_own and (to_issuer or self.deposit is None):
+            payments.append((self.issuer.address, to_issuer))
+        if self.deposit is not None:
+            payments.append((self.deposit.address, self.deposit.amount))
+        return payments
+
+    def _fee(self) -> int:
         """What each of the transactions costs if it has the size of the longest one, signed."""
         sizes = []
         signers = {each.address: each.signer for each in (self.payer, self.issuer)}
+        longest = [self._act(_LONG_FEE)]
+        longest += [self._payment(_LONG_FEE, to, _LONG_FEE) for to, _ in self._brought(0)]
         for each in longest:
             each.group = b"\xff" * 32
             sizes.append(len(_encoded(_signed(each, _LONG_SIGNATURE, signers[each.sender]))))
         return max(self.parameters.min_fee, self.parameters.fee_per_byte * max(sizes))
 
-    def _payment(self, fee: int, amount: int) -> transaction.PaymentTxn:
-        return transaction.PaymentTxn(
-            self.payer.address, self._header(fee), self.issuer.address, amount
-        )
+    def _payment(self, fee: int, to: str, amount: int) -> transaction.PaymentTxn:
+        return transaction.PaymentTxn(self.payer.address, self._header(fee), to, amount)
 
-    def _creation(self, fee: int) -> transaction.AssetCreateTxn:
-        asset = self.asset
-        return transaction.AssetCreateTxn(
-            self.issuer.address,
-            self._header(fee),
-            total=asset.total,
-            decimals=asset.decimals,
-            default_frozen=asset.default_frozen,
-            manager=asset.manager,
-            reserve=asset.reserve,
-            freeze=asset.freeze,
-            clawback=asset.clawback,
-            unit_name=asset.unit_name.decode(),
-            asset_name=asset.name.decode(),
-            url=asset.url.decode(),
-            metadata_hash=asset.metadata_hash,
-            note=self.note,
-            lease=self.lease,
-        )
+    def _act(self, fee: int) -> transaction.Transaction:
+        return self.deed.transaction(self.issuer.address, self._header(fee), self.note, self.lease)
 
     def _header(self, fee: int) -> transaction.SuggestedParams:
         return transaction.SuggestedParams(
@@ -213,16 +219,6 @@ def first_id(raw: bytes) -> str | None:
         return str(transaction.Transaction.undictify(fields_of(raw)[0]).get_txid())
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
-
-
-def costs_of(transactions: Iterable[Mapping[str, Any]]) -> Mapping[str, int]:
-    """What each sender's balance fell by, in microalgos: fees, and what others were paid."""
-    costs: Counter[str] = Counter()
-    for each in transactions:
-        sender = each["snd"]
-        paid = each.get("amt", 0) if each.get("rcv") != sender else 0
-        costs[encoding.encode_address(sender)] += each.get("fee", 0) + paid
-    return costs
 
 
 def _grouped(*transactions: transaction.Transaction) -> tuple[transaction.Transaction, ...]:

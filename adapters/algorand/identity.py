@@ -42,7 +42,7 @@ def note_of(intent: Intent, installation: InstallationId) -> bytes:
     named = {
         "i": public_id(Prefix.INSTALLATION, installation),
         "g": public_id(Prefix.ORGANISATION, intent.organisation),
-        "o": public_id(Prefix.DEPLOYMENT, intent.operation),
+        "o": public_id(Prefix.OPERATION if intent.order else Prefix.DEPLOYMENT, intent.operation),
         "s": intent.step,
     }
     return b"tallystick:j" + json.dumps(named, separators=(",", ":")).encode()

@@ -1,12 +1,17 @@
-"""What a token kind must know so that a chain can offer, create and check it."""
+"""What a token kind must know so that a chain can offer, create, order about and check it."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
-from adapters.algorand.assets import Asset
+from adapters.algorand.deed import Deed, Sight
+from adapters.algorand.reads import Reader
+from application.ports.chain import no_such_action
 from domain.errors import Refusal
-from domain.operation import Intent
-from domain.token import KindDescription, Token, TokenKind
+from domain.operation import Intent, Party, StepOutline
+from domain.token import Action, KindDescription, Order, Token, TokenKind, TokenState
+
+#: The treasury pays, the issuer does it: one atomic group.
+SPONSORED = (Party.SENDER, Party.OWNER)
 
 
 class Kind(Protocol):
@@ -25,6 +30,31 @@ class Kind(Protocol):
 
     def stored_token(self, parameters: Mapping[str, object]) -> Token: ...
 
-    def planned(self, intent: Intent) -> Asset:
-        """The asset that the intent's step creates."""
+    def order(
+        self,
+        token: Token,
+        action: Action,
+        parameters: Mapping[str, object],  # noqa: ARG002 - the default has no actions
+    ) -> Order | Refusal:
+        return no_such_action(token, action)
+
+    def steps(self, order: Order | None) -> tuple[StepOutline, ...]:  # noqa: ARG002 - one default
+        return (StepOutline("create", SPONSORED),)
+
+    def deed(self, intent: Intent, operation: bytes) -> Deed:
+        """What the intent's step does; *operation* is its id on chain, 32 bytes."""
+        ...
+
+    def later(self, intent: Intent) -> tuple[int, int]:  # noqa: ARG002 - most have one step
+        """What the steps after the first one cost: transactions, and microalgos locked up."""
+        return 0, 0
+
+    def planned(self, intent: Intent) -> TokenState: ...
+
+    def state(self, reader: Reader, place: str) -> TokenState | None:
+        """As the node tells it; without the block."""
+        ...
+
+    def differences(self, sight: Sight, token: str) -> tuple[str, ...]:
+        """Where what the intent brought about is not what was asked for."""
         ...

@@ -6,8 +6,8 @@ none of the blocks of its window.  The attempts are looked up before the round i
 lands in between is met in the blocks.  Blocks of Algorand are final at once.
 """
 
-from adapters.algorand.group import costs_of, fields_of
-from adapters.algorand.reads import Reader, Whereabouts
+from adapters.algorand.group import fields_of
+from adapters.algorand.reads import Reader, Whereabouts, costs_of, creates
 from adapters.algorand.window import Span, end_of
 from application.ports.chain import ChainUnavailableError, HistoryUnavailableError
 from domain.operation import (
@@ -48,7 +48,7 @@ def outcome_of(reader: Reader, slot: Slot) -> Outcome:
 def _remembered(
     reader: Reader, slot: Slot, attempt: Attempt, known: Whereabouts, round: int
 ) -> Final:
-    if known.asset is None or attempt.raw is None:
+    if attempt.raw is None or (known.created is None and creates(fields_of(attempt.raw)[-1])):
         return _final(reader, slot, attempt, round)
     inclusion = Inclusion(
         transaction_id=attempt.transaction_id,
@@ -56,7 +56,7 @@ def _remembered(
         succeeded=True,
         cost=costs_of(fields_of(attempt.raw)).get(slot.signer, 0),
     )
-    return Final(inclusion, token=str(known.asset))
+    return Final(inclusion, token=_named(known.created))
 
 
 def _in_blocks(reader: Reader, slot: Slot, end: int, last_round: int) -> Final | None:
@@ -88,9 +88,11 @@ def _final(reader: Reader, slot: Slot, attempt: Attempt, number: int) -> Final:
     """As the block tells it."""
     entries = reader.entries(number)
     found = next((e for e in entries if e.id == attempt.transaction_id), None)
-    if found is None or found.asset is None:
+    fields = fields_of(attempt.raw)[-1] if attempt.raw is not None else found and found.fields
+    if found is None or (found.created is None and creates(fields or {})):
         msg = (
-            f"round {number} is said to have {attempt.transaction_id}, and does not tell its asset"
+            f"round {number} is said to have {attempt.transaction_id}, and does not tell what it "
+            "made"
         )
         raise ChainUnavailableError(msg)
     group = [each.fields for each in found.group_among(entries)]
@@ -100,4 +102,8 @@ def _final(reader: Reader, slot: Slot, attempt: Attempt, number: int) -> Final:
         succeeded=True,
         cost=costs_of(group).get(slot.signer, 0),
     )
-    return Final(inclusion, token=str(found.asset))
+    return Final(inclusion, token=_named(found.created))
+
+
+def _named(created: int | None) -> str | None:
+    return None if created is None else str(created)

@@ -5,16 +5,19 @@ one without content is none: the SDK takes a body that it cannot decode for ``{}
 """
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import msgpack
+from algosdk.encoding import encode_address
 from algosdk.transaction import SignedTransaction
 from algosdk.v2client.algod import AlgodClient
 from algosdk.v2client.models import SimulateRequest, SimulateRequestTransactionGroup
 from attrs import field, frozen
 
+from adapters.algorand.applications import Application
 from adapters.algorand.assets import Asset
 from adapters.algorand.node import AnswerError, Node
 from application.ports.chain import (
@@ -23,7 +26,7 @@ from application.ports.chain import (
     WrongChainError,
 )
 from domain.network import Block, Network
-from domain.operation import TransactionId
+from domain.operation import Effect, TransactionId
 
 T = TypeVar("T")
 
@@ -32,7 +35,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Fields of a transaction in a block that somebody here reads, by their types.
 _READ: Mapping[type[Any], Sequence[str]] = {
     bytes: ("note", "grp", "rcv"),
-    int: ("fee", "amt", "caid"),
+    int: ("fee", "amt", "caid", "apid"),
+    list: ("apaa",),
     str: ("type",),
     dict: ("apar",),
 }
@@ -64,7 +68,9 @@ class Account:
     min_balance: int
     #: Whose key signs for it: its own address, or the one it was rekeyed to.
     signer: str
-    created: Mapping[int, Asset] = field(factory=dict)
+    #: What it created, where that was asked for.
+    assets: Mapping[int, Asset] = field(factory=dict)
+    applications: Mapping[int, Application] = field(factory=dict)
 
 
 @frozen(kw_only=True)
@@ -75,7 +81,8 @@ class Whereabouts:
     round: int | None
     #: Why it left this node's pool; proof of nothing.
     pool_error: str
-    asset: int | None
+    #: The asset or application that it created.
+    created: int | None
 
 
 @frozen(kw_only=True)
@@ -85,8 +92,22 @@ class Entry:
     id: TransactionId
     #: Its fields, by the short names of the protocol.
     fields: Mapping[str, Any]
-    #: The asset it created.
-    asset: int | None
+    #: The asset or application that it created.
+    created: int | None
+
+    def as_effect(
+        self, token: str, block: Block, entries: Sequence["Entry"], sender: str
+    ) -> Effect:
+        """What it brought about, with what that cost *sender*."""
+        costs = costs_of(each.fields for each in self.group_among(entries))
+        return Effect(
+            token=token,
+            transaction_id=self.id,
+            raw=None,
+            block=block,
+            is_final=True,
+            cost=costs.get(sender, 0),
+        )
 
     def group_among(self, entries: Sequence["Entry"]) -> Sequence["Entry"]:
         """Those of its block that are there only because it is, itself included."""
@@ -94,6 +115,23 @@ class Entry:
         return [
             each for each in entries if each is self or (group and each.fields.get("grp") == group)
         ]
+
+
+def creates(fields: Mapping[str, Any]) -> bool:
+    """Whether a transaction makes an asset or an application: it names none that it is about."""
+    return (fields.get("type") == "acfg" and not fields.get("caid")) or (
+        fields.get("type") == "appl" and not fields.get("apid")
+    )
+
+
+def costs_of(transactions: Iterable[Mapping[str, Any]]) -> Mapping[str, int]:
+    """What each sender's balance fell by, in microalgos: fees, and what others were paid."""
+    costs: Counter[str] = Counter()
+    for each in transactions:
+        sender = each["snd"]
+        paid = each.get("amt", 0) if each.get("rcv") != sender else 0
+        costs[encode_address(sender)] += each.get("fee", 0) + paid
+    return costs
 
 
 @frozen
@@ -121,7 +159,7 @@ class Reader:
         """Without what it created, which can be a lot."""
         return self._account(address, "all")
 
-    def account_with_assets(self, address: str) -> Account:
+    def account_with_creations(self, address: str) -> Account:
         try:
             return self._account(address, None)
         except AnswerError as error:
@@ -186,7 +224,8 @@ class Reader:
             Entry(
                 id=TransactionId(id),
                 fields=self._fields(self._member(each, "txn", dict)),
-                asset=self._optional(each, "caid", int, None),
+                created=self._optional(each, "caid", int, None)
+                or self._optional(each, "apid", int, None),
             )
             for id, each in zip(ids, content, strict=True)
         ]
@@ -207,12 +246,26 @@ class Reader:
         return Whereabouts(
             round=self._optional(answer, "confirmed-round", int, None) or None,
             pool_error=self._member(answer, "pool-error", str),
-            asset=self._optional(answer, "asset-index", int, None),
+            created=self._optional(answer, "asset-index", int, None)
+            or self._optional(answer, "application-index", int, None),
         )
 
     def asset(self, id: int) -> Asset | None:
         answer = self._found(AlgodClient.asset_info, id)
         return None if answer is None else self._asset(self._member(answer, "params", dict))
+
+    def application(self, id: int) -> Application | None:
+        answer = self._found(AlgodClient.application_info, id)
+        return None if answer is None else self._application(self._member(answer, "params", dict))
+
+    def box(self, application: int, name: bytes) -> bytes | None:
+        answer = self._found(AlgodClient.application_box_by_name, application, name)
+        if answer is None:
+            return None
+        try:
+            return base64.b64decode(self._member(answer, "value", str), validate=True)
+        except ValueError:
+            raise self._nonsense(answer) from None
 
     def send(self, raw: bytes) -> str:
         """The id by which the node calls the first of the transactions.  Raises: AnswerError."""
@@ -245,8 +298,12 @@ class Reader:
 
     def _account(self, address: str, exclude: str | None) -> Account:
         answer = self.node.ask(AlgodClient.account_info, address, exclude=exclude)
-        created: list[Any] = self._optional(answer, "created-assets", list, [])
-        if exclude is None and len(created) != self._member(answer, "total-created-assets", int):
+        assets: list[Any] = self._optional(answer, "created-assets", list, [])
+        applications: list[Any] = self._optional(answer, "created-apps", list, [])
+        if exclude is None and (len(assets), len(applications)) != (
+            self._member(answer, "total-created-assets", int),
+            self._member(answer, "total-created-apps", int),
+        ):
             raise self._nonsense(answer)
         return Account(
             address=address,
@@ -254,9 +311,15 @@ class Reader:
             amount=self._member(answer, "amount", int),
             min_balance=self._member(answer, "min-balance", int),
             signer=self._optional(answer, "auth-addr", str, "") or address,
-            created={
+            assets={
                 self._member(each, "index", int): self._asset(self._member(each, "params", dict))
-                for each in created
+                for each in assets
+            },
+            applications={
+                self._member(each, "id", int): self._application(
+                    self._member(each, "params", dict)
+                )
+                for each in applications
             },
         )
 
@@ -264,6 +327,12 @@ class Reader:
         try:
             return Asset.from_answer(params)
         except (KeyError, TypeError, ValueError) as error:
+            raise self._nonsense(params) from error
+
+    def _application(self, params: Mapping[str, Any]) -> Application:
+        try:
+            return Application.from_answer(params)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self._nonsense(params) from error
 
     def _packed(self, number: int, *, header_only: bool) -> Mapping[str, Any] | None:

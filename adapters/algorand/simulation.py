@@ -1,4 +1,4 @@
-"""What a creation would do in the next block, and what it would cost.
+"""What a group would do in the next block, and what it would cost.
 
 The node executes it on top of its newest block, unsigned, for the sender that is there now.  Its
 words are not all that the sender's means are judged by: the balance is looked at, too.
@@ -7,7 +7,7 @@ words are not all that the sender's means are judged by: the balance is looked a
 from attrs import frozen
 
 from adapters.algorand.errors import is_unfunded, is_untimely
-from adapters.algorand.group import DEPOSIT, Group
+from adapters.algorand.group import Group
 from adapters.algorand.reads import Account, Reader
 from application.ports.chain import ChainUnavailableError
 from domain.errors import Refusal
@@ -37,8 +37,7 @@ class Rehearsal:
     def shortage(self) -> str | None:
         """What the payer lacks now; None: nothing."""
         payer = self.payer
-        # An issuer that pays for itself holds the asset, too.
-        kept = payer.min_balance + (DEPOSIT if payer.address == self.issuer.address else 0)
+        kept = payer.min_balance + self.group.locked
         if payer.amount < self.group.cost + kept:
             return (
                 f"{payer.address} holds {payer.amount} microalgos; this costs {self.group.cost}, "

@@ -41,7 +41,8 @@ def account(amount: int = 0, **changes: object) -> dict[str, object]:
     told = {"amount": amount, "min-balance": 100_000, "round": 100, "created-assets": []} | {
         name.replace("_", "-"): value for name, value in changes.items()
     }
-    return {"total-created-assets": len(told["created-assets"])} | told
+    count = len(told["created-assets"])
+    return {"total-created-assets": count, "total-created-apps": 0} | told
 
 
 @define

@@ -34,8 +34,21 @@ class Pretend(Kind):
     def stored_token(self, parameters):
         return evolve(ASSET.stored_token(parameters), kind=self.name)
 
+    def deed(self, intent, operation):
+        return ASSET.deed(as_asset(intent), operation)
+
     def planned(self, intent):
-        return ASSET.planned(evolve(intent, token=evolve(intent.token, kind=ASSET.name)))
+        return ASSET.planned(as_asset(intent))
+
+    def state(self, reader, place):
+        return ASSET.state(reader, place)
+
+    def differences(self, sight, token):
+        return ASSET.differences(evolve(sight, intent=as_asset(sight.intent)), token)
+
+
+def as_asset(intent):
+    return evolve(intent, token=evolve(intent.token, kind=ASSET.name))
 
 
 KINDS = (Pretend(),)

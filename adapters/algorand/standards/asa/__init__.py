@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
+from adapters.algorand.asset_kind import AssetKind
 from adapters.algorand.assets import Asset
 from adapters.algorand.fields import schema_of
 from adapters.algorand.kind import Kind
-from adapters.algorand.standards.asa.build import planned
+from adapters.algorand.standards.asa.build import asset_of
 from adapters.algorand.standards.asa.specification import (
     EXAMPLES,
     FIELDS,
@@ -24,7 +25,7 @@ from domain.token import KindDescription, Token, TokenKind
 
 
 @frozen(kw_only=True)
-class Asa(Kind):
+class Asa(AssetKind):
     name: TokenKind
     title: str
     explanation: str
@@ -46,8 +47,8 @@ class Asa(Kind):
     def stored_token(self, parameters: Mapping[str, object]) -> Token:
         return stored(self.name, parameters)
 
-    def planned(self, intent: Intent) -> Asset:
-        return planned(intent)
+    def asset(self, intent: Intent) -> Asset:
+        return asset_of(intent)
 
 
 KINDS: Sequence[Kind] = (

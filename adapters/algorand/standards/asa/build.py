@@ -7,7 +7,7 @@ from adapters.algorand.fields import Role
 from domain.operation import Intent
 
 
-def planned(intent: Intent) -> Asset:
+def asset_of(intent: Intent) -> Asset:
     token, parameters = intent.token, intent.token.parameters
 
     def holder(role: str) -> str | None:

@@ -1,0 +1,182 @@
+"""Creating an application of ours, and calling one: each under an operation id.
+
+An application that carries an operation out keeps the operation's id in a box, with the round in
+which that was: so it refuses to do it again, and tells anybody who asks in which block to look.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from algosdk import abi, transaction
+from attrs import field, frozen
+
+from adapters.algorand.applications import (
+    PER_ACCOUNT,
+    Programs,
+    address_of_application,
+    cost_of_box,
+)
+from adapters.algorand.deed import Deed, Deposit, Sight
+from adapters.algorand.effect import PrunedError, is_before
+from adapters.algorand.reads import Entry, Reader
+from application.ports.chain import ChainUnavailableError
+from domain.operation import Effect, NoEffect
+
+#: Bytes of an operation's box: a round.
+ROUND_BYTES = 8
+
+Argument = int | bytes | str | bool
+
+
+def operation_box(operation: bytes) -> bytes:
+    return b"o" + operation
+
+
+def encoded(signature: str, *arguments: Argument) -> tuple[bytes, ...]:
+    """The application arguments of an ABI call (ARC-4): the selector, then each argument.
+
+    Addresses are their text; ``byte[n]`` and ``byte[]`` are bytes.
+    """
+    method = abi.Method.from_signature(signature)
+    types = [abi.ABIType.from_string(str(each.type)) for each in method.args]
+    pairs = zip(types, arguments, strict=True)
+    return (method.get_selector(), *(kind.encode(value) for kind, value in pairs))
+
+
+@frozen(kw_only=True)
+class ApplicationCreation(Deed):
+    """The issuer creates it, and owns it from that very call on."""
+
+    programs: Programs
+    arguments: Sequence[bytes] = field(repr=False)
+
+    @property
+    def locked(self) -> int:
+        return self.programs.locked
+
+    def deposit(self, reader: Reader) -> None:  # noqa: ARG002 - it stores nothing yet
+        return None
+
+    def transaction(
+        self, sender: str, header: transaction.SuggestedParams, note: bytes, lease: bytes
+    ) -> transaction.Transaction:
+        return transaction.ApplicationCreateTxn(
+            sender,
+            header,
+            transaction.OnComplete.NoOpOC,
+            self.programs.approval,
+            self.programs.clear,
+            self.programs.schema,
+            transaction.StateSchema(0, 0),
+            app_args=list(self.arguments),
+            extra_pages=self.programs.extra_pages,
+            note=note,
+            lease=lease,
+        )
+
+    def effect(self, sight: Sight) -> Effect | NoEffect:
+        """Ours is the one with our programs whose creation carries our note; see `effect`."""
+        reader, intent = sight.reader, sight.intent
+        owner = reader.account_with_creations(intent.owner)
+        for id, application in sorted(owner.applications.items(), reverse=True):
+            if application.programs != self.programs:
+                continue
+            try:
+                origin = sight.origins.of(reader, id, owner.round)
+            except PrunedError as error:
+                if is_before(reader, error.oldest, intent.operation):
+                    break
+                raise
+            if origin.note == sight.note:
+                return origin.as_effect(str(id), intent.sender)
+        return sight.nothing(owner.round)
+
+
+@frozen(kw_only=True)
+class ApplicationCall(Deed):
+    """The issuer gives an order to an application that knows operations by their ids."""
+
+    PER_REFERENCE: ClassVar[int] = 1_024
+
+    application: int
+    arguments: Sequence[bytes] = field(repr=False)
+    operation: bytes
+    #: Boxes that it reads or writes, beside the operation's own: their names, and the sizes of
+    #: those that may have to be made; 0: it is there, or is only looked at.
+    boxes: Mapping[bytes, int]
+
+    @property
+    def locked(self) -> int:
+        return 0
+
+    def deposit(self, reader: Reader) -> Deposit | None:
+        """What the boxes cost that are not there yet, and what the application lacks otherwise.
+
+        Any number of calls may land in any order, as none counts on what another one brings.
+        """
+        account = address_of_application(self.application)
+        state = reader.account(account)
+        needed = max(0, max(PER_ACCOUNT, state.min_balance) - state.amount)
+        for name, size in self._stored.items():
+            if size and reader.box(self.application, name) is None:
+                needed += cost_of_box(name, size)
+        return Deposit(account, needed) if needed else None
+
+    def transaction(
+        self, sender: str, header: transaction.SuggestedParams, note: bytes, lease: bytes
+    ) -> transaction.Transaction:
+        return transaction.ApplicationNoOpTxn(
+            sender,
+            header,
+            self.application,
+            app_args=list(self.arguments),
+            boxes=[(0, name) for name in self._stored],
+            note=note,
+            lease=lease,
+        )
+
+    def effect(self, sight: Sight) -> Effect | NoEffect:
+        """Its operation's box names the round, and that round's block the transaction.
+
+        Raises: HistoryUnavailableError: the node does not have that block any more.
+        """
+        last_round = sight.reader.parameters().last_round
+        round = self._round(sight.reader)
+        if round is None:
+            return sight.nothing(last_round)
+        entries = sight.reader.entries(round)
+        entry = self._ours(entries, sight)
+        if entry is None:
+            msg = f"round {round} is said to have the operation, and does not tell its transaction"
+            raise ChainUnavailableError(msg)
+        return entry.as_effect(
+            str(self.application), sight.reader.existing_block(round), entries, sight.intent.sender
+        )
+
+    def differences(self, sight: Sight) -> tuple[str, ...]:
+        """Where the transaction that carried it out is not what was ordered."""
+        round = self._round(sight.reader)
+        if round is None:
+            raise ChainUnavailableError(f"the operation is not in {self.application} yet")
+        entry = self._ours(sight.reader.entries(round), sight)
+        found = entry.fields.get("apaa", []) if entry is not None else []
+        if list(found) != list(self.arguments):
+            return (f"order: what round {round} carried out is not what was ordered",)
+        return ()
+
+    @property
+    def _stored(self) -> Mapping[bytes, int]:
+        return {operation_box(self.operation): ROUND_BYTES, **self.boxes}
+
+    def _round(self, reader: Reader) -> int | None:
+        value = reader.box(self.application, operation_box(self.operation))
+        if value is not None and len(value) != ROUND_BYTES:
+            raise ChainUnavailableError(f"{value!r} is no round")
+        return None if value is None else int.from_bytes(value, "big")
+
+    def _ours(self, entries: Sequence[Entry], sight: Sight) -> Entry | None:
+        for entry in entries:
+            fields = entry.fields
+            if fields.get("apid") == self.application and fields.get("note") == sight.note:
+                return entry
+        return None
