@@ -27,8 +27,10 @@ class Applied:
     #: What the program said, in order.
     logs: tuple[bytes, ...] = ()
     global_delta: Delta = field(default_factory=dict)
-    #: By the position of the account: 0 is the sender, then those that the transaction names.
+    #: By the position of the account: 0 is the sender, then those that the transaction names, then
+    #: `shared_accounts`, which other transactions of its group name.
     local_deltas: Mapping[int, Delta] = field(default_factory=dict)
+    shared_accounts: tuple[bytes, ...] = ()
     inner: tuple["Inner", ...] = ()
 
     def fields(self) -> dict[str, Any]:
@@ -49,6 +51,7 @@ class Applied:
             "ld": {index: _delta_fields(delta) for index, delta in self.local_deltas.items()},
             "lg": [_go_string(log) for log in self.logs],
             "itx": [inner.fields() for inner in self.inner],
+            "sa": list(self.shared_accounts),
         }
         return {name: value for name, value in named.items() if value}
 

@@ -22,7 +22,7 @@ from entrypoints.devnet.algod.transactions import SignedTransaction
 
 _ADDRESSES = frozenset({
     "snd", "rcv", "close", "rekey", "asnd", "arcv", "aclose", "fadd", "sgnr", "fees", "rwd",
-    "m", "r", "f", "c", "apat",
+    "m", "r", "f", "c", "apat", "sa",
 })  # fmt: skip
 
 
@@ -85,7 +85,8 @@ def _created(applied: Applied) -> dict[str, Any]:
 
 def _evaluated(transaction: SignedTransaction, applied: Applied) -> dict[str, Any]:
     """What its program did."""
-    accounts = [transaction.sender, *transaction.txn.get("apat", ())]
+    named = transaction.txn.get("apat", ())
+    accounts = [transaction.sender, *named, *applied.shared_accounts]
     content: dict[str, Any] = {}
     if applied.logs:
         content["logs"] = list(applied.logs)
@@ -95,8 +96,6 @@ def _evaluated(transaction: SignedTransaction, applied: Applied) -> dict[str, An
         content["local-state-delta"] = [
             {"address": address_text(accounts[place]), "delta": _delta(delta)}
             for place, delta in sorted(applied.local_deltas.items())
-            # Of accounts that other transactions of the group name, a node tells in the block.
-            if place < len(accounts)
         ]
     if applied.inner:
         content["inner-txns"] = [_inner(each.transaction, each.applied) for each in applied.inner]

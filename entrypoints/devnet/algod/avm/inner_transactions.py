@@ -100,8 +100,6 @@ def submit(machine: Machine) -> Pushed:
             raise LogicError(f"inner tx {position} failed: {error}") from error
         run.record(applied)
         machine.inner.append(Inner(transaction, applied))
-    outer = machine.run_of.consumed
-    outer[machine.position] = outer.get(machine.position, 0) + sum(run.consumed.values())
     machine.inner_txids += txids
     machine.last_group = len(group)
     machine.pending = []

@@ -182,8 +182,7 @@ class Machine:
                 f" program cost was {self.cost}"
             )
         self.cost += cost
-        self.run_of.allowance.budget -= cost
-        self.run_of.consumed[self.position] = self.run_of.consumed.get(self.position, 0) + cost
+        self.run_of.charge(self.position, cost)
 
     def _push(self, operation: Operation, pushed: Pushed) -> None:
         if pushed is None:

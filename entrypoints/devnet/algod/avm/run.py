@@ -63,6 +63,7 @@ class Caller(Protocol):
     """The program that makes an inner group, as those inside it see it."""
 
     application_id: int
+    position: int
 
     @property
     def address(self) -> bytes: ...
@@ -80,8 +81,9 @@ class Run:
     #: The ids of the transactions; an inner one's depends on where it was made.
     txids: tuple[bytes, ...] = ()
     applied: list[Applied] = field(default_factory=list)
-    #: What each program left in its scratch space; the steps that each took.
+    #: What each program left in its scratch space.
     scratch: dict[int, list[Value]] = field(default_factory=dict)
+    #: The steps that each transaction took, those of its inner ones included.
     consumed: dict[int, int] = field(default_factory=dict)
 
     @classmethod
@@ -108,6 +110,14 @@ class Run:
             fee_credit=max(0, paid - MIN_FEE * len(group)),
         )
         return cls(group, allowance, txids=tuple(each.txid_bytes for each in group))
+
+    def charge(self, position: int, cost: int) -> None:
+        """To the whole group's budget, and to the transaction that a person sent."""
+        if self.caller is not None:
+            self.caller.run_of.charge(self.caller.position, cost)
+            return
+        self.allowance.budget -= cost
+        self.consumed[position] = self.consumed.get(position, 0) + cost
 
     def record(self, applied: Applied) -> None:
         """The next transaction was applied: what it created may be used from now on."""

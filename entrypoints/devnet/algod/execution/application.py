@@ -15,7 +15,7 @@ from entrypoints.devnet.algod.application_form import (
     check_program_versions,
 )
 from entrypoints.devnet.algod.applications import Application, LocalState, Schema
-from entrypoints.devnet.algod.applied import NOTHING, Applied, Delta
+from entrypoints.devnet.algod.applied import NOTHING, Applied
 from entrypoints.devnet.algod.avm.machine import Machine
 from entrypoints.devnet.algod.avm.operations import LogicError
 from entrypoints.devnet.algod.avm.run import Run
@@ -144,17 +144,15 @@ def _complete(draft: Draft, transaction: SignedTransaction, id: int) -> None:
 
 
 def _effects(machine: Machine) -> Applied:
-    return Applied(
-        logs=tuple(machine.logs),
-        global_delta=dict(machine.global_delta),
-        local_deltas=_by_position(machine),
-        inner=tuple(machine.inner),
-    )
-
-
-def _by_position(machine: Machine) -> dict[int, Delta]:
-    """Accounts that the call does not name come after those that it does, in order of use."""
     named = [machine.transaction.sender, *machine.txn.get("apat", ())]
     shared = [address for address in machine.local_deltas if address not in named]
     order = [*named, *shared]
-    return {order.index(address): dict(delta) for address, delta in machine.local_deltas.items()}
+    return Applied(
+        logs=tuple(machine.logs),
+        global_delta=dict(machine.global_delta),
+        local_deltas={
+            order.index(address): dict(delta) for address, delta in machine.local_deltas.items()
+        },
+        shared_accounts=tuple(shared),
+        inner=tuple(machine.inner),
+    )
