@@ -201,16 +201,18 @@ class StateRule(Rule[TokenState | None]):
 
     def agreed(self, answers: Sequence[TokenState | None]) -> TokenState | None:
         told = [answer for answer in answers if answer is not None]
-        for each in reversed(told):
-            if sum(_timeless(each) == _timeless(other) for other in told) >= self.needed:
-                return each
+        for each in told:
+            same = [other for other in told if _timeless(each) == _timeless(other)]
+            if len(same) >= self.needed:
+                # Seen there by all of them: whoever is ahead of the others may yet be wrong.
+                return min(same, key=lambda state: state.at.number if state.at else 0)
         return None
 
     def left(self, answers: Sequence[TokenState | None], failures: Failures) -> TokenState | None:
-        """None where enough of them say that there is no such token."""
-        if sum(answer is None for answer in answers) >= self.needed:
-            return None
+        """None where enough of them say that there is no such token, and nobody that there is."""
         told = [answer for answer in answers if answer is not None]
+        if not told and len(answers) >= self.needed:
+            return None
         most = max((sum(_timeless(e) == _timeless(o) for o in told) for e in told), default=0)
         raise failures.error(too_few("what the token is like", most, self.needed))
 

@@ -89,19 +89,19 @@ def examples(number: int) -> settings:
 class WitnessedChain(MemoryChain):
     """Remembers what it was sent, and complains of a slot taken while an older one lives."""
 
-    #: By operation: the nonces in which its effect was ever sent.
-    slots: dict[str, set[int]] = field(factory=lambda: defaultdict(set))
+    #: By step of an operation: the nonces in which its effect was ever sent.
+    slots: dict[tuple[str, int], set[int]] = field(factory=lambda: defaultdict(set))
     complaints: list[str] = field(factory=list)
 
     def submit(self, transaction: SignedTransaction) -> Submission:
         sent = json.loads(transaction.raw[128:])
-        if sent["creation"] is not None:
-            operation, nonce = sent["creation"]["operation"], sent["nonce"]
+        for act in (sent["does"] or {}).values():
+            step, nonce = (act["operation"], act.get("step", 1)), sent["nonce"]
             taken = self.node.nonce_at(sent["sender"], self._final)
-            alive = [old for old in self.slots[operation] if old != nonce and old >= taken]
+            alive = [old for old in self.slots[step] if old != nonce and old >= taken]
             if alive:
-                self.complaints.append(f"{operation} is sent in {nonce} while {alive} live")
-            self.slots[operation].add(nonce)
+                self.complaints.append(f"{step} is sent in {nonce} while {alive} live")
+            self.slots[step].add(nonce)
         # attrs makes a new class for its slots, so the short form of super is blind here.
         return super().submit(transaction)
 

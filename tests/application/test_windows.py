@@ -29,6 +29,7 @@ from adapters.memory.chain import (
     WRONG_CHAIN,
     MemoryWindowedChain,
 )
+from adapters.memory.chain.groups import decoded
 from adapters.memory.chain.windowed_node import WindowedNode
 from adapters.memory.clock import MemoryClock
 from adapters.memory.custody import DevelopmentOnlyWarning, MemoryCustodian
@@ -44,7 +45,7 @@ from tests.application.mortal import BEFORE, DEATHS, Fate, MortalStore
 
 FUNDS = 10**9
 #: Calls of a healthy worker, and of one that has to look twice or to sign again later.
-CALLS, MORE_CALLS = 58, 120
+CALLS, MORE_CALLS = 59, 120
 
 
 @define(eq=False)
@@ -65,7 +66,7 @@ class WitnessedWindows(MemoryWindowedChain):
         return self.node.complaints
 
     def submit(self, transaction: SignedTransaction) -> Submission:
-        group = self._decoded(transaction.raw)
+        group = decoded(transaction.raw, self.network.id, self.address)
         assert group is not None
         for first, last in self.node.windows[group.lease]:
             is_same = (first, last) == (group.first, group.last)

@@ -4,7 +4,8 @@ One is like Ethereum's and counts (`MemoryChain`), one is like Algorand's and ha
 (`MemoryWindowedChain`).
 """
 
-from adapters.memory.chain.chain import MemoryChain, a_network
+from adapters.memory.chain.chain import MemoryChain
+from adapters.memory.chain.counting_world import a_network
 from adapters.memory.chain.faults import (
     ALREADY_KNOWN,
     ANSWER_LOST,
@@ -17,7 +18,8 @@ from adapters.memory.chain.faults import (
     WRONG_CHAIN,
     Fault,
 )
-from adapters.memory.chain.windows import MemoryWindowedChain, a_windowed_network
+from adapters.memory.chain.windowed_world import a_windowed_network
+from adapters.memory.chain.windows import MemoryWindowedChain
 
 __all__ = [
     "ALREADY_KNOWN",

@@ -1,20 +1,31 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
-from attrs import asdict, define, evolve, field
+from attrs import asdict, define, evolve
 
+from adapters.memory.chain import contract as program
 from adapters.memory.chain import token as kind_of_token
-from adapters.memory.chain.faults import MisbehavingChain
+from adapters.memory.chain.acts import (
+    act_of,
+    creation_of,
+    decoded,
+    encoded,
+    funding_of,
+    id_of,
+    sender_of,
+)
+from adapters.memory.chain.contract import Command
+from adapters.memory.chain.counting_world import CountingWorld
 from adapters.memory.chain.node import (
-    GAS_OF_A_CREATION,
     PRICE_BUMP_PERCENT,
+    Act,
     Creation,
-    Node,
-    Sent,
+    gas_of,
+    name_of,
+    value_of,
 )
 from adapters.memory.signatures import is_by
 from application.ports.chain import (
@@ -22,11 +33,10 @@ from application.ports.chain import (
     Forecast,
     Head,
     SignerChainState,
-    no_such_action,
 )
 from domain.errors import MisuseError, Refusal
-from domain.identifiers import NetworkId, OperationId, OrganisationId
-from domain.network import Block, Family, Finality, Network, NetworkClass
+from domain.identifiers import NetworkId
+from domain.network import Block
 from domain.operation import (
     Attempt,
     AttemptRole,
@@ -42,6 +52,7 @@ from domain.operation import (
     NonceLine,
     NotSeen,
     Outcome,
+    Party,
     Postponed,
     Signable,
     SignedTransaction,
@@ -49,7 +60,6 @@ from domain.operation import (
     SlotLost,
     StepOutline,
     Submission,
-    TransactionId,
     Verdict,
     WaitReason,
 )
@@ -64,6 +74,10 @@ from domain.token import (
     TokenState,
 )
 
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+#: What must be as it was planned.
+_READ_BACK = ("address", "name", "symbol", "decimals", "supply", "owner")
+_KINDS = (kind_of_token.DESCRIPTION, kind_of_token.DESCRIPTION_OF_FIXED)
 #: What a node's words mean; what is not here is unknown.
 _MEANINGS = {
     "already known": Submission(Verdict.ALREADY_KNOWN, "already known"),
@@ -77,112 +91,19 @@ _MEANINGS = {
 }
 
 
-def a_network(id: str = "memory:1", *, depth: int = 2, fee_ceiling: int = 1_000_000) -> Network:
-    """A development network whose blocks are final *depth* blocks down."""
-    return Network(
-        id=NetworkId(id),
-        name="Memory",
-        family=Family.EVM,
-        network_class=NetworkClass.DEVELOPMENT,
-        finality=Finality(depth=depth),
-        fee_ceiling=fee_ceiling,
-        native_currency="MEM",
-        native_decimals=18,
-        poll=timedelta(seconds=1),
-        replace_after=timedelta(seconds=30),
-    )
-
-
 @define(eq=False)
-class MemoryChain(MisbehavingChain):
-    """Both the chain and our window on it.
-
-    The world is moved by `mine`, `fund`, `reorg`, `evict`, `foreign_transaction`, `tamper` and
-    the fields below; single calls are spoilt by `misbehave`.
-    """
-
-    _network: Network = field(factory=a_network)
-    #: Every look at an outcome or at the head brings a block.
-    instant: bool = False
-    #: Blocks that others have and this window does not show yet.  Several windows share a `node`
-    #: (and then a lock), each with its own faults.
-    lag: int = 0
-    #: Why a simulation says that it cannot work.
-    refuses: str | None = None
-    #: What its tokens point at.
-    document: Document | None = None
-    node: Node = field(factory=Node)
-
-    # The world.
-
-    @property
-    def gas_price(self) -> int:
-        return self.node.gas_price
-
-    @gas_price.setter
-    def gas_price(self, price: int) -> None:
-        self.node.gas_price = price
-
-    def fund(self, address: str, amount: int) -> None:
-        with self._lock:
-            self.node.funds[address] += amount
-
-    def mine(self, blocks: int = 1) -> Block:
-        with self._lock:
-            for _ in range(blocks):
-                self.node.mine()
-            return self.node.latest
-
-    def finalise(self) -> None:
-        """Mine until everything the pool could give is final."""
-        with self._lock:
-            self.mine(1 + self._depth)
-
-    def reorg(self, depth: int, *, drop: bool = False) -> None:
-        """See `Node.reorg`.  Deeper than finality, it is what must never happen."""
-        with self._lock:
-            self.node.reorg(depth, drop=drop)
-
-    def evict(self, id: TransactionId) -> None:
-        with self._lock:
-            self.node.evict(id)
-
-    def foreign_transaction(self, address: str, sequence: int | None = None) -> TransactionId:
-        """Somebody else uses a nonce of *address*, by default the next; the next block has it."""
-        with self._lock:
-            nonce = self.node.nonce(address) if sequence is None else sequence
-            return self.node.stranger(address, nonce)
-
-    def tamper(self, token: str, *, supply: int) -> None:
-        """Let there be another supply at *token* than was asked for."""
-        with self._lock:
-            self.node.tamper(token, lambda creation: evolve(creation, supply=supply))
-
-    def tokens_of(self, organisation: OrganisationId, operation: OperationId) -> int:
-        """How many tokens the operation has made."""
-        with self._lock:
-            creations = [mined.sent.creation for mined in self.node.tokens.values()]
-        return sum(
-            creation is not None
-            and (creation.organisation, creation.operation) == (str(organisation), str(operation))
-            for creation in creations
-        )
-
-    # The port.
-
-    @property
-    def network(self) -> Network:
-        return self._network
+class MemoryChain(CountingWorld):
+    """Both the chain and our window on it: how its world is moved, `CountingWorld` says."""
 
     @property
     def curve(self) -> Curve:
         return Curve.SECP256K1
 
     def kinds(self) -> tuple[KindDescription, ...]:
-        return (kind_of_token.DESCRIPTION,)
+        return _KINDS
 
     def token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
-        return kind_of_token.validated(kind, parameters)
+        return kind_of_token.validated(_KINDS, kind, parameters)
 
     def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
         return kind_of_token.stored(kind, parameters)
@@ -196,35 +117,37 @@ class MemoryChain(MisbehavingChain):
         return "0x" + hashlib.sha256(key.raw).hexdigest()[-40:]
 
     def order(
-        self,
-        token: Token,
-        action: Action,
-        parameters: Mapping[str, object],  # noqa: ARG002 - no kind has an action yet
+        self, token: Token, action: Action, parameters: Mapping[str, object]
     ) -> Order | Refusal:
-        return no_such_action(token, action)
+        return kind_of_token.ordered(_KINDS, token, action, parameters, _is_address)
 
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
-        return (StepOutline("create"),)
+        if order is None:
+            return (StepOutline("create"),)
+        # The issuer gives the order itself, and has nothing to pay for that with.
+        act = StepOutline(order.action.value, signed_by=(Party.OWNER,), slot_of=Party.OWNER)
+        return (StepOutline("fund"), act)
 
     def groundwork(self) -> Token | None:
         return None
 
     def predicted(self, intent: Intent) -> str | None:
-        return self._creation(intent).address
+        return intent.place if intent.order is not None else creation_of(intent).address
 
     def plan(self, intent: Intent) -> Forecast | Refusal:
         def answer() -> Forecast | Refusal:
-            refusal = self._simulated(intent)
-            return refusal or Forecast(
-                gas=GAS_OF_A_CREATION,
-                gas_price=self.gas_price,
+            steps = self.steps(intent.token, intent.order)
+            acts = [self._act(evolve(intent, step=1 + number)) for number in range(len(steps))]
+            return self._simulated(intent) or Forecast(
+                gas=sum(map(gas_of, acts)), gas_price=self.gas_price
             )
 
         return self._ask("plan", answer)
 
     def preflight(self, intent: Intent, fee_ceiling: int) -> Postponed | Refusal | None:
         def answer() -> Postponed | Refusal | None:
-            if self._creation(intent).address in self.node.tokens:
+            act, sender = self._act(intent), sender_of(intent)
+            if name_of(act) in self.node.done:
                 detail = "it is there already: its effect must be looked for"
                 return Postponed(WaitReason.UNKNOWN_OUTCOME, detail)
             refusal = self._simulated(intent)
@@ -232,10 +155,10 @@ class MemoryChain(MisbehavingChain):
                 return refusal
             if self.gas_price > fee_ceiling:
                 return _too_dear(self.gas_price, fee_ceiling)
-            cost = GAS_OF_A_CREATION * self._offer(fee_ceiling)
-            left = self.node.balance(intent.sender) - self.node.promised(intent.sender)
+            cost = gas_of(act) * self._offer(fee_ceiling) + value_of(act)
+            left = self.node.balance(sender) - self.node.promised(sender)
             if left < cost:
-                detail = f"{intent.sender} has {left} left and needs {cost}"
+                detail = f"{sender} has {left} left and needs {cost}"
                 return Postponed(WaitReason.TREASURY_EMPTY, detail)
             return None
 
@@ -249,6 +172,9 @@ class MemoryChain(MisbehavingChain):
         fee_ceiling: int,
         replacing: Sequence[Attempt] = (),
     ) -> Draft | Postponed:
+        if slot.signer != sender_of(intent):
+            raise MisuseError(f"slot {slot.number} is not one of {sender_of(intent)}")
+
         def answer() -> Draft | Postponed:
             if role is AttemptRole.EFFECT and not replacing:
                 refusal = self._simulated(intent)
@@ -259,8 +185,8 @@ class MemoryChain(MisbehavingChain):
             if least > fee_ceiling:
                 return _too_dear(least, fee_ceiling)
             fee_cap = max(least, self._offer(fee_ceiling))
-            creation = self._creation(intent) if role is AttemptRole.EFFECT else None
-            return _draft(self._network.id, slot, creation, fee_cap)
+            act = self._act(intent) if role is AttemptRole.EFFECT else None
+            return _draft(self._network.id, slot, act, fee_cap)
 
         return self._ask("prepare", answer)
 
@@ -276,11 +202,11 @@ class MemoryChain(MisbehavingChain):
                 raise ValueError(f"the signature is not by {signable.signer}")
         ((key, signature),) = signatures
         raw = key.raw + signature.raw + draft.body
-        return SignedTransaction(id=_id_of(raw), raw=raw)
+        return SignedTransaction(id=id_of(raw), raw=raw)
 
     def submit(self, transaction: SignedTransaction) -> Submission:
         def answer() -> Submission:
-            sent = self._decoded(transaction.raw)
+            sent = decoded(transaction.raw, self._network.id, self.address)
             if sent is None:
                 return Submission(Verdict.REJECTED, "invalid sender")
             words = self.node.take(sent)
@@ -320,12 +246,12 @@ class MemoryChain(MisbehavingChain):
 
     def effect_of(self, intent: Intent) -> Effect | NoEffect:
         def answer() -> Effect | NoEffect:
-            address = self._creation(intent).address
-            mined = self.node.tokens.get(address)
+            act = self._act(intent)
+            mined = self.node.done.get(name_of(act))
             if mined is None or not self._shows(mined.block):
                 return NoEffect(self._final)
             return Effect(
-                token=address,
+                token=act.place,
                 transaction_id=mined.sent.id,
                 raw=mined.sent.raw,
                 block=mined.block,
@@ -337,25 +263,42 @@ class MemoryChain(MisbehavingChain):
 
     def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:
         def answer() -> tuple[str, ...]:
-            mined = self.node.tokens.get(token)
+            planned = self._act(intent)
+            is_order = intent.order is not None
+            mined = (
+                self.node.done.get(name_of(planned)) if is_order else self.node.tokens.get(token)
+            )
             if mined is not None and not self._shows(mined.block):
                 raise ChainUnavailableError(f"the node does not have block {mined.block.number}")
-            if mined is None or mined.sent.creation is None:
-                return (f"there is nothing at {token}",)
-            found, planned = mined.sent.creation, self._creation(intent)
-            return tuple(
+            if mined is None or mined.sent.act is None:
+                return (f"there is nothing of it at {token}",)
+            found: Act = mined.sent.act
+            names = ("place", "command") if is_order else _READ_BACK
+            differences = tuple(
                 f"{name} is {getattr(found, name)} and should be {getattr(planned, name)}"
-                for name in ("address", "name", "symbol", "decimals", "supply", "owner")
+                for name in names
                 if getattr(found, name) != getattr(planned, name)
             )
+            if found.place != token:
+                differences = (*differences, f"it is at {found.place} and not at {token}")
+            return differences
 
         return self._ask("read_back", answer)
 
     def planned(self, intent: Intent) -> TokenState:
-        raise NotImplementedError
+        return program.planned(intent.token, intent.owner)
 
-    def state(self, token: Token, place: str) -> TokenState | None:
-        raise NotImplementedError
+    def state(self, token: Token, place: str) -> TokenState | None:  # noqa: ARG002 - told by its code
+        def answer() -> TokenState | None:
+            made, contract = (
+                self.node.tokens.get(place),
+                self.node.contract_at(place, self._final.number),
+            )
+            if made is None or not isinstance(made.sent.act, Creation) or contract is None:
+                return None
+            return contract.shown(asdict(made.sent.act), self._final)
+
+        return self._ask("state", answer)
 
     def head(self) -> Head:
         def answer() -> Head:
@@ -372,7 +315,7 @@ class MemoryChain(MisbehavingChain):
         return self._ask("block_at", answer)
 
     def slot_terms(self, intent: Intent) -> NonceLine:
-        return self._ask("slot_terms", lambda: NonceLine(taken=self._nonce(intent.sender)))
+        return self._ask("slot_terms", lambda: NonceLine(taken=self._nonce(sender_of(intent))))
 
     def signer_state(self, address: str) -> SignerChainState:
         return self._ask(
@@ -384,93 +327,34 @@ class MemoryChain(MisbehavingChain):
 
     # What an answer rests on.
 
-    def _tick(self) -> None:
-        if self.instant:
-            self.node.mine()
-
-    @property
-    def _depth(self) -> int:
-        return self._network.finality.depth or 0
-
-    @property
-    def _final(self) -> Block:
-        return self.node.blocks[max(0, self._latest.number - self._depth)].block
-
-    @property
-    def _latest(self) -> Block:
-        return self.node.blocks[max(0, self.node.latest.number - self.lag)].block
-
-    def _nonce(self, address: str) -> int:
-        node = self.node
-        return node.nonce_at(address, self._latest) if self.lag else node.nonce(address)
-
-    def _shows(self, block: Block) -> bool:
-        return block.number <= self._latest.number
-
     def _offer(self, fee_ceiling: int) -> int:
         """Twice today's price leaves room for a rise; never above the ceiling."""
         return min(2 * self.gas_price, fee_ceiling)
 
+    def _act(self, intent: Intent) -> Act:
+        return act_of(intent, funding_of(self._network))
+
     def _simulated(self, intent: Intent) -> Refusal | None:
-        if self.refuses is not None:
-            return Refusal(code="deployment_would_revert", detail=self.refuses)
-        if self._creation(intent).address in self.node.tokens:
-            return Refusal(code="deployment_would_revert", detail="the address is taken")
-        return None
+        """Of the whole order, so that nobody is given coin for what will not work."""
+        why = self.refuses
+        if why is None:
+            why = self._refused(intent)
+        return None if why is None else Refusal(code="deployment_would_revert", detail=why)
 
-    def _creation(self, intent: Intent) -> Creation:
-        token = intent.token
-        contents = [
-            intent.sender,
-            str(intent.organisation),
-            str(intent.operation),
-            token.kind,
-            dict(token.parameters),
-            intent.owner,
-        ]
-        digest = hashlib.sha256(_json(contents)).hexdigest()
-        return Creation(
-            address="0x" + digest[-40:],
-            organisation=str(intent.organisation),
-            operation=str(intent.operation),
-            name=token.name,
-            symbol=token.symbol,
-            decimals=token.decimals,
-            supply=token.supply,
-            owner=intent.owner,
-        )
-
-    def _decoded(self, raw: bytes) -> Sent | None:
-        """What a node makes of the bytes; None where they are not a signed transaction of it."""
-        try:
-            key = PublicKey(Curve.SECP256K1, raw[:64])
-            signature = Signature(Curve.SECP256K1, raw[64:128])
-            body = raw[128:]
-            fields = json.loads(body)
-            sent = Sent(
-                id=_id_of(raw),
-                raw=raw,
-                sender=fields["sender"],
-                nonce=fields["nonce"],
-                fee_cap=fields["fee_cap"],
-                creation=Creation(**fields["creation"]) if fields["creation"] else None,
-            )
-        except (ValueError, KeyError, TypeError):
-            return None
-        is_ours = fields["network"] == self._network.id and self.address(key) == sent.sender
-        return sent if is_ours and is_by(key, hashlib.sha256(body).digest(), signature) else None
+    def _refused(self, intent: Intent) -> str | None:
+        if intent.order is None:
+            is_taken = creation_of(intent).address in self.node.tokens
+            return "the address is taken" if is_taken else None
+        asked = evolve(intent, step=len(self.steps(intent.token, intent.order)))
+        contract = self.node.contract_at(intent.place or "", self._latest.number)
+        if contract is None:
+            return f"there is nothing at {intent.place}"
+        after = contract.after(Command.of(asked), asked.owner, program.name_of(asked))
+        return after if isinstance(after, str) else None
 
 
-def _draft(network: NetworkId, slot: Slot, creation: Creation | None, fee_cap: int) -> Draft:
-    body = _json(
-        {
-            "network": network,
-            "sender": slot.signer,
-            "nonce": _sequence(slot),
-            "fee_cap": fee_cap,
-            "creation": None if creation is None else asdict(creation),
-        }
-    )
+def _draft(network: NetworkId, slot: Slot, act: Act | None, fee_cap: int) -> Draft:
+    body = encoded(network, slot.signer, _sequence(slot), fee_cap, act)
     signable = Signable(slot.signer, hashlib.sha256(body).digest(), Purpose.EVM_TRANSACTION)
     return Draft(signables=(signable,), body=body, fee_cap=fee_cap)
 
@@ -481,13 +365,9 @@ def _sequence(slot: Slot) -> int:
     return slot.sequence
 
 
+def _is_address(text: str) -> bool:
+    return _ADDRESS.fullmatch(text) is not None
+
+
 def _too_dear(price: int, ceiling: int) -> Postponed:
     return Postponed(WaitReason.FEE_ABOVE_CEILING, f"{price} is above the ceiling of {ceiling}")
-
-
-def _id_of(raw: bytes) -> TransactionId:
-    return TransactionId("0x" + hashlib.sha256(raw).hexdigest())
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

@@ -12,10 +12,13 @@ from collections.abc import Callable
 
 from attrs import define, evolve, field, frozen
 
+from adapters.memory.chain.contract import Command, Contract
 from domain.network import Block
 from domain.operation import TransactionId
 
 GAS_OF_A_CREATION = 100_000
+GAS_OF_A_CALL = 60_000
+GAS_OF_A_PAYMENT = 30_000
 GAS_OF_NOTHING = 21_000
 #: Nodes take a replacement that offers a tenth more (go-ethereum: PriceBump 10).
 PRICE_BUMP_PERCENT = 10
@@ -29,11 +32,67 @@ class Creation:
     address: str
     organisation: str
     operation: str
+    kind: str
     name: str
     symbol: str
     decimals: int
     supply: int
     owner: str
+
+    @property
+    def place(self) -> str:
+        return self.address
+
+
+@frozen(kw_only=True)
+class Payment:
+    """Native coin for whoever sends the next step, once for each operation."""
+
+    organisation: str
+    operation: str
+    step: int
+    #: The token that the operation is about.
+    place: str
+    to: str
+    amount: int
+
+
+@frozen(kw_only=True)
+class Call:
+    """What an operation asks of a token."""
+
+    organisation: str
+    operation: str
+    step: int
+    place: str
+    command: Command
+
+
+Act = Creation | Payment | Call
+
+
+def name_of(act: Act) -> str:
+    """What keeps a second one out."""
+    if isinstance(act, Creation):
+        return act.address
+    return f"{act.organisation}/{act.operation}/{act.step}"
+
+
+def gas_of(act: Act | None) -> int:
+    match act:
+        case None:
+            return GAS_OF_NOTHING
+        case Creation():
+            return GAS_OF_A_CREATION
+        case Call():
+            return GAS_OF_A_CALL
+        case Payment():
+            return GAS_OF_A_PAYMENT
+
+
+def value_of(act: Act | None) -> int:
+    """What the sender gives away with it."""
+    return act.amount if isinstance(act, Payment) else 0
 
 
 @frozen(kw_only=True)
@@ -46,11 +105,16 @@ class Sent:
     nonce: int
     fee_cap: int
     #: None: it does nothing but take its nonce.
-    creation: Creation | None = None
+    act: Act | None = None
 
     @property
     def gas(self) -> int:
-        return GAS_OF_NOTHING if self.creation is None else GAS_OF_A_CREATION
+        return gas_of(self.act)
+
+    @property
+    def most(self) -> int:
+        """What it may cost."""
+        return self.gas * self.fee_cap + value_of(self.act)
 
 
 @frozen(kw_only=True)
@@ -72,14 +136,18 @@ class Node:
     gas_price: int = 1_000
     #: What accounts were given; a reorg does not take it back.
     funds: Counter[str] = field(factory=Counter)
-    #: How many of the next creations revert for a reason of their own.
+    #: How many of the next transactions with an effect revert for a reason of their own.
     reverts: int = 0
     pool: dict[tuple[str, int], Sent] = field(factory=dict)
     blocks: list[MinedBlock] = field(init=False)
     #: What the blocks have made.
     mined: dict[TransactionId, Mined] = field(factory=dict)
     tokens: dict[str, Mined] = field(factory=dict)
+    contracts: dict[str, Contract] = field(factory=dict)
+    #: By the name of the act.
+    done: dict[str, Mined] = field(factory=dict)
     _spent: Counter[str] = field(factory=Counter)
+    _received: Counter[str] = field(factory=Counter)
     _nonces: Counter[str] = field(factory=Counter)
     _forks: int = 0
 
@@ -91,7 +159,7 @@ class Node:
         return self.blocks[-1].block
 
     def balance(self, address: str) -> int:
-        return self.funds[address] - self._spent[address]
+        return self.funds[address] + self._received[address] - self._spent[address]
 
     def nonce(self, address: str) -> int:
         return self._nonces[address]
@@ -105,7 +173,22 @@ class Node:
 
     def promised(self, address: str) -> int:
         """What the pool's transactions of *address* may cost."""
-        return sum(s.gas * s.fee_cap for s in self.pool.values() if s.sender == address)
+        return sum(sent.most for sent in self.pool.values() if sent.sender == address)
+
+    def contract_at(self, place: str, number: int) -> Contract | None:
+        """The token at *place* as it was in block *number*."""
+        made = self.tokens.get(place)
+        if made is None or not isinstance(made.sent.act, Creation) or made.block.number > number:
+            return None
+        contract = Contract.made(made.sent.act.owner, made.sent.act.supply)
+        for mined_block in self.blocks[made.block.number : number + 1]:
+            for mined in mined_block.transactions:
+                act = mined.sent.act
+                if isinstance(act, Call) and act.place == place and mined.succeeded:
+                    after = contract.after(act.command, mined.sent.sender, name_of(act))
+                    # What was tampered with does not follow from its history.
+                    contract = contract if isinstance(after, str) else after
+        return contract
 
     def take(self, sent: Sent) -> str | None:
         """Put it into the pool; a word of go-ethereum's says why not."""
@@ -116,8 +199,8 @@ class Node:
         rival = self.pool.get((sent.sender, sent.nonce))
         if rival and sent.fee_cap * 100 < rival.fee_cap * (100 + PRICE_BUMP_PERCENT):
             return "replacement transaction underpriced"
-        reserved = self.promised(sent.sender) - (rival.gas * rival.fee_cap if rival else 0)
-        if self.balance(sent.sender) < reserved + sent.gas * sent.fee_cap:
+        reserved = self.promised(sent.sender) - (rival.most if rival else 0)
+        if self.balance(sent.sender) < reserved + sent.most:
             return "insufficient funds for gas * price + value"
         self.pool[sent.sender, sent.nonce] = sent
         return None
@@ -172,10 +255,10 @@ class Node:
     def tamper(self, address: str, change: Callable[[Creation], Creation]) -> None:
         """Let the chain hold something else at *address* than was asked for; a reorg heals it."""
         mined = self.tokens[address]
-        if mined.sent.creation is None:
-            raise AssertionError
-        changed = change(mined.sent.creation)
-        self.tokens[address] = evolve(mined, sent=evolve(mined.sent, creation=changed))
+        match mined.sent.act:
+            case Creation() as creation:
+                sent = evolve(mined.sent, act=change(creation))
+                self.tokens[address] = evolve(mined, sent=sent)
 
     def _in_pool(self, id: TransactionId) -> bool:
         return any(sent.id == id for sent in self.pool.values())
@@ -185,33 +268,59 @@ class Node:
         chosen: list[Sent] = []
         next_nonce, left = Counter(self._nonces), Counter[str]()
         for (sender, nonce), sent in sorted(self.pool.items(), key=lambda item: item[0]):
-            affordable = self.balance(sender) - left[sender] >= sent.gas * self.gas_price
+            cost = sent.gas * self.gas_price + value_of(sent.act)
+            affordable = self.balance(sender) - left[sender] >= cost
             if nonce == next_nonce[sender] and sent.fee_cap >= self.gas_price and affordable:
                 next_nonce[sender] += 1
-                left[sender] += sent.gas * self.gas_price
+                left[sender] += cost
                 chosen.append(sent)
         return chosen
 
     def _executed(self, sent: Sent, block: Block) -> Mined:
-        succeeded = True
-        if sent.creation is not None:
-            succeeded = sent.creation.address not in self.tokens
-            if self.reverts:
-                self.reverts -= 1
-                succeeded = False
-        return Mined(sent=sent, block=block, succeeded=succeeded, cost=sent.gas * self.gas_price)
+        succeeded = self._works(sent)
+        if sent.act is not None and self.reverts:
+            self.reverts -= 1
+            succeeded = False
+        # What reverts gives nothing away.
+        cost = sent.gas * self.gas_price + (value_of(sent.act) if succeeded else 0)
+        return Mined(sent=sent, block=block, succeeded=succeeded, cost=cost)
+
+    def _works(self, sent: Sent) -> bool:
+        match sent.act:
+            case None:
+                return True
+            case Creation(address=address):
+                return address not in self.tokens
+            case Payment() as payment:
+                return name_of(payment) not in self.done
+            case Call(place=place, command=command) as call:
+                contract = self.contracts.get(place)
+                return contract is not None and isinstance(
+                    contract.after(command, sent.sender, name_of(call)), Contract
+                )
 
     def _fold(self, mined: Mined) -> None:
         sent = mined.sent
         self.mined[sent.id] = mined
         self._nonces[sent.sender] += 1
         self._spent[sent.sender] += mined.cost
-        if sent.creation is not None and mined.succeeded:
-            self.tokens[sent.creation.address] = mined
+        if sent.act is None or not mined.succeeded:
+            return
+        self.done[name_of(sent.act)] = mined
+        match sent.act:
+            case Creation() as creation:
+                self.tokens[creation.address] = mined
+                self.contracts[creation.address] = Contract.made(creation.owner, creation.supply)
+            case Payment(to=to, amount=amount):
+                self._received[to] += amount
+            case Call(place=place, command=command) as call:
+                after = self.contracts[place].after(command, sent.sender, name_of(call))
+                if isinstance(after, Contract):
+                    self.contracts[place] = after
 
     def _fold_again(self) -> None:
-        self.mined, self.tokens = {}, {}
-        self._spent, self._nonces = Counter(), Counter()
+        self.mined, self.tokens, self.contracts, self.done = {}, {}, {}, {}
+        self._spent, self._received, self._nonces = Counter(), Counter(), Counter()
         for mined_block in self.blocks:
             for mined in mined_block.transactions:
                 self._fold(mined)

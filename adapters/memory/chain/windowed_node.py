@@ -12,6 +12,7 @@ from collections import Counter
 
 from attrs import define, field, frozen
 
+from adapters.memory.chain.contract import Command, Contract
 from domain.network import Block
 from domain.operation import TransactionId
 
@@ -23,6 +24,8 @@ LEASE_TAKEN = "using an overlapping lease"
 KNOWN = "transaction already in ledger"
 UNFUNDED = "overspend"
 UNDERPRICED = "fee below threshold"
+#: The program refuses: the group is in no block, now or until the program thinks otherwise.
+REFUSED = "logic eval error"
 
 
 @frozen(kw_only=True)
@@ -31,15 +34,31 @@ class Creation:
 
     note: str
     owner: str
+    kind: str
     name: str
     symbol: str
     decimals: int
     supply: int
+    #: False: it has its supply when it is bootstrapped.
+    is_ready: bool = True
+
+
+@frozen(kw_only=True)
+class Call:
+    """What a group of transactions asks of an asset, in the name of its owner."""
+
+    note: str
+    owner: str
+    asset: int
+    command: Command
+
+
+Act = Creation | Call
 
 
 @frozen(kw_only=True)
 class Group:
-    """What is signed together and happens together: the sender pays, the owner creates."""
+    """What is signed together and happens together: the sender pays, the owner acts."""
 
     id: TransactionId
     sender: str
@@ -50,12 +69,12 @@ class Group:
     last: int
     #: For one transaction.
     fee: int
-    creation: Creation
+    act: Act
 
     @property
     def signers(self) -> tuple[str, ...]:
         """Of one transaction each; who pays for itself needs no payment."""
-        return tuple(dict.fromkeys((self.sender, self.creation.owner)))
+        return tuple(dict.fromkeys((self.sender, self.act.owner)))
 
     @property
     def fees(self) -> int:
@@ -64,25 +83,43 @@ class Group:
     @property
     def cost(self) -> int:
         """What the sender's balance falls by: the fees, and what it gives the owner to keep."""
-        is_self = self.sender == self.creation.owner
-        return self.fees if is_self else self.fees + DEPOSIT
+        is_self = self.sender == self.act.owner
+        return self.fees if is_self else self.fees + self.deposit
+
+    @property
+    def deposit(self) -> int:
+        return DEPOSIT if isinstance(self.act, Creation) else 0
+
+
+@frozen(kw_only=True)
+class Landed:
+    """A group in a block."""
+
+    #: Of the asset that it made, or that it was about.
+    asset: int
+    group: Group
+    block: Block
 
 
 @frozen(kw_only=True)
 class Asset:
     id: int
-    group: Group
-    block: Block
+    creation: Creation
+    landed: Landed
 
     @property
-    def creation(self) -> Creation:
-        return self.group.creation
+    def block(self) -> Block:
+        return self.landed.block
+
+    @property
+    def group(self) -> Group:
+        return self.landed.group
 
 
 @frozen(kw_only=True)
 class Round:
     block: Block
-    assets: tuple[Asset, ...] = ()
+    landed: tuple[Landed, ...] = ()
 
 
 @define(eq=False)
@@ -95,6 +132,7 @@ class Ledger:
     #: The last round in which a lease of an owner's is held.
     leases: dict[tuple[str, str], int] = field(factory=dict)
     ids: set[TransactionId] = field(factory=set)
+    contracts: dict[int, Contract] = field(factory=dict)
 
     def copy(self) -> Ledger:
         return Ledger(
@@ -102,26 +140,39 @@ class Ledger:
             holdings=Counter(self.holdings),
             leases=dict(self.leases),
             ids=set(self.ids),
+            contracts=dict(self.contracts),
         )
 
     def refusal(self, group: Group, number: int) -> str | None:
         """Why *group* cannot be in round *number*."""
         if not group.first <= number <= group.last:
             return DEAD
-        if self.leases.get((group.creation.owner, group.lease), -1) >= number:
+        if self.leases.get((group.act.owner, group.lease), -1) >= number:
             return LEASE_TAKEN
         if group.id in self.ids:
             return KNOWN
         kept = DEPOSIT * self.holdings[group.sender]
-        if self.balances[group.sender] < group.fees + DEPOSIT + kept:
+        if self.balances[group.sender] < group.fees + group.deposit + kept:
             return UNFUNDED
-        return None
+        return REFUSED if isinstance(group.act, Call) and self._after(group.act) is None else None
+
+    def _after(self, call: Call) -> Contract | None:
+        """The asset's program after *call*; None where it refuses."""
+        contract = self.contracts.get(call.asset)
+        after = contract.after(call.command, call.owner, call.note) if contract else None
+        return after if isinstance(after, Contract) else None
 
     def apply(self, group: Group) -> None:
-        owner = group.creation.owner
+        owner = group.act.owner
         self.balances[group.sender] -= group.cost
-        self.balances[owner] += group.cost - group.fees
-        self.holdings[owner] += 1
+        match group.act:
+            case Creation():
+                self.balances[owner] += group.cost - group.fees
+                self.holdings[owner] += 1
+            case Call(asset=asset) as call:
+                after = self._after(call)
+                if after is not None:
+                    self.contracts[asset] = after
         self.leases[owner, group.lease] = group.last
         self.ids.add(group.id)
 
@@ -138,7 +189,9 @@ class WindowedNode:
     rounds: list[Round] = field(init=False)
     assets: dict[int, Asset] = field(factory=dict)
     #: What it can say of single transactions, which it forgets sooner than blocks.
-    remembered: dict[TransactionId, Asset] = field(factory=dict)
+    remembered: dict[TransactionId, Landed] = field(factory=dict)
+    #: By the note of a call.
+    done: dict[str, Landed] = field(factory=dict)
     #: How many transactions there were: an asset is called by the number of its own.
     count: int = 1_000
 
@@ -176,8 +229,8 @@ class WindowedNode:
                 chosen.append(group)
         ids = [group.id for group in chosen]
         block = Block(number=number, hash=_hash(self.latest.hash, number, ids))
-        assets = tuple(self._created(group, block) for group in chosen)
-        self.rounds.append(Round(block=block, assets=assets))
+        landed = tuple(self._landed(group, block) for group in chosen)
+        self.rounds.append(Round(block=block, landed=landed))
         self._refresh()
         return block
 
@@ -201,11 +254,34 @@ class WindowedNode:
     def assets_of(self, owner: str) -> list[Asset]:
         return [asset for asset in self.assets.values() if asset.creation.owner == owner]
 
-    def _created(self, group: Group, block: Block) -> Asset:
+    def contract_at(self, id: int, number: int) -> Contract | None:
+        """The program of the asset as it was after round *number*."""
+        asset = self.assets.get(id)
+        if asset is None or asset.block.number > number:
+            return None
+        made = asset.creation
+        contract = Contract.made(made.owner, made.supply, is_ready=made.is_ready)
+        for each in self.rounds[asset.block.number : number + 1]:
+            for landed in each.landed:
+                act = landed.group.act
+                if isinstance(act, Call) and act.asset == id:
+                    after = contract.after(act.command, act.owner, act.note)
+                    contract = contract if isinstance(after, str) else after
+        return contract
+
+    def _landed(self, group: Group, block: Block) -> Landed:
         self.count += len(group.signers)
-        made = Asset(id=self.count, group=group, block=block)
-        self.assets[made.id] = self.remembered[group.id] = made
-        return made
+        act = group.act
+        asset = act.asset if isinstance(act, Call) else self.count
+        landed = Landed(asset=asset, group=group, block=block)
+        if isinstance(act, Call):
+            self.done[act.note] = landed
+        else:
+            self.assets[asset] = Asset(id=asset, creation=act, landed=landed)
+            made = Contract.made(act.owner, act.supply, is_ready=act.is_ready)
+            self.ledger.contracts[asset] = made
+        self.remembered[group.id] = landed
+        return landed
 
     def _draft(self) -> Ledger:
         draft = self.ledger.copy()

@@ -9,39 +9,46 @@ chain share its node, see `view`.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
-from typing import TypeVar
+import re
+from collections.abc import Mapping, Sequence
 
-from attrs import asdict, define, evolve, field, frozen
+from attrs import asdict, define
 
+from adapters.memory.chain import contract as program
 from adapters.memory.chain import token as kind_of_token
-from adapters.memory.chain.faults import MisbehavingChain
+from adapters.memory.chain.groups import (
+    PREFIX,
+    act_of,
+    asset_id,
+    body_of,
+    creation_of,
+    decoded,
+    group_of,
+    id_of,
+    lease_of,
+)
 from adapters.memory.chain.windowed_node import (
     DEAD,
-    DEPOSIT,
     KNOWN,
     LEASE_TAKEN,
+    REFUSED,
     UNDERPRICED,
     UNFUNDED,
-    Asset,
+    Call,
     Creation,
     Group,
-    WindowedNode,
+    Landed,
 )
+from adapters.memory.chain.windowed_world import Cell, WindowedWorld
 from adapters.memory.signatures import is_by
 from application.ports.chain import (
     ChainUnavailableError,
     Forecast,
     Head,
-    HistoryUnavailableError,
     SignerChainState,
-    no_such_action,
 )
 from domain.errors import MisuseError, Refusal
-from domain.identifiers import NetworkId, OperationId, OrganisationId
-from domain.network import Block, Family, Finality, Network, NetworkClass
+from domain.network import Block
 from domain.operation import (
     Attempt,
     AttemptRole,
@@ -64,7 +71,6 @@ from domain.operation import (
     Slot,
     StepOutline,
     Submission,
-    TransactionId,
     Verdict,
     WaitReason,
 )
@@ -79,8 +85,6 @@ from domain.token import (
     TokenState,
 )
 
-T = TypeVar("T")
-
 #: Rounds that must be left of a cell for a slot to be given in it, and for one to be signed in.
 MARGIN = 10
 SIGNING_MARGIN = 3
@@ -91,141 +95,30 @@ _MEANINGS = {
     LEASE_TAKEN: Submission(Verdict.UNKNOWN, LEASE_TAKEN, Hint.SLOT_TAKEN),
     KNOWN: Submission(Verdict.ALREADY_KNOWN, KNOWN),
     UNFUNDED: Submission(Verdict.UNKNOWN, UNFUNDED, Hint.UNFUNDED),
+    REFUSED: Submission(Verdict.UNKNOWN, REFUSED),
     UNDERPRICED: Submission(Verdict.UNKNOWN, UNDERPRICED, Hint.UNDERPRICED),
 }
-_PREFIX = b"TX"
-_KEY_BYTES, _SIGNATURE_BYTES = 32, 64
-
-
-def a_windowed_network(
-    id: str = "memory:windows", *, window: int = 20, fee_ceiling: int = 1_000_000
-) -> Network:
-    """A development network whose blocks are final at once, and whose windows are short."""
-    return Network(
-        id=NetworkId(id),
-        name="Memory with windows",
-        family=Family.ALGORAND,
-        network_class=NetworkClass.DEVELOPMENT,
-        finality=Finality(depth=0),
-        fee_ceiling=fee_ceiling,
-        native_currency="MEM",
-        native_decimals=6,
-        poll=timedelta(seconds=1),
-        replace_after=timedelta(seconds=30),
-        window=window,
-    )
-
-
-@frozen
-class Cell:
-    """The rounds from *first* to *last*, both included."""
-
-    first: int
-    last: int
-
-    @classmethod
-    def around(cls, number: int, width: int) -> Cell:
-        first = number - number % width
-        # Round 0 is the genesis: nothing lands in it.
-        return cls(max(1, first), first + width - 1)
+_ADDRESS = re.compile(r"MEM[0-9A-F]{40}")
+_KINDS = (
+    kind_of_token.DESCRIPTION,
+    kind_of_token.DESCRIPTION_OF_FIXED,
+    kind_of_token.DESCRIPTION_OF_TWO_STEPS,
+)
 
 
 @define(eq=False)
-class MemoryWindowedChain(MisbehavingChain):
-    """Both the chain and one process's view of it.
-
-    The world is moved by `mine`, `advance`, `fund`, `evict`, `forget`, `hide`, `surface` and the
-    fields below; single calls are spoilt by `misbehave`.
-    """
-
-    _network: Network = field(factory=a_windowed_network)
-    #: Every look at an outcome, at an effect or at the head brings a block.
-    instant: bool = False
-    #: Blocks that others have and this view does not show yet.
-    lag: int = 0
-    #: How many of the newest blocks this view's node has kept; None: all of them.
-    kept_rounds: int | None = None
-    #: Why a simulation says that it cannot work.
-    refuses: str | None = None
-    #: What its tokens point at.
-    document: Document | None = None
-    node: WindowedNode = field(factory=WindowedNode)
-    #: The newest round when this view first saw the chain.
-    _first_look: int | None = field(default=None, init=False)
-
-    # The world.
-
-    @property
-    def fee(self) -> int:
-        """Of one transaction, now."""
-        return self.node.fee
-
-    @fee.setter
-    def fee(self, fee: int) -> None:
-        self.node.fee = fee
-
-    def view(self) -> MemoryWindowedChain:
-        """Another process's view of the chain: it has seen nothing yet, and answers well."""
-        return type(self)(
-            network=self._network, instant=self.instant, node=self.node, lock=self._lock
-        )
-
-    def fund(self, address: str, amount: int) -> None:
-        with self._lock:
-            self.node.ledger.balances[address] += amount
-
-    def mine(self, blocks: int = 1) -> Block:
-        with self._lock:
-            for _ in range(blocks):
-                self.node.mine()
-            return self.node.latest
-
-    def advance(self, rounds: int) -> None:
-        """That many rounds pass, and there is nothing in their blocks."""
-        with self._lock:
-            for _ in range(rounds):
-                self.node.mine(empty=True)
-
-    def evict(self, id: TransactionId) -> None:
-        with self._lock:
-            self.node.evict(id)
-
-    def forget(self) -> None:
-        """The node remembers no transactions, only blocks."""
-        with self._lock:
-            self.node.forget()
-
-    def hide(self) -> None:
-        """What waits for a block is nowhere to be seen, until it is to `surface`."""
-        with self._lock:
-            self.node.hide()
-
-    def surface(self) -> None:
-        with self._lock:
-            self.node.surface()
-
-    def tokens_of(self, organisation: OrganisationId, operation: OperationId) -> int:
-        """How many assets the operation has made."""
-        with self._lock:
-            notes = [json.loads(asset.creation.note) for asset in self.node.assets.values()]
-        wanted = (str(organisation), str(operation))
-        return sum((note["organisation"], note["operation"]) == wanted for note in notes)
-
-    # The port.
-
-    @property
-    def network(self) -> Network:
-        return self._network
+class MemoryWindowedChain(WindowedWorld):
+    """Both the chain and one process's view of it: `WindowedWorld` says how it is moved."""
 
     @property
     def curve(self) -> Curve:
         return Curve.ED25519
 
     def kinds(self) -> tuple[KindDescription, ...]:
-        return (kind_of_token.DESCRIPTION,)
+        return _KINDS
 
     def token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
-        return kind_of_token.validated(kind, parameters)
+        return kind_of_token.validated(_KINDS, kind, parameters)
 
     def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
         return kind_of_token.stored(kind, parameters)
@@ -239,27 +132,30 @@ class MemoryWindowedChain(MisbehavingChain):
         return "MEM" + hashlib.sha256(key.raw).hexdigest()[-40:].upper()
 
     def order(
-        self,
-        token: Token,
-        action: Action,
-        parameters: Mapping[str, object],  # noqa: ARG002 - no kind has an action yet
+        self, token: Token, action: Action, parameters: Mapping[str, object]
     ) -> Order | Refusal:
-        return no_such_action(token, action)
+        return kind_of_token.ordered(_KINDS, token, action, parameters, _is_address)
 
-    def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
-        return (StepOutline("create", (Party.SENDER, Party.OWNER)),)
+    def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
+        """One group each, of which the treasury pays the fees."""
+        names = ["create"] if order is None else [order.action.value]
+        if order is None and token.kind == kind_of_token.TWO_STEPS:
+            names.append(program.BOOTSTRAP)
+        return tuple(StepOutline(name, (Party.SENDER, Party.OWNER)) for name in names)
 
     def groundwork(self) -> Token | None:
         return None
 
-    def predicted(self, intent: Intent) -> str | None:  # noqa: ARG002 - the chain counts assets
-        return None
+    def predicted(self, intent: Intent) -> str | None:
+        # The chain counts assets: nobody knows before where a new one will be.
+        return intent.place
 
     def plan(self, intent: Intent) -> Forecast | Refusal:
         def answer() -> Forecast | Refusal:
             group = self._group(intent, Cell.around(self._next, self._network.window))
-            return self._simulated() or Forecast(
-                gas=len(group.signers), gas_price=group.fee, deposit=DEPOSIT
+            steps = len(self.steps(intent.token, intent.order))
+            return self._simulated(intent) or Forecast(
+                gas=steps * len(group.signers), gas_price=group.fee, deposit=group.deposit
             )
 
         return self._ask("plan", answer)
@@ -268,11 +164,14 @@ class MemoryWindowedChain(MisbehavingChain):
         def answer() -> Postponed | Refusal | None:
             if self.fee > fee_ceiling:
                 return _too_dear(self.fee, fee_ceiling)
-            refusal = self._simulated()
+            group = self._group(intent, Cell.around(self._next, self._network.window))
+            if isinstance(group.act, Call) and group.act.note in self.node.done:
+                detail = "it is there already: its effect must be looked for"
+                return Postponed(WaitReason.UNKNOWN_OUTCOME, detail)
+            refusal = self._simulated(intent)
             if refusal is not None:
                 return refusal
-            group = self._group(intent, Cell.around(self._next, self._network.window))
-            needed, left = group.fees + DEPOSIT, self.node.available(intent.sender)
+            needed, left = group.fees + group.deposit, self.node.available(intent.sender)
             if left < needed:
                 detail = f"{intent.sender} has {left} left and needs {needed}"
                 return Postponed(WaitReason.TREASURY_EMPTY, detail)
@@ -287,7 +186,9 @@ class MemoryWindowedChain(MisbehavingChain):
             if left < MARGIN:
                 return _too_late(left, cell.last)
             return LeaseWindow(
-                lease=self._lease(intent), valid_from=cell.first, valid_until=cell.last
+                lease=lease_of(self._network.id, intent),
+                valid_from=cell.first,
+                valid_until=cell.last,
             )
 
         return self._ask("slot_terms", answer)
@@ -302,7 +203,7 @@ class MemoryWindowedChain(MisbehavingChain):
     ) -> Draft | Postponed:
         if role is not AttemptRole.EFFECT or replacing:
             raise MisuseError(f"slot {slot.number} ends by itself: no fills, no replacements")
-        if slot.signer != intent.sender or slot.lease != self._lease(intent):
+        if slot.signer != intent.sender or slot.lease != lease_of(self._network.id, intent):
             raise MisuseError(f"slot {slot.number} is not one of {intent.operation}")
 
         def answer() -> Draft | Postponed:
@@ -331,11 +232,11 @@ class MemoryWindowedChain(MisbehavingChain):
                 raise ValueError(f"the signature is not by {signable.signer}")
         signed = b"".join(key.raw + signature.raw for key, signature in signatures)
         raw = bytes([len(signatures)]) + signed + draft.body
-        return SignedTransaction(id=_id_of(draft.body), raw=raw)
+        return SignedTransaction(id=id_of(draft.body), raw=raw)
 
     def submit(self, transaction: SignedTransaction) -> Submission:
         def answer() -> Submission:
-            group = self._decoded(transaction.raw)
+            group = decoded(transaction.raw, self._network.id, self.address)
             if group is None:
                 return Submission(Verdict.REJECTED, "malformed")
             if self.node.is_in_pool(group.id) or group.id in self.node.remembered:
@@ -370,46 +271,53 @@ class MemoryWindowedChain(MisbehavingChain):
     def effect_of(self, intent: Intent) -> Effect | NoEffect:
         def answer() -> Effect | NoEffect:
             self._tick()
-            planned = self._creation(intent)
-            for asset in self.node.assets_of(intent.owner):
-                if not self._shows(asset.block) or _differences(asset.creation, planned):
-                    continue
-                # Whose it is only the note can say, which is in its block and nowhere else.
-                self._require_history(asset.block.number)
-                if asset.creation.note == planned.note:
-                    return Effect(
-                        token=str(asset.id),
-                        transaction_id=asset.group.id,
-                        raw=None,
-                        block=asset.block,
-                        is_final=True,
-                        cost=asset.group.cost if asset.group.sender == intent.sender else 0,
-                    )
+            landed = self._done(intent)
+            if landed is not None:
+                return Effect(
+                    token=str(landed.asset),
+                    transaction_id=landed.group.id,
+                    raw=None,
+                    block=landed.block,
+                    is_final=True,
+                    cost=landed.group.cost if landed.group.sender == intent.sender else 0,
+                )
             return NoEffect(self._latest, is_lasting=self._is_past_its_first_window)
 
         return self._ask("effect_of", answer)
 
     def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:
         def answer() -> tuple[str, ...]:
-            id = int(token) if token.isascii() and token.isdigit() else 0
-            asset, planned = self.node.assets.get(id), self._creation(intent)
+            planned = creation_of(intent)
+            asset = self.node.assets.get(asset_id(token))
             if asset is None:
                 return (f"there is no asset {token}",)
             if not self._shows(asset.block):
                 raise ChainUnavailableError(f"the node does not have block {asset.block.number}")
+            if intent.order is not None:
+                return self._order_differs(intent, asset.id)
             differences = _differences(asset.creation, planned)
             if asset.creation.note != planned.note and self._has_kept(asset.block.number):
                 note = asset.creation.note
                 differences = (*differences, f"note is {note} and should be {planned.note}")
+            contract = self.node.contract_at(asset.id, self._latest.number)
+            if contract is None or contract.promised is not None:
+                differences = (*differences, "it is not bootstrapped")
             return differences
 
         return self._ask("read_back", answer)
 
     def planned(self, intent: Intent) -> TokenState:
-        raise NotImplementedError
+        return program.planned(intent.token, intent.owner)
 
-    def state(self, token: Token, place: str) -> TokenState | None:
-        raise NotImplementedError
+    def state(self, token: Token, place: str) -> TokenState | None:  # noqa: ARG002 - told by its code
+        def answer() -> TokenState | None:
+            asset = self.node.assets.get(asset_id(place))
+            contract = self.node.contract_at(asset_id(place), self._latest.number)
+            if asset is None or contract is None:
+                return None
+            return contract.shown(asdict(asset.creation), self._latest)
+
+        return self._ask("state", answer)
 
     def head(self) -> Head:
         def answer() -> Head:
@@ -435,136 +343,74 @@ class MemoryWindowedChain(MisbehavingChain):
 
     # What an answer rests on.
 
-    def _ask(
-        self,
-        method: str,
-        answer: Callable[[], T],
-        instead: Callable[[Submission], T] | None = None,
-    ) -> T:
-        def looking() -> T:
-            if self._first_look is None:
-                self._first_look = self._latest.number
-            return answer()
-
-        return super()._ask(method, looking, instead)
-
-    def _tick(self) -> None:
-        if self.instant:
-            self.node.mine()
-
-    @property
-    def _latest(self) -> Block:
-        return self.node.rounds[max(0, self.node.latest.number - self.lag)].block
-
-    @property
-    def _next(self) -> int:
-        """The round that comes."""
-        return self._latest.number + 1
-
-    @property
-    def _is_past_its_first_window(self) -> bool:
-        """Whether all is over that was signed before this process first saw the chain."""
-        seen = self._first_look or 0
-        return self._latest.number >= Cell.around(seen + 1, self._network.window).last
-
-    def _shows(self, block: Block) -> bool:
-        return block.number <= self._latest.number
-
-    def _has_kept(self, number: int) -> bool:
-        return self.kept_rounds is None or number > self._latest.number - self.kept_rounds
-
-    def _require_history(self, number: int) -> None:
-        if not self._has_kept(number):
-            raise HistoryUnavailableError(f"the node does not have block {number} any more")
-
-    def _in_blocks(self, slot: Slot) -> Asset | None:
-        """What one of the slot's attempts has made, by the blocks of its window."""
-        ids = {attempt.transaction_id for attempt in slot.attempts}
-        cell = Cell.around(_end(slot), self._network.window)
-        for number in range(cell.first, cell.last + 1):
-            self._require_history(number)
-            for asset in self.node.rounds[number].assets:
-                if asset.group.id in ids:
-                    return asset
-        return None
-
-    def _simulated(self) -> Refusal | None:
-        if self.refuses is None:
-            return None
-        return Refusal(code="deployment_would_revert", detail=self.refuses)
-
-    # What is drafted, and what is read.
+    def _group(self, intent: Intent, cell: Cell) -> Group:
+        return group_of(self._network.id, intent, cell, self.fee)
 
     def _draft(self, group: Group) -> Draft:
-        body = self._body(group)
+        body = body_of(self._network.id, group)
         return Draft(
             signables=tuple(
-                Signable(signer, _PREFIX + body, Purpose.ALGORAND_TRANSACTION)
+                Signable(signer, PREFIX + body, Purpose.ALGORAND_TRANSACTION)
                 for signer in group.signers
             ),
             body=body,
             fee_cap=group.fee,
         )
 
-    def _body(self, group: Group) -> bytes:
-        fields = {name: value for name, value in asdict(group).items() if name != "id"}
-        return _json({"network": self._network.id, **fields})
+    def _in_blocks(self, slot: Slot) -> Landed | None:
+        """What one of the slot's attempts has done, by the blocks of its window."""
+        ids = {attempt.transaction_id for attempt in slot.attempts}
+        cell = Cell.around(_end(slot), self._network.window)
+        for number in range(cell.first, cell.last + 1):
+            self._require_history(number)
+            for landed in self.node.rounds[number].landed:
+                if landed.group.id in ids:
+                    return landed
+        return None
 
-    def _group(self, intent: Intent, cell: Cell) -> Group:
-        """The same bytes for the same step, cell and fee: signing twice is signing once."""
-        unnamed = Group(
-            id=TransactionId(""),
-            sender=intent.sender,
-            lease=self._lease(intent).hex(),
-            first=cell.first,
-            last=cell.last,
-            fee=self.fee,
-            creation=self._creation(intent),
-        )
-        return evolve(unnamed, id=_id_of(self._body(unnamed)))
+    def _done(self, intent: Intent) -> Landed | None:
+        """Whose an effect is only its note can say, which is in its block and nowhere else."""
+        act = act_of(intent)
+        if isinstance(act, Call):
+            called = self.node.done.get(act.note)
+            if called is None or not self._shows(called.block):
+                return None
+            self._require_history(called.block.number)
+            return called
+        for asset in self.node.assets_of(intent.owner):
+            if not self._shows(asset.block) or _differences(asset.creation, act):
+                continue
+            self._require_history(asset.block.number)
+            if asset.creation.note == act.note:
+                return asset.landed
+        return None
 
-    def _lease(self, intent: Intent) -> bytes:
-        named = [self._network.id, _note(intent)]
-        return hashlib.sha256(b"lease" + _json(named)).digest()
+    def _order_differs(self, intent: Intent, asset: int) -> tuple[str, ...]:
+        """What was asked of *asset* in the order's name, and what the order says."""
+        planned, landed = act_of(intent), self._done(intent)
+        if landed is None or not isinstance(planned, Call) or landed.asset != asset:
+            return (f"nothing of it was done with the asset {asset}",)
+        if landed.group.act == planned:
+            return ()
+        return (f"{landed.group.act} was done, and should be {planned}",)
 
-    @staticmethod
-    def _creation(intent: Intent) -> Creation:
-        token = intent.token
-        return Creation(
-            note=_note(intent),
-            owner=intent.owner,
-            name=token.name,
-            symbol=token.symbol,
-            decimals=token.decimals,
-            supply=token.supply,
-        )
-
-    def _decoded(self, raw: bytes) -> Group | None:
-        """What a node makes of the bytes; None where they are not a signed group of its chain."""
-        length, signers = _KEY_BYTES + _SIGNATURE_BYTES, []
-        try:
-            signed, body = raw[1 : 1 + raw[0] * length], raw[1 + raw[0] * length :]
-            fields = json.loads(body)
-            network, creation = fields.pop("network"), Creation(**fields.pop("creation"))
-            group = Group(id=_id_of(body), creation=creation, **fields)
-            for start in range(0, len(signed), length):
-                key = PublicKey(Curve.ED25519, signed[start : start + _KEY_BYTES])
-                signature = Signature(Curve.ED25519, signed[start + _KEY_BYTES : start + length])
-                signers.append(self.address(key) if is_by(key, _PREFIX + body, signature) else "")
-        except (ValueError, LookupError, TypeError, AttributeError):
-            return None
-        is_ours = network == self._network.id and signers == list(group.signers)
-        return group if is_ours else None
+    def _simulated(self, intent: Intent) -> Refusal | None:
+        why, act = self.refuses, act_of(intent)
+        if why is None and isinstance(act, Call):
+            contract = self.node.contract_at(act.asset, self._latest.number)
+            after = contract.after(act.command, act.owner, act.note) if contract else "no asset"
+            why = after if isinstance(after, str) else None
+        return None if why is None else Refusal(code="deployment_would_revert", detail=why)
 
 
-def _final(slot: Slot, asset: Asset) -> Final:
+def _final(slot: Slot, landed: Landed) -> Final:
     inclusion = Inclusion(
-        transaction_id=asset.group.id,
-        block=asset.block,
+        transaction_id=landed.group.id,
+        block=landed.block,
         succeeded=True,
-        cost=asset.group.cost if asset.group.sender == slot.signer else 0,
+        cost=landed.group.cost if landed.group.sender == slot.signer else 0,
     )
-    return Final(inclusion, token=str(asset.id))
+    return Final(inclusion, token=str(landed.asset))
 
 
 def _differences(found: Creation, planned: Creation) -> tuple[str, ...]:
@@ -575,13 +421,8 @@ def _differences(found: Creation, planned: Creation) -> tuple[str, ...]:
     )
 
 
-def _note(intent: Intent) -> str:
-    named = {
-        "organisation": str(intent.organisation),
-        "operation": str(intent.operation),
-        "step": intent.step,
-    }
-    return _json(named).decode()
+def _is_address(text: str) -> bool:
+    return _ADDRESS.fullmatch(text) is not None
 
 
 def _end(slot: Slot) -> int:
@@ -597,11 +438,3 @@ def _too_late(left: int, last: int) -> Postponed:
 
 def _too_dear(price: int, ceiling: int) -> Postponed:
     return Postponed(WaitReason.FEE_ABOVE_CEILING, f"{price} is above the ceiling of {ceiling}")
-
-
-def _id_of(body: bytes) -> TransactionId:
-    return TransactionId(hashlib.sha256(_PREFIX + body).hexdigest())
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

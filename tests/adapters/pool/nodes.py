@@ -22,8 +22,8 @@ from tests.contract.test_chain import an_errand
 SILENCE = ChainUnavailableError("silence")
 NO_HISTORY = HistoryUnavailableError("too long ago")
 TRANSACTION = SignedTransaction(id=TransactionId("0x01"), raw=b"raw")
-SLOT = Slot(number=1, network=a_network().id, signer="0xaa", sequence=0)
 INTENT = an_errand(MemorySubject()).intent
+SLOT = Slot(number=1, network=a_network().id, signer=INTENT.sender, sequence=0)
 
 
 def a_block(number: int, fork: str = "") -> Block:
@@ -85,7 +85,7 @@ def _scripted(method: str) -> Any:
 #: Every method of the port that asks a node.
 ASKED = (
     "plan", "preflight", "slot_terms", "prepare", "head", "block_at", "signer_state",
-    "submit", "outcome", "effect_of", "read_back",
+    "submit", "outcome", "effect_of", "read_back", "state",
 )  # fmt: skip
 for _method in ASKED:
     setattr(ANode, _method, _scripted(_method))

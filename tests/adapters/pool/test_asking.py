@@ -33,6 +33,7 @@ VERDICTS = {
     "outcome": lambda chain: chain.outcome(SLOT),
     "effect_of": lambda chain: chain.effect_of(INTENT),
     "read_back": lambda chain: chain.read_back(INTENT, "0xbb"),
+    "state": lambda chain: chain.state(INTENT.token, "0xbb"),
 }
 QUESTIONS = READS | VERDICTS
 
@@ -98,7 +99,7 @@ def test_what_asks_nobody_asks_nobody():
     pool, nodes = a_pool(2)
     for node in nodes:
         node.goes_down()
-    (kind,) = pool.kinds()
+    kind, *_ = pool.kinds()
     assert kind.kind == "memory_token"
     token = pool.stored_token(kind.kind, INTENT.token.parameters)
     assert isinstance(pool.token(kind.kind, INTENT.token.parameters), Token)
