@@ -211,6 +211,8 @@ class StateRule(Rule[TokenState | None]):
     def left(self, answers: Sequence[TokenState | None], failures: Failures) -> TokenState | None:
         """None where enough of them say that there is no such token, and nobody that there is."""
         told = [answer for answer in answers if answer is not None]
+        if not answers:
+            raise failures.error()
         if not told and len(answers) >= self.needed:
             return None
         most = max((sum(_timeless(e) == _timeless(o) for o in told) for e in told), default=0)

@@ -46,7 +46,7 @@ NO_STATE = {
     "the other knows nothing": ((HERE, None), "1 of the 2 sources"),
     "two know nothing, and one has seen it": ((None, HERE, None), "1 of the 2 sources"),
     "nothing, says one of two": ((None, SILENCE), "0 of the 2 sources .*; silence"),
-    "nobody answers": ((SILENCE, SILENCE), "0 of the 2 sources .*; silence; silence"),
+    "nobody answers": ((SILENCE, SILENCE), "^silence; silence$"),
 }
 
 
