@@ -4,14 +4,14 @@ An application that carries an operation out keeps the operation's id in a box, 
 which that was: so it refuses to do it again, and tells anybody who asks in which block to look.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
 
 from algosdk import abi, transaction
 from attrs import field, frozen
 
 from adapters.algorand.applications import (
     PER_ACCOUNT,
+    PER_BOX_BYTE,
     Programs,
     address_of_application,
     cost_of_box,
@@ -41,6 +41,17 @@ def encoded(signature: str, *arguments: Argument) -> tuple[bytes, ...]:
     types = [abi.ABIType.from_string(str(each.type)) for each in method.args]
     pairs = zip(types, arguments, strict=True)
     return (method.get_selector(), *(kind.encode(value) for kind, value in pairs))
+
+
+@frozen
+class Box:
+    """A box that a call touches."""
+
+    name: bytes
+    #: Of what is stored in it where it has to be made, in bytes; 0: it is there already.
+    size: int = 0
+    #: Where it is there, it grows by *size* if that other box has to be made.
+    grows_with: bytes | None = None
 
 
 @frozen(kw_only=True)
@@ -96,14 +107,11 @@ class ApplicationCreation(Deed):
 class ApplicationCall(Deed):
     """The issuer gives an order to an application that knows operations by their ids."""
 
-    PER_REFERENCE: ClassVar[int] = 1_024
-
     application: int
     arguments: Sequence[bytes] = field(repr=False)
     operation: bytes
-    #: Boxes that it reads or writes, beside the operation's own: their names, and the sizes of
-    #: those that may have to be made; 0: it is there, or is only looked at.
-    boxes: Mapping[bytes, int]
+    #: Boxes that it reads or writes, beside the operation's own.
+    boxes: Sequence[Box]
 
     @property
     def locked(self) -> int:
@@ -117,9 +125,16 @@ class ApplicationCall(Deed):
         account = address_of_application(self.application)
         state = reader.account(account)
         needed = max(0, max(PER_ACCOUNT, state.min_balance) - state.amount)
-        for name, size in self._stored.items():
-            if size and reader.box(self.application, name) is None:
-                needed += cost_of_box(name, size)
+        missing = {
+            box.name
+            for box in self._boxes
+            if box.size and reader.box(self.application, box.name) is None
+        }
+        for box in self._boxes:
+            if box.name in missing:
+                needed += cost_of_box(box.name, box.size)
+            elif box.grows_with in missing:
+                needed += PER_BOX_BYTE * box.size
         return Deposit(account, needed) if needed else None
 
     def transaction(
@@ -130,7 +145,7 @@ class ApplicationCall(Deed):
             header,
             self.application,
             app_args=list(self.arguments),
-            boxes=[(0, name) for name in self._stored],
+            boxes=[(0, box.name) for box in self._boxes],
             note=note,
             lease=lease,
         )
@@ -165,8 +180,8 @@ class ApplicationCall(Deed):
         return ()
 
     @property
-    def _stored(self) -> Mapping[bytes, int]:
-        return {operation_box(self.operation): ROUND_BYTES, **self.boxes}
+    def _boxes(self) -> Sequence[Box]:
+        return (Box(operation_box(self.operation), ROUND_BYTES), *self.boxes)
 
     def _round(self, reader: Reader) -> int | None:
         value = reader.box(self.application, operation_box(self.operation))

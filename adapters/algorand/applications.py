@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,9 @@ from algosdk.logic import get_application_address
 from attrs import field, frozen
 
 Global = int | bytes
+
+#: How a node names the place of a failed instruction (go-algorand, data/transactions/logic).
+_PLACE = re.compile(r"\bpc=([0-9]{1,5})\b")
 
 #: Microalgos (go-algorand, config/consensus.go: AppFlatParamsMinBalance, SchemaMinBalancePerEntry,
 #: SchemaUintMinBalance, SchemaBytesMinBalance, BoxFlatMinBalance, BoxByteMinBalance, MinBalance).
@@ -34,6 +38,8 @@ class Programs:
     uints: int
     byte_strings: int
     extra_pages: int
+    #: What a failed assertion means, by where it is in the approval program.
+    meanings: Mapping[int, str] = field(factory=dict, eq=False, repr=False)
 
     @classmethod
     @cache
@@ -53,6 +59,7 @@ class Programs:
             uints=schema["uints"],
             byte_strings=schema["byteSlices"],
             extra_pages=found["extraPages"],
+            meanings={int(place): meaning for place, meaning in found["errors"].items()},
         )
 
     @property
@@ -78,6 +85,12 @@ class Programs:
     @property
     def schema(self) -> transaction.StateSchema:
         return transaction.StateSchema(self.uints, self.byte_strings)
+
+    def explained(self, failure: str) -> str:
+        """A node's words, which name but the place, with what our source says there."""
+        place = _PLACE.search(failure)
+        meaning = self.meanings.get(int(place[1])) if place is not None else None
+        return failure if meaning is None else f"{meaning} ({failure})"
 
 
 @frozen(kw_only=True)

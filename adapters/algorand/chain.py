@@ -129,8 +129,9 @@ class AlgorandChain(Chain):
             if waiting is not None:
                 return Refusal(code="network_not_ready", detail=waiting.detail)
             rehearsal = self._rehearsal(reader, intent)
-            transactions, deposit = _kind(intent.token.kind).later(intent)
-            return rehearsal.refusal or Forecast(
+            kind = _kind(intent.token.kind)
+            transactions, deposit = kind.later(intent)
+            return rehearsal.refusal(intent, kind) or Forecast(
                 gas=len(rehearsal.group.transactions) + transactions,
                 gas_price=rehearsal.group.fee,
                 deposit=rehearsal.group.deposit + deposit,
@@ -148,8 +149,9 @@ class AlgorandChain(Chain):
             rehearsal = self._rehearsal(reader, intent)
             if rehearsal.group.fee > fee_ceiling:
                 return too_dear(rehearsal.group.fee, fee_ceiling)
-            if rehearsal.refusal is not None:
-                return rehearsal.refusal
+            refusal = rehearsal.refusal(intent, _kind(intent.token.kind))
+            if refusal is not None:
+                return refusal
             if rehearsal.shortage is not None:
                 return Postponed(WaitReason.TREASURY_EMPTY, rehearsal.shortage)
             return None
@@ -326,6 +328,7 @@ class AlgorandChain(Chain):
             intent=intent,
             note=note_of(intent, self._installation),
             lasting_from=window.closing_of(self.network, self._meeting.first_seen),
+            operation=self._lease(intent),
         )
 
     def _lease(self, intent: Intent) -> bytes:

@@ -21,6 +21,8 @@ class Sight:
     note: bytes = field(repr=False)
     #: From that round on an effect that is absent is absent for good; see `window`.
     lasting_from: int
+    #: The intent's id on chain, 32 bytes.
+    operation: bytes
 
     def nothing(self, round: int) -> NoEffect:
         """It was not there in *round*."""

@@ -17,10 +17,11 @@ from attrs import frozen
 from domain.errors import FieldFault
 
 UINT64_MAX = 2**64 - 1
+UINT256_MAX = 2**256 - 1
 
 Value = str | int | bool | None
 
-_AMOUNT = re.compile(r"0|[1-9][0-9]{0,19}", re.ASCII)
+_AMOUNT = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 _ADDRESS = re.compile(r"[A-Z2-7]{58}", re.ASCII)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{43}=", re.ASCII)
 _HEX = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
@@ -96,7 +97,7 @@ class Whole(Field):
     least: int
     most: int
     explanation: str
-    default: Missing = MISSING
+    default: int | Missing = MISSING
 
     def read(self, value: object) -> int | FieldFault:
         if type(value) is not int:
@@ -106,44 +107,60 @@ class Whole(Field):
         return value
 
     def schema(self) -> dict[str, object]:
-        return {
+        described: dict[str, object] = {
             "type": "integer",
             "minimum": self.least,
             "maximum": self.most,
             "description": self.explanation,
         }
+        return (
+            described
+            if isinstance(self.default, Missing)
+            else described | {"default": self.default}
+        )
 
 
 @frozen(kw_only=True)
 class Amount(Field):
-    """Base units, up to 2^64 - 1."""
-
-    pattern: ClassVar[str] = f"^({_AMOUNT.pattern})$"
+    """Base units, up to 2^64 - 1 or to 2^256 - 1."""
 
     name: str
     least: int = 1
+    bits: int = 64
     explanation: str
-    default: Missing = MISSING
+    default: str | Missing = MISSING
 
     def read(self, value: object) -> str | FieldFault:
         if not isinstance(value, str):
             return wrong_type(self.name, "a string of decimal digits")
-        if value.isascii() and value.isdigit() and len(value.lstrip("0")) > 20:
+        if value.isascii() and value.isdigit() and len(value.lstrip("0")) > self._digits:
             return self._outside()
         if not _AMOUNT.fullmatch(value):
             message = "must be decimal digits without sign, point or leading zero"
             return fault(self.name, "not_an_amount", message)
-        return value if self.least <= int(value) <= UINT64_MAX else self._outside()
+        return value if self.least <= int(value) < 2**self.bits else self._outside()
+
+    @property
+    def _digits(self) -> int:
+        """Of the largest."""
+        return len(str(2**self.bits - 1))
 
     def _outside(self) -> FieldFault:
-        return out_of_range(self.name, f"must be from {self.least} to 2^64 - 1")
+        return out_of_range(self.name, f"must be from {self.least} to 2^{self.bits} - 1")
 
     def schema(self) -> dict[str, object]:
-        return {
+        described: dict[str, object] = {
             "type": "string",
-            "pattern": self.pattern,
-            "description": f"{self.explanation} From {self.least} to 2^64 - 1, in base units.",
+            "pattern": f"^(0|[1-9][0-9]{{0,{self._digits - 1}}})$",
+            "description": (
+                f"{self.explanation} From {self.least} to 2^{self.bits} - 1, in base units."
+            ),
         }
+        return (
+            described
+            if isinstance(self.default, Missing)
+            else described | {"default": self.default}
+        )
 
 
 @frozen(kw_only=True)
@@ -229,6 +246,31 @@ class Role(Field):
             "pattern": f"^({self.ISSUER}|{_ADDRESS.pattern})$",
             "default": self.ISSUER,
             "description": f"{self.explanation} null: nobody, for ever.",
+        }
+
+
+@frozen(kw_only=True)
+class Address(Field):
+    """An account; null, and nothing said: the issuing account, or nobody in particular."""
+
+    name: str
+    explanation: str
+    default: None = None
+
+    def read(self, value: object) -> str | FieldFault | None:
+        if value is None:
+            return None
+        found = Role(name=self.name, explanation="").read(value)
+        if found == Role.ISSUER:
+            return fault(self.name, "not_an_address", "must be null or an address")
+        return found
+
+    def schema(self) -> dict[str, object]:
+        return {
+            "type": ["string", "null"],
+            "pattern": f"^{_ADDRESS.pattern}$",
+            "default": None,
+            "description": self.explanation,
         }
 
 

@@ -49,6 +49,10 @@ class Kind(Protocol):
         """What the steps after the first one cost: transactions, and microalgos locked up."""
         return 0, 0
 
+    def explained(self, failure: str) -> str:
+        """What a node said of why it fails, with what that means."""
+        return failure
+
     def planned(self, intent: Intent) -> TokenState: ...
 
     def state(self, reader: Reader, place: str) -> TokenState | None:

@@ -8,10 +8,11 @@ from attrs import frozen
 
 from adapters.algorand.errors import is_unfunded, is_untimely
 from adapters.algorand.group import Group
+from adapters.algorand.kind import Kind
 from adapters.algorand.reads import Account, Reader
 from application.ports.chain import ChainUnavailableError
 from domain.errors import Refusal
-from domain.operation import Postponed, WaitReason
+from domain.operation import Intent, Postponed, WaitReason
 
 
 @frozen(kw_only=True)
@@ -47,13 +48,13 @@ class Rehearsal:
             return self.failure
         return None
 
-    @property
-    def refusal(self) -> Refusal | None:
+    def refusal(self, intent: Intent, kind: Kind) -> Refusal | None:
         """Why it cannot work, however much money there is."""
         if self.failure is None or is_unfunded(self.failure):
             return None
-        detail = f"the chain refuses it in a simulation: {self.failure}"
-        return Refusal(code="deployment_would_revert", detail=detail)
+        detail = f"the chain refuses it in a simulation: {kind.explained(self.failure)}"
+        code = "deployment_would_revert" if intent.order is None else "order_would_revert"
+        return Refusal(code=code, detail=detail)
 
 
 def too_dear(fee: int, ceiling: int) -> Postponed:

@@ -168,6 +168,9 @@ _DEPLOYMENTS = (
               Retry.AFTER_CONFIGURATION),
     ErrorCode("deployment_would_revert", 422, "The chain refuses this token",
               "Look at `detail` for the chain's reason and change the token."),
+    ErrorCode("order_would_revert", 422, "The chain refuses what is ordered of this token",
+              "Look at `detail` for the chain's reason: the cap, the balance, or a token that is "
+              "paused; nothing was sent."),
     ErrorCode("too_late_to_cancel", 409, "It is too late to cancel",
               "Watch the deployment: it may take effect at any moment, and tells how it ends."),
     ErrorCode("outcome_open", 409, "What was signed before could still take effect",
