@@ -15,6 +15,7 @@ PORTS = (
     "counting_chain",
     "windowed_chain",
     "forgetful_chain",
+    "ordering_chain",
     "custodian",
     "key_wrapping",
     "clock",
@@ -51,6 +52,7 @@ patient_chain = pytest.fixture(_subject, name="patient_chain")
 counting_chain = pytest.fixture(_subject, name="counting_chain")
 windowed_chain = pytest.fixture(_subject, name="windowed_chain")
 forgetful_chain = pytest.fixture(_subject, name="forgetful_chain")
+ordering_chain = pytest.fixture(_subject, name="ordering_chain")
 custodian = pytest.fixture(_subject, name="custodian")
 key_wrapping = pytest.fixture(_subject, name="key_wrapping")
 clock = pytest.fixture(_subject, name="clock")

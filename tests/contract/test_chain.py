@@ -23,7 +23,7 @@ from domain.operation import (
     WaitReason,
 )
 from domain.signing import Signature
-from domain.token import TokenKind
+from domain.token import Action, TokenKind
 from tests.contract.errand import a_token, an_errand
 from tests.contract.subjects import APatientChain, ASubjectChain
 
@@ -121,6 +121,15 @@ def test_an_intents_address_is_its_own_or_no_intent_has_one(chain: ASubjectChain
         )
     }
     assert others == {None} if predicted is None else len(others | {predicted}) == 4
+
+
+def test_what_a_kind_does_not_describe_it_does_not_do(chain: ASubjectChain):
+    described = {kind.kind: kind.actions for kind in chain.chain.kinds()}
+    token = a_token(chain)
+    for action in Action:
+        answer = chain.chain.order(token, action, {})
+        is_unknown = isinstance(answer, Refusal) and answer.code == "action_not_offered"
+        assert is_unknown is (action not in described[token.kind])
 
 
 # Signing.

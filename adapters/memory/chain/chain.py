@@ -22,7 +22,9 @@ from adapters.memory.chain.counting_world import CountingWorld
 from adapters.memory.chain.node import (
     PRICE_BUMP_PERCENT,
     Act,
+    Call,
     Creation,
+    Payment,
     gas_of,
     name_of,
     value_of,
@@ -76,7 +78,11 @@ from domain.token import (
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 #: What must be as it was planned.
-_READ_BACK = ("address", "name", "symbol", "decimals", "supply", "owner")
+_READ_BACK: Mapping[type, tuple[str, ...]] = {
+    Creation: ("address", "name", "symbol", "decimals", "supply", "owner"),
+    Payment: ("place", "to", "amount"),
+    Call: ("place", "command"),
+}
 _KINDS = (kind_of_token.DESCRIPTION, kind_of_token.DESCRIPTION_OF_FIXED)
 #: What a node's words mean; what is not here is unknown.
 _MEANINGS = {
@@ -273,7 +279,7 @@ class MemoryChain(CountingWorld):
             if mined is None or mined.sent.act is None:
                 return (f"there is nothing of it at {token}",)
             found: Act = mined.sent.act
-            names = ("place", "command") if is_order else _READ_BACK
+            names = _READ_BACK[type(planned)]
             differences = tuple(
                 f"{name} is {getattr(found, name)} and should be {getattr(planned, name)}"
                 for name in names

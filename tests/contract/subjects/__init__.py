@@ -28,6 +28,15 @@ once there, and can be taken back::
     reorg(depth)                 take back that many blocks
     foreign_transaction()        use the treasury's next nonce for something that is not ours
 
+A module whose chain carries orders out offers it as ``ordering_chain``; one that does not define
+it is exempt::
+
+    orders                       orders that work one after the other on a fresh token of the kind:
+                                 at least one that changes its supply
+    impossible                   an order that the rules allow and the token's state does not
+    many_steps                   a kind whose tokens are made in several steps; None: it has none
+    sign(draft), slot(intent)    for the owner too, where the step is the owner's
+
 A module whose slots are leases with windows offers it as ``windowed_chain``::
 
     raise_price()                so that the next draft differs from the last one
@@ -47,7 +56,7 @@ from typing import Protocol
 from application.ports.chain import Chain
 from domain.operation import Draft, Intent, Slot, TransactionId
 from domain.signing import PublicKey, Signature
-from domain.token import TokenKind
+from domain.token import Action, TokenKind
 
 
 class ASubjectChain(Protocol):
@@ -69,6 +78,12 @@ class ASubjectChain(Protocol):
 
 class APatientChain(ASubjectChain, Protocol):
     def hold_back(self) -> AbstractContextManager[object]: ...
+
+
+class AnOrderingChain(ASubjectChain, Protocol):
+    orders: Sequence[tuple[Action, Mapping[str, object]]]
+    impossible: tuple[Action, Mapping[str, object]]
+    many_steps: TokenKind | None
 
 
 class ACountingChain(APatientChain, Protocol):

@@ -13,16 +13,16 @@ from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.storage import MemoryStore
 from adapters.memory.wrapping import MemoryKeyWrapping
 from application.ports.clock import Clock
-from application.ports.custody import Custodian, KeyWrapping
+from application.ports.custody import Custodian, KeyDescription, KeyWrapping
 from application.ports.identifiers import Identifiers
 from application.ports.metadata import MetadataStore
 from application.ports.passwords import Passwords
 from application.ports.storage.work import Store
 from domain.identifiers import INSTALLATION, AccountId
-from domain.operation import Draft, Intent, Slot
+from domain.operation import Draft, Intent, Party, Slot
 from domain.signing import Curve, KeyUse, PublicKey, Signature
-from domain.token import TokenKind
-from tests.contract.subjects import ACountingChain
+from domain.token import Action, TokenKind
+from tests.contract.subjects import ACountingChain, AnOrderingChain
 
 
 @contextmanager
@@ -65,11 +65,11 @@ def chain() -> Iterator[ACountingChain]:
     yield MemorySubject()
 
 
-patient_chain = counting_chain = chain
+patient_chain = counting_chain = ordering_chain = chain
 
 
 @define(slots=False)
-class MemorySubject(ACountingChain):
+class MemorySubject(ACountingChain, AnOrderingChain):
     chain: MemoryChain = field(factory=MemoryChain)
     kind: TokenKind = field(default=TokenKind("memory_token"))
     parameters: Mapping[str, object] = field(
@@ -77,32 +77,39 @@ class MemorySubject(ACountingChain):
     )
     symbol: str = "symbol"
     fee_ceiling: int = 1_000_000
+    many_steps: TokenKind | None = None
     treasury: str = field(init=False)
-    owner: str = "0x00000000000000000000000000000000000000AA"
+    owner: str = field(init=False)
     stranger: str = "0x00000000000000000000000000000000000000Bb"
     _custodian: MemoryCustodian = field(factory=MemoryCustodian)
 
     def __attrs_post_init__(self) -> None:
-        self._key = self._custodian.create_key(
+        self._keys = {self.chain.address(key.public_key): key for key in map(self._key, range(2))}
+        self.treasury, self.owner = self._keys
+        self.chain.fund(self.treasury, 10**15)
+        self.orders = orders_to(self.stranger)
+        self.impossible = IMPOSSIBLE
+
+    def _key(self, _: int) -> KeyDescription:
+        return self._custodian.create_key(
             INSTALLATION, AccountId(uuid4()), Curve.SECP256K1, KeyUse.EVM_ACCOUNT
         )
-        self.treasury = self.chain.address(self._key.public_key)
-        self.chain.fund(self.treasury, 10**15)
 
     def sign(self, draft: Draft) -> Sequence[tuple[PublicKey, Signature]]:
+        keys = [(self._keys[each.signer], each) for each in draft.signables]
         return [
             (
-                self._key.public_key,
-                self._custodian.sign(self._key.key, each.message, each.purpose).signature,
+                key.public_key,
+                self._custodian.sign(key.key, each.message, each.purpose).signature,
             )
-            for each in draft.signables
+            for key, each in keys
         ]
 
     def slot(self, intent: Intent, number: int = 1) -> Slot:
-        nonce = self.chain.signer_state(intent.sender).next_sequence
-        return Slot(
-            number=number, network=self.chain.network.id, signer=intent.sender, sequence=nonce
-        )
+        outline = self.chain.steps(intent.token, intent.order)[intent.step - 1]
+        signer = intent.owner if outline.slot_of is Party.OWNER else intent.sender
+        nonce = self.chain.signer_state(signer).next_sequence
+        return Slot(number=number, network=self.chain.network.id, signer=signer, sequence=nonce)
 
     def reorg(self, depth: int) -> None:
         self.chain.reorg(depth)
@@ -120,3 +127,17 @@ class MemorySubject(ACountingChain):
     def foreign_transaction(self) -> None:
         self.chain.foreign_transaction(self.treasury)
         self.chain.mine()
+
+
+def orders_to(address: str) -> list[tuple[Action, Mapping[str, object]]]:
+    """Everything that a token in memory can do."""
+    return [
+        (Action.MINT, {"amount": "250", "to": address}),
+        (Action.PAUSE, {}),
+        (Action.UNPAUSE, {}),
+        (Action.BURN, {"amount": "1000"}),
+    ]
+
+
+#: There are not as many.
+IMPOSSIBLE: tuple[Action, Mapping[str, object]] = (Action.BURN, {"amount": "1001"})

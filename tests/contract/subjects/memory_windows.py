@@ -13,7 +13,8 @@ from domain.identifiers import INSTALLATION, AccountId
 from domain.operation import Draft, Intent, LeaseWindow, Slot, TransactionId
 from domain.signing import Curve, KeyUse, PublicKey, Signature
 from domain.token import TokenKind
-from tests.contract.subjects import AForgetfulChain
+from tests.contract.subjects import AForgetfulChain, AnOrderingChain
+from tests.contract.subjects.memory import IMPOSSIBLE, orders_to
 
 FUNDS = 10**9
 
@@ -23,11 +24,11 @@ def chain() -> Iterator[AForgetfulChain]:
     yield MemoryWindowsSubject()
 
 
-patient_chain = windowed_chain = forgetful_chain = chain
+patient_chain = windowed_chain = forgetful_chain = ordering_chain = chain
 
 
 @define(slots=False)
-class MemoryWindowsSubject(AForgetfulChain):
+class MemoryWindowsSubject(AForgetfulChain, AnOrderingChain):
     chain: MemoryWindowedChain = field(factory=MemoryWindowedChain)
     kind: TokenKind = field(default=TokenKind("memory_token"))
     parameters: Mapping[str, object] = field(
@@ -35,6 +36,7 @@ class MemoryWindowsSubject(AForgetfulChain):
     )
     symbol: str = "symbol"
     fee_ceiling: int = 1_000_000
+    many_steps: TokenKind | None = field(default=TokenKind("memory_two_steps"))
     treasury: str = field(init=False)
     owner: str = field(init=False)
     stranger: str = field(init=False)
@@ -44,6 +46,8 @@ class MemoryWindowsSubject(AForgetfulChain):
         self._keys = {self.chain.address(key.public_key): key for key in map(self._key, range(3))}
         self.treasury, self.owner, self.stranger = self._keys
         self.chain.fund(self.treasury, FUNDS)
+        self.orders = orders_to(self.stranger)
+        self.impossible = IMPOSSIBLE
 
     def _key(self, _: int) -> KeyDescription:
         return self._custodian.create_key(

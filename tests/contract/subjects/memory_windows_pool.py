@@ -21,7 +21,7 @@ def chain() -> Iterator[AForgetfulChain]:
     yield PoolSubject()
 
 
-patient_chain = windowed_chain = forgetful_chain = chain
+patient_chain = windowed_chain = forgetful_chain = ordering_chain = chain
 
 
 class PoolSubject:

@@ -18,7 +18,7 @@ def chain() -> Iterator[ACountingChain]:
     yield PoolSubject()
 
 
-patient_chain = counting_chain = chain
+patient_chain = counting_chain = ordering_chain = chain
 
 
 class PoolSubject:
