@@ -135,6 +135,9 @@ class AlgorandChain(Chain):
                 gas=len(rehearsal.group.transactions) + transactions,
                 gas_price=rehearsal.group.fee,
                 deposit=rehearsal.group.deposit + deposit,
+                longest_message=max(
+                    len(each.message) for each in rehearsal.group.draft().signables
+                ),
                 warnings=self._warnings(rehearsal.group.fee),
             )
 

@@ -64,7 +64,7 @@ class PlanDeployment:
                 StepPlan(
                     name=step.name,
                     signers=tuple(
-                        self._signer(party, account.address, account.custodian, sender, chain)
+                        self._signer(party, account, sender, chain, forecast.longest_message)
                         for party in step.signed_by
                     ),
                 )
@@ -104,18 +104,20 @@ class PlanDeployment:
             return account, sender, (network.halted or sender.halted) is not None
 
     def _signer(
-        self, party: Party, owner: str, owners_custodian: str, sender: Signer, chain: Chain
+        self, party: Party, account: Account, sender: Signer, chain: Chain, longest_message: int
     ) -> SignerPlan:
         is_sender = party is Party.SENDER
-        scheme = sender.key.partition(":")[0] if is_sender else owners_custodian
-        custodian = self.custodians.get(scheme)
+        scheme = sender.key.partition(":")[0] if is_sender else account.custodian
+        offered = self.custodians[scheme].capabilities() if scheme in self.custodians else None
         impediment = None
-        if custodian is None:
+        if offered is None:
             impediment = "custodian_not_configured"
-        elif chain.curve not in custodian.capabilities().curves:
+        elif chain.curve not in offered.curves:
             impediment = "curve_not_offered"
+        elif offered.max_message_bytes is not None and longest_message > offered.max_message_bytes:
+            impediment = "message_too_long"
         return SignerPlan(
-            address=sender.address if is_sender else owner,
+            address=sender.address if is_sender else account.address or "",
             custodian=scheme,
             impediment=impediment,
         )

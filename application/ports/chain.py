@@ -65,6 +65,8 @@ class Forecast:
     gas_price: int
     #: Native coin that stays locked up for as long as the token is held, in base units.
     deposit: int = 0
+    #: What the longest message has that somebody must sign for it; in bytes.
+    longest_message: int = 32
     warnings: tuple[str, ...] = ()
 
 

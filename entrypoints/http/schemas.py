@@ -156,7 +156,8 @@ SCHEMAS: Mapping[str, Schema] = {
                 signers=_list(
                     _object(address=_TEXT, custodian=_TEXT, can_sign=_BOOLEAN,
                             impediment=_or_null(
-                                _one_of("custodian_not_configured", "curve_not_offered")
+                                _one_of("custodian_not_configured", "curve_not_offered",
+                                        "message_too_long")
                             ))
                 ),
             )

@@ -11,6 +11,7 @@ from attrs import evolve, fields
 
 from adapters.memory.chain import a_network
 from application.deployments.request import Accepted
+from application.ports.custody import Capabilities
 from application.ports.storage.work import Scope
 from domain.account import AccountState
 from domain.catalogue import TariffName
@@ -438,6 +439,25 @@ def test_a_plan_says_why_it_would_wait():
     assert quote.would_wait_for is WaitReason.TREASURY_EMPTY
     assert all(signer.impediment is None for step in plan.steps for signer in step.signers)
     nothing_happened(house)
+
+
+@pytest.mark.parametrize(
+    ("longest", "impediment"), [(31, "message_too_long"), (32, None), (None, None)]
+)
+def test_a_plan_says_whether_the_custodian_takes_messages_that_long(longest, impediment):
+    """AWS KMS signs no more than 4,096 bytes; this chain's longest message is a digest."""
+    from application.deployments.request import DeploymentRequest
+
+    house = House()
+
+    class Narrow:
+        def capabilities(self) -> Capabilities:
+            return evolve(house.custodian.capabilities(), max_message_bytes=longest)
+
+    plan = evolve(house.plan(), custodians={house.custodian_scheme: Narrow()})
+    request = DeploymentRequest(network=house.network, token=house.token())
+    planned, _ = plan(house.caller, request)
+    assert [s.impediment for step in planned.steps for s in step.signers] == [impediment]
 
 
 def test_planning_before_the_account_is_ready_is_refused_and_creating_without_a_plan_waits():
