@@ -12,6 +12,7 @@ from application.ports.nodes import Endpoint
 from application.ports.storage.work import Store
 from domain.identifiers import NetworkId
 from domain.network import Family, Network
+from entrypoints.metadata_settings import LOCAL, may_point_at
 from entrypoints.network_settings import NetworkSettings
 from entrypoints.settings import Settings, SettingsError
 
@@ -39,7 +40,16 @@ def store(settings: Settings) -> Any:
 
 def documents(settings: Settings, store: Any) -> MetadataStore:
     """What tokens point at, kept in *store*'s database and served by us."""
-    made: MetadataStore = adapter("postgres").metadata(store, settings.base_url)
+    made: MetadataStore = adapter("postgres").metadata(store, settings.document_base)
+    return made
+
+
+def metadata(settings: Settings, documents: MetadataStore) -> MetadataStore:
+    """Where what tokens point at is published: *documents*, or an IPFS node."""
+    scheme, _, address = settings.metadata_store.partition("+")
+    if scheme == LOCAL:
+        return documents
+    made: MetadataStore = adapter(scheme).connect(address)
     return made
 
 
@@ -61,7 +71,7 @@ def tasks(settings: Settings) -> Any:
     return adapter("procrastinate").connect(settings.database_url)
 
 
-def chains(settings: Settings) -> dict[NetworkId, Pool]:
+def chains(settings: Settings, metadata: MetadataStore) -> dict[NetworkId, Pool]:
     """One chain per configured network, which is the pool of its nodes too.
 
     Raises:
@@ -70,23 +80,36 @@ def chains(settings: Settings) -> dict[NetworkId, Pool]:
     made = {}
     for entry in settings.networks:
         try:
-            made[entry.network.id] = pool.connect(entry.network, nodes(settings, entry))
+            made[entry.network.id] = pool.connect(entry.network, nodes(settings, entry, metadata))
         except ValueError as error:
             raise SettingsError([str(error)]) from error
     return made
 
 
-def nodes(settings: Settings, entry: NetworkSettings) -> list[tuple[Endpoint, Chain]]:
+def nodes(
+    settings: Settings, entry: NetworkSettings, metadata: MetadataStore
+) -> list[tuple[Endpoint, Chain]]:
     """A network's nodes, each as a chain of its own.
 
     Raises:
         SettingsError: there is no adapter for the network's family.
     """
     family = adapter(entry.network.family.value)
+    document_url = metadata.url_of if has_documents(metadata, entry.network) else None
     return [
-        (endpoint, family.connect(entry.network, endpoint, settings.installation))
+        (
+            endpoint,
+            family.connect(
+                entry.network, endpoint, settings.installation, document_url=document_url
+            ),
+        )
         for endpoint in entry.nodes
     ]
+
+
+def has_documents(metadata: MetadataStore, network: Network) -> bool:
+    """Whether tokens of *network* may point at what *metadata* publishes, if any of them do."""
+    return network.family is not Family.ALGORAND or may_point_at(metadata.url_of(b""), network)
 
 
 def give_development_coin(network: Network, node: str, address: str, coins: int) -> None:

@@ -43,8 +43,9 @@ class Container(containers.DeclarativeContainer):
     passwords = One(Argon2Passwords)
     store = One(assembly.store, settings)
     tasks = One(assembly.tasks, settings)
-    metadata = One(assembly.documents, settings, store)
-    chains = One(assembly.chains, settings)
+    documents = One(assembly.documents, settings, store)
+    metadata = One(assembly.metadata, settings, documents)
+    chains = One(assembly.chains, settings, metadata)
     wrapping = One(assembly.wrapping, settings)
     custodians = One(assembly.custodians, settings, store)
 

@@ -12,11 +12,13 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from attrs import define, field, frozen
 
 from domain.identifiers import InstallationId, Prefix, parse_id, public_id
+from entrypoints.metadata_settings import LOCAL, faults_of
 from entrypoints.network_settings import NetworkSettings, read_networks, shown
 
 T = TypeVar("T")
@@ -54,9 +56,24 @@ class Settings:
     request_limit: int = 30
     #: How many proxies of ours stand in front; their X-Forwarded-For is believed.
     trusted_proxies: int = 0
+    #: ``local``, or ``ipfs+`` and the URL of an IPFS node's API: where documents are published.
+    metadata_store: str = LOCAL
+    #: Where this installation serves documents, if not at `base_url`.
+    metadata_url: str | None = None
     worker_threads: int = 4
     #: `local-keys` outside development only if told so.
     allow_local_keys: bool = False
+
+    @property
+    def document_base(self) -> str:
+        """What the URL of a document begins with."""
+        return (self.metadata_url or self.base_url).rstrip("/")
+
+    @property
+    def document_host(self) -> str:
+        """The host name that serves documents and nothing else; empty: there is no such."""
+        own, ours = (urlsplit(url).hostname or "" for url in (self.document_base, self.base_url))
+        return own if own != ours else ""
 
     def redacted(self) -> dict[str, dict[str, object]]:
         """What may be shown, by section and key of the file; of a secret, that it is there."""
@@ -78,6 +95,11 @@ class Settings:
                 "base_url": self.base_url,
                 "request_limit": self.request_limit,
                 "trusted_proxies": self.trusted_proxies,
+            },
+            "metadata": {
+                # An API's address may carry a password.
+                "store": self.metadata_store.partition("+")[0],
+                "url": self.metadata_url,
             },
             "worker": {"threads": self.worker_threads},
             "networks": {entry.network.id: entry.redacted() for entry in self.networks},
@@ -195,6 +217,11 @@ def _settings(reader: _Reader) -> Settings | None:
         )
     host = reader.text("http", "host", "127.0.0.1") or ""
     port = reader.parsed("http", "port", _port, 8080, "a port, 0 to 65535")
+    base_url = reader.text("http", "base_url") or f"http://{host}:{port}"
+    networks = _networks(reader)
+    metadata_store = reader.text("metadata", "store") or LOCAL
+    metadata_url = reader.text("metadata", "url") or None
+    reader.faults += faults_of(metadata_store, metadata_url, base_url, networks)
     settings = Settings(
         installation=InstallationId(installation or UUID(int=0)),
         environment=environment,
@@ -207,10 +234,12 @@ def _settings(reader: _Reader) -> Settings | None:
         master_keys=reader.required(
             "local_keys", "master_key", "32 bytes in base64 (openssl rand -base64 32)"
         ),
-        networks=_networks(reader),
+        networks=networks,
         http_host=host,
         http_port=port,
-        base_url=reader.text("http", "base_url") or f"http://{host}:{port}",
+        base_url=base_url,
+        metadata_store=metadata_store,
+        metadata_url=metadata_url,
         request_limit=reader.parsed("http", "request_limit", _count, 30, "a number above 0"),
         trusted_proxies=reader.parsed("http", "trusted_proxies", _number, 0, "a number"),
         worker_threads=reader.parsed("worker", "threads", _count, 4, "a number above 0"),

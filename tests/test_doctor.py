@@ -209,7 +209,7 @@ class TestTheCommand:
         """The command over chains in memory, and a database that does not answer."""
         told_of = {"one": window(), "two": window(is_wrong=True), "three": window()}
 
-        def connect(network, endpoint, installation):
+        def connect(network, endpoint, installation, document_url):
             return told_of[endpoint.name.partition(".")[0]][0]
 
         real = assembly.adapter

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from application.ports.nodes import Endpoint
 from domain.identifiers import Prefix, public_id
+from entrypoints.container import build_container
 from entrypoints.main import main
 from entrypoints.settings import SettingsError, load
 
@@ -700,6 +701,7 @@ class TestConfig:
             "database.migrator_url", "database.connections", "custodian.new_keys",
             "local_keys.master_key", "local_keys.allow", "http.host", "http.port",
             "http.base_url", "http.request_limit", "http.trusted_proxies", "worker.threads",
+            "metadata.store", "metadata.url",
         }  # fmt: skip
 
     def test_check_is_content(self, run):
@@ -729,3 +731,116 @@ def test_no_token_of_a_node_is_shown(networks):
     for secret in ("node-password", "node-token"):
         assert secret not in repr(entry)
         assert secret not in str(entry.redacted())
+
+
+DEVNET_GENESIS = b64encode(hashlib.sha256(b"a chain of this test").digest()).decode()
+DEVNET = f"""
+[networks."algorand:{DEVNET_GENESIS.replace("+", "-").replace("/", "_")[:32]}"]
+name = "devnet"
+family = "algorand"
+class = "development"
+genesis = "{DEVNET_GENESIS}"
+nodes = ["http://127.0.0.1:4001"]
+finality_depth = 0
+fee_ceiling = 10000
+native_currency = "ALGO"
+"""
+
+
+class TestDocuments:
+    """Where what tokens point at is published."""
+
+    def test_are_served_where_the_api_is(self, read):
+        settings = read(DEVNET)
+        assert settings.metadata_store == "local"
+        assert settings.document_base == "http://127.0.0.1:8080"
+        assert settings.document_host == ""
+
+    def test_may_have_a_host_name_of_their_own(self, read):
+        text = f"""
+        [http]
+        base_url = "https://issue.example.com"
+        [metadata]
+        url = "https://meta.example.com/"
+        {DEVNET}"""
+        settings = read(text)
+        assert settings.document_base == "https://meta.example.com"
+        assert settings.document_host == "meta.example.com"
+
+    def test_share_the_host_where_only_the_port_differs(self, read):
+        environment = COMPLETE | {"TALLYSTICK_METADATA_URL": "http://127.0.0.1:9090"}
+        settings = read(DEVNET, environment)
+        assert (settings.document_base, settings.document_host) == ("http://127.0.0.1:9090", "")
+
+    def test_may_be_on_ipfs(self, read):
+        environment = COMPLETE | {"TALLYSTICK_METADATA_STORE": "ipfs+http://u:pass@127.0.0.1:5001"}
+        settings = read(DEVNET, environment)
+        assert settings.metadata_store == "ipfs+http://u:pass@127.0.0.1:5001"
+        assert settings.redacted()["metadata"]["store"] == "ipfs"
+
+    @pytest.mark.parametrize(
+        "store",
+        ["", "ipfs", "ipfs+", "ipfs+http://", "ipfs+ftp://h", "ipfs+http://h:x", "Local",
+         "https://h", "s3+http://h", "ipfs+http://h?x", "ipfs+http://h#x"],
+    )  # fmt: skip
+    def test_are_published_in_one_of_two_ways(self, faults, store):
+        environment = COMPLETE | {"TALLYSTICK_METADATA_STORE": store or " "}
+        (fault,) = faults(DEVNET, environment)
+        assert fault.startswith("TALLYSTICK_METADATA_STORE ([metadata] store) must be local or")
+
+    @pytest.mark.parametrize(
+        "url",
+        ["meta.example.com", "ftp://meta.example.com", "https://", "https://meta.example.com/x",
+         "https://meta.example.com?x", "https://meta.example.com#x", "https://u@meta.example.com",
+         "https://meta example.com", "https://meta.example.com:x"],
+    )  # fmt: skip
+    def test_are_at_the_root_of_a_host(self, faults, url):
+        (fault,) = faults(DEVNET, COMPLETE | {"TALLYSTICK_METADATA_URL": url})
+        assert fault.startswith("TALLYSTICK_METADATA_URL ([metadata] url) must be a URL without")
+
+    def test_leave_room_for_themselves_in_the_url_of_an_asset(self, read, faults):
+        """96 bytes: the base, /m/, 43 letters, and #arc3."""
+        fits = "https://" + "h" * (96 - len("https:///m/#arc3") - 43)
+        for key in ("TALLYSTICK_METADATA_URL", "TALLYSTICK_HTTP_BASE_URL"):
+            assert read(DEVNET, COMPLETE | {key: fits}).document_base == fits
+            (fault,) = faults(DEVNET, COMPLETE | {key: fits + "h"})
+            assert fault.startswith(key)
+            assert "TALLYSTICK_METADATA_URL" in fault
+
+    def test_need_no_room_where_nothing_points_at_them(self, read):
+        long = "https://" + "h" * 200
+        for text, more in [
+            ("", {}),
+            (DEVNET, {"TALLYSTICK_METADATA_STORE": "ipfs+http://127.0.0.1:5001"}),
+        ]:
+            assert read(text, COMPLETE | more | {"TALLYSTICK_HTTP_BASE_URL": long})
+
+    def test_are_not_said_to_be_where_no_public_asset_may_point(self, read, faults):
+        public = f'[networks."{VOI}"]'
+        (fault,) = faults(public, COMPLETE | {"TALLYSTICK_METADATA_URL": "http://meta.example"})
+        assert fault.startswith(
+            "TALLYSTICK_METADATA_URL ([metadata] url) must begin with https://"
+        )
+        assert read(public)
+        assert read(public, COMPLETE | {"TALLYSTICK_METADATA_URL": "https://meta.example"})
+        assert read(DEVNET, COMPLETE | {"TALLYSTICK_METADATA_URL": "http://meta.example"})
+
+    @pytest.mark.parametrize(
+        ("text", "more", "is_offered"),
+        [
+            (DEVNET, {}, True),
+            (f'[networks."{VOI}"]', {}, False),
+            (f'[networks."{VOI}"]', {"HTTP_BASE_URL": "https://issue.example"}, True),
+            (f'[networks."{VOI}"]', {"METADATA_STORE": "ipfs+http://127.0.0.1:5001"}, True),
+        ],
+        ids=["development", "public, no https", "public, https", "public, ipfs"],
+    )
+    def test_are_pointed_at_where_that_is_allowed(self, read, text, more, is_offered):
+        more = {f"TALLYSTICK_{key}": value for key, value in more.items()}
+        container = build_container(read(text, COMPLETE | more))
+        (chain,) = [
+            chain for id, chain in container.chains().items() if id.startswith("algorand:")
+        ]
+        kinds = {described.kind for described in chain.kinds()}
+        assert "asa_ft" in kinds
+        assert ("arc3_ft" in kinds) == is_offered

@@ -15,13 +15,13 @@ from adapters.algorand import group, protocol, window
 from adapters.algorand.deed import Deed, Sight
 from adapters.algorand.effect import Origins
 from adapters.algorand.identity import lease_of, note_of
-from adapters.algorand.kind import Kind
+from adapters.algorand.kind import DocumentUrl, Kind
 from adapters.algorand.meeting import Meeting
 from adapters.algorand.node import WORDS, AnswerError, Node, UnreachableError
 from adapters.algorand.outcome import outcome_of
 from adapters.algorand.reads import Account, Parameters, Reader
 from adapters.algorand.simulation import Rehearsal, too_dear
-from adapters.algorand.standards import kinds
+from adapters.algorand.standards import kinds, publishing_at
 from adapters.algorand.submission import submitted
 from adapters.algorand.window import Span
 from application.ports.chain import (
@@ -72,6 +72,8 @@ class AlgorandChain(Chain):
     _reader: Reader = field(repr=False)
     _installation: InstallationId
     _meeting: Meeting = field(repr=False)
+    #: The kinds whose documents, if they have any, can be published.
+    _publishing: Mapping[TokenKind, Kind] = field(repr=False)
     _origins: Origins = field(factory=Origins, repr=False)
     curve: Curve = Curve.ED25519
 
@@ -82,6 +84,7 @@ class AlgorandChain(Chain):
         endpoint: Endpoint,
         installation: InstallationId,
         answer_within: timedelta,
+        document_url: DocumentUrl | None,
     ) -> "AlgorandChain":
         """Raises: ValueError: the configuration does not say which chain it is, or where."""
         if not network.id.startswith("algorand:"):
@@ -89,22 +92,22 @@ class AlgorandChain(Chain):
         if network.genesis is None:
             raise ValueError(f"{network.id} needs its whole genesis hash: its name holds a part")
         reader = Reader(Node(endpoint, answer_within), network)
-        return cls(network, reader, installation, Meeting(reader))
+        return cls(network, reader, installation, Meeting(reader), publishing_at(document_url))
 
     def kinds(self) -> tuple[KindDescription, ...]:
-        offered = protocol.offered(kinds(), self.network)
-        return tuple(kind.description for kind in offered.values())
+        found = protocol.offered(self._publishing, self.network)
+        return tuple(kind.description for kind in found.values())
 
     def token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
-        if kind not in protocol.offered(kinds(), self.network):
-            return protocol.not_offered(kinds(), self.network, kind)
-        return kinds()[kind].token(parameters)
+        if kind not in protocol.offered(self._publishing, self.network):
+            return protocol.not_offered(self._publishing, self.network, kind)
+        return self._publishing[kind].token(parameters)
 
     def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
         return _kind(kind).stored_token(parameters)
 
-    def document_of(self, token: Token) -> Document | None:  # noqa: ARG002 - the same for all
-        return None
+    def document_of(self, token: Token) -> Document | None:
+        return _kind(token.kind).document_of(token)
 
     def address(self, key: PublicKey) -> str:
         return group.address_of(key)
@@ -348,6 +351,7 @@ class AlgorandChain(Chain):
 
 
 def _kind(name: TokenKind) -> Kind:
+    """Also one that is no longer offered: what was accepted is brought to its end."""
     try:
         return kinds()[name]
     except KeyError:

@@ -1,6 +1,6 @@
 """What a token kind must know so that a chain can offer, create, order about and check it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from adapters.algorand.deed import Deed, Sight
@@ -8,10 +8,20 @@ from adapters.algorand.reads import Reader
 from application.ports.chain import no_such_action
 from domain.errors import Refusal
 from domain.operation import Intent, Party, StepOutline
-from domain.token import Action, KindDescription, Order, Token, TokenKind, TokenState
+from domain.token import (
+    Action,
+    Document,
+    KindDescription,
+    Order,
+    Token,
+    TokenKind,
+    TokenState,
+)
 
 #: The treasury pays, the issuer does it: one atomic group.
 SPONSORED = (Party.SENDER, Party.OWNER)
+#: Where a document is once it is published.
+DocumentUrl = Callable[[bytes], str]
 
 
 class Kind(Protocol):
@@ -29,6 +39,14 @@ class Kind(Protocol):
     def token(self, parameters: Mapping[str, object]) -> Token | Refusal: ...
 
     def stored_token(self, parameters: Mapping[str, object]) -> Token: ...
+
+    def publishing_at(self, document_url: DocumentUrl | None) -> "Kind | None":  # noqa: ARG002
+        """This kind where documents are published there; None: it cannot be offered then."""
+        return self
+
+    def document_of(self, token: Token) -> Document | None:  # noqa: ARG002 - most have none
+        """What must be published before *token* is created."""
+        return None
 
     def order(
         self,

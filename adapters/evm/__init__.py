@@ -4,6 +4,7 @@ Importing this folder is free; web3 is loaded by `connect`, when a network is re
 """
 
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 
 from application.ports.chain import Chain
@@ -19,6 +20,7 @@ def connect(
     endpoint: Endpoint,
     installation: InstallationId,
     answer_within: timedelta = ANSWER_WITHIN,
+    document_url: Callable[[bytes], str] | None = None,  # noqa: ARG001 - no kind points at one
 ) -> Chain:
     """The chain as the node at *endpoint* sees it: a JSON-RPC URL.
 

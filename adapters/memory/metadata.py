@@ -1,3 +1,4 @@
+import base64
 import hashlib
 
 from attrs import define, field
@@ -13,7 +14,8 @@ class MemoryMetadata(MetadataStore):
     failure: Exception | None = None
 
     def url_of(self, document: bytes) -> str:
-        return f"https://{self.host}/{hashlib.sha256(document).hexdigest()}"
+        digest = base64.urlsafe_b64encode(hashlib.sha256(document).digest())
+        return f"https://{self.host}/m/{digest.rstrip(b'=').decode()}"
 
     def put(self, document: bytes) -> None:
         self._fail()

@@ -78,10 +78,17 @@ def _network(
 ) -> Iterator[Finding]:
     network = entry.network
     try:
-        nodes = assembly.nodes(container.settings(), entry)
+        nodes = assembly.nodes(container.settings(), entry, container.metadata())
     except SettingsError as error:
         yield Finding(what=f"network {network.id}", problem=str(error))
         return
+    if not assembly.has_documents(container.metadata(), network):
+        yield Finding(
+            what=f"network {network.id}: documents",
+            problem="kinds that point at one are not offered: it would not be at https://",
+            remedy="set [metadata] url, or [http] base_url",
+            is_warning=True,
+        )
     examination = Examination.of(network, nodes)
     yield from examination.findings()
     if has_store:

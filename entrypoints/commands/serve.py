@@ -111,6 +111,8 @@ def services(container: Container, stopping: threading.Event) -> Services:
         identifiers=container.identifiers(),
         chains=container.chains(),
         pools=container.chains(),
+        documents=container.documents(),
+        document_host=settings.document_host,
         tokens=AccessTokens(seed=seed, installation=settings.installation),
         limits=Limits(request_limit_per_minute=settings.request_limit),
         ready=readiness(container),

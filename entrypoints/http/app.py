@@ -16,6 +16,7 @@ from entrypoints.http import (
     deployment_events,
     deployments,
     documentation,
+    documents,
     health,
     networks,
     organisations,
@@ -35,6 +36,7 @@ RESOURCES = (
     api_keys,
     credits,
     health,
+    documents,
 )
 
 
@@ -57,6 +59,10 @@ def create_app(services: Services) -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
+    if services.document_host:
+        app.asgi_handler = documents.DocumentHost(
+            app=app.asgi_handler, host=services.document_host.lower()
+        )
     # Around everything, so that what the router refuses looks like the rest.
     app.asgi_handler = Edge(
         app=app.asgi_handler,
@@ -102,6 +108,7 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "clock": services.clock,
         "chains": services.chains,
         "pools": services.pools,
+        "documents": services.documents,
         "tokens": services.tokens,
         "gatekeeper": gatekeeper,
         "ready": services.ready,

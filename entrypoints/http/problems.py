@@ -22,6 +22,7 @@ from litestar.exceptions import HTTPException
 
 from application.ports.chain import ChainUnavailableError, WrongChainError
 from application.ports.custody import CustodyUnavailableError
+from application.ports.metadata import MetadataUnavailableError
 from application.ports.passwords import PasswordsBusyError
 from application.ports.storage.deployments import (
     ClientReferenceTakenError,
@@ -58,6 +59,7 @@ _OF_STATUS: Mapping[int, str] = {
 #: Bad news that no use case turns into a refusal.
 _OF_EXCEPTION: Mapping[type[Exception], str] = {
     StoreUnavailableError: "storage_unavailable",
+    MetadataUnavailableError: "storage_unavailable",
     PasswordsBusyError: "busy",
     ChainUnavailableError: "node_unavailable",
     WrongChainError: "network_halted",

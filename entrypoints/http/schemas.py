@@ -218,6 +218,7 @@ SCHEMAS: Mapping[str, Schema] = {
         deployment=_or_null(_id(Prefix.DEPLOYMENT)), actor=_TEXT,
     ),
     "Health": _object(status=_TEXT),
+    "Document": {"type": "object", "description": "By the token's standard: ARC-3 metadata."},
     "OrganisationPage": _page(ref("Organisation")),
     "AccountPage": _page(ref("Account")),
     "NetworkPage": _page(ref("Network")),

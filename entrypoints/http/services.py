@@ -21,6 +21,7 @@ from application.deployments.validation import ValidateToken
 from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
+from application.ports.metadata import MetadataStore
 from application.ports.nodes import NodePool
 from application.ports.storage.work import Store
 from domain.identifiers import NetworkId
@@ -37,6 +38,7 @@ Given: TypeAlias = Annotated[T, NamedDependency(), SkipValidationMarker()]
 AStore = Given[Store]
 AClock = Given[Clock]
 Chains = Given[Mapping[NetworkId, Chain]]
+Documents = Given[MetadataStore]
 Pools = Given[Mapping[NetworkId, NodePool]]
 Readiness = Given[Callable[[], Mapping[str, str]]]
 Stopping = Given[Callable[[], bool]]
@@ -80,6 +82,8 @@ class Services:
     chains: Mapping[NetworkId, Chain]
     #: The nodes behind each of `chains`.
     pools: Mapping[NetworkId, NodePool]
+    #: What ``/m/`` serves.
+    documents: MetadataStore
     # The edge's own.
     tokens: AccessTokens
     limits: Limits = Limits()
@@ -89,6 +93,8 @@ class Services:
     documentation: bool = True
     #: ``https://issue.example.com``; empty: links are relative.
     public_url: str = ""
+    #: The one host name that documents are served from; empty: any.
+    document_host: str = ""
     #: How many proxies of ours stand in front; 0: the connection's own address counts.
     trusted_proxies: int = 0
     #: Ends event streams, so that the server can stop; set as soon as a stop is asked for.

@@ -79,7 +79,8 @@ class Sound(containers.DeclarativeContainer):
     identifiers = One(SystemIdentifiers, clock)
     store = One(assembly.store, settings)
     halt = One(Halt, store=store, alarms=alarms, clock=clock, identifiers=identifiers)
-    chains = One(assembly.chains, settings)
+    documents = One(assembly.documents, settings, store)
+    chains = One(assembly.chains, settings, documents)
 
 
 class Misspelt(Sound):

@@ -65,6 +65,7 @@ def services_of(house: House, **changes: Any) -> Services:
         **common,
         **network,
         pools={house.network: StubPool()},
+        documents=house.metadata,
         tokens=AccessTokens(bytes(range(32)), InstallationId(house.identifiers.next())),
         limits=Limits(request_limit_per_minute=10_000, read_limit_per_minute=100_000),
         is_stopping=StopSignal(),

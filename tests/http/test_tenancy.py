@@ -16,8 +16,13 @@ from entrypoints.http.rules import PublicId
 from tests.application.house import House
 from tests.http.site import PASSWORD, services_of, without_request_id
 
-#: Ids that name nobody's things: every member may read them.
-COMMON = {"/v1/networks/{id}", "/v1/networks/{id}/status", "/v1/token_kinds/{kind}"}
+#: Ids that name nobody's things: every member may read them, and the last ones everybody.
+COMMON = {
+    "/v1/networks/{id}",
+    "/v1/networks/{id}/status",
+    "/v1/token_kinds/{kind}",
+    "/m/{digest}",
+}
 
 ROUTES = [
     (re.sub(r":\w+}", "}", path), method, operation)
