@@ -72,8 +72,7 @@ class AlgorandChain(Chain):
     _reader: Reader = field(repr=False)
     _installation: InstallationId
     _meeting: Meeting = field(repr=False)
-    #: The kinds whose documents, if they have any, can be published.
-    _publishing: Mapping[TokenKind, Kind] = field(repr=False)
+    _document_url: DocumentUrl | None = field(repr=False)
     _origins: Origins = field(factory=Origins, repr=False)
     curve: Curve = Curve.ED25519
 
@@ -92,16 +91,17 @@ class AlgorandChain(Chain):
         if network.genesis is None:
             raise ValueError(f"{network.id} needs its whole genesis hash: its name holds a part")
         reader = Reader(Node(endpoint, answer_within), network)
-        return cls(network, reader, installation, Meeting(reader), publishing_at(document_url))
+        return cls(network, reader, installation, Meeting(reader), document_url)
 
     def kinds(self) -> tuple[KindDescription, ...]:
-        found = protocol.offered(self._publishing, self.network)
+        found = protocol.offered(publishing_at(self._document_url), self.network)
         return tuple(kind.description for kind in found.values())
 
     def token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
-        if kind not in protocol.offered(self._publishing, self.network):
-            return protocol.not_offered(self._publishing, self.network, kind)
-        return self._publishing[kind].token(parameters)
+        found = publishing_at(self._document_url)
+        if kind not in protocol.offered(found, self.network):
+            return protocol.not_offered(found, self.network, kind)
+        return found[kind].token(parameters)
 
     def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
         return _kind(kind).stored_token(parameters)
