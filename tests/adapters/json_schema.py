@@ -7,7 +7,7 @@ from typing import Any
 KEYWORDS = {
     "type", "required", "properties", "additionalProperties", "examples", "description",
     "default", "pattern", "minLength", "maxLength", "minimum", "maximum", "enum", "items",
-    "minItems", "maxItems", "format",
+    "minItems", "maxItems", "uniqueItems", "format",
 }  # fmt: skip
 TYPES = {
     "object": dict, "array": list, "string": str, "boolean": bool, "null": type(None),
@@ -57,6 +57,8 @@ def _text_is_good(value: str, schema: Mapping[str, Any]) -> bool:
 def _list_faults(value: list[Any], schema: Mapping[str, Any], at: str) -> list[str]:
     if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
         return [at]
+    if schema.get("uniqueItems") and any(each in value[:i] for i, each in enumerate(value)):
+        return [at]
     items = schema.get("items", {})
     return [f for i, each in enumerate(value) for f in faults(each, items, f"{at}/{i}")]
 
@@ -67,6 +69,8 @@ def _object_faults(value: dict[str, Any], schema: Mapping[str, Any], at: str) ->
     for name, each in value.items():
         if name in known:
             found += faults(each, known[name], f"{at}/{name}")
-        elif schema.get("additionalProperties", True) is False:
+        elif isinstance(others := schema.get("additionalProperties", True), dict):
+            found += faults(each, others, f"{at}/{name}")
+        elif not others:
             found.append(f"{at}/{name}")
     return found

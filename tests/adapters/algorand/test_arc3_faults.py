@@ -23,6 +23,7 @@ from tests.adapters.algorand.test_arc3 import (
     content,
     oracle,
 )
+from tests.adapters.json_schema import faults as schema_faults
 
 
 def faults(metadata, kind=FUNGIBLE, **changes):
@@ -82,6 +83,26 @@ def test_properties_are_an_object(value):
 @pytest.mark.parametrize("name", ["image", "external_url", "animation_url"])
 def test_a_good_address_is_kept_as_it_is(name, url):
     assert json.loads(content(asked(FUNGIBLE, {name: url})))[name] == url
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"image": 5},
+        {"image": "ftp://example.com"},
+        {"image_mimetype": "text/html", "image": f"ipfs://{CID}"},
+        {"background_color": "red"},
+        {"extra_metadata": "?"},
+        {"localization": {"uri": "https://e.org/{locale}", "default": "en", "locales": []}},
+        {"localization": {"uri": "https://e.org/{locale}", "default": "en"}},
+        {"name": "Gold"},
+    ],
+    ids=str,
+)
+def test_the_schema_refuses_what_is_plainly_wrong_and_the_rules_do_too(metadata):
+    schema = KINDS[FUNGIBLE].description.schema["properties"]["metadata"]
+    assert schema_faults(metadata, schema)
+    assert faults(metadata)
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,8 @@ class MediaType(Rule):
         return f"{self.top}/" if self.top else ""
 
     def schema(self) -> dict[str, object]:
-        pattern = f"^{self.top}/{_MEDIA_NAME}$" if self.top else f"^{_MEDIA_TYPE.pattern}$"
+        name = "[^/; ]+"
+        pattern = f"^{self.top or name}/{name}$"
         return {"type": "string", "pattern": pattern, "description": self.explanation}
 
 

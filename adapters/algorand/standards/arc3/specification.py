@@ -47,6 +47,39 @@ _STORED: Sequence[Field] = (
 )
 
 
+_PICTURE = {
+    "image": "ipfs://bafkreibbegfrrqj4iydezfi35luq5n6z2mcbxsxsflmo4nz6dr5pxgnqba",
+    "image_integrity": "sha256-ISGLGME8RgZMlRvq6Q632dMEG8ryKtju434cevuZsAg=",
+    "image_mimetype": "image/png",
+}
+#: For those who ask for their first one: what they must say, and a little more.
+EXAMPLES: Mapping[TokenKind, Mapping[str, object]] = {
+    FUNGIBLE: {
+        "name": "Hazel Points",
+        "unit_name": "HZL",
+        "total": "100000000",
+        "decimals": 2,
+        "clawback": None,
+        "metadata": {
+            "description": "A point for every cup of coffee.",
+            **_PICTURE,
+            "external_url": "https://example.com/hazel",
+        },
+    },
+    UNIQUE: {
+        "name": "Deed of 12 Elm Street",
+        "unit_name": "DEED",
+        "metadata": {**_PICTURE, "properties": {"street": "Elm Street", "number": 12}},
+    },
+    FRACTIONAL: {
+        "name": "House at the Lake",
+        "unit_name": "LAKE",
+        "decimals": 6,
+        "metadata": {"description": "A millionth of a house.", "background_color": "88aa99"},
+    },
+}
+
+
 def schema(kind: TokenKind) -> dict[str, object]:
     """JSON Schema 2020-12 of what may be asked for."""
     fields = FIELDS[kind]
@@ -58,6 +91,7 @@ def schema(kind: TokenKind) -> dict[str, object]:
             **{each.name: each.schema() for each in fields},
             document.FIELD: document.schema(),
         },
+        "examples": [dict(EXAMPLES[kind])],
     }
 
 
