@@ -116,6 +116,12 @@ BROKEN = {
           FROM slots WHERE {ITS_SLOTS}""",
     "what_we_signed_we_can_send_again": f"""
         UPDATE attempts SET raw = NULL WHERE {ITS_SLOTS}""",
+    "a_document_is_found_under_its_content": """
+        INSERT INTO documents (digest, content) VALUES (sha256('one'), 'another')""",
+    "a_document_fits_into_one_block": """
+        INSERT INTO documents (digest, content)
+        SELECT sha256(content), content
+          FROM (SELECT convert_to(repeat('x', 262145), 'UTF8') AS content) AS long""",
     "a_request_is_done_or_refused": """
         UPDATE idempotency_keys SET refusal = '{}'""",
 }

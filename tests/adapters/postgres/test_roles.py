@@ -200,6 +200,21 @@ def test_what_was_signed_cannot_be_rewritten(as_application, ada):
 @pytest.mark.parametrize(
     "statement",
     [
+        "UPDATE documents SET content = '', digest = sha256('')",
+        "UPDATE documents SET stored_at = now()",
+        "DELETE FROM documents",
+        "TRUNCATE documents",
+        "SELECT FROM documents FOR UPDATE",
+    ],
+)
+def test_what_a_token_points_at_is_there_for_ever(as_application, statement):
+    with pytest.raises(InsufficientPrivilege):
+        as_application().execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
         "CREATE TABLE mine ()",
         "CREATE SCHEMA mine",
         "CREATE FUNCTION narrow.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
