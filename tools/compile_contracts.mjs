@@ -31,7 +31,7 @@ const SETTINGS = {
 const CREATE2_PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C";
 const CREATE2_PROXY_RUNTIME =
   "0x7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3";
-const PROXY_SALT_LABELS = { TallystickFactory: "tallystick.factory.v1" };
+const PROXY_SALT_LABELS = { TallystickFactory: "tallystick.factory.v2" };
 
 const { values: options } = parseArgs({
   options: { check: { type: "boolean", default: false }, root: { type: "string", default: dirname(TOOLS) } },

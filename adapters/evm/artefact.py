@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from attrs import field, frozen
@@ -35,9 +36,19 @@ class Artefact:
 
     def made(self, code: bytes) -> bool:
         """Whether *code*, read from a chain, is this contract's, whatever its immutables are."""
+        return self._masked(code) == self.runtime_code
+
+    def digest(self, code: bytes) -> str:
+        """SHA-256 of *code* without its immutables, in lower-case hexadecimal.
+
+        Of code of another length all counts: nobody knows where its immutables are.
+        """
+        return sha256(self._masked(code)).hexdigest()
+
+    def _masked(self, code: bytes) -> bytes:
         if len(code) != len(self.runtime_code):
-            return False
+            return code
         masked = bytearray(code)
         for start, length in self.immutables:
             masked[start : start + length] = bytes(length)
-        return bytes(masked) == self.runtime_code
+        return bytes(masked)

@@ -1,4 +1,4 @@
-"""The chain port over JSON-RPC: every deployment is one transaction, in one nonce, to one address.
+"""The chain port over JSON-RPC: every step is one transaction, in one nonce, to one address.
 
 What may be asked of whom: drafts, digests and addresses are computed here and ask nobody; what a
 node says is taken for the chain's word only at a block number that was read before.
@@ -8,23 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
-from attrs import field, frozen
-from eth_utils.crypto import keccak
+from attrs import evolve, field, frozen
 
-from adapters.evm import effect, fees, transactions
+from adapters.evm import effect, fees, gas, orders, transactions
 from adapters.evm.factory import FactoryKind
-from adapters.evm.kind import Creation, Kind
+from adapters.evm.kind import Kind
 from adapters.evm.nodes import MetNode
 from adapters.evm.outcome import outcome_of
 from adapters.evm.reads import Reader, Reverted, View
 from adapters.evm.standards import kinds
+from adapters.evm.step import StepCall
 from application.ports.chain import (
     Chain,
     ChainUnavailableError,
     Forecast,
     Head,
     SignerChainState,
-    no_such_action,
 )
 from application.ports.nodes import Endpoint
 from domain.errors import FieldFault, MisuseError, Refusal
@@ -58,9 +57,6 @@ from domain.token import (
 )
 
 T = TypeVar("T")
-
-#: Gas given beyond the estimate, as state may change before inclusion: one fifth.
-_GAS_MARGIN = (6, 5)
 
 _FACTORY_KIND = FactoryKind()
 
@@ -106,35 +102,32 @@ class EvmChain(Chain):
         return transactions.address_of(key)
 
     def order(
-        self,
-        token: Token,
-        action: Action,
-        parameters: Mapping[str, object],  # noqa: ARG002 - no kind has an action yet
+        self, token: Token, action: Action, parameters: Mapping[str, object]
     ) -> Order | Refusal:
-        return no_such_action(token, action)
+        return _kind(token.kind).order(token, action, parameters)
 
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
-        return (StepOutline("create"),)
+        return (StepOutline("create"),) if order is None else orders.outlines(order)
 
     def groundwork(self) -> Token:
         return _FACTORY_KIND.stored_token({})
 
     def predicted(self, intent: Intent) -> str:
-        return self._creation(intent).predicted
+        return self._call(intent).place
 
     def plan(self, intent: Intent) -> Forecast | Refusal:
-        creation = self._creation(intent)
+        call = self._call(intent)
 
         def inquiry(reader: Reader) -> Forecast | Refusal:
-            missing = self._missing(reader, creation)
+            missing = self._missing(reader, call)
             if missing is not None:
                 return Refusal(code="network_not_ready", detail=missing)
-            gas = reader.gas(intent.sender, creation.through, creation.data)
-            if isinstance(gas, Reverted):
-                return _would_revert(gas)
+            needs = gas.needs_of(reader, call)
+            if isinstance(needs, Reverted):
+                return _would_revert(call, needs)
             market = reader.market()
             return Forecast(
-                gas=_with_margin(gas),
+                gas=needs.gas + needs.funded,
                 gas_price=market.price,
                 warnings=self._warnings(market),
             )
@@ -142,25 +135,28 @@ class EvmChain(Chain):
         return self._ask(inquiry)
 
     def preflight(self, intent: Intent, fee_ceiling: int) -> Postponed | Refusal | None:
-        creation = self._creation(intent)
+        call = self._call(intent)
 
         def inquiry(reader: Reader) -> Postponed | Refusal | None:
-            missing = self._missing(reader, creation)
+            missing = self._missing(reader, call)
             if missing is not None:
                 return Postponed(WaitReason.OPERATOR, missing)
             offered = fees.offer(reader.market(), fee_ceiling)
             if isinstance(offered, Postponed):
                 return offered
-            gas = reader.gas(intent.sender, creation.through, creation.data)
+            needs = gas.needs_of(reader, call)
             latest = reader.head(self.network.finality).latest.number
-            if isinstance(gas, Reverted):
-                if reader.code(creation.predicted, latest):
-                    return _is_there(creation)
-                return _would_revert(gas)
-            needed = _with_margin(gas) * fee_ceiling
-            balance = reader.balance(intent.sender, latest)
+            if isinstance(needs, Reverted):
+                if call.mark.is_set(reader, latest):
+                    return _is_done(call)
+                return _would_revert(call, needs)
+            # The treasury can pay for replacements up to the ceiling.  An issuing account has what
+            # it was given: after a revert that is less, and may still do at today's price.
+            price = fee_ceiling if call.sender == intent.sender else offered.max_fee
+            needed = needs.gas * price + needs.value(fee_ceiling)
+            balance = reader.balance(call.sender, latest)
             if balance < needed:
-                detail = f"{intent.sender} holds {balance} wei, and this may cost {needed} wei"
+                detail = f"{call.sender} holds {balance} wei, and this may cost {needed} wei"
                 return Postponed(WaitReason.TREASURY_EMPTY, detail)
             return None
 
@@ -174,14 +170,12 @@ class EvmChain(Chain):
         fee_ceiling: int,
         replacing: Sequence[Attempt] = (),
     ) -> Draft | Postponed:
-        nonce = slot.sequence
-        if nonce is None or slot.signer != intent.sender:
-            raise MisuseError(f"slot {slot.number} is no nonce of {intent.sender}")
-        creation = self._creation(intent)
-        to, data = creation.through, creation.data
+        call, nonce = self._call(intent), slot.sequence
+        if nonce is None or slot.signer != call.sender:
+            raise MisuseError(f"slot {slot.number} is no nonce of {call.sender}")
+        to, data = call.through, call.data
         if role is AttemptRole.FILL:
-            to, data = intent.sender, b""
-        given = transactions.FILL_GAS if role is AttemptRole.FILL else None
+            to, data = call.sender, b""
 
         def inquiry(reader: Reader) -> Draft | Postponed:
             offered = fees.offer(
@@ -189,21 +183,26 @@ class EvmChain(Chain):
             )
             if isinstance(offered, Postponed):
                 return offered
-            gas = given or transactions.gas_of(replacing, to, data)
-            if gas is None:
-                estimate = reader.gas(intent.sender, to, data)
-                if isinstance(estimate, Reverted):
-                    detail = f"it would revert now: {estimate.reason}"
+            given = (
+                (transactions.FILL_GAS, 0)
+                if role is AttemptRole.FILL
+                else transactions.given_to(replacing, to, data)
+            )
+            if given is None:
+                needs = gas.needs_of(reader, call)
+                if isinstance(needs, Reverted):
+                    detail = f"it would revert now: {needs.reason}"
                     return Postponed(WaitReason.UNKNOWN_OUTCOME, detail)
-                gas = _with_margin(estimate)
+                given = (needs.gas, needs.value(fee_ceiling))
             return transactions.draft(
                 chain_id=self._node.chain_id,
-                sender=intent.sender,
+                sender=call.sender,
                 nonce=nonce,
-                gas=gas,
+                gas=given[0],
                 offered=offered,
                 to=to,
                 data=data,
+                value=given[1],
             )
 
         return self._ask(inquiry)
@@ -220,38 +219,48 @@ class EvmChain(Chain):
         return self._ask(lambda reader: outcome_of(reader, self.network.finality, slot))
 
     def effect_of(self, intent: Intent) -> Effect | NoEffect:
-        kind, creation = _kind(intent.token.kind), self._creation(intent)
+        call = self._call(intent)
         return self._ask(
-            lambda reader: effect.effect_of(reader, self.network.finality, intent, kind, creation)
+            lambda reader: effect.effect_of(reader, self.network.finality, intent, call)
         )
 
     def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:
-        kind, creation = _kind(intent.token.kind), self._creation(intent)
-        if token != creation.predicted:
-            return (f"address: planned {creation.predicted}, found {token}",)
+        kind, call = _kind(intent.token.kind), self._call(intent)
+        if token != call.place:
+            return (f"address: planned {call.place}, found {token}",)
 
         def inquiry(reader: Reader) -> tuple[str, ...]:
             head = reader.head(self.network.finality)
-            now = View(reader, token, head.final.number)
+            at = head.final.number
+            if intent.order is not None:
+                return orders.differences(reader, intent, kind, self._installation, at)
+            now = View(reader, token, at)
             if not now.code():
                 # It was seen in a final block before: this node is behind.
-                raise ChainUnavailableError(f"block {now.at} does not have {token} yet")
+                raise ChainUnavailableError(f"block {at} does not have {token} yet")
             differences = kind.differences(intent, now)
             if not differences:
                 return ()
             # Its owner may have used it since: what counts is what it was when it was made.
-            made = effect.origin(reader, intent, creation, head.latest.number)
-            if made is None or made.block.number > now.at:
+            made = effect.origin(reader, intent, call, head.latest.number)
+            if made is None or made.block.number > at:
                 return differences
             return kind.differences(intent, View(reader, token, made.block.number))
 
         return self._ask(inquiry)
 
     def planned(self, intent: Intent) -> TokenState:
-        raise NotImplementedError
+        return _kind(intent.token.kind).planned(intent)
 
     def state(self, token: Token, place: str) -> TokenState | None:
-        raise NotImplementedError
+        def inquiry(reader: Reader) -> TokenState | None:
+            final = reader.head(self.network.finality).final
+            view = View(reader, place, final.number)
+            if not view.code():
+                return None
+            return evolve(_kind(token.kind).state(view), at=final)
+
+        return self._ask(inquiry)
 
     def head(self) -> Head:
         return self._ask(lambda reader: reader.head(self.network.finality))
@@ -274,29 +283,33 @@ class EvmChain(Chain):
         return self._ask(inquiry)
 
     def slot_terms(self, intent: Intent) -> NonceLine:
-        return NonceLine(taken=self.signer_state(intent.sender).next_sequence)
+        return NonceLine(taken=self.signer_state(self._call(intent).sender).next_sequence)
 
     def _ask(self, inquiry: Callable[[Reader], T]) -> T:
         return self._node.ask(lambda node: inquiry(Reader(node)))
 
-    def _creation(self, intent: Intent) -> Creation:
-        return _kind(intent.token.kind).creation(intent, self._installation)
+    def _call(self, intent: Intent) -> StepCall:
+        kind = _kind(intent.token.kind)
+        if intent.order is None:
+            return kind.creation(intent, self._installation)
+        return orders.step_of(intent, kind, self._installation)
 
-    def _missing(self, reader: Reader, creation: Creation) -> str | None:
-        """What the network lacks before anything can be created on it."""
+    def _missing(self, reader: Reader, call: StepCall) -> str | None:
+        """What the network lacks before the step can be done on it, and what follows it."""
         latest = reader.head(self.network.finality).latest.number
-        code = reader.code(creation.through, latest)
-        if keccak(code) == creation.through_code_hash:
-            return None
-        found = "other code" if code else "no code"
-        return f"there is {found} at {creation.through} on {self.network.name}"
+        for each in (call, *((call.funds,) if call.funds else ())):
+            code = reader.code(each.through, latest)
+            if not each.is_its_code(code):
+                found = "other code" if code else "no code"
+                return f"there is {found} at {each.through} on {self.network.name}"
+        return None
 
     def _warnings(self, market: fees.Market) -> tuple[str, ...]:
         if market.price <= self.network.fee_ceiling:
             return ()
         warning = (
             f"gas costs {market.price} wei a unit now, which is above the network's ceiling of "
-            f"{self.network.fee_ceiling} wei: the deployment will wait until it is cheaper"
+            f"{self.network.fee_ceiling} wei: it will wait until it is cheaper"
         )
         return (warning,)
 
@@ -310,16 +323,11 @@ def _kind(name: TokenKind) -> Kind:
         raise MisuseError(f"{name} is not a kind of an EVM chain") from None
 
 
-def _would_revert(simulated: Reverted) -> Refusal:
+def _would_revert(call: StepCall, simulated: Reverted) -> Refusal:
     detail = f"the chain refuses it in a simulation: {simulated.reason}"
-    return Refusal(code="deployment_would_revert", detail=detail)
+    return Refusal(code=call.refusal, detail=detail)
 
 
-def _is_there(creation: Creation) -> Postponed:
-    detail = f"there is code at {creation.predicted} already: its effect must be looked for"
+def _is_done(call: StepCall) -> Postponed:
+    detail = f"{call.through} was called already: the effect must be looked for"
     return Postponed(WaitReason.UNKNOWN_OUTCOME, detail)
-
-
-def _with_margin(gas: int) -> int:
-    numerator, denominator = _GAS_MARGIN
-    return gas * numerator // denominator

@@ -1,16 +1,16 @@
-"""Whether an intent's contract exists, and which transaction made it.
+"""Whether a step was done, and which transaction did it.
 
-Existence is read from the chain's state at the predicted address, which nobody else can reach; the
-transaction from the factory's log.  Absence is proven at the final block and must also hold at the
-newest one, for an effect that is about to be final is no absence.
+That it was done is read from the chain's state, where nobody else can leave its mark; the
+transaction from the contract's log.  Absence is proven at the final block and must also hold at
+the newest one, for an effect that is about to be final is no absence.
 """
 
 from collections.abc import Iterator
 from datetime import timedelta
 
 from adapters.evm.json_rpc import RpcError
-from adapters.evm.kind import Creation, Kind
 from adapters.evm.reads import Log, Reader
+from adapters.evm.step import StepCall
 from adapters.evm.transactions import id_of, rebuilt
 from application.ports.chain import ChainUnavailableError
 from domain.identifiers import instant_of
@@ -27,27 +27,25 @@ CLOCKS_DISAGREE = timedelta(hours=1)
 
 
 def effect_of(
-    reader: Reader, finality: Finality, intent: Intent, kind: Kind, creation: Creation
+    reader: Reader, finality: Finality, intent: Intent, call: StepCall
 ) -> Effect | NoEffect:
     head = reader.head(finality)
-    at_final, at_latest = (
-        reader.code(creation.predicted, block.number) for block in (head.final, head.latest)
+    is_final, is_done = (
+        call.mark.is_set(reader, block.number) for block in (head.final, head.latest)
     )
-    code = at_final or at_latest
-    if not code:
+    if not (is_final or is_done):
         return NoEffect(head.final)
-    if not kind.made(code):
-        msg = f"{creation.predicted} holds code that its own address rules out"
-        raise ChainUnavailableError(msg)
-    made = origin(reader, intent, creation, head.latest.number)
-    if made is None and (creation.topics or not at_final):
-        msg = f"there is code at {creation.predicted}, and no trace of what put it there"
+    made = origin(reader, intent, call, head.latest.number)
+    if made is None and (call.topics or not is_final):
+        msg = (
+            f"step {intent.step} was done at {call.through}, and there is no trace of what did it"
+        )
         raise ChainUnavailableError(msg)
     if made is None:
         made = Log(transaction_id=UNTRACED, block=head.final)
     receipt = reader.receipt(made.transaction_id)
     return Effect(
-        token=creation.predicted,
+        token=call.place,
         transaction_id=made.transaction_id,
         raw=_bytes_of(reader, made.transaction_id),
         block=made.block,
@@ -56,12 +54,12 @@ def effect_of(
     )
 
 
-def origin(reader: Reader, intent: Intent, creation: Creation, latest: int) -> Log | None:
-    """The transaction that created the contract, and its block; None where none is found."""
-    if not creation.topics:
-        return _by_state(reader, creation, latest)
+def origin(reader: Reader, intent: Intent, call: StepCall, latest: int) -> Log | None:
+    """The transaction that did the step, and its block; None where none is found."""
+    if not call.topics:
+        return _by_state(reader, call, latest)
     for first, last in _windows(reader, intent, latest):
-        for log in reader.logs(creation.through, creation.topics, first, last):
+        for log in reader.logs(call.through, call.topics, first, last):
             if _is_canonical(reader, log.block):
                 return log
     return None
@@ -95,8 +93,8 @@ def _first_block_since(reader: Reader, timestamp: int, below: int) -> int:
     return low
 
 
-def _by_state(reader: Reader, creation: Creation, latest: int) -> Log | None:
-    """For a creation that leaves no log: the first block with the code, and its transaction.
+def _by_state(reader: Reader, call: StepCall, latest: int) -> Log | None:
+    """For a call that leaves no log: the first block with its mark, and its transaction.
 
     None where the node has forgotten the state of so long ago.
     """
@@ -104,7 +102,7 @@ def _by_state(reader: Reader, creation: Creation, latest: int) -> Log | None:
     while low < high:
         middle = (low + high) // 2
         try:
-            is_there = bool(reader.code(creation.predicted, middle))
+            is_there = call.mark.is_set(reader, middle)
         except RpcError:
             return None
         if is_there:
@@ -114,8 +112,8 @@ def _by_state(reader: Reader, creation: Creation, latest: int) -> Log | None:
     header = reader.header(high)
     for found in reader.transactions_in(high):
         is_it = (
-            str(found.get("to")).lower() == creation.through.lower()
-            and found.get("input") == "0x" + creation.data.hex()
+            str(found.get("to")).lower() == call.through.lower()
+            and found.get("input") == "0x" + call.data.hex()
         )
         id = TransactionId(str(found.get("hash")))
         receipt = reader.receipt(id) if is_it else None

@@ -1,28 +1,14 @@
-"""What a token kind must know so that a chain can offer, create and check it."""
+"""What a token kind must know so that a chain can offer, create, check and use it."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
-from attrs import field, frozen
-
 from adapters.evm.reads import View
+from adapters.evm.step import StepCall
 from domain.errors import Refusal
 from domain.identifiers import InstallationId
 from domain.operation import Intent
-from domain.token import KindDescription, Token, TokenKind
-
-
-@frozen(kw_only=True)
-class Creation:
-    """The one call that creates an intent's contract, and where that will be."""
-
-    #: Contract that is called, and the hash of the code without which calling it is pointless.
-    through: str
-    through_code_hash: bytes
-    data: bytes = field(repr=False)
-    predicted: str
-    #: Topics of the log that `through` writes when it happens; () where it writes none.
-    topics: tuple[str, ...] = ()
+from domain.token import Action, KindDescription, Order, Token, TokenKind, TokenState
 
 
 class Kind(Protocol):
@@ -36,7 +22,22 @@ class Kind(Protocol):
 
     def stored_token(self, parameters: Mapping[str, object]) -> Token: ...
 
-    def creation(self, intent: Intent, installation: InstallationId) -> Creation: ...
+    def order(
+        self, token: Token, action: Action, parameters: Mapping[str, object]
+    ) -> Order | Refusal: ...
+
+    def creation(self, intent: Intent, installation: InstallationId) -> StepCall:
+        """The call that creates the intent's contract."""
+        ...
+
+    def act(self, intent: Intent, id: bytes) -> bytes:
+        """The call data that carries the intent's order out, under the 32-byte operation *id*.
+
+        The contract does it at most once for each account and id; it says so in a log
+        ``OperationDone(address indexed by, bytes32 indexed id, bytes32 what)`` and in a view
+        ``doneUnder(address,bytes32)``, with the hash of this call.
+        """
+        ...
 
     def made(self, code: bytes) -> bool:
         """Whether *code* is what creating this kind leaves on chain."""
@@ -44,4 +45,12 @@ class Kind(Protocol):
 
     def differences(self, intent: Intent, view: View) -> tuple[str, ...]:
         """Where the contract, right after its creation, is not what was planned."""
+        ...
+
+    def planned(self, intent: Intent) -> TokenState:
+        """What the contract must be right after its creation."""
+        ...
+
+    def state(self, view: View) -> TokenState:
+        """What the contract is now; what cannot be read of it is empty, and tells by its code."""
         ...

@@ -31,9 +31,17 @@ _NUMBERS = ("chainId", "gas", "maxFeePerGas", "maxPriorityFeePerGas", "nonce", "
 
 
 def draft(
-    *, chain_id: int, sender: str, nonce: int, gas: int, offered: Offer, to: str, data: bytes
+    *,
+    chain_id: int,
+    sender: str,
+    nonce: int,
+    gas: int,
+    offered: Offer,
+    to: str,
+    data: bytes,
+    value: int = 0,
 ) -> Draft:
-    """An unsigned transaction that moves no value."""
+    """An unsigned transaction that carries *value* wei."""
     fields = {
         "chainId": hex(chain_id),
         "data": "0x" + data.hex(),
@@ -43,7 +51,7 @@ def draft(
         "nonce": hex(nonce),
         "to": to_checksum_address(to),
         "type": "0x2",
-        "value": "0x0",
+        "value": hex(value),
     }
     return Draft(
         signables=(Signable(sender, _digest(fields), Purpose.EVM_TRANSACTION),),
@@ -63,12 +71,12 @@ def offered_by(attempt: Attempt) -> Offer:
     )
 
 
-def gas_of(attempts: Sequence[Attempt], to: str, data: bytes) -> int | None:
-    """The gas an earlier attempt at the very same call was given."""
+def given_to(attempts: Sequence[Attempt], to: str, data: bytes) -> tuple[int, int] | None:
+    """Gas and value in wei that an earlier attempt at the very same call was given."""
     for attempt in attempts:
         fields = json.loads(attempt.body) if attempt.body else {}
         if fields.get("to") == to_checksum_address(to) and fields["data"] == "0x" + data.hex():
-            return int(fields["gas"], 16)
+            return int(fields["gas"], 16), int(fields["value"], 16)
     return None
 
 

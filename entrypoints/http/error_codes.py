@@ -168,6 +168,8 @@ _DEPLOYMENTS = (
               Retry.AFTER_CONFIGURATION),
     ErrorCode("deployment_would_revert", 422, "The chain refuses this token",
               "Look at `detail` for the chain's reason and change the token."),
+    ErrorCode("invalid_order", 422, "The order has faults",
+              "Compare it with the schema that GET /v1/token_kinds has for the action."),
     ErrorCode("order_would_revert", 422, "The chain refuses what is ordered of this token",
               "Look at `detail` for the chain's reason: the cap, the balance, or a token that is "
               "paused; nothing was sent."),

@@ -122,10 +122,10 @@ def test_the_factory_stays_at_the_address_that_installations_rely_on() -> None:
     """Another address strands every plan made for the old one: a new label and an ADR first."""
     factory = artefact(FACTORY)["contracts"]["TallystickFactory"]
     proxy = bytes.fromhex("4e59b44847b379578588920cA78FbF26c0B4956C")
-    salt = keccak(b"tallystick.factory.v1")
+    salt = keccak(b"tallystick.factory.v2")
     init_code_hash = keccak(hexstr=factory["creationCode"])
     derived = to_checksum_address(keccak(b"\xff" + proxy + salt + init_code_hash)[12:])
-    assert derived == "0x7d478D97AB5FbaD209974C4B96BbFed3E8D1c9Ae"
+    assert derived == "0x73a4B6e3fDa25562DB681D2CDF2F730e6d4AF56F"
     assert factory["deployment"]["address"] == derived
     assert factory["deployment"]["proxy"] == to_checksum_address(proxy)
     assert factory["deployment"]["salt"] == f"0x{salt.hex()}"

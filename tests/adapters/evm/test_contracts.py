@@ -330,6 +330,108 @@ def test_the_factory_takes_no_ether(web3: Web3, factory: Contract, people: Peopl
             web3.eth.call({"from": people.treasury, "to": factory.address, **transaction})
 
 
+# Funding
+
+
+def fund(factory: Contract, sender: str, salt: bytes, to: str, value: int) -> Any:
+    """The receipt of funding, whatever became of it."""
+    call = factory.functions.fundOnce(salt, to)
+    sent = call.transact({"from": sender, "value": value, "gas": 500_000})
+    return factory.w3.eth.wait_for_transaction_receipt(sent)
+
+
+def test_funding_passes_everything_on_and_says_so(
+    web3: Web3, factory: Contract, people: People
+) -> None:
+    salt, to = os.urandom(32), Account.create().address
+    assert not factory.functions.isFunded(people.treasury, salt).call()
+
+    receipt = fund(factory, people.treasury, salt, to, 7)
+
+    assert receipt["status"] == 1
+    assert web3.eth.get_balance(to) == 7
+    assert web3.eth.get_balance(factory.address) == 0
+    assert factory.functions.isFunded(people.treasury, salt).call()
+    [log] = receipt["logs"]
+    assert [bytes(topic) for topic in log["topics"]] == [
+        keccak(text="Funded(address,bytes32,address,uint256)"),
+        bytes(12) + bytes.fromhex(people.treasury[2:]),
+        salt,
+        bytes(12) + bytes.fromhex(to[2:]),
+    ]
+    assert int.from_bytes(log["data"]) == 7
+
+
+def test_a_sender_funds_once_under_one_salt_whomever_it_would_fund(
+    web3: Web3, factory: Contract, people: People
+) -> None:
+    salt, to, other = os.urandom(32), Account.create().address, Account.create().address
+    assert fund(factory, people.treasury, salt, to, 7)["status"] == 1
+    for again, value in ((to, 7), (to, 0), (other, 7)):
+        assert fund(factory, people.treasury, salt, again, value)["status"] == 0
+        with refused("AlreadyFunded(address,bytes32)", people.treasury, salt):
+            call = factory.functions.fundOnce(salt, again)
+            call.call({"from": people.treasury, "value": value})
+    assert (web3.eth.get_balance(to), web3.eth.get_balance(other)) == (7, 0)
+    assert fund(factory, people.treasury, os.urandom(32), to, 5)["status"] == 1
+    assert web3.eth.get_balance(to) == 12
+
+
+def test_a_stranger_who_funds_first_under_our_salt_takes_nothing_from_us(
+    web3: Web3, factory: Contract, people: People, willow: bytes
+) -> None:
+    salt, to = os.urandom(32), Account.create().address
+    assert fund(factory, people.stranger, salt, to, 1)["status"] == 1
+    assert not factory.functions.isFunded(people.treasury, salt).call()
+    assert fund(factory, people.treasury, salt, to, 7)["status"] == 1
+    assert web3.eth.get_balance(to) == 8
+    # Deploying knows nothing of it.
+    deploy = factory.functions.deploy(salt, willow).transact({"from": people.treasury})
+    assert web3.eth.wait_for_transaction_receipt(deploy)["status"] == 1
+
+
+def test_a_recipient_that_refuses_leaves_the_salt_unused(
+    web3: Web3, factory: Contract, people: People
+) -> None:
+    salt, refusing = os.urandom(32), Account.create().address
+    web3.provider.make_request("anvil_setCode", [refusing, "0x5f5ffd"])  # push0 push0 revert
+    assert fund(factory, people.treasury, salt, refusing, 7)["status"] == 0
+    with refused("FundingRefused(address)", refusing):
+        call = factory.functions.fundOnce(salt, refusing)
+        call.call({"from": people.treasury, "value": 7})
+    assert not factory.functions.isFunded(people.treasury, salt).call()
+    assert web3.eth.get_balance(factory.address) == 0
+
+
+def test_a_recipient_that_calls_back_can_use_up_its_own_salts_only(
+    web3: Web3, factory: Contract, people: People
+) -> None:
+    """It sends what it gets back under the salt it was funded with: once, as itself."""
+    salt, thief, accomplice = os.urandom(32), Account.create().address, Account.create().address
+    calldata = bytes.fromhex(factory.encode_abi("fundOnce", [salt, accomplice])[2:])
+    # calldata into memory; the value goes on if there is any; call, and go on whatever it says.
+    words = [calldata[i : i + 32].ljust(32, b"\0") for i in range(0, len(calldata), 32)]
+    stores = b"".join(
+        b"\x7f" + word + b"\x60" + bytes([32 * i]) + b"\x52" for i, word in enumerate(words)
+    )
+    # retSize retOffset argsSize argsOffset value address gas: call
+    back = bytes.fromhex(f"5f5f60{len(calldata):02x}5f3473{factory.address[2:]}5af15000")
+    web3.provider.make_request("anvil_setCode", [thief, "0x" + (stores + back).hex()])
+
+    receipt = fund(factory, people.treasury, salt, thief, 7)
+
+    assert receipt["status"] == 1
+    assert [bytes(log["topics"][1][12:]).hex() for log in receipt["logs"]] == [
+        people.treasury[2:].lower(),
+        thief[2:].lower(),
+    ]
+    assert web3.eth.get_balance(accomplice) == 7
+    assert web3.eth.get_balance(thief) == web3.eth.get_balance(factory.address) == 0
+    assert factory.functions.isFunded(people.treasury, salt).call()
+    assert factory.functions.isFunded(thief, salt).call()
+    assert fund(factory, people.treasury, salt, thief, 7)["status"] == 0
+
+
 # Both tokens
 
 
@@ -513,6 +615,8 @@ def test_what_needs_a_role_is_refused_to_everyone_without_it(
         (token.mintOnce(bytes(32), people.stranger, 1), MINTER),
         (token.pause(), PAUSER),
         (token.unpause(), PAUSER),
+        (token.pauseOnce(bytes(32)), PAUSER),
+        (token.unpauseOnce(bytes(32)), PAUSER),
         (token.grantRole(MINTER, people.stranger), ADMIN),
         (token.revokeRole(MINTER, people.holder), ADMIN),
     ]
@@ -573,42 +677,113 @@ def test_while_paused_nothing_moves(tokens: Tokens, send: Send, people: People) 
         (token.burn(1), people.holder),
         (token.mint(people.holder, 1), people.owner),
         (token.mintOnce(operation, people.holder, 1), people.owner),
+        (token.burnOnce(operation, 1), people.holder),
     ]
     for call, sender in moves:
         with refused("EnforcedPause()"):
             call.call({"from": sender})
-    assert not token.isConsumed(operation).call()
+    for person in (people.owner, people.holder):
+        assert token.doneUnder(person, operation).call() == bytes(32)
 
     send(token.unpause(), people.owner)
     for call, sender in moves:
         send(call, sender)
 
 
-def test_a_mint_under_an_operation_id_cannot_repeat(
-    tokens: Tokens, send: Send, people: People
+#: What can be done under an operation id: signature, arguments behind the id, and who does it.
+ACTS = {
+    "mint": ("mintOnce(bytes32,address,uint256)", 5, "owner"),
+    "burn": ("burnOnce(bytes32,uint256)", 5, "holder"),
+    "pause": ("pauseOnce(bytes32)", None, "owner"),
+    "unpause": ("unpauseOnce(bytes32)", None, "owner"),
+}
+
+
+def an_act(token: Contract, name: str, id: bytes, people: People) -> tuple[ContractFunction, str]:
+    """The call, and who may make it."""
+    signature, amount, who = ACTS[name]
+    arguments = [] if amount is None else [amount]
+    if name == "mint":
+        arguments = [people.holder, *arguments]
+    function = token.get_function_by_signature(signature)
+    return function(id, *arguments), getattr(people, who)
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_what_is_done_under_an_operation_id_is_done_once_and_can_be_read(
+    web3: Web3, tokens: Tokens, send: Send, people: People, name: str
 ) -> None:
-    token, operation = tokens.mintable(supply=0), os.urandom(32)
-    assert not token.functions.isConsumed(operation).call()
+    token, operation = tokens.mintable(supply=400), os.urandom(32)
+    if name == "unpause":
+        send(token.functions.pause(), people.owner)
+    call, sender = an_act(token, name, operation, people)
+    assert token.functions.doneUnder(sender, operation).call() == bytes(32)
 
-    receipt = send(token.functions.mintOnce(operation, people.holder, 5), people.owner)
+    receipt = send(call, sender)
 
-    assert token.functions.isConsumed(operation).call()
-    minted, _ = receipt["logs"]
-    assert [bytes(topic) for topic in minted["topics"]] == [
-        keccak(text="MintedOnce(bytes32,address,uint256)"),
+    what = keccak(web3.eth.get_transaction(receipt["transactionHash"])["input"])
+    assert token.functions.doneUnder(sender, operation).call() == what
+    done = receipt["logs"][0]
+    assert [bytes(topic) for topic in done["topics"]] == [
+        keccak(text="OperationDone(address,bytes32,bytes32)"),
+        bytes(12) + bytes.fromhex(sender[2:]),
         operation,
-        bytes(12) + bytes.fromhex(people.holder[2:]),
     ]
-    assert int.from_bytes(minted["data"]) == 5
-    send(token.functions.grantRole(MINTER, people.stranger), people.owner)
-    for sender, to, amount in (
-        (people.owner, people.holder, 5),
-        (people.owner, people.stranger, 1),
-        (people.stranger, people.holder, 5),
-    ):
-        with refused("OperationAlreadyConsumed(bytes32)", operation):
-            token.functions.mintOnce(operation, to, amount).call({"from": sender})
-    send(token.functions.mintOnce(os.urandom(32), people.holder, 5), people.owner)
+    assert bytes(done["data"]) == what
+    supply = token.functions.totalSupply().call()
+    assert supply == 400 + {"mint": 5, "burn": -5}.get(name, 0)
+    assert token.functions.paused().call() == (name == "pause")
+    # A second time it reverts in a block, too: not only where somebody simulates it first.
+    again = web3.eth.wait_for_transaction_receipt(call.transact({"from": sender, "gas": 300_000}))
+    assert again["status"] == 0
+    assert token.functions.totalSupply().call() == supply
+    for other in ACTS:
+        twice, its_sender = an_act(token, other, operation, people)
+        if its_sender == sender:
+            with refused("OperationAlreadyDone(bytes32,bytes32)", operation, what):
+                twice.call({"from": sender})
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_nobody_can_use_up_somebody_elses_operation_id(
+    tokens: Tokens, send: Send, people: People, name: str
+) -> None:
+    """A stranger burns under it, and one with every role does whatever it likes under it."""
+    token, operation = tokens.mintable(supply=400), os.urandom(32)
+    if name == "unpause":
+        send(token.functions.pause(), people.owner)
+    call, sender = an_act(token, name, operation, people)
+    if name != "unpause":
+        send(token.functions.burnOnce(operation, 0), people.stranger)
+    for role in (MINTER, PAUSER):
+        send(token.functions.grantRole(role, people.treasury), people.owner)
+    rival = "unpause" if name == "unpause" else "pause"
+    send(an_act(token, rival, operation, people)[0], people.treasury)
+    send(token.functions.unpause() if rival == "pause" else token.functions.pause(), people.owner)
+    assert token.functions.doneUnder(sender, operation).call() == bytes(32)
+
+    send(call, sender)
+
+    assert token.functions.doneUnder(sender, operation).call() != bytes(32)
+
+
+def test_who_appends_to_a_call_is_seen_to_have_made_another_one(
+    web3: Web3, tokens: Tokens, people: People
+) -> None:
+    token, operation = tokens.mintable(), os.urandom(32)
+    call, sender = an_act(token, "mint", operation, people)
+    padded = call._encode_transaction_data() + "00"
+    sent = web3.eth.send_transaction({"from": sender, "to": token.address, "data": padded})
+    assert web3.eth.wait_for_transaction_receipt(sent)["status"] == 1
+    what = token.functions.doneUnder(sender, operation).call()
+    assert what == keccak(hexstr=padded)
+    assert what != keccak(hexstr=call._encode_transaction_data())
+
+
+def test_other_ids_are_other_operations(tokens: Tokens, send: Send, people: People) -> None:
+    token = tokens.mintable(supply=0)
+    for _ in range(2):
+        send(token.functions.mintOnce(os.urandom(32), people.holder, 5), people.owner)
     assert token.functions.totalSupply().call() == 10
 
 
@@ -620,9 +795,9 @@ def test_a_mint_that_failed_leaves_its_operation_id_unused(
         {"from": people.owner, "gas": 300_000}
     )
     assert web3.eth.wait_for_transaction_receipt(too_much)["status"] == 0
-    assert not token.isConsumed(operation).call()
+    assert token.doneUnder(people.owner, operation).call() == bytes(32)
     send(token.mintOnce(operation, people.holder, 600), people.owner)
-    assert token.isConsumed(operation).call()
+    assert token.doneUnder(people.owner, operation).call() != bytes(32)
 
 
 def test_ownership_can_be_handed_over_and_read_back(

@@ -14,20 +14,23 @@ import {TallystickPermit} from "./TallystickPermit.sol";
 ///    constructor never looks at msg.sender.
 ///  - The supply never exceeds the cap. Burning makes room again: the cap bounds what exists, not what was ever minted.
 ///  - While paused nothing moves: no transfer, no mint, no burn.
-///  - An operation id mints at most once, also for somebody who has forgotten that it did.
+///  - One account does one thing under one operation id, and does it once, also when it has forgotten that it did. What
+///    it did can be read for ever.
+///  - Ids are each account's own: nobody, another minter or pauser included, can use up somebody else's.
 contract TallystickMintable is ERC20, ERC20Burnable, ERC20Capped, ERC20Pausable, TallystickPermit, AccessControlEnumerable {
     bytes32 public constant MINTER_ROLE = keccak256("MINTER_ROLE");
     bytes32 public constant PAUSER_ROLE = keccak256("PAUSER_ROLE");
 
     uint8 private immutable _decimals;
 
-    mapping(bytes32 operationId => bool) private _consumed;
+    mapping(address by => mapping(bytes32 operationId => bytes32 what)) private _done;
 
-    /// @notice The operation took effect: this mint, and no other under the same id.
-    event MintedOnce(bytes32 indexed operationId, address indexed to, uint256 amount);
+    /// @notice The operation took effect; the events beside this one say how.
+    /// @param what Hash of the call that did it: selector, operation id and the other arguments.
+    event OperationDone(address indexed by, bytes32 indexed operationId, bytes32 what);
 
-    /// @notice The operation took effect earlier. Its MintedOnce event says what it did.
-    error OperationAlreadyConsumed(bytes32 operationId);
+    /// @notice This account's operation took effect earlier; `what` it did is the hash of that call.
+    error OperationAlreadyDone(bytes32 operationId, bytes32 what);
 
     /// @notice A token that nobody owns could never be minted, paused or handed over.
     error OwnerIsZero();
@@ -61,16 +64,14 @@ contract TallystickMintable is ERC20, ERC20Burnable, ERC20Capped, ERC20Pausable,
         _mint(to, amount);
     }
 
-    /// @notice Mint under an operation id; the second mint under one id reverts whatever it asks for, and whoever asks.
-    function mintOnce(bytes32 operationId, address to, uint256 amount) external onlyRole(MINTER_ROLE) {
-        if (_consumed[operationId]) revert OperationAlreadyConsumed(operationId);
-        _consumed[operationId] = true;
-        emit MintedOnce(operationId, to, amount);
+    /// @notice Mint under an operation id; the sender's second call under one id reverts, whatever it asks for.
+    function mintOnce(bytes32 operationId, address to, uint256 amount) external onlyRole(MINTER_ROLE) once(operationId) {
         _mint(to, amount);
     }
 
-    function isConsumed(bytes32 operationId) external view returns (bool) {
-        return _consumed[operationId];
+    /// @notice Burn what the sender holds, under an operation id.
+    function burnOnce(bytes32 operationId, uint256 amount) external once(operationId) {
+        _burn(msg.sender, amount);
     }
 
     function pause() external onlyRole(PAUSER_ROLE) {
@@ -79,6 +80,31 @@ contract TallystickMintable is ERC20, ERC20Burnable, ERC20Capped, ERC20Pausable,
 
     function unpause() external onlyRole(PAUSER_ROLE) {
         _unpause();
+    }
+
+    /// @notice Pause under an operation id.
+    function pauseOnce(bytes32 operationId) external onlyRole(PAUSER_ROLE) once(operationId) {
+        _pause();
+    }
+
+    /// @notice Unpause under an operation id.
+    function unpauseOnce(bytes32 operationId) external onlyRole(PAUSER_ROLE) once(operationId) {
+        _unpause();
+    }
+
+    /// @notice What `by` did under the operation id: the hash of that call, and 0 where it has done nothing.
+    function doneUnder(address by, bytes32 operationId) external view returns (bytes32 what) {
+        return _done[by][operationId];
+    }
+
+    /// @dev Calls of ours have no bytes behind their arguments; whoever appends some to its own has another hash.
+    modifier once(bytes32 operationId) {
+        bytes32 earlier = _done[msg.sender][operationId];
+        if (earlier != 0) revert OperationAlreadyDone(operationId, earlier);
+        bytes32 what = keccak256(msg.data);
+        _done[msg.sender][operationId] = what;
+        emit OperationDone(msg.sender, operationId, what);
+        _;
     }
 
     function _update(address from, address to, uint256 value) internal override(ERC20, ERC20Capped, ERC20Pausable) {

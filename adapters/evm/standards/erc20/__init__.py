@@ -6,9 +6,9 @@ from attrs import frozen
 
 from adapters.evm import factory
 from adapters.evm.fields import schema_of
-from adapters.evm.kind import Creation, Kind
+from adapters.evm.kind import Kind
 from adapters.evm.reads import View
-from adapters.evm.standards.erc20 import read_back
+from adapters.evm.standards.erc20 import orders, read_back, state
 from adapters.evm.standards.erc20.build import artefact_of, init_code
 from adapters.evm.standards.erc20.specification import (
     EXAMPLES,
@@ -18,11 +18,12 @@ from adapters.evm.standards.erc20.specification import (
     stored,
     validated,
 )
+from adapters.evm.step import StepCall
 from domain.catalogue import KindClass
 from domain.errors import Refusal
 from domain.identifiers import InstallationId
 from domain.operation import Intent
-from domain.token import KindDescription, Token, TokenKind
+from domain.token import Action, KindDescription, Order, Token, TokenKind, TokenState
 
 
 @frozen(kw_only=True)
@@ -40,6 +41,7 @@ class Erc20(Kind):
             title=self.title,
             explanation=self.explanation,
             schema=schema_of(FIELDS[self.name], EXAMPLES[self.name]),
+            actions=orders.schemas(self.name),
         )
 
     def token(self, parameters: Mapping[str, object]) -> Token | Refusal:
@@ -48,14 +50,28 @@ class Erc20(Kind):
     def stored_token(self, parameters: Mapping[str, object]) -> Token:
         return stored(self.name, parameters)
 
-    def creation(self, intent: Intent, installation: InstallationId) -> Creation:
-        return factory.creation(intent, installation, init_code(intent))
+    def order(
+        self, token: Token, action: Action, parameters: Mapping[str, object]
+    ) -> Order | Refusal:
+        return orders.validated(token, action, parameters)
+
+    def creation(self, intent: Intent, installation: InstallationId) -> StepCall:
+        return factory.creation(intent, installation, init_code(intent), self.made)
+
+    def act(self, intent: Intent, id: bytes) -> bytes:
+        return orders.calldata(intent, id)
 
     def made(self, code: bytes) -> bool:
         return artefact_of(self.name).made(code)
 
     def differences(self, intent: Intent, view: View) -> tuple[str, ...]:
         return tuple(read_back.differences(intent, view))
+
+    def planned(self, intent: Intent) -> TokenState:
+        return state.planned(intent)
+
+    def state(self, view: View) -> TokenState:
+        return state.state(self.name, view)
 
 
 KINDS: Sequence[Kind] = (

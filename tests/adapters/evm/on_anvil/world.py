@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from coincurve import PrivateKey
 
 from adapters.evm import connect
@@ -24,12 +24,13 @@ from domain.operation import (
     AttemptRole,
     Draft,
     Intent,
+    Party,
     SignedTransaction,
     Slot,
     Verdict,
 )
 from domain.signing import Curve, PublicKey, Signature
-from domain.token import Token, TokenKind
+from domain.token import Action, Order, Token, TokenKind
 from entrypoints.devnet.anvil import Anvil, Profile
 
 GWEI = 10**9
@@ -92,9 +93,10 @@ class World:
     network: Network
     installation: InstallationId
     treasury: Treasury = field(factory=Treasury)
-    #: The issuer: anvil's second account, unlocked.
+    #: The issuer: anvil's second account, unlocked; or one of ours, without any coin.
     owner: str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
-    _next: int = 0
+    issuer: Treasury = field(factory=Treasury)
+    _next: dict[str, int] = field(factory=dict)
 
     @property
     def sender(self) -> str:
@@ -121,11 +123,40 @@ class World:
             sender=self.sender,
         )
 
-    def slot(self, sequence: int | None = None) -> Slot:
-        """The next nonce, or the one that is named."""
+    def issued(self, **changes: object) -> Intent:
+        """A token on chain of an issuer without coin: what made it."""
+        self.owner = self.chain.address(self.issuer.public_key)
+        intent = self.intent(self.token(**changes))
+        self.deployed(intent)
+        return intent
+
+    def ordered(self, made: Intent, action: Action, **parameters: object) -> Intent:
+        """An operation on the token that *made* made, at its first step."""
+        order = self.chain.order(made.token, action, parameters)
+        assert isinstance(order, Order), order
+        place = self.chain.predicted(made)
+        return evolve(made, operation=OperationId(uuid.uuid4()), order=order, place=place)
+
+    def second(self, intent: Intent) -> Intent:
+        return evolve(intent, step=2)
+
+    def carried_out(self, intent: Intent) -> tuple[Slot, Slot]:
+        """Both steps of an order, final."""
+        return self.deployed(intent), self.deployed(self.second(intent))
+
+    def slot(self, sequence: int | None = None, signer: str | None = None) -> Slot:
+        """The next nonce of the treasury or of *signer*, or the one that is named."""
+        signer = signer or self.sender
         if sequence is None:
-            sequence, self._next = self._next, self._next + 1
-        return Slot(number=1, network=self.network.id, signer=self.sender, sequence=sequence)
+            sequence = self._next.get(signer, 0)
+            self._next[signer] = sequence + 1
+        return Slot(number=1, network=self.network.id, signer=signer, sequence=sequence)
+
+    def signer_of(self, intent: Intent) -> str:
+        """Whose nonce the intent's step takes."""
+        steps = self.chain.steps(intent.token, intent.order)
+        is_owners = steps[intent.step - 1].slot_of is Party.OWNER
+        return intent.owner if is_owners else intent.sender
 
     def attempted(
         self, intent: Intent, slot: Slot, role: AttemptRole = AttemptRole.EFFECT
@@ -133,7 +164,8 @@ class World:
         """The slot with one attempt more, over all it had, which nobody has been sent."""
         draft = self.chain.prepare(intent, slot, role, CEILING, slot.attempts)
         assert isinstance(draft, Draft), draft
-        transaction = self.chain.assemble(draft, self.treasury.sign(draft))
+        signer = self.treasury if slot.signer == self.sender else self.issuer
+        transaction = self.chain.assemble(draft, signer.sign(draft))
         attempt = Attempt(
             number=len(slot.attempts) + 1,
             role=role,
@@ -148,7 +180,8 @@ class World:
     def sent(
         self, intent: Intent, slot: Slot | None = None, role: AttemptRole = AttemptRole.EFFECT
     ) -> tuple[Slot, SignedTransaction]:
-        slot, transaction = self.attempted(intent, slot or self.slot(), role)
+        slot = slot or self.slot(signer=self.signer_of(intent))
+        slot, transaction = self.attempted(intent, slot, role)
         assert self.chain.submit(transaction).verdict is Verdict.ACCEPTED
         return slot, transaction
 
