@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from attrs import evolve, field, frozen
+from eth_utils.address import is_address
 
 from adapters.evm import effect, fees, gas, orders, transactions
 from adapters.evm.factory import FactoryKind
@@ -253,6 +254,9 @@ class EvmChain(Chain):
         return _kind(intent.token.kind).planned(intent)
 
     def state(self, token: Token, place: str) -> TokenState | None:
+        if not is_address(place):
+            return None
+
         def inquiry(reader: Reader) -> TokenState | None:
             final = reader.head(self.network.finality).final
             view = View(reader, place, final.number)

@@ -185,7 +185,7 @@ class Advance:
         intent = self.pursuit.intent(seen)
         effect = chain.effect_of(intent)
         if isinstance(effect, Effect):
-            return self.pursuit.adopt(seen, effect, self.clock.now())
+            return self.pursuit.adopt(seen, effect, self.clock.now(), signer=signer.address)
         if signer.halted is not None:
             return Finding(
                 owner=seen.owner,

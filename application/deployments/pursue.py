@@ -146,8 +146,12 @@ class Pursuit:
         effect: Effect,
         now: datetime,
         before: tuple[Event, ...] = (),
+        signer: str | None = None,
     ) -> Finding:
-        """The effect is there, by a transaction our records do not have: make it ours."""
+        """The effect is there, by a transaction our records do not have: make it ours.
+
+        *signer* is whose slot it must have been, where the step has had none yet.
+        """
         if not effect.is_final:
             return Finding(owner=seen.owner, predicted=seen.predicted, wait=_WAITS_FOR_FINALITY)
         number = seen.step.number
@@ -162,7 +166,8 @@ class Pursuit:
             broadcast_at=now,
         )
         known = seen.step.slot
-        slot = Slot(number=1, network=seen.network, signer=known.signer if known else seen.sender)
+        whose = known.signer if known else signer or seen.sender
+        slot = Slot(number=1, network=seen.network, signer=whose)
         inclusion = Inclusion(
             transaction_id=effect.transaction_id,
             block=effect.block,

@@ -166,7 +166,9 @@ class Resume:
         final = chain.head().final
         with self.store.begin(Scope.installation()) as work:
             known = work.signers.of_network(network)
-        taken = {s.address: chain.signer_state(s.address).next_sequence for s in known}
+        # Issuing accounts may be thousands: only those that stand still are asked about.
+        halted = [signer.address for signer in known if signer.halted is not None]
+        taken = {address: chain.signer_state(address).next_sequence for address in halted}
         resumed: list[str] = []
         trail = Trail(identifiers=self.identifiers, organisation=INSTALLATION, actor=OPERATOR)
         with self.store.begin(Scope.installation()) as work:

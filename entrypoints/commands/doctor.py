@@ -102,6 +102,7 @@ def _account(container: Container, network: Network, chain: Chain | None) -> Ite
         with container.store().begin(Scope.installation()) as work:
             halted = work.networks.status(network.id).halted
             signers = work.signers.treasury(network.id)
+            everybody = work.signers.of_network(network.id)
     except StoreUnavailableError as error:
         yield Finding(what=f"{name}: treasury", problem=str(error))
         return
@@ -116,6 +117,10 @@ def _account(container: Container, network: Network, chain: Chain | None) -> Ite
         )
         if chain is not None:
             yield _balance(chain, signer)
+    for issuer in everybody:
+        if issuer.halted is not None and not issuer.is_treasury:
+            what = f"{name}: issuing account {issuer.address}"
+            yield Finding(what=what, problem=issuer.halted, remedy=resume)
 
 
 def _balance(chain: Chain, signer: Signer) -> Finding:

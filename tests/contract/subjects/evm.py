@@ -1,4 +1,7 @@
-"""EVM: a real node that mines when a test says so; blocks are final five blocks down."""
+"""EVM: a real node that mines when a test says so; blocks are final five blocks down.
+
+The owner is an issuing account with a key and without coin.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -8,26 +11,27 @@ from attrs import field, frozen
 from application.ports.chain import Chain
 from domain.operation import Draft, Intent, Slot
 from domain.signing import PublicKey, Signature
-from domain.token import TokenKind
+from domain.token import Action, TokenKind
 from tests.adapters.evm.on_anvil.world import CEILING, MINTABLE, World, a_world
-from tests.contract.subjects import ACountingChain
+from tests.contract.subjects import ACountingChain, AnOrderingChain
 
 
 @contextmanager
 def chain() -> Iterator[ACountingChain]:
     with a_world() as world:
-        yield EvmSubject(world, chain=world.chain, treasury=world.sender)
+        owner = world.chain.address(world.issuer.public_key)
+        yield EvmSubject(world, chain=world.chain, treasury=world.sender, owner=owner)
 
 
-patient_chain = counting_chain = chain
+patient_chain = counting_chain = ordering_chain = chain
 
 
 @frozen
-class EvmSubject(ACountingChain):
+class EvmSubject(ACountingChain, AnOrderingChain):
     world: World
     chain: Chain = field(kw_only=True)
     treasury: str = field(kw_only=True)
-    owner: str = "0x00000000000000000000000000000000000000AA"
+    owner: str = field(kw_only=True)
     stranger: str = "0x00000000000000000000000000000000000000Bb"
     kind: TokenKind = MINTABLE
     parameters: Mapping[str, object] = field(
@@ -35,15 +39,24 @@ class EvmSubject(ACountingChain):
     )
     symbol: str = "symbol"
     fee_ceiling: int = CEILING
+    orders: Sequence[tuple[Action, Mapping[str, object]]] = (
+        (Action.MINT, {"to": "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC", "amount": "250"}),
+        (Action.BURN, {"amount": "1000"}),
+        (Action.PAUSE, {}),
+        (Action.UNPAUSE, {}),
+    )
+    impossible: tuple[Action, Mapping[str, object]] = (Action.BURN, {"amount": "1001"})
+    many_steps: TokenKind | None = None
 
     def sign(self, draft: Draft) -> Sequence[tuple[PublicKey, Signature]]:
-        return self.world.treasury.sign(draft)
+        (signable,) = draft.signables
+        is_owners = signable.signer == self.owner
+        return (self.world.issuer if is_owners else self.world.treasury).sign(draft)
 
     def slot(self, intent: Intent, number: int = 1) -> Slot:
-        nonce = self.chain.signer_state(intent.sender).next_sequence
-        return Slot(
-            number=number, network=self.chain.network.id, signer=intent.sender, sequence=nonce
-        )
+        signer = self.world.signer_of(intent)
+        nonce = self.chain.signer_state(signer).next_sequence
+        return Slot(number=number, network=self.chain.network.id, signer=signer, sequence=nonce)
 
     def reorg(self, depth: int) -> None:
         self.world.reorg(depth)
