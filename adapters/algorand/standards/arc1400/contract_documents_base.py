@@ -60,10 +60,11 @@ class DocumentedToken(OwnedToken):
             place += 32
         end = place + 32
         self.index.value = op.extract(names, 0, place) + op.substring(names, end, names.length)
-        del self.documents[key]
         arc4.emit(
             "DocumentRemoved", NamedDocument(name.copy(), document.uri, document.hash.copy())
         )
+        # Last: puyapy 5.10.1 reads the parts of `document` from the box when they are used.
+        del self.documents[key]
 
     @arc4.abimethod(readonly=True, validate_encoding="unsafe_disabled")
     def arc1643_get_all_documents(self) -> arc4.DynamicArray[arc4.DynamicBytes]:
