@@ -54,12 +54,21 @@ from domain.operation import (
     Party,
     Postponed,
     Signer,
+    SlotState,
     SlotTerms,
     WaitReason,
 )
 
 #: The longest that a waiting deployment is left alone.
 LONGEST_PAUSE = timedelta(seconds=5)
+
+
+#: Why it failed, where it does not work and nothing of it is on chain.
+_NEVER: Mapping[State, Reason] = {
+    State.QUEUED: Reason.DEPLOYMENT_VALIDATION_FAILED,
+    State.SUBMITTED: Reason.TRANSACTION_SUBMISSION_FAILED,
+    State.PENDING: Reason.TRANSACTION_REVERTED,
+}
 
 
 @frozen(kw_only=True)
@@ -198,13 +207,10 @@ class Advance:
         verdict = chain.preflight(intent, seen.fee_ceiling)
         if isinstance(verdict, Refusal) and not effect.is_lasting:
             verdict = MAY_BE_FORGOTTEN
-        if isinstance(verdict, Refusal) and seen.state is State.QUEUED:
-            failed = Failed(
-                reason=Reason.DEPLOYMENT_VALIDATION_FAILED,
-                without_effect=True,
-                detail=verdict.detail,
-            )
-            return Finding(owner=seen.owner, predicted=seen.predicted, events=(failed,))
+        if isinstance(verdict, Refusal) and not seen.has_begun:
+            failed = _never(seen, effect, verdict)
+            if failed is not None:
+                return Finding(owner=seen.owner, predicted=seen.predicted, events=(failed,))
         if isinstance(verdict, Refusal):
             verdict = Postponed(WaitReason.OPERATOR, verdict.detail)
         if verdict is not None:
@@ -352,6 +358,21 @@ def _placed(seen: Deployment, chain: Chain, account: Account | None) -> Deployme
     with_owner = seen.placed(account.address, None)
     predicted = chain.predicted(Pursuit.intent(with_owner))
     return seen.placed(account.address, predicted)
+
+
+def _never(seen: Deployment, nothing: NoEffect, refusal: Refusal) -> Failed | None:
+    """It does not work, and nothing that was signed for it can land: all its slots are dead.
+
+    None: absence was seen before the last of them was over; or a stranger took that one, and what
+    works for everybody else does so again once somebody has looked.  An order may have been
+    overtaken by another one for good.
+    """
+    slot = seen.step.slot
+    if slot is not None and nothing.at.number < (slot.valid_until or 0):
+        return None
+    if slot is not None and slot.state is SlotState.LOST and seen.order is None:
+        return None
+    return Failed(reason=_NEVER[seen.state], without_effect=True, detail=refusal.detail)
 
 
 def _seen_too_early(nothing: NoEffect, terms: SlotTerms) -> Postponed | None:

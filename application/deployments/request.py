@@ -191,7 +191,7 @@ def remember(
     answer: Deployment | Refusal,
     now: datetime,
 ) -> None:
-    """Keep the answer with its key; a refusal that asks to come back later is not kept."""
+    """Keep the answer with its key, unless it is one of `NOT_REMEMBERED`."""
     if isinstance(answer, Refusal):
         if answer.code in NOT_REMEMBERED:
             return
@@ -232,8 +232,11 @@ IN_FLIGHT = Refusal(
     retry_after=timedelta(seconds=1),
 )
 
-#: Answers that may be another one in a moment, without anybody having done anything wrong.
-NOT_REMEMBERED = frozenset({"network_not_ready", "account_not_ready"})
+#: Answers that may be another one in a moment, without anybody having done anything wrong; and
+#: those that are about who asks, and not about what is asked.
+NOT_REMEMBERED = frozenset(
+    {"network_not_ready", "account_not_ready", "forbidden", "mode_mismatch"}
+)
 
 
 def plan_of(deployment: Deployment, owner: str, chain: Chain, custodian: str) -> Plan:

@@ -82,6 +82,8 @@ class RequestTokenOperation:
         fingerprint: bytes,
     ) -> Accepted | Refusal:
         """Hold the credits and queue the operation, once per *key*; see `RequestDeployment`."""
+        if refusal := caller.refusal(Permission.WRITE_TOKENS):
+            return refusal
         try:
             with self.store.begin(caller.scope) as work:
                 remembered = work.idempotency.take(key, self.clock.now())

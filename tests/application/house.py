@@ -11,7 +11,7 @@ import json
 import os
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -41,6 +41,7 @@ from application.deployments.request import Accepted, DeploymentRequest, Request
 from application.deployments.retry import RetryDeployment
 from application.deployments.watch import WatchNetwork
 from application.operator.credits import GrantCredits, SetTariff
+from application.operator.end import EndOperation
 from application.operator.treasury import Resume
 from application.ports.chain import Chain, ChainUnavailableError
 from application.ports.clock import Clock
@@ -57,16 +58,28 @@ from application.ports.storage.work import (
     Store,
     StoreUnavailableError,
 )
+from application.tokens.request import (
+    RequestTokenOperation,
+    TokenOperationRequest,
+    ValidateOrder,
+)
 from domain.account import Account
 from domain.audit import Actor, AuditEvent
 from domain.deployment import Deployment, State
-from domain.errors import Refusal
+from domain.errors import FieldFault, Refusal
 from domain.identifiers import INSTALLATION, AccountId, OperationId, Prefix, public_id
 from domain.ledger import JournalEntry, Wallet
 from domain.network import NetworkStatus
-from domain.operation import SignedTransaction, Signer, Submission
+from domain.operation import (
+    OperationKind,
+    SignedTransaction,
+    Signer,
+    Submission,
+    WaitReason,
+)
 from domain.organisation import PERMISSIONS, Role
-from domain.token import Token, TokenKind
+from domain.signing import Curve, PublicKey
+from domain.token import Action, Order, Token, TokenKind
 from tests.application.mortal import Death, Fate, Mortal, MortalStore
 
 WORKER_ID = UUID(int=7)
@@ -269,8 +282,74 @@ class House:
         assert isinstance(token, Token)
         return token
 
-    def key(self, text: str) -> IdempotencyKey:
-        return IdempotencyKey(live=False, route="POST /v1/deployments", key=text)
+    def key(self, text: str, route: str = "POST /v1/deployments") -> IdempotencyKey:
+        return IdempotencyKey(live=False, route=route, key=text)
+
+    def issue(self, **changes: Any) -> Deployment:
+        """A deployment that was carried out: there is a token."""
+        id = self.deploy(**changes).id
+        self.work_until_done()
+        issued = self.get(id)
+        assert issued.state is State.COMPLETED, (issued.state, issued.waiting, issued.failure)
+        return issued
+
+    def issue_by_hand(self) -> Deployment:
+        """As `issue`, where blocks come only when they are called for."""
+        id = self.deploy().id
+        for _ in range(8):
+            self.work()
+            self.chain.mine()
+        assert self.get(id).state is State.COMPLETED
+        return self.get(id)
+
+    def validate(
+        self,
+        token: OperationId,
+        action: Action,
+        parameters: Mapping[str, object],
+        caller: Caller | None = None,
+    ) -> Order | Refusal | tuple[FieldFault, ...]:
+        validate = ValidateOrder(store=self.store, chains=self.chains)
+        return validate(caller or self.caller, token, action, parameters)
+
+    def ask(self, token: OperationId, order: Order, **changes: Any) -> Accepted | Refusal:
+        """Ask for an operation on a token; `key`, `fingerprint`, `caller`, `store` as above."""
+        self._requests += 1
+        key = changes.pop("key", f"key-{self._requests}")
+        fingerprint = changes.pop("fingerprint", FINGERPRINT)
+        caller = changes.pop("caller", self.caller)
+        use_case = RequestTokenOperation(
+            store=changes.pop("store", self.store),
+            chains=self.chains,
+            clock=self.clock,
+            identifiers=self.identifiers,
+        )
+        request = TokenOperationRequest(token=token, order=order, **changes)
+        return use_case(caller, request, self.key(str(key), "POST /v1/tokens/{id}"), fingerprint)
+
+    def order(
+        self, token: OperationId, action: Action = Action.MINT, **parameters: object
+    ) -> Order:
+        """A validated one; to mint is to mint 250 for a stranger."""
+        if action is Action.MINT:
+            parameters = {"amount": "250", "to": self.a_stranger} | parameters
+        order = self.validate(token, action, parameters)
+        assert isinstance(order, Order), order
+        return order
+
+    def operate(
+        self, token: OperationId, action: Action = Action.MINT, **parameters: object
+    ) -> Deployment:
+        """An accepted operation on a token."""
+        answer = self.ask(token, self.order(token, action, **parameters))
+        assert isinstance(answer, Accepted), answer
+        return answer.deployment
+
+    @property
+    def a_stranger(self) -> str:
+        """The address of somebody who has nothing to do with it."""
+        length = 32 if self.chain.curve is Curve.ED25519 else 64
+        return self.chain.address(PublicKey(self.chain.curve, bytes(length)))
 
     def plan(self) -> PlanDeployment:
         return PlanDeployment(
@@ -281,14 +360,16 @@ class House:
             identifiers=self.identifiers,
         )
 
-    def cancel(self, id: OperationId, store: Store | None = None) -> Deployment | Refusal:
+    def cancel(
+        self, id: OperationId, store: Store | None = None, caller: Caller | None = None
+    ) -> Deployment | Refusal:
         cancel = CancelDeployment(
             store=store or self.store,
             chains={self.network: self.chain},
             clock=self.clock,
             identifiers=self.identifiers,
         )
-        return cancel(self.caller, id)
+        return cancel(caller or self.caller, id)
 
     def retry(
         self, id: OperationId, key: str = "again", store: Store | None = None
@@ -322,10 +403,14 @@ class House:
         """Resume whatever is halted."""
         assert not isinstance(self.resume(), Refusal)
 
-    def change_signer(self, **changes: Any) -> None:
-        """The operator's hand on a treasury account: its limit, a halt."""
+    def end(self, id: OperationId, reason: str = "given up") -> Deployment | Refusal:
+        end = EndOperation(store=self.store, clock=self.clock, identifiers=self.identifiers)
+        return end(self.registered.organisation.id, id, reason)
+
+    def change_signer(self, address: str | None = None, **changes: Any) -> None:
+        """The operator's hand on an account, by default the treasury's: its limit, a halt."""
         with self.store.begin(Scope.installation()) as work:
-            signer = work.signers.lock(self.network, self.signer.address)
+            signer = work.signers.lock(self.network, address or self.signer.address)
             assert signer is not None
             work.signers.put(evolve(signer, **changes))
 
@@ -434,6 +519,10 @@ class House:
         self.pass_time(LEASE_IS_OVER)
         if isinstance(self.chain, MemoryChain) and not self.chain.instant:
             self.chain.mine()
+        for each in self.open_deployments():
+            if each.order and each.waiting is WaitReason.TREASURY_EMPTY and each.owner:
+                # What an issuer was given for its order went with what came to nothing.
+                self.chain.fund(each.owner, 10**12)
         if self.is_halted:
             self.chain.finalise()
             with suppress(ChainUnavailableError):
@@ -470,8 +559,14 @@ class House:
         with self.store.begin(self.scope) as work:
             return work.deployments.list(PageRequest(limit=100)).items
 
+    def operations(self) -> Sequence[Deployment]:
+        """Deployments, and what is done with their tokens."""
+        with self.store.begin(self.scope) as work:
+            page = PageRequest(limit=100)
+            return work.deployments.list(page, kinds=frozenset(OperationKind)).items
+
     def open_deployments(self) -> list[Deployment]:
-        return [d for d in self.deployments() if d.state.is_open]
+        return [d for d in self.operations() if d.state.is_open]
 
     @property
     def wallet(self) -> Wallet:
@@ -501,7 +596,9 @@ class House:
 
     def events(self, id: OperationId) -> list[AuditEvent]:
         with self.store.begin(self.scope) as work:
-            return work.audit.of_subject(public_id(Prefix.DEPLOYMENT, id))
+            known = work.deployments.get(id)
+            named = known.named if known else public_id(Prefix.DEPLOYMENT, id)
+            return work.audit.of_subject(named)
 
     def actions(self, id: OperationId) -> list[str]:
         return [event.action for event in self.events(id)]
@@ -511,7 +608,7 @@ class House:
         return [
             str(_details(event)["reason"])
             for event in self.events(id)
-            if event.action == "deployment.waiting"
+            if event.action.endswith(".waiting")
         ]
 
     def all_events(self) -> list[AuditEvent]:
@@ -525,9 +622,19 @@ class House:
     def tokens(self, id: OperationId) -> int:
         return self.chain.tokens_of(self.registered.organisation.id, id)
 
-    def signer_now(self) -> Signer:
+    def effects(self, operation: Deployment) -> int:
+        """How often it has had its effect: a token made, or an order carried out."""
+        if operation.order is None:
+            return self.tokens(operation.id)
+        return self.chain.calls_of(self.registered.organisation.id, operation.id)
+
+    def supply(self, token: Deployment) -> int:
+        assert token.result is not None
+        return self.chain.supply_of(token.result)
+
+    def signer_now(self, address: str | None = None) -> Signer:
         with self.store.begin(Scope.installation()) as work:
-            signer = work.signers.get(self.network, self.signer.address)
+            signer = work.signers.get(self.network, address or self.signer.address)
         assert signer is not None
         return signer
 
@@ -538,13 +645,15 @@ class House:
 
     @property
     def is_halted(self) -> bool:
-        return self.network_status.halted is not None or self.signer_now().halted is not None
+        with self.store.begin(Scope.installation()) as work:
+            halts = [signer.halted for signer in work.signers.of_network(self.network)]
+        return self.network_status.halted is not None or any(halts)
 
     # Sentences that hold whatever happened.
 
     def is_intact(self) -> None:
         """No open hold without an open deployment, no gap, no credit from nowhere."""
-        deployments = self.deployments()
+        deployments = self.operations()
         assert not getattr(self.chain, "complaints", [])
         for deployment in deployments:
             self._is_consistent(deployment)
@@ -555,7 +664,7 @@ class House:
         self._audit_has_no_gap()
 
     def _is_consistent(self, deployment: Deployment) -> None:
-        tokens = self.tokens(deployment.id)
+        tokens = self.effects(deployment)
         assert tokens <= 1
         endings = Counter(
             entry.posting.action
@@ -580,7 +689,8 @@ class House:
             case State.CANCELLED:
                 assert tokens == 0
                 # What is signed is never cancelled, unless it is proven that it cannot land.
-                assert all(slot.state.is_dead for slot in deployment.step.slots)
+                slots = (slot for step in deployment.steps for slot in step.slots)
+                assert all(slot.state.is_dead for slot in slots)
                 assert endings["credits.captured"] == 0
                 assert holds == ends
             case _:
