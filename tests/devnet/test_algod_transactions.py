@@ -75,7 +75,8 @@ def test_who_has_never_been_heard_of_has_nothing(network):
     with refused("asset does not exist", 404):
         stranger.algod.asset_info(1001)
     with refused("failed to parse the address"):
-        stranger.algod.account_info(stranger.address[:-1] + "A")
+        other = "E" if stranger.address.endswith("A") else "A"
+        stranger.algod.account_info(stranger.address[:-1] + other)
 
 
 def test_the_id_of_an_asset_is_the_count_of_transactions_after_it(network, alice, bob):

@@ -314,6 +314,14 @@ class TestInputAndOutput:
         assert keeper("resize", b"n", 1024) == []
         keeper.refuses(r"write budget \(1024\) exceeded 1025", "resize", b"n", 1025)
 
+    def test_counts_what_was_created_and_resized_as_it_is_then(self, keeper):
+        group = [
+            keeper.call("create", b"n", 600),
+            keeper.call("resize", b"n", 1025, references=[]),
+        ]
+        with refused(r"write budget \(1024\) exceeded 1025"):
+            confirmed(keeper.person, *group)
+
     def test_of_eight_references_is_8192_bytes(self, keeper):
         names = [b"n", *[b""] * 7]
         assert keeper("create", b"n", 8192, references=names) == [YES]

@@ -8,6 +8,7 @@ from algosdk import logic, transaction
 from algosdk.encoding import decode_address
 
 from tests.devnet.avm.assembly import APPROVE, hex_of, program
+from tests.devnet.avm.conftest import Laboratory
 from tests.devnet.avm.contracts import call, confirmed, create, logs
 from tests.devnet.people import refused
 
@@ -102,9 +103,11 @@ def test_assets_are_made_and_moved(network, alice):
     )
     id = create(alice, code, funds=1_000_000)
     address = logic.get_application_address(id)
+    before = alice.algod.block_info(network.round)["block"]["tc"]
     told = alice.confirm(call(alice, id, b"\0"))
     (made,) = told["inner-txns"]
     asset = made["asset-index"]
+    assert asset == before + 2
     assert logs(told) == [asset.to_bytes(8, "big")]
     # The outer transaction has the number before: an inner one is counted ahead of it.
     assert asset == alice.algod.block_info(network.round)["block"]["tc"]
@@ -260,6 +263,57 @@ class TestCalls:
 )
 def test_what_is_refused(laboratory, lines, why):
     laboratory.refuses(why, lines)
+
+
+#: Pays itself nothing, without a fee of its own, as often as the first argument says.
+FREE = program(
+    """
+    txn ApplicationID
+    bz done
+    again:
+    itxn_begin
+    pushint 1
+    itxn_field TypeEnum
+    pushint 0
+    itxn_field Fee
+    itxn_submit
+    load 0
+    pushint 1
+    +
+    dup
+    store 0
+    txna ApplicationArgs 0
+    btoi
+    <
+    bnz again
+    done:
+    pushint 1
+    """
+)
+
+
+@pytest.mark.parametrize(
+    ("fee", "count", "fits"), [(2000, 1, True), (2999, 2, False), (3000, 2, True)]
+)
+def test_what_was_paid_too_much_is_spent_once(alice, fee, count, fits):
+    id = create(alice, FREE, funds=100_000)
+    made = call(alice, id, count.to_bytes(8, "big"), fee=fee)
+    if fits:
+        assert len(alice.confirm(made)["inner-txns"]) == count
+    else:
+        with refused("fee too small"):
+            alice.send(made)
+
+
+@pytest.mark.parametrize(("count", "fits"), [(256, True), (257, False)])
+def test_a_group_sends_256_at_most(alice, count, fits):
+    id = create(alice, FREE, funds=100_000)
+    made = call(alice, id, count.to_bytes(8, "big"), fee=1_000_000)
+    told = Laboratory(alice).simulate(made, extra_opcode_budget=20_000)
+    if fits:
+        assert len(told["txn-results"][0]["txn-result"]["inner-txns"]) == 256
+    else:
+        assert "too many inner transactions 1 with 0 left" in told["failure-message"]
 
 
 def test_another_account_spends_only_if_it_is_rekeyed(network, alice, bob):

@@ -32,6 +32,11 @@ WRITER = program(
 
 
 class TestGlobalState:
+    def test_tells_only_what_it_changed(self, alice):
+        id = create(alice, WRITER, byte_slices=1)
+        assert "global-state-delta" in alice.confirm(call(alice, id, b"k", b"v", note=b"1"))
+        assert "global-state-delta" not in alice.confirm(call(alice, id, b"k", b"v", note=b"2"))
+
     @pytest.mark.parametrize(
         ("key", "value", "why"),
         [

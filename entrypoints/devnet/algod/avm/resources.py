@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from entrypoints.devnet.algod.applications import application_address
-from entrypoints.devnet.algod.avm.operations import LogicError
 from entrypoints.devnet.algod.encoding import ZERO_ADDRESS
-from entrypoints.devnet.algod.limits import BOX_BYTES_PER_REFERENCE
+from entrypoints.devnet.algod.limits import BOX_BYTES_PER_REFERENCE, RefusedError
 from entrypoints.devnet.algod.state import BoxKey, Draft
 from entrypoints.devnet.algod.transactions import SignedTransaction
 
@@ -93,14 +92,15 @@ class Resources:
     def check_read(self, draft: Draft) -> None:
         """All that is named may be read, so it must fit, once, before the first program runs.
 
-        Raises: LogicError.
+        Raises:
+            RefusedError: it does not, and no program had any part in it.
         """
         if self.was_read_checked:
             return
         self.was_read_checked = True
         sizes = [len(draft.box(*key) or b"") for key in self.boxes if key[1]]
         if sum(sizes) > self.budget:
-            raise LogicError(f"box read budget ({self.budget}) exceeded")
+            raise RefusedError(f"box read budget ({self.budget}) exceeded")
 
 
 def referred(call: SignedTransaction, index: int) -> int:

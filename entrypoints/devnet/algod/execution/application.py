@@ -36,6 +36,12 @@ def apply(draft: Draft, transaction: SignedTransaction, run: Run, position: int)
         )
     if not transaction.number("apid") or completion == UPDATE:
         _check_programs(transaction, application)
+    allowance = run.allowance
+    if not transaction.number("apid"):
+        allowance.resources.begin_creation(transaction, id)
+    if not allowance.leniency.unnamed_resources:
+        # Whatever the program does about it: a program that clears state is no exception.
+        allowance.resources.check_read(draft)
     if completion == CLEAR_STATE:
         return _clear(draft, transaction, run, position, id)
     assert application is not None  # noqa: S101 - was just made sure of
@@ -113,12 +119,7 @@ def _opt_in(draft: Draft, sender: bytes, id: int, application: Application) -> N
 
 
 def _execute(machine: Machine) -> bool:
-    resources, call = machine.run_of.allowance.resources, machine.transaction
-    if not call.number("apid"):
-        resources.begin_creation(call, machine.application_id)
     try:
-        if not machine.run_of.allowance.leniency.unnamed_resources:
-            resources.check_read(machine.draft)
         return machine.run()
     except LogicError as error:
         raise RefusedError(f"logic eval error: {error}. Details: {machine.describe()}") from error

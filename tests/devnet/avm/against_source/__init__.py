@@ -1,0 +1,1 @@
+"""Compiled contracts on the network, beside their sources under another interpreter."""
