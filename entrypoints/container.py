@@ -26,6 +26,8 @@ from application.operator.dispatch import Dispatch
 from application.operator.installation_secret import InstallationSecret
 from application.operator.sweep import Sweep
 from application.operator.treasury import CreateTreasury, Resume
+from application.tokens.inspect import Inspect
+from application.tokens.request import RequestTokenOperation, ValidateOrder
 from entrypoints import assembly
 from entrypoints.settings import Settings
 
@@ -92,6 +94,11 @@ class Container(containers.DeclarativeContainer):
     retry_deployment = One(
         RetryDeployment, store=store, chains=chains, clock=clock, identifiers=identifiers
     )
+    validate_order = One(ValidateOrder, store=store, chains=chains)
+    request_token_operation = One(
+        RequestTokenOperation, store=store, chains=chains, clock=clock, identifiers=identifiers
+    )
+    inspect = One(Inspect, store=store, chains=chains)
     halt = One(Halt, store=store, alarms=alarms, clock=clock, identifiers=identifiers)
     pursuit = One(Pursuit, store=store, custodians=custodians)
     publish = One(Publish, metadata=metadata)

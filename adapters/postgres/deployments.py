@@ -1,6 +1,6 @@
 """Operations: the aggregate over five tables, and the queue that is one of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
@@ -23,6 +23,7 @@ from domain.deployment import Deployment, State
 from domain.errors import MisuseError
 from domain.identifiers import NetworkId, OperationId
 from domain.operation import OperationKind, Step
+from domain.token import TokenKind
 
 OPERATIONS = queries.load("operations.sql")
 
@@ -118,6 +119,7 @@ class PostgresDeployments(Deployments):
         live: bool | None = None,
         kinds: frozenset[OperationKind] = DEPLOYMENTS,
         of: OperationId | None = None,
+        token_kind: TokenKind | None = None,
     ) -> Page[Deployment]:
         found = self._transaction.rows(
             OPERATIONS["list"],
@@ -128,6 +130,7 @@ class PostgresDeployments(Deployments):
                 "live": live,
                 "kinds": sorted(kind.value for kind in kinds),
                 "of": of,
+                "token_kind": token_kind,
                 "limit": page.limit + 1,
             },
         )
@@ -137,6 +140,10 @@ class PostgresDeployments(Deployments):
     def on_token(self, deployment: OperationId) -> Sequence[Deployment]:
         found = self._transaction.rows(OPERATIONS["on_token"], {"of": deployment})
         return [*reversed(self._load([row["id"] for row in found]))]
+
+    def kinds_of(self, ids: Collection[OperationId]) -> Mapping[OperationId, OperationKind]:
+        found = self._transaction.rows(OPERATIONS["kinds_of"], {"ids": list(ids)})
+        return {OperationId(row["id"]): OperationKind(row["kind"]) for row in found}
 
     def count_accepted(self, since: datetime, until: datetime) -> int:
         row = self._transaction.row(OPERATIONS["count_accepted"], {"since": since, "until": until})

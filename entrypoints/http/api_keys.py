@@ -12,10 +12,9 @@ from entrypoints.http import representations
 from entrypoints.http.answers import answer, bad_cursor, page, read_cursor
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
-from entrypoints.http.deployment_events import PAGE
-from entrypoints.http.deployments import CURSOR, LIMIT
 from entrypoints.http.operations import NOTHING, Operation
 from entrypoints.http.problems import granted, not_found
+from entrypoints.http.pursued import CURSOR, LIMIT, PAGE
 from entrypoints.http.rules import Ascending, Choice, Flag, Instant, Text
 from entrypoints.http.services import AClock, AStore, Given
 

@@ -13,13 +13,14 @@ from entrypoints.http import (
     api_keys,
     auth,
     credits,  # noqa: A004 - the product's own word
-    deployment_events,
     deployments,
     documentation,
     documents,
     health,
     networks,
     organisations,
+    token_operations,
+    tokens,
 )
 from entrypoints.http.authentication import Gatekeeper, Source
 from entrypoints.http.decoding import AnyRequest
@@ -32,7 +33,8 @@ RESOURCES = (
     organisations,
     networks,
     deployments,
-    deployment_events,
+    tokens,
+    token_operations,
     api_keys,
     credits,
     health,
@@ -104,6 +106,9 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "request_deployment": services.request_deployment,
         "cancel": services.cancel_deployment,
         "retry": services.retry_deployment,
+        "validate_order": services.validate_order,
+        "request_operation": services.request_token_operation,
+        "inspect": services.inspect,
         "store": services.store,
         "clock": services.clock,
         "chains": services.chains,

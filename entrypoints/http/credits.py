@@ -3,15 +3,16 @@
 from litestar import Response, get
 
 from application.access.caller import Caller
+from domain.identifiers import OperationId
 from domain.ledger import expire, fold
 from domain.organisation import Permission
 from entrypoints.http import representations
 from entrypoints.http.answers import answer, page
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest
-from entrypoints.http.deployment_events import PAGE, sequence_of
-from entrypoints.http.deployments import CURSOR, LIMIT
 from entrypoints.http.operations import Operation
+from entrypoints.http.progress import sequence_of
+from entrypoints.http.pursued import CURSOR, LIMIT, PAGE
 from entrypoints.http.services import AClock, AStore, Given
 
 
@@ -49,8 +50,15 @@ def list_journal(request: AnyRequest, caller: Given[Caller], store: AStore) -> R
     before = sequence_of(asked.get(CURSOR)) or None
     with store.begin(caller.scope) as work:
         found = work.ledger.journal(before=before, limit=asked.get(LIMIT) or 20)
+        subjects = {OperationId(entry.subject) for entry in found.items if entry.subject}
+        kinds = work.deployments.kinds_of(subjects)
     last = str(found.items[-1].sequence) if found.items else None
-    items = [representations.journal_entry(entry) for entry in found.items]
+    items = [
+        representations.journal_entry(
+            entry, kinds.get(OperationId(entry.subject)) if entry.subject else None
+        )
+        for entry in found.items
+    ]
     return answer(page(items, has_more=found.has_more, last=last))
 
 

@@ -147,8 +147,8 @@ _DEPLOYMENTS = (
     ErrorCode("plan_changed", 409, "What was planned is not what would be done",
               "Plan again and look at the differences, then repeat with a new Idempotency-Key.",
               Retry.AFTER_REMEDIATION),
-    ErrorCode("client_reference_used", 409, "The client_reference has a deployment already",
-              "Read that deployment with ?client_reference=, or use another reference."),
+    ErrorCode("client_reference_used", 409, "The client_reference is used already",
+              "Read what has it with ?client_reference=, or use another reference."),
     ErrorCode("account_not_found", 404, "There is no such issuing account",
               "Choose one of GET /v1/accounts that fits the network, or leave `account` out."),
     ErrorCode("account_not_ready", 409, "The issuing account has no key yet",
@@ -174,19 +174,22 @@ _DEPLOYMENTS = (
               "Look at `detail` for the chain's reason: the cap, the balance, or a token that is "
               "paused; nothing was sent."),
     ErrorCode("too_late_to_cancel", 409, "It is too late to cancel",
-              "Watch the deployment: it may take effect at any moment, and tells how it ends."),
+              "Watch it: it may take effect at any moment, and tells how it ends."),
     ErrorCode("outcome_open", 409, "What was signed before could still take effect",
               "Try again in a few minutes: once that is impossible, it can be cancelled.",
               Retry.AFTER_DELAY, 60),
     ErrorCode("token_not_issued", 409, "This token does not exist yet",
               "Wait until its deployment is Completed, then repeat with a new Idempotency-Key.",
               Retry.AFTER_REMEDIATION),
+    ErrorCode("token_gone", 410, "The token is not on its network any more",
+              "Look at its operations and at the network: somebody with the power to manage it "
+              "may have destroyed it."),
     ErrorCode("action_not_offered", 422, "Tokens of this kind cannot do that",
               "Choose one of the actions that GET /v1/token_kinds lists for its kind."),
     ErrorCode("not_endable", 409, "This operation cannot be ended by a person",
               "End only what has a step on chain and no transaction under way."),
-    ErrorCode("not_retryable", 409, "This deployment cannot be tried again",
-              "Ask for a new deployment if this one failed and its history says so."),
+    ErrorCode("not_retryable", 409, "This cannot be tried again",
+              "Ask for a new one if this one failed and its history says so."),
 )
 
 _INSTALLATION = (

@@ -67,7 +67,8 @@ def operations(routes: Iterable[BaseRoute]) -> Iterable[tuple[str, str, Operatio
     for route in routes:
         if not isinstance(route, HTTPRoute):
             continue
-        for handler in route.route_handlers:
+        # The framework keeps them in a set: their order differs between processes.
+        for handler in sorted(route.route_handlers, key=_method):
             operation = handler.opt.get("operation")
             if isinstance(operation, Operation):
                 yield route.path, _method(handler), operation

@@ -14,16 +14,19 @@ from domain.deployment import Deployment, Reason
 from domain.identifiers import Prefix, instant_of, public_id
 from domain.ledger import JournalEntry, Lot, Wallet
 from domain.network import Block, Family, Network, NetworkClass, NetworkStatus
-from domain.operation import Attempt, Step
+from domain.operation import Attempt, OperationKind, Step
 from domain.organisation import ApiKey, Member, Organisation, Role, User
 from domain.plan import Plan, Quote
-from domain.token import KindDescription
+from domain.token import KindDescription, Token
 from entrypoints.http.timeline import WAITING, explorer_url, sentence_of, waiting_of
 
 Document = dict[str, JsonValue]
 
 #: Failures whose detail was written by us, about the token; others quote what nodes said.
 _TOLD_IN_DETAIL = frozenset({Reason.DEPLOYMENT_VALIDATION_FAILED, Reason.POST_DEPLOYMENT_FAILED})
+
+#: Standards whose tokens are applications on Algorand, as the names of their kinds begin.
+_APPLICATIONS = frozenset({"arc200", "arc1400"})
 
 _ANSWERING = frozenset({NodeCondition.HEALTHY, NodeCondition.BEHIND})
 
@@ -103,7 +106,7 @@ def network(each: Network, status: NetworkStatus) -> Document:
             "application": _application_link(each),
         },
         "status": "ok" if status.halted is None else "halted",
-        "final_block": _block(status.final),
+        "final_block": block(status.final),
     }
 
 
@@ -136,7 +139,7 @@ def network_status(
         "network": each.id,
         "status": _status(each, network, nodes),
         "halted": halted,
-        "final_block": _block(each.final),
+        "final_block": block(each.final),
         "nodes": [_node(node, best, with_names=with_names) for node in nodes],
         "min_sources": network.min_sources,
         "sources_available": _available(nodes),
@@ -165,7 +168,7 @@ def _node(each: NodeReport, best: int | None, *, with_names: bool) -> Document:
         "name": each.name if with_names else None,
         "archival": each.archival,
         "condition": each.condition.value,
-        "latest_block": _block(each.latest),
+        "latest_block": block(each.latest),
         "blocks_behind": behind,
     }
 
@@ -179,6 +182,7 @@ def token_kind(each: KindDescription, networks: list[str]) -> Mapping[str, objec
         "explanation": each.explanation,
         "networks": sorted(networks),
         "schema": each.schema,
+        "actions": {action.value: schema for action, schema in each.actions.items()},
     }
 
 
@@ -220,30 +224,65 @@ def plan(each: Plan, quote: Quote) -> Document:
     }
 
 
+def pursued(each: Deployment, network: Network | None, next_look_at: datetime | None) -> Document:
+    """A deployment, or an operation on a token."""
+    if each.kind.is_on_a_token:
+        return operation(each, network, next_look_at)
+    return deployment(each, network, next_look_at)
+
+
 def deployment(
     each: Deployment, network: Network | None, next_look_at: datetime | None
 ) -> Document:
-    id = public_id(Prefix.DEPLOYMENT, each.id)
-    path = f"/v1/deployments/{id}"
     return {
-        "id": id,
+        "id": each.named,
         "state": each.state.value,
         "live": each.live,
         "network": each.network,
         "kind": each.token.kind,
         "token": dict(each.token.parameters),
+        "predicted_address": each.predicted,
+        "address": each.result,
+        "address_url": token_url(network, each.token, each.result),
+        "plan_hash": each.plan_hash and each.plan_hash.hex(),
+        **_in_common(each, network, next_look_at),
+        "links": _links(f"/v1/deployments/{each.named}"),
+    }
+
+
+def operation(
+    each: Deployment, network: Network | None, next_look_at: datetime | None
+) -> Document:
+    """An operation on a token."""
+    token = None if each.of is None else public_id(Prefix.TOKEN, each.of)
+    return {
+        "id": each.named,
+        "state": each.state.value,
+        "live": each.live,
+        "network": each.network,
+        "action": each.kind.value,
+        "parameters": {} if each.order is None else dict(each.order.parameters),
+        "token": token,
+        "kind": each.token.kind,
+        "address": each.predicted,
+        "address_url": token_url(network, each.token, each.predicted),
+        **_in_common(each, network, next_look_at),
+        "links": _links(f"/v1/operations/{each.named}") | {"token": f"/v1/tokens/{token}"},
+    }
+
+
+def _in_common(
+    each: Deployment, network: Network | None, next_look_at: datetime | None
+) -> Document:
+    return {
         "account": _named(Prefix.ACCOUNT, each.account),
         "payer": each.payer.value,
         "sender": each.sender,
         "owner": each.owner,
-        "predicted_address": each.predicted,
-        "address": each.result,
-        "address_url": _token_url(network, each.result),
         "steps": [_step(step, network) for step in each.steps],
         "credits": each.credits,
         "hold": None if each.hold is None else {"id": public_id(Prefix.HOLD, each.hold)},
         "fee_ceiling": str(each.fee_ceiling),
-        "plan_hash": each.plan_hash and each.plan_hash.hex(),
         "failure": _failure(each),
         "waiting": waiting_of(each.waiting, each.waiting_since, next_look_at),
         "client_reference": each.client_reference,
@@ -253,12 +292,15 @@ def deployment(
         "may_cancel": each.may_cancel,
         "may_retry": each.may_retry,
         "evidence": {"sealed": False},
-        "links": {
-            "self": path,
-            "history": f"{path}/history",
-            "events": f"{path}/events",
-            "audit_events": f"{path}/audit_events",
-        },
+    }
+
+
+def _links(path: str) -> Document:
+    return {
+        "self": path,
+        "history": f"{path}/history",
+        "events": f"{path}/events",
+        "audit_events": f"{path}/audit_events",
     }
 
 
@@ -266,7 +308,7 @@ def _failure(each: Deployment) -> Document | None:
     failure = each.failure
     if failure is None:
         return None
-    detail = sentence_of(failure.reason)
+    detail = sentence_of(failure.reason, of_an_order=each.kind.is_on_a_token)
     if failure.reason in _TOLD_IN_DETAIL:
         detail = f"{detail} ({failure.detail})"
     return {
@@ -295,15 +337,20 @@ def _transaction(step: Step, attempt: Attempt, network: Network | None) -> Docum
         "role": attempt.role.value,
         "signed_at": timestamp(attempt.signed_at),
         "broadcast_at": _at(attempt.broadcast_at),
-        "block": None if inclusion is None else _block(inclusion.block),
+        "block": None if inclusion is None else block(inclusion.block),
         "succeeded": None if inclusion is None else inclusion.succeeded,
         "cost": None if inclusion is None else str(inclusion.cost),
     }
 
 
-def _token_url(network: Network | None, token: str | None) -> str | None:
-    link = network and (network.explorer_token or network.explorer_address)
-    return link.replace("{}", token) if link and token else None
+def token_url(network: Network | None, token: Token, place: str | None) -> str | None:
+    """Where an explorer shows *token*; an application is not where an asset would be."""
+    if network is None or place is None:
+        return None
+    link = network.explorer_token or network.explorer_address
+    if token.kind.partition("_")[0] in _APPLICATIONS:
+        link = _application_link(network)
+    return link.replace("{}", place) if link else None
 
 
 def wallet(each: Wallet) -> Document:
@@ -329,8 +376,10 @@ def _lot(each: Lot) -> Document:
     }
 
 
-def journal_entry(each: JournalEntry) -> Document:
+def journal_entry(each: JournalEntry, paid: OperationKind | None) -> Document:
+    """*paid*: the kind of what it paid for."""
     posting = each.posting
+    is_on_a_token = paid is not None and paid.is_on_a_token
     return {
         "sequence": each.sequence,
         "at": timestamp(each.at),
@@ -340,7 +389,8 @@ def journal_entry(each: JournalEntry) -> Document:
         "amount": posting.amount,
         "hold": _named(Prefix.HOLD, posting.hold),
         "grant": _named(Prefix.GRANT, posting.lot),
-        "deployment": _named(Prefix.DEPLOYMENT, each.subject),
+        "deployment": None if is_on_a_token else _named(Prefix.DEPLOYMENT, each.subject),
+        "operation": _named(Prefix.OPERATION, each.subject) if is_on_a_token else None,
         "actor": each.actor,
     }
 
@@ -350,7 +400,7 @@ def audit_event(each: AuditEvent) -> Document:
     return each.content()
 
 
-def _block(each: Block | None) -> Document | None:
+def block(each: Block | None) -> Document | None:
     return None if each is None else {"number": each.number, "hash": each.hash}
 
 

@@ -14,6 +14,8 @@ from domain.identifiers import Prefix
 from domain.network import Family, NetworkClass
 from domain.operation import AttemptRole, WaitReason
 from domain.organisation import Permission, Role
+from domain.token import Action, Power
+from entrypoints.http.compliance import SENTENCES
 from entrypoints.http.error_codes import ERROR_CODES, Retry
 
 Schema = dict[str, object]
@@ -62,6 +64,8 @@ _BLOCK = _object(number=_INTEGER, hash=_TEXT)
 _WAIT = _one_of(*(reason.value for reason in WaitReason))
 _MOVER = _one_of("nobody", "you", "operator")
 _STATE = _one_of(*(state.value for state in State))
+_ACTION = _one_of(*(action.value for action in Action))
+_POWER = _one_of(*(power.value for power in Power))
 _ORGANISATION = _id(Prefix.ORGANISATION)
 
 _TOKENS = _object(
@@ -81,6 +85,36 @@ _TRANSACTION = _object(
     role=_one_of(*(each.value for each in AttemptRole)), signed_at=_INSTANT,
     broadcast_at=_or_null(_INSTANT), block=_or_null(_BLOCK), succeeded=_or_null(_BOOLEAN),
     cost=_or_null(_AMOUNT),
+)  # fmt: skip
+
+#: What deployments and operations on tokens have in common.
+_PURSUED: dict[str, Schema] = {
+    "account": _or_null(_id(Prefix.ACCOUNT)), "payer": _one_of("sponsored"), "sender": _TEXT,
+    "owner": _or_null(_TEXT),
+    "steps": _list(
+        _object(number=_INTEGER, name=_TEXT, final=_BOOLEAN, transactions=_list(_TRANSACTION))
+    ),
+    "credits": _INTEGER, "hold": _or_null(_object(id=_id(Prefix.HOLD))), "fee_ceiling": _AMOUNT,
+    "failure": _or_null(
+        _object(reason_code=_one_of(*(each.value for each in Reason)), detail=_TEXT,
+                retryable=_BOOLEAN)
+    ),
+    "waiting": _or_null(
+        _object(**{"for": _WAIT}, since=_or_null(_INSTANT), sentence=_TEXT,
+                who_must_act=_MOVER, next_look_at=_or_null(_INSTANT))
+    ),
+    "client_reference": _or_null(_TEXT), "metadata": {"type": "object"}, "requested_by": _TEXT,
+    "created_at": _INSTANT, "may_cancel": _BOOLEAN, "may_retry": _BOOLEAN,
+    "evidence": _object(sealed=_BOOLEAN),
+}  # fmt: skip
+
+_TOKEN = _object(
+    id=_id(Prefix.TOKEN), deployment=_id(Prefix.DEPLOYMENT), live=_BOOLEAN, network=_TEXT,
+    kind=_TEXT, standard=_or_null(_TEXT), name=_TEXT, symbol=_TEXT, decimals=_INTEGER,
+    token={"type": "object"}, address=_TEXT, address_url=_or_null(_TEXT), owner=_or_null(_TEXT),
+    account=_or_null(_id(Prefix.ACCOUNT)), actions=_list(_ACTION),
+    client_reference=_or_null(_TEXT), metadata={"type": "object"}, created_at=_INSTANT,
+    links=_object(self=_TEXT, deployment=_TEXT, operations=_TEXT, compliance_indicators=_TEXT),
 )  # fmt: skip
 
 SCHEMAS: Mapping[str, Schema] = {
@@ -146,6 +180,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "TokenKind": _object(
         **{"class": _one_of(*(each.value for each in KindClass))}, kind=_TEXT, standard=_TEXT,
         title=_TEXT, explanation=_TEXT, networks=_list(_TEXT), schema={"type": "object"},
+        actions={"type": "object", "description": "JSON Schema of `parameters`, by action."},
     ),
     "Plan": _object(
         deployment_id=_id(Prefix.DEPLOYMENT), plan_hash=_TEXT, network=_TEXT, kind=_TEXT,
@@ -169,26 +204,51 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Deployment": _object(
         id=_id(Prefix.DEPLOYMENT), state=_STATE, live=_BOOLEAN, network=_TEXT, kind=_TEXT,
-        token={"type": "object"}, account=_or_null(_id(Prefix.ACCOUNT)),
-        payer=_one_of("sponsored"), sender=_TEXT, owner=_or_null(_TEXT),
-        predicted_address=_or_null(_TEXT), address=_or_null(_TEXT), address_url=_or_null(_TEXT),
-        steps=_list(
-            _object(number=_INTEGER, name=_TEXT, final=_BOOLEAN, transactions=_list(_TRANSACTION))
-        ),
-        credits=_INTEGER, hold=_or_null(_object(id=_id(Prefix.HOLD))), fee_ceiling=_AMOUNT,
-        plan_hash=_or_null(_TEXT),
-        failure=_or_null(
-            _object(reason_code=_one_of(*(each.value for each in Reason)), detail=_TEXT,
-                    retryable=_BOOLEAN)
-        ),
-        waiting=_or_null(
-            _object(**{"for": _WAIT}, since=_or_null(_INSTANT), sentence=_TEXT,
-                    who_must_act=_MOVER, next_look_at=_or_null(_INSTANT))
-        ),
-        client_reference=_or_null(_TEXT), metadata={"type": "object"}, requested_by=_TEXT,
-        created_at=_INSTANT, may_cancel=_BOOLEAN, may_retry=_BOOLEAN,
-        evidence=_object(sealed=_BOOLEAN),
+        token={"type": "object"}, predicted_address=_or_null(_TEXT), address=_or_null(_TEXT),
+        address_url=_or_null(_TEXT), plan_hash=_or_null(_TEXT), **_PURSUED,
         links=_object(self=_TEXT, history=_TEXT, events=_TEXT, audit_events=_TEXT),
+    ),
+    "Operation": _object(
+        id=_id(Prefix.OPERATION), state=_STATE, live=_BOOLEAN, network=_TEXT, action=_ACTION,
+        parameters={"type": "object"}, token=_id(Prefix.TOKEN), kind=_TEXT,
+        address=_or_null(_TEXT), address_url=_or_null(_TEXT), **_PURSUED,
+        links=_object(self=_TEXT, history=_TEXT, events=_TEXT, audit_events=_TEXT, token=_TEXT),
+    ),
+    "Token": _TOKEN,
+    "TokenNow": {
+        "allOf": [
+            ref("Token"),
+            _object(
+                state=_or_null(ref("TokenState")),
+                state_missing=_or_null(_object(code=_one_of(*ERROR_CODES), sentence=_TEXT)),
+                differences=_or_null(_list(_TEXT)), operations_under_way=_or_null(_BOOLEAN),
+            ),
+        ]
+    },
+    "TokenState": _object(
+        name=_TEXT, symbol=_TEXT, decimals=_INTEGER, supply=_AMOUNT, cap=_or_null(_AMOUNT),
+        powers={
+            "type": "object",
+            "description": "Addresses by power; a power that nobody has is absent.",
+            "propertyNames": _POWER, "additionalProperties": _list(_TEXT),
+        },
+        paused=_BOOLEAN, frozen_by_default=_BOOLEAN, url=_or_null(_TEXT),
+        metadata_hash=_or_null(_TEXT), code=_or_null(_TEXT), block=_or_null(_BLOCK),
+    ),
+    "ComplianceIndicators": _object(
+        token=_id(Prefix.TOKEN), network=_TEXT, kind=_TEXT, address=_TEXT, issuer=_or_null(_TEXT),
+        **{name: _BOOLEAN for name in SENTENCES if name != "is_metadata_immutable"},
+        is_metadata_immutable=_or_null(_BOOLEAN),
+        sentences=_object(**dict.fromkeys(SENTENCES, _TEXT)),
+        powers=_list(
+            _object(power=_POWER, sentence=_TEXT,
+                    holders=_list(_object(address=_TEXT, is_issuer=_BOOLEAN)))
+        ),
+        supply=_AMOUNT, expected_supply=_AMOUNT, cap=_or_null(_AMOUNT), differences=_list(_TEXT),
+        operations_under_way=_BOOLEAN,
+        declared=_object(token={"type": "object"}, metadata={"type": "object"},
+                         url=_or_null(_TEXT), metadata_hash=_or_null(_TEXT)),
+        block=_or_null(_BLOCK), checked_at=_INSTANT,
     ),
     "HistoryEntry": _object(
         sequence=_INTEGER, at=_INSTANT, event=_TEXT, state=_STATE,
@@ -215,7 +275,8 @@ SCHEMAS: Mapping[str, Schema] = {
     "JournalEntry": _object(
         sequence=_INTEGER, at=_INSTANT, action=_TEXT, debit=_TEXT, credit=_TEXT, amount=_INTEGER,
         hold=_or_null(_id(Prefix.HOLD)), grant=_or_null(_id(Prefix.GRANT)),
-        deployment=_or_null(_id(Prefix.DEPLOYMENT)), actor=_TEXT,
+        deployment=_or_null(_id(Prefix.DEPLOYMENT)), operation=_or_null(_id(Prefix.OPERATION)),
+        actor=_TEXT,
     ),
     "Health": _object(status=_TEXT),
     "Document": {"type": "object", "description": "By the token's standard: ARC-3 metadata."},
@@ -224,6 +285,8 @@ SCHEMAS: Mapping[str, Schema] = {
     "NetworkPage": _page(ref("Network")),
     "TokenKindPage": _page(ref("TokenKind")),
     "DeploymentPage": _page(ref("Deployment")),
+    "TokenPage": _page(ref("Token")),
+    "OperationPage": _page(ref("Operation")),
     "History": _page(ref("HistoryEntry")),
     "AuditEventPage": _page(ref("AuditEvent")),
     "ApiKeyPage": _page(ref("ApiKey")),

@@ -24,6 +24,8 @@ from application.ports.identifiers import Identifiers
 from application.ports.metadata import MetadataStore
 from application.ports.nodes import NodePool
 from application.ports.storage.work import Store
+from application.tokens.inspect import Inspect
+from application.tokens.request import RequestTokenOperation, ValidateOrder
 from domain.identifiers import NetworkId
 from entrypoints.http.access_tokens import AccessTokens
 
@@ -75,6 +77,9 @@ class Services:
     request_deployment: RequestDeployment
     cancel_deployment: CancelDeployment
     retry_deployment: RetryDeployment
+    validate_order: ValidateOrder
+    request_token_operation: RequestTokenOperation
+    inspect: Inspect
     # Ports that handlers read from.
     store: Store
     clock: Clock

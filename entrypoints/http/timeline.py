@@ -1,4 +1,4 @@
-"""A deployment's history in plain words, from its audit events.
+"""The history of a deployment, or of an order, in plain words, from its audit events.
 
 Nothing is stored for it: the events are the history.  Every event and every reason to wait has a
 sentence that a person understands who does not know what a nonce is.
@@ -14,13 +14,14 @@ from typing import cast
 from attrs import define, frozen
 
 from domain.audit import AuditEvent, JsonValue, timestamp
-from domain.deployment import Reason, State
+from domain.deployment import Deployment, Reason, State
 from domain.network import Network
 from domain.operation import WaitReason
+from domain.token import Action, Order, Token
 
 
 class Mover(Enum):
-    """Who must act so that a waiting deployment goes on."""
+    """Who must act so that what waits goes on."""
 
     NOBODY = "nobody"
     YOU = "you"
@@ -33,7 +34,7 @@ class Explanation:
     mover: Mover
 
 
-#: Why a deployment waits: the closed list, in words.
+#: Why something waits: the closed list, in words.
 WAITING: Mapping[WaitReason, Explanation] = {
     WaitReason.QUEUED: Explanation(
         "It is in line, and a worker will take it in a moment.", Mover.NOBODY
@@ -71,12 +72,12 @@ WAITING: Mapping[WaitReason, Explanation] = {
     ),
     WaitReason.WINDOW_OPEN: Explanation(
         "An earlier transaction could still arrive; it waits until that is impossible, so that "
-        "there is never a second token.",
+        "nothing is ever done twice.",
         Mover.NOBODY,
     ),
     WaitReason.UNKNOWN_OUTCOME: Explanation(
         "No node has said clearly what became of the transaction; it is looked up on the chain "
-        "until that is certain, and nothing is issued twice.",
+        "until that is certain, and nothing is done twice.",
         Mover.NOBODY,
     ),
     WaitReason.OPERATOR: Explanation(
@@ -110,6 +111,20 @@ _SENTENCES: Mapping[str, str] = {
     "completed": "Done: the token is issued, and {credits} credits are spent.",
     "cancelled": "It was cancelled before anything was sent; the credits are given back.",
     "retry_requested": "It was asked for again, and the credits are set aside anew.",
+    "step_signed": "The transaction of step {step} is signed and stored, ready to be sent.",
+    "step_sent": "The network has taken the transaction of step {step}.",
+    "step_confirmed": "Step {step} is done, in block {block}, and that block can no longer be "
+    "taken back; the next step follows.",
+}
+
+#: What is told otherwise of an order about a token that exists.
+_OF_ORDERS: Mapping[str, str] = {
+    "queued": "The order to {wish} was accepted, and will cost {price}.",
+    "slot_spent": "The transaction's place in line is over, and it changed nothing there.",
+    "effect_found": "What was ordered was found on the network, done by a transaction of ours.",
+    "confirmed": "{done}, in block {block}, and that block can no longer be taken back.",
+    "indexed": "The token was read back from the network, and it is what the order made of it.",
+    "completed": "{done}; it cost {price}.",
 }
 
 _FAILURES: Mapping[Reason, str] = {
@@ -123,6 +138,27 @@ _FAILURES: Mapping[Reason, str] = {
     "the credits are spent, and the operator has been told.",
 }
 
+_FAILED_ORDERS: Mapping[Reason, str] = {
+    Reason.DEPLOYMENT_VALIDATION_FAILED: "The network would refuse this order, so nothing was "
+    "signed; the credits are given back.",
+    Reason.TRANSACTION_SUBMISSION_FAILED: "It is proven that the transaction can never arrive; "
+    "the token is as it was, and the credits are given back.",
+    Reason.TRANSACTION_REVERTED: "The transaction had no effect; it is proven that the token is "
+    "as it was, and the credits are given back.",
+    Reason.POST_DEPLOYMENT_FAILED: "Something happened on the network that is not what was "
+    "ordered; the credits are spent, and the operator has been told.",
+}
+
+#: What is wished for, and how it is told once it is so.
+_ORDERS: Mapping[Action, tuple[str, str]] = {
+    Action.MINT: ("create {amount}", "{amount} more exist"),
+    Action.BURN: ("destroy {amount}", "{amount} exist no more"),
+    Action.PAUSE: ("stop all transfers of {symbol}", "All transfers of {symbol} are stopped"),
+    Action.UNPAUSE: ("let {symbol} be transferred again", "{symbol} can be transferred again"),
+}
+
+_NOUNS = frozenset({"deployment", "installation"} | {action.value for action in Action})
+
 _REASONS: Mapping[State, Reason] = {
     State.SUBMITTED: Reason.DEPLOYMENT_SUBMITTED,
     State.PENDING: Reason.TRANSACTION_BROADCAST,
@@ -134,9 +170,16 @@ _REASONS: Mapping[State, Reason] = {
 }
 
 
-def sentence_of(reason: Reason) -> str:
+def sentence_of(reason: Reason, *, of_an_order: bool = False) -> str:
     """How a failure for *reason* is told."""
-    return _FAILURES[reason]
+    return (_FAILED_ORDERS if of_an_order else _FAILURES)[reason]
+
+
+def in_units(amount: int, decimals: int, symbol: str) -> str:
+    """Base units as people read them: ``12.5 HZL``."""
+    whole, part = divmod(amount, 10**decimals)
+    digits = str(part).rjust(decimals, "0").rstrip("0") if part else ""
+    return f"{whole}.{digits} {symbol}" if digits else f"{whole} {symbol}"
 
 
 def waiting_of(
@@ -157,15 +200,22 @@ def waiting_of(
 
 @define
 class Timeline:
-    """Tells events, oldest first, and remembers how far the deployment has come."""
+    """Tells events, oldest first, and remembers how far it has come."""
 
     network: Network | None
+    #: The order and the token it is about; None for a deployment.
+    order: Order | None = None
+    token: Token | None = None
     state: State = State.QUEUED
+
+    @classmethod
+    def of(cls, told: Deployment, network: Network | None) -> Timeline:
+        return cls(network, order=told.order, token=told.token)
 
     def tell(self, events: Sequence[AuditEvent]) -> Iterator[dict[str, JsonValue]]:
         for event in events:
             noun, _, what = event.action.partition(".")
-            if noun in {"deployment", "installation"}:
+            if noun in _NOUNS:
                 yield self._entry(event, what)
 
     def _entry(self, event: AuditEvent, what: str) -> dict[str, JsonValue]:
@@ -187,7 +237,8 @@ class Timeline:
             "transaction_id": transaction_id,
             "explorer_url": explorer_url(self.network, transaction_id),
             "block": _block_of(details),
-            "token": details.get("token"),
+            # Where it is; an order names the token by its id when it is accepted.
+            "token": details.get("token") if what != "queued" else None,
             "waiting_for": waits and waits.value,
             "who_must_act": waits and WAITING[waits].mover.value,
         }
@@ -198,12 +249,32 @@ class Timeline:
         if waits is not None:
             return WAITING[waits].sentence
         if what == "failed":
-            return sentence_of(Reason(str(details["reason"])))
+            reason = Reason(str(details["reason"]))
+            return sentence_of(reason, of_an_order=self.order is not None)
         block = _block_of(details)
         number = block["number"] if block else "?"
+        sentences = {**_SENTENCES, **(_OF_ORDERS if self.order is not None else {})}
         # An event that is newer than this process is still told, without a sentence of its own.
-        sentence = _SENTENCES.get(what, f"{what.replace('_', ' ').capitalize()}.")
-        return sentence.format(credits=details.get("credits", 0), block=number)
+        sentence = sentences.get(what, f"{what.replace('_', ' ').capitalize()}.")
+        credits = details.get("credits", 0)  # noqa: A001 - the product's own word
+        return sentence.format(
+            credits=credits,
+            price="1 credit" if credits == 1 else f"{credits} credits",
+            block=number,
+            step=details.get("step", "?"),
+            **self._ordered(),
+        )
+
+    def _ordered(self) -> Mapping[str, str]:
+        """What the order is about, in the words of `_ORDERS`."""
+        if self.order is None or self.token is None:
+            return {}
+        amount = in_units(abs(self.order.supply_change), self.token.decimals, self.token.symbol)
+        wish, done = (
+            words.format(amount=amount, symbol=self.token.symbol)
+            for words in _ORDERS[self.order.action]
+        )
+        return {"wish": wish, "done": done}
 
 
 def explorer_url(network: Network | None, transaction_id: str | None) -> str | None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from application.ports.storage.deployments import (
+    ON_TOKENS,
     Claim,
     ClientReferenceTakenError,
     DeploymentIdTakenError,
@@ -34,15 +35,18 @@ from domain.network import Block, NetworkClass, NetworkStatus
 from domain.operation import (
     Attempt,
     NonceLine,
+    OperationKind,
     Postponed,
     Slot,
     SlotState,
     TransactionId,
     WaitReason,
 )
+from domain.token import Action, Order, TokenKind
 from tests.contract.tenants import (
     KEY,
     NOW,
+    TOKEN,
     Tenant,
     a_deployment,
     a_hold,
@@ -255,7 +259,8 @@ def test_a_page_that_is_just_full_has_no_more(store: Store):
 def test_a_list_is_filtered_by_state_network_and_mode(store: Store):
     tenant, other = a_tenant(store), a_tenant(store)
     queued = added(store, tenant)
-    elsewhere = added(store, tenant, network=other.network)
+    another = evolve(TOKEN, kind=TokenKind("another"))
+    elsewhere = added(store, tenant, network=other.network, token=another)
     cancelled = queued.apply(Cancelled())
     put(store, tenant, cancelled)
     with store.begin(tenant.scope) as work:
@@ -269,6 +274,44 @@ def test_a_list_is_filtered_by_state_network_and_mode(store: Store):
         assert ids(network=other.network, state=State.CANCELLED) == set()
         assert ids(live=False) == {queued.id, elsewhere.id}
         assert ids(live=True) == set()
+        assert ids(token_kind=queued.token.kind) == {queued.id}
+        assert ids(token_kind=another.kind) == {elsewhere.id}
+        assert ids(token_kind=another.kind, state=State.CANCELLED) == set()
+
+
+def minting(store: Store, tenant: Tenant, of: Deployment) -> Deployment:
+    order = Order(action=Action.MINT, parameters={"amount": "5"})
+    return added(store, tenant, kind=OperationKind.MINT, order=order, of=of.id)
+
+
+def test_what_is_done_with_a_token_is_listed_apart_from_deployments(store: Store):
+    tenant = a_tenant(store)
+    one, another = sorted([added(store, tenant) for _ in range(2)], key=lambda each: each.id)
+    first, second = sorted([minting(store, tenant, one) for _ in range(2)], key=lambda o: o.id)
+    elsewhere = minting(store, tenant, another)
+    with store.begin(tenant.scope) as work:
+
+        def ids(**filters: object) -> list[OperationId]:
+            return [d.id for d in work.deployments.list(PageRequest(), **filters).items]
+
+        assert ids() == [another.id, one.id]
+        assert set(ids(kinds=ON_TOKENS)) == {first.id, second.id, elsewhere.id}
+        assert ids(kinds=ON_TOKENS, of=one.id) == [second.id, first.id]
+        assert ids(kinds=ON_TOKENS, of=first.id) == []
+        assert work.deployments.on_token(one.id) == [first, second]
+        assert work.deployments.on_token(first.id) == []
+
+
+def test_ones_own_are_known_by_their_kind(store: Store):
+    tenant, other = a_tenant(store), a_tenant(store)
+    deployment, theirs = added(store, tenant), added(store, other)
+    mint = minting(store, tenant, deployment)
+    with store.begin(tenant.scope) as work:
+        assert work.deployments.kinds_of({deployment.id, theirs.id, mint.id}) == {
+            deployment.id: OperationKind.DEPLOYMENT,
+            mint.id: OperationKind.MINT,
+        }
+        assert work.deployments.kinds_of(()) == {}
 
 
 def test_what_was_given_back_does_not_count(store: Store):

@@ -26,6 +26,8 @@ from application.deployments.validation import ValidateToken
 from application.operator.credits import GrantCredits
 from application.ports.nodes import NodeCondition, NodePool, NodeReport
 from application.ports.storage.work import Scope
+from application.tokens.inspect import Inspect
+from application.tokens.request import RequestTokenOperation, ValidateOrder
 from domain.identifiers import AccountId, InstallationId, OrganisationId, Prefix, parse_id
 from domain.network import Block
 from entrypoints.http.access_tokens import AccessTokens
@@ -62,6 +64,9 @@ def services_of(house: House, **changes: Any) -> Services:
         request_deployment=RequestDeployment(**common, **network),
         cancel_deployment=CancelDeployment(**common, **network),
         retry_deployment=RetryDeployment(**common, **network),
+        validate_order=ValidateOrder(store=house.store, **network),
+        request_token_operation=RequestTokenOperation(**common, **network),
+        inspect=Inspect(store=house.store, **network),
         **common,
         **network,
         pools={house.network: StubPool()},
@@ -144,6 +149,41 @@ class Person:
         answered = self.create(key, **changes)
         assert answered.status_code == 202, answered.text
         return answered.json()
+
+    def issued(self, deployment: dict[str, Any]) -> dict[str, Any]:
+        """The token that *deployment* has made."""
+        id = deployment["id"].replace("dep_", "tok_")
+        answered = self.get(f"/v1/tokens/{id}")
+        assert answered.status_code == 200, answered.text
+        return answered.json()
+
+    def issue(self, key: str = "key-1", **changes: Any) -> dict[str, Any]:
+        """A token that exists."""
+        deployment = self.deploy(key, **changes)
+        self.site.work_until_done()
+        return self.issued(deployment)
+
+    def order(
+        self,
+        token: dict[str, Any],
+        action: str,
+        parameters: object = None,
+        key: str = "order-1",
+        **changes: Any,
+    ) -> Any:
+        body = {"action": action, "parameters": parameters or {}} | changes
+        headers = {"Idempotency-Key": key}
+        return self.post(f"/v1/tokens/{token['id']}/operations", body, headers=headers)
+
+    def operate(self, *order: Any, **changes: Any) -> dict[str, Any]:
+        """An accepted operation."""
+        answered = self.order(*order, **changes)
+        assert answered.status_code == 202, answered.text
+        return answered.json()
+
+    def mint(self, token: dict[str, Any], amount: str = "500", **changes: Any) -> dict[str, Any]:
+        """An accepted order to create more units, for the issuing account."""
+        return self.operate(token, "mint", {"amount": amount, "to": token["owner"]}, **changes)
 
     def key(self, **changes: Any) -> Person:
         """The same organisation through an API key."""

@@ -67,12 +67,23 @@ def test_what_spends_says_that_it_needs_a_key(description):
             for parameter in operation["parameters"]
         )
     }
-    assert needing == {"/v1/deployments", "/v1/deployments/{id}/retry"}
+    assert needing == {
+        "/v1/deployments",
+        "/v1/deployments/{id}/retry",
+        "/v1/tokens/{id}/operations",
+        "/v1/operations/{id}/retry",
+    }
 
 
 def test_every_field_of_a_request_is_refused_where_it_is_not_described(description):
     for name, schema in description["components"]["schemas"].items():
-        if name in {"PlanRequest", "DeploymentRequest", "ApiKeyRequest", "Registration"}:
+        if name in {
+            "PlanRequest",
+            "DeploymentRequest",
+            "OperationRequest",
+            "ApiKeyRequest",
+            "Registration",
+        }:
             assert schema["additionalProperties"] is False
             assert set(schema["required"]) <= set(schema["properties"])
 

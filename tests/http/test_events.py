@@ -54,7 +54,10 @@ def test_who_must_act_is_what_the_reason_says():
 
 def test_there_are_words_for_everything_that_happens():
     spoken = {*timeline._SENTENCES, "failed", "waiting"}
-    assert {action.partition(".")[2] for action in ACTIONS.values()} <= spoken
+    # What a second signature, and a step that is not the last, are told as.
+    others = {"slot_filling", "replaced", "sent_again"}
+    others |= {"step_signed", "step_sent", "step_confirmed"}
+    assert {action.partition(".")[2] for action in ACTIONS.values()} | others <= spoken
     assert not [told for told in timeline._SENTENCES.values() if NEVER_SAID.search(told)]
 
 
@@ -201,7 +204,7 @@ def test_a_stream_survives_a_lost_database(site, ada):
 
 
 def test_a_stream_ends_when_its_token_does(site, ada, monkeypatch):
-    monkeypatch.setattr("entrypoints.http.deployment_events.CHECK_EVERY", timedelta(0))
+    monkeypatch.setattr("entrypoints.http.progress.CHECK_EVERY", timedelta(0))
     deployment = ada.deploy()
     with ThreadPoolExecutor(1) as pool:
         streamed = pool.submit(ada.get, deployment["links"]["events"])
@@ -212,7 +215,7 @@ def test_a_stream_ends_when_its_token_does(site, ada, monkeypatch):
 
 
 def test_a_stream_ends_when_its_key_is_revoked(site, ada, monkeypatch):
-    monkeypatch.setattr("entrypoints.http.deployment_events.CHECK_EVERY", timedelta(0))
+    monkeypatch.setattr("entrypoints.http.progress.CHECK_EVERY", timedelta(0))
     deployment, key = ada.deploy(), ada.key()
     with ThreadPoolExecutor(1) as pool:
         streamed = pool.submit(key.get, deployment["links"]["events"])
@@ -222,7 +225,7 @@ def test_a_stream_ends_when_its_key_is_revoked(site, ada, monkeypatch):
 
 
 def test_a_silent_stream_keeps_its_connection(site, ada, monkeypatch):
-    monkeypatch.setattr("entrypoints.http.deployment_events.KEEP_ALIVE_EVERY", timedelta(0))
+    monkeypatch.setattr("entrypoints.http.progress.KEEP_ALIVE_EVERY", timedelta(0))
     deployment = ada.deploy()
     with ThreadPoolExecutor(1) as pool:
         streamed = pool.submit(ada.get, deployment["links"]["events"])

@@ -176,9 +176,9 @@ def test_the_resources_that_one_reads_before_issuing(ada):
     (network,) = ada.get("/v1/networks").json()["data"]
     assert (network["class"], network["live"], network["status"]) == ("development", False, "ok")
     assert ada.get(f"/v1/networks/{network['id']}").json() == network
-    (kind,) = ada.get("/v1/token_kinds").json()["data"]
-    assert kind["networks"] == [network["id"]]
-    assert ada.get(f"/v1/token_kinds/{kind['kind']}").json() == kind
+    for kind in ada.get("/v1/token_kinds").json()["data"]:
+        assert kind["networks"] == [network["id"]]
+        assert ada.get(f"/v1/token_kinds/{kind['kind']}").json() == kind
     (account,) = ada.get("/v1/accounts").json()["data"]
     assert account["state"] == "ready"
     assert ada.get(f"/v1/accounts/{account['id']}").json() == account

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from domain.identifiers import INSTALLATION, NetworkId, OperationId, Organisatio
 from domain.network import Network, NetworkStatus
 from domain.operation import AttemptRole, OperationKind, Signer, Slot, SlotState
 from domain.organisation import Organisation
+from domain.token import TokenKind
 
 Key = tuple[OrganisationId, OperationId]
 SignerKey = tuple[NetworkId, str]
@@ -152,6 +153,7 @@ class MemoryDeployments(Deployments):
         live: bool | None = None,
         kinds: frozenset[OperationKind] = DEPLOYMENTS,
         of: OperationId | None = None,
+        token_kind: TokenKind | None = None,
     ) -> Page[Deployment]:
         wanted = [
             deployment
@@ -162,6 +164,7 @@ class MemoryDeployments(Deployments):
             and live in {None, deployment.live}
             and deployment.kind in kinds
             and of in {None, deployment.of}
+            and token_kind in {None, deployment.token.kind}
         ]
         newest_first = sorted(wanted, key=lambda deployment: deployment.id, reverse=True)
         return Page(*page_of(newest_first, page.limit))
@@ -169,6 +172,9 @@ class MemoryDeployments(Deployments):
     def on_token(self, deployment: OperationId) -> Sequence[Deployment]:
         found = (each for each in self._mine() if each.of == deployment)
         return sorted(found, key=lambda each: each.id)
+
+    def kinds_of(self, ids: Collection[OperationId]) -> Mapping[OperationId, OperationKind]:
+        return {each.id: each.kind for each in self._mine() if each.id in ids}
 
     def count_accepted(self, since: datetime, until: datetime) -> int:
         return sum(

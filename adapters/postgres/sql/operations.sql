@@ -189,6 +189,11 @@ SELECT id
                     FROM deployments
                    WHERE organisation_id = %(organisation)s
                      AND of_id = %(of)s))
+   AND (%(token_kind)s::text IS NULL
+        OR id IN (SELECT id
+                    FROM deployments
+                   WHERE organisation_id = %(organisation)s
+                     AND token_kind = %(token_kind)s))
  ORDER BY id DESC
  LIMIT %(limit)s
 
@@ -197,6 +202,12 @@ SELECT id
   FROM deployments
  WHERE organisation_id = %(organisation)s
    AND of_id = %(of)s
+
+-- name: kinds_of
+SELECT id, kind
+  FROM operations
+ WHERE organisation_id = %(organisation)s
+   AND id = ANY(%(ids)s::uuid[])
 
 -- name: count_accepted
 SELECT count(*) AS count

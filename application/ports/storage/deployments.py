@@ -1,6 +1,6 @@
 """Operations, their queue, their slots' lines, and the networks they go to."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -12,6 +12,7 @@ from domain.deployment import Deployment, State
 from domain.identifiers import NetworkId, OperationId, OrganisationId
 from domain.network import Network, NetworkStatus
 from domain.operation import OperationKind, Signer
+from domain.token import TokenKind
 
 #: What is listed where nothing else is asked for.
 DEPLOYMENTS = frozenset({OperationKind.DEPLOYMENT, OperationKind.INSTALL_FACTORY})
@@ -76,12 +77,17 @@ class Deployments(Protocol):
         live: bool | None = None,
         kinds: frozenset[OperationKind] = DEPLOYMENTS,
         of: OperationId | None = None,
+        token_kind: TokenKind | None = None,
     ) -> Page[Deployment]:
         """Those of these kinds, and on the token of *of*; newest first, by id."""
         ...
 
     def on_token(self, deployment: OperationId) -> Sequence[Deployment]:
         """All operations on the token of *deployment*, oldest first."""
+        ...
+
+    def kinds_of(self, ids: Collection[OperationId]) -> Mapping[OperationId, OperationKind]:
+        """What kind each is; those that there are not are left out."""
         ...
 
     def count_accepted(self, since: datetime, until: datetime) -> int:

@@ -1,4 +1,4 @@
-"""What happened to a deployment: its history, as a stream, and as audit events."""
+"""What happened to what is pursued: its history, as a stream, and as audit events."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ from datetime import timedelta
 from attrs import define, field, frozen
 from litestar import Response, get
 from litestar.concurrency import sync_to_thread
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Stream
 
@@ -17,20 +18,17 @@ from application.ports.storage.work import Store, StoreUnavailableError
 from domain.audit import JsonValue
 from domain.deployment import Deployment
 from domain.errors import FieldFault, Refusal
-from domain.identifiers import Prefix, public_id
 from domain.organisation import Permission
 from entrypoints.http import representations
 from entrypoints.http.answers import answer, bad_cursor, page, read_cursor
 from entrypoints.http.authentication import Gatekeeper, require
-from entrypoints.http.decoding import AnyRequest, Shape
-from entrypoints.http.deployments import CURSOR, LIMIT, find
+from entrypoints.http.decoding import AnyRequest
 from entrypoints.http.edge import request_id_of
 from entrypoints.http.operations import Operation
 from entrypoints.http.problems import invalid
+from entrypoints.http.pursued import CURSOR, LIMIT, PAGE, Pursued, network_of
 from entrypoints.http.services import AStore, Chains, Given, Stopping
 from entrypoints.http.timeline import Timeline
-
-PAGE = Shape("PageQuery", (LIMIT, CURSOR))
 
 LOOK_EVERY = timedelta(milliseconds=300)
 #: Proxies cut what is silent for longer.
@@ -41,96 +39,97 @@ CHECK_EVERY = timedelta(seconds=2)
 _LARGEST_SEQUENCE = 2**53 - 1
 
 
-@get(
-    "/v1/deployments/{id:str}/history",
-    sync_to_thread=True,
-    opt=Operation(
-        id="get_deployment_history", tag="deployments", summary="What happened, in plain words",
-        answers="History", codes=("not_found", "mode_mismatch"),
-    ).opt,
-)  # fmt: skip
-def get_history(
-    id: FromPath[str], caller: Given[Caller], store: AStore, chains: Chains
-) -> Response[bytes]:
-    deployment = find(caller, store, id)
-    entries = list(_Follower(caller, store, deployment, _timeline(deployment, chains)).news())
-    return answer(page(entries, has_more=False, last=None))
+def handlers(of: Pursued) -> tuple[HTTPRouteHandler, ...]:
+    """The routes of what happened to one of *of*."""
 
+    @get(
+        f"{of.path}/{{id:str}}/history",
+        sync_to_thread=True,
+        opt=Operation(
+            id=f"get_{of.noun}_history", tag=f"{of.noun}s",
+            summary="What happened, in plain words",
+            answers="History", codes=("not_found", "mode_mismatch"),
+        ).opt,
+    )  # fmt: skip
+    def get_history(
+        id: FromPath[str], caller: Given[Caller], store: AStore, chains: Chains
+    ) -> Response[bytes]:
+        found = of.find(caller, store, id)
+        entries = list(_Follower(caller, store, found, _timeline(found, chains)).news())
+        return answer(page(entries, has_more=False, last=None))
 
-@get(
-    "/v1/deployments/{id:str}/audit_events",
-    sync_to_thread=True,
-    opt=Operation(
-        id="list_deployment_audit_events", tag="audit", summary="Audit events, oldest first",
-        description="The bodies as they were written, which is what is sealed and proved.",
-        query=PAGE, answers="AuditEventPage",
-        codes=("not_found", "mode_mismatch", "validation_failed"),
-    ).opt,
-)  # fmt: skip
-def list_audit_events(
-    request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore
-) -> Response[bytes]:
-    require(caller, Permission.READ_AUDIT)
-    asked = PAGE.query(request)
-    deployment = find(caller, store, id)
-    limit, after = asked.get(LIMIT) or 20, sequence_of(asked.get(CURSOR))
-    with store.begin(caller.scope) as work:
-        found = work.audit.of_subject(_subject(deployment), after=after, limit=limit + 1)
-    shown = found[:limit]
-    last = str(shown[-1].sequence) if shown else None
-    items = [representations.audit_event(event) for event in shown]
-    return answer(page(items, has_more=len(found) > limit, last=last))
+    @get(
+        f"{of.path}/{{id:str}}/audit_events",
+        sync_to_thread=True,
+        opt=Operation(
+            id=f"list_{of.noun}_audit_events", tag="audit", summary="Audit events, oldest first",
+            description="The bodies as they were written, which is what is sealed and proved.",
+            query=PAGE, answers="AuditEventPage",
+            codes=("not_found", "mode_mismatch", "validation_failed"),
+        ).opt,
+    )  # fmt: skip
+    def list_audit_events(
+        request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore
+    ) -> Response[bytes]:
+        require(caller, Permission.READ_AUDIT)
+        asked = PAGE.query(request)
+        found = of.find(caller, store, id)
+        limit, after = asked.get(LIMIT) or 20, sequence_of(asked.get(CURSOR))
+        with store.begin(caller.scope) as work:
+            events = work.audit.of_subject(found.named, after=after, limit=limit + 1)
+        shown = events[:limit]
+        last = str(shown[-1].sequence) if shown else None
+        items = [representations.audit_event(event) for event in shown]
+        return answer(page(items, has_more=len(events) > limit, last=last))
 
-
-@get(
-    "/v1/deployments/{id:str}/events",
-    sync_to_thread=True,
-    media_type="text/event-stream",
-    opt=Operation(
-        id="stream_deployment_events", tag="deployments", summary="Progress, as it happens",
-        description="Server-sent events: each with the entry of the history as its data and the "
-        "sequence as its id. With Last-Event-ID, what came after it. Ends when the deployment has "
-        "ended; 204 where everything has been told.",
-        answers="HistoryEntry", media_type="text/event-stream",
-        empty={204: "Everything has been told."},
-        codes=("not_found", "mode_mismatch", "validation_failed"),
-    ).opt,
-)  # fmt: skip
-def stream_events(
-    request: AnyRequest,
-    id: FromPath[str],
-    caller: Given[Caller],
-    store: AStore,
-    chains: Chains,
-    gatekeeper: Given[Gatekeeper],
-    is_stopping: Stopping,
-) -> Response[None] | Stream:
-    deployment = find(caller, store, id)
-    gatekeeper.may_stream(caller)
-    seen = _last_event_id(request)
-    follower = _Follower(caller, store, deployment, _timeline(deployment, chains))
-    entries = [entry for entry in follower.news() if _sequence(entry) > seen]
-    if follower.is_over and not entries:
-        # WHATWG HTML, 9.2.3: the one answer that tells an EventSource not to come back.
-        return Response(None, status_code=204)
-    credentials = _Credentials(gatekeeper, request, caller)
-    return Stream(
-        _tell(follower, entries, seen, credentials, is_stopping),
+    @get(
+        f"{of.path}/{{id:str}}/events",
+        sync_to_thread=True,
         media_type="text/event-stream",
-        headers={"X-Accel-Buffering": "no"},
-    )
+        opt=Operation(
+            id=f"stream_{of.noun}_events", tag=f"{of.noun}s", summary="Progress, as it happens",
+            description="Server-sent events: each with the entry of the history as its data and "
+            f"the sequence as its id. With Last-Event-ID, what came after it. Ends when the "
+            f"{of.noun} has ended; 204 where everything has been told.",
+            answers="HistoryEntry", media_type="text/event-stream",
+            empty={204: "Everything has been told."},
+            codes=("not_found", "mode_mismatch", "validation_failed"),
+        ).opt,
+    )  # fmt: skip
+    def stream_events(
+        request: AnyRequest,
+        id: FromPath[str],
+        caller: Given[Caller],
+        store: AStore,
+        chains: Chains,
+        gatekeeper: Given[Gatekeeper],
+        is_stopping: Stopping,
+    ) -> Response[None] | Stream:
+        found = of.find(caller, store, id)
+        gatekeeper.may_stream(caller)
+        seen = _last_event_id(request)
+        follower = _Follower(caller, store, found, _timeline(found, chains))
+        entries = [entry for entry in follower.news() if _sequence(entry) > seen]
+        if follower.is_over and not entries:
+            # WHATWG HTML, 9.2.3: the one answer that tells an EventSource not to come back.
+            return Response(None, status_code=204)
+        credentials = _Credentials(gatekeeper, request, caller)
+        return Stream(
+            _tell(follower, entries, seen, credentials, is_stopping),
+            media_type="text/event-stream",
+            headers={"X-Accel-Buffering": "no"},
+        )
 
-
-HANDLERS = (get_history, list_audit_events, stream_events)
+    return get_history, list_audit_events, stream_events
 
 
 @define
 class _Follower:
-    """Reads what is new about one deployment."""
+    """Reads what is new about one of them."""
 
     caller: Caller
     store: Store
-    deployment: Deployment
+    followed: Deployment
     timeline: Timeline
     _after: int = field(init=False, default=0)
 
@@ -141,7 +140,7 @@ class _Follower:
 
     def news(self) -> list[dict[str, JsonValue]]:
         with self.store.begin(self.caller.scope) as work:
-            events = work.audit.of_subject(_subject(self.deployment), after=self._after)
+            events = work.audit.of_subject(self.followed.named, after=self._after)
         if events:
             self._after = events[-1].sequence
         return list(self.timeline.tell(events))
@@ -230,10 +229,5 @@ def _sequence(entry: dict[str, JsonValue]) -> int:
     return int(str(entry["sequence"]))
 
 
-def _subject(deployment: Deployment) -> str:
-    return public_id(Prefix.DEPLOYMENT, deployment.id)
-
-
-def _timeline(deployment: Deployment, chains: Chains) -> Timeline:
-    chain = chains.get(deployment.network)
-    return Timeline(chain.network if chain is not None else None)
+def _timeline(found: Deployment, chains: Chains) -> Timeline:
+    return Timeline.of(found, network_of(chains, found))

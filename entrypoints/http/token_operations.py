@@ -1,0 +1,224 @@
+"""/v1/tokens/{id}/operations and /v1/operations: mint, burn, pause; read, cancel, try again."""
+
+from litestar import Response, get, post
+from litestar.params import FromPath, RawBody
+
+from application.access.caller import Caller
+from application.deployments.cancel import CancelDeployment
+from application.deployments.retry import RetryDeployment
+from application.ports.storage.idempotency import IdempotencyKey
+from application.tokens.request import (
+    RequestTokenOperation,
+    TokenOperationRequest,
+    ValidateOrder,
+)
+from domain.deployment import Deployment
+from domain.errors import FieldFault, Refusal
+from domain.organisation import Permission
+from domain.token import Action, Order
+from entrypoints.http import progress
+from entrypoints.http.answers import answer, answer_if_changed
+from entrypoints.http.authentication import require
+from entrypoints.http.decoding import AnyRequest, Decoded, Field, Shape, parse
+from entrypoints.http.deployment_requests import (
+    CLIENT_REFERENCE,
+    METADATA,
+    fingerprint,
+    idempotency_key,
+)
+from entrypoints.http.operations import NOTHING, Operation
+from entrypoints.http.problems import granted, invalid
+from entrypoints.http.pursued import (
+    CURSOR,
+    KEYED,
+    LIMIT,
+    OPERATION,
+    REFERENCE,
+    STATE,
+    TOKEN,
+    accepted,
+    document,
+    listed,
+)
+from entrypoints.http.rules import Choice, Parameters
+from entrypoints.http.services import AStore, Chains, Given
+from entrypoints.http.tokens import issued
+
+ACTION = Field(
+    "action", Choice(among=Action), "One of the token's `actions`.", required=True,
+    example="mint",
+)  # fmt: skip
+PARAMETERS = Field(
+    "parameters", Parameters(), "By the schema of the action, in GET /v1/token_kinds; none by "
+    "default.", example={"amount": "1000"},
+)  # fmt: skip
+CREATE = Shape("OperationRequest", (ACTION, PARAMETERS, CLIENT_REFERENCE, METADATA))
+LISTING = Shape("OperationQuery", (LIMIT, CURSOR, STATE, REFERENCE))
+
+_GATES = (
+    "validation_failed", "insufficient_credits", "tariff_too_low", "address_not_verified",
+    "mode_mismatch", "network_not_ready",
+)  # fmt: skip
+
+
+@post(
+    "/v1/tokens/{id:str}/operations",
+    sync_to_thread=True,
+    opt=Operation(
+        id="create_operation", tag="operations", summary="Mint, burn or pause a token",
+        description="Accepted when the credits are held; a worker does the rest, in the name of "
+        "the account that issued the token. Repeating it with the same Idempotency-Key answers "
+        "with the same operation as it is now.",
+        body=CREATE, answers="Operation", status=202, needs_idempotency_key=True,
+        codes=(*_GATES, *KEYED, "not_found", "token_not_issued", "action_not_offered",
+               "invalid_order", "client_reference_used", "account_not_found", "account_disabled"),
+    ).opt,
+    status_code=202,
+)  # fmt: skip
+def create_operation(
+    request: AnyRequest,
+    body: RawBody,
+    id: FromPath[str],
+    caller: Given[Caller],
+    store: AStore,
+    chains: Chains,
+    validate_order: Given[ValidateOrder],
+    request_operation: Given[RequestTokenOperation],
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_TOKENS)
+    key = idempotency_key(request)
+    members = parse(request, body)
+    token = TOKEN.known(caller, store, id)
+    require(caller, Permission.WRITE_TOKENS, live=token.live)
+    asked, faults = CREATE.examine(members)
+    order = _order(caller, token, asked, validate_order)
+    if isinstance(order, tuple):
+        faults += order
+    if faults or isinstance(order, tuple):
+        raise invalid(faults)
+    wanted = TokenOperationRequest(
+        token=token.id,
+        order=granted(order),
+        client_reference=asked.get(CLIENT_REFERENCE),
+        metadata=asked.get(METADATA) or {},
+    )
+    named = IdempotencyKey(live=token.live, route="POST /v1/tokens/{id}/operations", key=key)
+    answered = request_operation(caller, wanted, named, fingerprint(request, asked.body))
+    return accepted(granted(answered), caller, store, chains)
+
+
+@get(
+    "/v1/tokens/{id:str}/operations",
+    sync_to_thread=True,
+    opt=Operation(
+        id="list_operations", tag="operations", summary="What was done with a token, newest first",
+        query=LISTING, answers="OperationPage",
+        codes=("not_found", "token_not_issued", "validation_failed", "mode_mismatch"),
+    ).opt,
+)  # fmt: skip
+def list_operations(
+    request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore, chains: Chains
+) -> Response[bytes]:
+    asked = LISTING.query(request)
+    token = issued(caller, store, id)
+    with store.begin(caller.scope) as work:
+        read = OPERATION.list if asked.get(REFERENCE) is None else OPERATION.referred_to
+        found = read(work, asked, token.live, token.id)
+    return listed(found, chains)
+
+
+@get(
+    "/v1/operations/{id:str}",
+    sync_to_thread=True,
+    opt=Operation(
+        id="get_operation", tag="operations", summary="One operation, as it is now",
+        description="Carries an ETag; with If-None-Match, 304 as long as nothing has changed.",
+        answers="Operation", empty={304: "Nothing has changed."},
+        codes=("not_found", "mode_mismatch"),
+    ).opt,
+)  # fmt: skip
+def get_operation(
+    request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore, chains: Chains
+) -> Response[bytes]:
+    operation = OPERATION.find(caller, store, id)
+    return answer_if_changed(document(operation, caller, store, chains), request)
+
+
+@post(
+    "/v1/operations/{id:str}/cancel",
+    sync_to_thread=True,
+    opt=Operation(
+        id="cancel_operation", tag="operations", summary="Withdraw it before anything is sent",
+        body=NOTHING, answers="Operation",
+        codes=(
+            "not_found", "too_late_to_cancel", "outcome_open", "mode_mismatch", "node_unavailable",
+            "network_halted",
+        ),
+    ).opt,
+    status_code=200,
+)  # fmt: skip
+def cancel_operation(
+    request: AnyRequest,
+    body: RawBody,
+    id: FromPath[str],
+    caller: Given[Caller],
+    store: AStore,
+    chains: Chains,
+    cancel: Given[CancelDeployment],
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_TOKENS)
+    NOTHING.decode(request, body)
+    operation = granted(cancel(caller, OPERATION.known(caller, store, id).id))
+    return answer(document(operation, caller, store, chains))
+
+
+@post(
+    "/v1/operations/{id:str}/retry",
+    sync_to_thread=True,
+    opt=Operation(
+        id="retry_operation", tag="operations", summary="Try again what failed without effect",
+        description="Only where the failure proved that nothing happened on chain. The operation "
+        "keeps its id and takes a new hold.",
+        body=NOTHING, answers="Operation", status=202, needs_idempotency_key=True,
+        codes=(*_GATES, *KEYED, "not_found", "not_retryable"),
+    ).opt,
+    status_code=202,
+)  # fmt: skip
+def retry_operation(
+    request: AnyRequest,
+    body: RawBody,
+    id: FromPath[str],
+    caller: Given[Caller],
+    store: AStore,
+    chains: Chains,
+    retry: Given[RetryDeployment],
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_TOKENS)
+    key = idempotency_key(request)
+    asked = NOTHING.decode(request, body)
+    operation = OPERATION.known(caller, store, id)
+    named = IdempotencyKey(live=operation.live, route="POST /v1/operations/{id}/retry", key=key)
+    answered = retry(caller, operation.id, named, fingerprint(request, asked.body))
+    return accepted(granted(answered), caller, store, chains)
+
+
+HANDLERS = (
+    create_operation,
+    list_operations,
+    get_operation,
+    cancel_operation,
+    retry_operation,
+    *progress.handlers(OPERATION),
+)
+
+
+def _order(
+    caller: Caller, token: Deployment, asked: Decoded, validate_order: ValidateOrder
+) -> Order | Refusal | tuple[FieldFault, ...]:
+    """The order, or what is wrong with it as far as that can be said."""
+    action, parameters = asked.get(ACTION), asked.get(PARAMETERS)
+    if parameters is None and PARAMETERS.name not in asked.body:
+        parameters = {}
+    if action is None or parameters is None:
+        return ()
+    return validate_order(caller, token.id, action, parameters)
