@@ -354,7 +354,8 @@ class MemoryChain(CountingWorld):
         asked = evolve(intent, step=len(self.steps(intent.token, intent.order)))
         contract = self.node.contract_at(intent.place or "", self._latest.number)
         if contract is None:
-            return f"there is nothing at {intent.place}"
+            # It was made, or nobody would ask this of it.
+            raise ChainUnavailableError(f"the node has not come as far as {intent.place}")
         after = contract.after(Command.of(asked), asked.owner, program.name_of(asked))
         return after if isinstance(after, str) else None
 

@@ -398,7 +398,10 @@ class MemoryWindowedChain(WindowedWorld):
         why, act = self.refuses, act_of(intent)
         if why is None and isinstance(act, Call):
             contract = self.node.contract_at(act.asset, self._latest.number)
-            after = contract.after(act.command, act.owner, act.note) if contract else "no asset"
+            if contract is None:
+                # It was made, or nobody would ask this of it.
+                raise ChainUnavailableError(f"the node has not come as far as {act.asset}")
+            after = contract.after(act.command, act.owner, act.note)
             why = after if isinstance(after, str) else None
         return None if why is None else Refusal(code="deployment_would_revert", detail=why)
 
