@@ -121,7 +121,15 @@ class ApplicationCall(Deed):
         """What the boxes cost that are not there yet, and what the application lacks otherwise.
 
         Any number of calls may land in any order, as none counts on what another one brings.
+
+        Raises:
+            ChainUnavailableError: the node has not come as far as the application; a simulation
+                there would fail, and mean nothing.
         """
+        if reader.application(self.application) is None:
+            raise ChainUnavailableError(
+                f"{reader.node.name} is before {self.application} was made"
+            )
         account = address_of_application(self.application)
         state = reader.account(account)
         needed = max(0, max(PER_ACCOUNT, state.min_balance) - state.amount)

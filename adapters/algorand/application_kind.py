@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 
 from algosdk.encoding import encode_address
-from attrs import frozen
+from attrs import evolve, frozen
 
 from adapters.algorand.application_deeds import (
     ApplicationCall,
@@ -35,6 +35,9 @@ from domain.token import Action, Order, Power, Token, TokenState
 
 #: What stands for nobody.
 NOBODY = str(encode_address(bytes(32)))
+#: What of a token never changes, and what its owner and holders may change.
+_FIXED = ("name", "symbol", "decimals", "cap", "code")
+_CHANGING = ("supply", "powers", "paused")
 #: Transactions of a bootstrap: the payment to the application's account, and the call.
 _BOOTSTRAP_TRANSACTIONS = 2
 
@@ -144,17 +147,26 @@ class ApplicationKind(Kind):
             raise ChainUnavailableError(f"round {last_round} is before that of {token}")
         if found is None:
             return (f"there is no application {token}",)
-        if found.number(b"r") != 1:
-            raise ChainUnavailableError(f"round {last_round} is before {token} was bootstrapped")
         planned, there = self.planned(sight.intent), self._state(found)
-        told = [
-            f"{name}: planned {getattr(planned, name)}, found {getattr(there, name)}"
-            for name in ("name", "symbol", "decimals", "supply", "cap", "powers", "paused", "code")
-            if getattr(planned, name) != getattr(there, name)
-        ]
+        told = _unlike(planned, there, _FIXED)
         if found.creator != sight.intent.owner:
             told.append(f"creator: planned {sight.intent.owner}, found {found.creator}")
-        return tuple(told)
+        if not told and found.number(b"r") != 1:
+            raise ChainUnavailableError(f"round {last_round} is before {token} was bootstrapped")
+        since = _unlike(planned, there, _CHANGING)
+        # Its owner may have used it since: what counts is what it was when it was made.
+        if not told and since and self._was_as_planned(sight, id, last_round):
+            return ()
+        return (*told, *since)
+
+    def _was_as_planned(self, sight: Sight, id: int, last_round: int) -> bool:
+        """By what it was created and bootstrapped with.  Raises: HistoryUnavailableError."""
+        origin = sight.origins.of(sight.reader, id, last_round)
+        if list(origin.arguments) != list(self.creation(sight.intent)):
+            return False
+        bootstrap = evolve(sight.intent, place=str(id))
+        call = self._call(bootstrap, sight.operation, self.bootstrap(bootstrap))
+        return call.differences(sight) == ()
 
     def _state(self, found: Application) -> TokenState:
         owner, cap = address_in(found, b"w"), found.bytes_of(b"c")
@@ -200,6 +212,14 @@ def address_in(application: Application, key: bytes) -> str | None:
 
 def amount(values: Mapping[str, Value], name: str = "amount") -> int:
     return int(str(values[name]))
+
+
+def _unlike(planned: TokenState, there: TokenState, names: Sequence[str]) -> list[str]:
+    return [
+        f"{name}: planned {getattr(planned, name)}, found {getattr(there, name)}"
+        for name in names
+        if getattr(planned, name) != getattr(there, name)
+    ]
 
 
 def _held(powers: Mapping[Power, str | None]) -> Mapping[Power, tuple[str, ...]]:

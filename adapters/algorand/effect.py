@@ -20,7 +20,7 @@ has forgotten may still land: absence is then no reason to give anything back.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from threading import Lock
 
@@ -57,6 +57,8 @@ class Origin:
     note: bytes = field(repr=False)
     #: None: it made an application.
     asset: Asset | None
+    #: With which an application was called when it was made.
+    arguments: Sequence[bytes] = field(repr=False)
     #: What each sender of its group paid.
     costs: Mapping[str, int]
 
@@ -127,6 +129,7 @@ def _origin(reader: Reader, asset: int, last_round: int) -> Origin:
         transaction_id=made.id,
         note=made.fields.get("note", b""),
         asset=parameters,
+        arguments=made.fields.get("apaa", []),
         costs=costs_of(entry.fields for entry in made.group_among(entries)),
     )
 

@@ -115,7 +115,7 @@ class Sponsorship:
             + self.deed.locked
             + (0 if self._is_own else self._lacking),
             locked=self.deed.locked if self._is_own else 0,
-            cost=sum(each.fee for each in together[:-1]) + given + (fee if self._is_own else 0),
+            cost=sum(each.fee for each in together[:-1]) + given + together[-1].fee * self._is_own,
         )
 
     @property

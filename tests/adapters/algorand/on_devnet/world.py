@@ -22,6 +22,7 @@ from domain.operation import (
     Attempt,
     AttemptRole,
     Draft,
+    Effect,
     Intent,
     LeaseWindow,
     SignedTransaction,
@@ -29,15 +30,24 @@ from domain.operation import (
     Verdict,
 )
 from domain.signing import Curve, PublicKey, Signature
-from domain.token import Token, TokenKind
+from domain.token import Action, Order, Token, TokenKind, TokenState
 from entrypoints.devnet import algod
 
 FUNGIBLE, UNIQUE, FRACTIONAL = (TokenKind(name) for name in ("asa_ft", "asa_nft", "asa_fnft"))
+MINTABLE, PREMINTED = TokenKind("arc200_mintable"), TokenKind("arc200_preminted")
+SECURITY = TokenKind("arc1400_mintable")
+#: Those whose tokens are applications.
+CONTRACTS = (MINTABLE, PREMINTED, SECURITY)
 PARAMETERS = {
     FUNGIBLE: {"name": "Hazel", "unit_name": "HZL", "total": "1000", "decimals": 2},
     UNIQUE: {"name": "Deed", "unit_name": "DEED"},
     FRACTIONAL: {"name": "House", "unit_name": "HOUSE", "decimals": 6},
-}
+    MINTABLE: {
+        "name": "Voucher", "symbol": "VCH", "decimals": 2, "initial_supply": "1000", "cap": "5000",
+    },
+    PREMINTED: {"name": "Share", "symbol": "SHR", "decimals": 0, "supply": "1000"},
+    SECURITY: {"name": "Holding", "symbol": "HLD", "decimals": 0, "initial_supply": "1000"},
+}  # fmt: skip
 CEILING = 100_000
 #: Short, so that a test need not pass many rounds.
 WIDTH = 20
@@ -172,6 +182,28 @@ class World:
         slot, _ = self.sent(intent)
         self.nodes.mine()
         return slot
+
+    def issued(self, token: Token, **changes: object) -> Intent:
+        """Of the last step of a token that is there."""
+        intent = self.intent(token, **changes)
+        for step, _ in enumerate(self.chain.steps(token), start=1):
+            intent = evolve(intent, step=step)
+            self.deployed(intent)
+            effect = self.chain.effect_of(intent)
+            assert isinstance(effect, Effect), effect
+            intent = evolve(intent, place=effect.token)
+        return intent
+
+    def ordered(self, made: Intent, action: Action, **fields: object) -> Intent:
+        """An operation on the token that *made* brought about."""
+        order = self.chain.order(made.token, action, fields)
+        assert isinstance(order, Order), order
+        return evolve(made, operation=OperationId(uuid.uuid4()), step=1, order=order)
+
+    def shown(self, made: Intent) -> TokenState:
+        state = self.chain.state(made.token, made.place or "")
+        assert state is not None
+        return state
 
     # What the world does
 
