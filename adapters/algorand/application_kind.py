@@ -137,7 +137,8 @@ class ApplicationKind(Kind):
             call = self._call(
                 sight.intent, sight.operation, self.act(sight.intent, sight.intent.order)
             )
-            return call.differences(sight)
+            elsewhere = f"place: ordered of {sight.intent.place}, found {token}"
+            return call.differences(sight) or (() if token == sight.intent.place else (elsewhere,))
         reader = sight.reader
         id = int(token) if token.isascii() and token.isdigit() else 0
         last_round = reader.parameters().last_round

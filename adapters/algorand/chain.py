@@ -157,7 +157,7 @@ class AlgorandChain(Chain):
                 return too_dear(rehearsal.group.fee, fee_ceiling)
             refusal = rehearsal.refusal(intent, _kind(intent.token.kind))
             if refusal is not None:
-                return refusal
+                return self._is_done(reader, intent) or refusal
             if rehearsal.shortage is not None:
                 return Postponed(WaitReason.TREASURY_EMPTY, rehearsal.shortage)
             return None
@@ -278,6 +278,13 @@ class AlgorandChain(Chain):
         except ChainUnavailableError:
             self._meeting.forget()
             raise
+
+    def _is_done(self, reader: Reader, intent: Intent) -> Postponed | None:
+        """An application refuses what it has done already, and that is no fault of the order."""
+        if isinstance(self._deed(intent).effect(self._sight(reader, intent)), Effect):
+            detail = "it is there already: its effect must be looked for"
+            return Postponed(WaitReason.UNKNOWN_OUTCOME, detail)
+        return None
 
     def _unrunnable(self, reader: Reader, intent: Intent) -> Postponed | None:
         """Why the intent's programs do not run on the chain now; None: they do."""

@@ -8,9 +8,18 @@ from attrs import field, frozen
 from application.ports.chain import Chain
 from domain.operation import Draft, Intent, Slot, TransactionId
 from domain.signing import PublicKey, Signature
-from domain.token import TokenKind
-from tests.adapters.algorand.on_devnet.world import CEILING, FUNGIBLE, Account, World, a_world
-from tests.contract.subjects import AForgetfulChain
+from domain.token import Action, TokenKind
+from tests.adapters.algorand.on_devnet.world import (
+    CEILING,
+    FUNGIBLE,
+    MINTABLE,
+    SECURITY,
+    Account,
+    World,
+    a_world,
+)
+from tests.adapters.algorand.on_devnet.world import PARAMETERS as TOKENS
+from tests.contract.subjects import AForgetfulChain, AnOrderingChain
 
 
 @contextmanager
@@ -25,6 +34,12 @@ def chain() -> Iterator[AForgetfulChain]:
 
 
 patient_chain = windowed_chain = forgetful_chain = chain
+
+
+@contextmanager
+def ordering_chain() -> Iterator["ContractSubject"]:
+    with a_world() as world:
+        yield a_contract_subject(world, world.chain, MINTABLE)
 
 
 @frozen
@@ -67,3 +82,33 @@ class AlgorandSubject(AForgetfulChain):
 
     def forget(self) -> None:
         self.world.nodes.nodes[0].fault("forget")
+
+
+@frozen
+class ContractSubject(AlgorandSubject, AnOrderingChain):
+    """Tokens that are applications."""
+
+    orders: Sequence[tuple[Action, Mapping[str, object]]] = field(kw_only=True)
+    impossible: tuple[Action, Mapping[str, object]] = (Action.BURN, {"amount": "1001"})
+    many_steps: TokenKind | None = field(kw_only=True)
+
+
+def a_contract_subject(world: World, chain: Chain, kind: TokenKind) -> ContractSubject:
+    holder, symbol = Account().address, "symbol"
+    more = {"partition": Account().address, "data": "second tranche"} if kind == SECURITY else {}
+    return ContractSubject(
+        world,
+        chain=chain,
+        treasury=world.treasury.address,
+        owner=world.issuer.address,
+        kind=kind,
+        parameters=TOKENS[kind],
+        symbol=symbol,
+        orders=[
+            (Action.MINT, {"amount": "250", "to": holder} | more),
+            (Action.PAUSE, {}),
+            (Action.UNPAUSE, {}),
+            (Action.BURN, {"amount": "1000"}),
+        ],
+        many_steps=kind,
+    )
