@@ -35,12 +35,14 @@ from domain.operation import (
     AttemptOrigin,
     AttemptRole,
     Inclusion,
+    OperationKind,
     Slot,
     SlotState,
+    Step,
     TransactionId,
     WaitReason,
 )
-from domain.token import Token, TokenKind
+from domain.token import Action, Order, Token, TokenKind
 
 
 def examples(count: int) -> int:
@@ -74,6 +76,16 @@ tokens = st.builds(
     ),
 )
 
+
+orders = st.builds(
+    Order,
+    action=st.sampled_from(Action),
+    parameters=st.dictionaries(
+        st.sampled_from(["amount", "to", "partition"]),
+        st.none() | st.booleans() | supplies.map(str) | texts,
+        max_size=3,
+    ),
+)
 
 _NETWORK = NetworkId("memory:1")
 
@@ -113,13 +125,14 @@ def a_slot(deployment: Deployment) -> Slot:
             number=len(deployment.step.slots) + 1,
             network=deployment.network,
             signer=deployment.sender,
-            lease=deployment.id.bytes * 2,
+            lease=deployment.id.bytes + bytes([deployment.step.number] * 16),
             valid_until=150 * (len(deployment.step.slots) + 1) - 1,
         )
     return Slot(
         number=len(deployment.step.slots) + 1,
         network=deployment.network,
-        signer=deployment.sender,
+        # The steps after the first are the owner's.
+        signer=deployment.sender if deployment.step.number == 1 else "0xowner",
         sequence=uuid4().int >> 66,
     )
 
@@ -131,11 +144,24 @@ def queued_deployments(
     network: NetworkId = _NETWORK,
     account: AccountId | None = None,
     hold: HoldId | None = None,
+    of: OperationId | None = None,
 ) -> Deployment:
-    """As accepted.  Identities are fresh, not drawn: a store may outlive the run."""
+    """As accepted; an order on the token of *of*, if that is given, or a deployment.
+
+    Identities are fresh, not drawn: a store may outlive the run.
+    """
+    order = draw(st.none() | orders) if of is not None else None
+    steps = draw(st.integers(1, 3))
     deployment = Deployment(
         organisation=organisation or OrganisationId(uuid4()),
         id=OperationId(uuid4()),
+        kind=OperationKind.DEPLOYMENT if order is None else OperationKind.of(order.action),
+        order=order,
+        of=None if order is None else of,
+        steps=tuple(
+            Step(number=number, name=draw(st.sampled_from(["create", "fund", "mint"])))
+            for number in range(1, steps + 1)
+        ),
         network=network,
         live=False,
         account=account,

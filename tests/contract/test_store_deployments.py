@@ -79,7 +79,11 @@ def test_every_deployment_round_trips_in_every_state(store: Store, data: st.Data
             act(work, hold)
     deployment = data.draw(
         queued_deployments(
-            tenant.organisation, tenant.network, tenant.account, HoldId(holds[0].id)
+            tenant.organisation,
+            tenant.network,
+            tenant.account,
+            HoldId(holds[0].id),
+            of=added(store, tenant).id,
         )
     )
     with store.begin(tenant.scope) as work:

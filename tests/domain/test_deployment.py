@@ -57,6 +57,7 @@ from domain.operation import (
     Signer,
     Slot,
     SlotState,
+    Step,
     TransactionId,
     WaitReason,
 )
@@ -246,10 +247,12 @@ def nearly_legal_event(draw: st.DrawFn, event: Event) -> Event:
 class DeploymentHistory(RuleBasedStateMachine):
     """Whatever is asked of it: it moves along a spelled edge, or refuses and stays as it was."""
 
-    @initialize(owner=st.none() | st.just("0xowner"), head_start=st.integers(0, 3))
-    def accept(self, owner: str | None, head_start: int) -> None:
+    @initialize(
+        owner=st.none() | st.just("0xowner"), head_start=st.integers(0, 4), steps=st.integers(1, 3)
+    )
+    def accept(self, owner: str | None, head_start: int, steps: int) -> None:
         """Most of what can go wrong is far from the start: some begin with a slot, and later."""
-        self.deployment = queued()
+        self.deployment = queued(steps)
         self.step_finals = 0
         for event in beginning(self.deployment)[:head_start]:
             assert self.tell(event)
@@ -285,7 +288,8 @@ class DeploymentHistory(RuleBasedStateMachine):
             succeeded=succeeded,
             cost=1,
         )
-        self.tell(StepFinal(step=1, inclusion=inclusion, token="0xtoken"))
+        number = self.deployment.step.number
+        self.tell(StepFinal(step=number, inclusion=inclusion, token="0xtoken"))
 
     @rule(data=st.data())
     def anything(self, data: st.DataObject) -> None:
@@ -323,8 +327,15 @@ class DeploymentHistory(RuleBasedStateMachine):
             # What has been signed is never cancelled; nor what may be signed at any moment.
             assert not open_before
             assert before.state is State.QUEUED
+        if isinstance(event, Failed) and before.state is State.PENDING:
+            # A person ends only what has begun, and of which nothing is under way.
+            is_ended = has_begun(before) and not any(s.open_slot for s in before.steps)
+            assert is_ended is not event.without_effect
+            assert before.may_be_ended is is_ended
         if isinstance(event, Failed) and event.without_effect:
+            # Nor with a step on chain: its slot is used.
             assert not open_before
+            assert not has_begun(before)
             assert event.reason is not Reason.POST_DEPLOYMENT_FAILED
         if isinstance(event, RetryRequested):
             assert before.failure is not None
@@ -338,9 +349,18 @@ class DeploymentHistory(RuleBasedStateMachine):
             assert winner
             assert winner.role is AttemptRole.EFFECT
             assert event.inclusion.succeeded
+            # One after the other, and each names where the token is.
+            assert [step.is_final for step in before.steps] == (
+                [True] * (event.step - 1) + [False] * (len(before.steps) - event.step + 1)
+            )
+            is_last = event.step == len(before.steps)
+            assert (after.result if is_last else after.predicted) == event.token
+            assert (after.result is None) is not is_last
         if isinstance(event, SlotReserved):
-            # A new slot needs the old one provably dead.
-            assert not open_before
+            # A new slot needs the old one provably dead, and the steps before it done.
+            own, *_ = (step for step in before.steps if step.number == event.step)
+            assert not any(alive(slot) for slot in own.slots)
+            assert all(step.is_final for step in before.steps[: event.step - 1])
         # Slots and attempts are only added; what was signed stays as it was signed.
         for old, new in zip(before.steps, after.steps, strict=True):
             assert len(new.slots) >= len(old.slots)
@@ -352,10 +372,13 @@ class DeploymentHistory(RuleBasedStateMachine):
 
     @invariant()
     def a_step_is_final_once(self) -> None:
-        assert self.step_finals <= 1
-        if self.deployment.state in {State.CONFIRMED, State.INDEXED, State.COMPLETED}:
-            assert self.step_finals == 1
+        assert self.step_finals == sum(step.is_final for step in self.deployment.steps)
+        is_confirmed = self.deployment.state in {State.CONFIRMED, State.INDEXED, State.COMPLETED}
+        if is_confirmed:
+            assert self.step_finals == len(self.deployment.steps)
             assert self.deployment.result is not None
+        if self.deployment.has_begun:
+            assert is_confirmed or self.deployment.state in {State.PENDING, State.FAILED}
 
     @invariant()
     def what_failed_without_effect_cannot_land_any_more(self) -> None:
@@ -375,11 +398,12 @@ class DeploymentHistory(RuleBasedStateMachine):
     def what_is_known_agrees_with_the_state(self) -> None:
         deployment = self.deployment
         assert (deployment.failure is not None) == (deployment.state is State.FAILED)
+        attempts = [attempt for step in deployment.steps for attempt in step.attempts]
         if deployment.state in {State.SUBMITTED, State.PENDING}:
-            assert any(a.role is AttemptRole.EFFECT for a in deployment.step.attempts)
+            assert any(a.role is AttemptRole.EFFECT for a in attempts)
         if deployment.state is State.PENDING:
-            broadcast = [a for a in deployment.step.attempts if a.broadcast_at]
-            found = [a for a in deployment.step.attempts if a.origin is AttemptOrigin.FOUND]
+            broadcast = [a for a in attempts if a.broadcast_at]
+            found = [a for a in attempts if a.origin is AttemptOrigin.FOUND]
             assert broadcast or found
         if not deployment.state.is_open:
             assert deployment.waiting is None
@@ -387,6 +411,10 @@ class DeploymentHistory(RuleBasedStateMachine):
             deployment.state is State.QUEUED
             and not any(alive(slot) for step in deployment.steps for slot in step.slots)
         )
+
+
+def has_begun(deployment: Deployment) -> bool:
+    return any(slot.state is SlotState.USED for step in deployment.steps for slot in step.slots)
 
 
 def signed(attempt: Attempt) -> tuple[object, ...]:
@@ -465,7 +493,7 @@ def test_nothing_is_proven_while_a_slot_is_open(head_start: int, reason: Reason)
 
 def test_only_a_success_of_the_step_is_its_end():
     deployment = queued()
-    for event in beginning(deployment):
+    for event in beginning(deployment)[:3]:
         deployment = deployment.apply(event)
     landed = Inclusion(transaction_id=FIRST, block=BLOCK, succeeded=True, cost=1)
     for inclusion in (
@@ -570,7 +598,7 @@ def test_a_window_stands_in_no_line_and_takes_no_nonce():
 
 
 def beginning(deployment: Deployment) -> list[Event]:
-    """Slot, signature, broadcast: one after the other they bring it to Pending."""
+    """Slot, signature, broadcast, finality: one after the other they carry the first step out."""
     attempt = Attempt(
         number=1, transaction_id=FIRST, raw=b"raw", body=b"body", fee_cap=1, signed_at=NOW
     )
@@ -578,10 +606,15 @@ def beginning(deployment: Deployment) -> list[Event]:
         SlotReserved(step=1, slot=a_slot(deployment)),
         Signed(step=1, attempt=attempt),
         Broadcast(step=1, transaction_id=FIRST, at=NOW),
+        StepFinal(
+            step=1,
+            inclusion=Inclusion(transaction_id=FIRST, block=BLOCK, succeeded=True, cost=1),
+            token="0xtoken",
+        ),
     ]
 
 
-def queued() -> Deployment:
+def queued(steps: int = 1) -> Deployment:
     return Deployment(
         organisation=OrganisationId(UUID(int=1)),
         id=OperationId(UUID(int=2)),
@@ -596,4 +629,5 @@ def queued() -> Deployment:
         credits=5,
         hold=HoldId(UUID(int=3)),
         accepted_at=NOW,
+        steps=tuple(Step(number=number, name=f"step {number}") for number in range(1, steps + 1)),
     )
