@@ -240,6 +240,8 @@ def test_an_order_that_failed_without_effect_is_tried_again(site, ada, token):
     failed = now(ada, operation)
     assert (failed["state"], failed["failure"]["retryable"]) == ("Failed", True)
     assert failed["failure"]["detail"].startswith("The network would refuse this order")
+    told = ada.get(operation["links"]["history"]).json()["data"][-1]["message"]
+    assert told.startswith("The network would refuse this order")
     assert ada.balance == (20, 0)
     site.house.chain.refuses = None
     retry = f"{operation['links']['self']}/retry"
@@ -340,6 +342,17 @@ def test_orders_need_a_permission_of_their_own(site, ada, token, scope, may):
 
 def test_a_live_key_orders_nothing_of_a_test_token(site, ada, token):
     answered = ada.key(live=True).order(token, "pause")
+    assert (answered.status_code, answered.json()["code"]) == (403, "mode_mismatch")
+
+
+def test_who_may_not_order_learns_nothing_of_what_there_is(site, ada, token):
+    """Refused before the body is looked at, and before anybody's ids are."""
+    faulty, headers = {"action": "steal"}, {"Idempotency-Key": "k"}
+    reader = ada.key(scopes=["deployments:read"])
+    for id in (token["id"], f"tok_{'0' * 26}"):
+        answered = reader.post(f"/v1/tokens/{id}/operations", faulty, headers=headers)
+        assert (answered.status_code, answered.json()["code"]) == (403, "forbidden")
+    answered = ada.key(live=True).post(token["links"]["operations"], faulty, headers=headers)
     assert (answered.status_code, answered.json()["code"]) == (403, "mode_mismatch")
 
 
