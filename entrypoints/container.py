@@ -28,6 +28,7 @@ from application.operator.sweep import Sweep
 from application.operator.treasury import CreateTreasury, Resume
 from application.tokens.inspect import Inspect
 from application.tokens.request import RequestTokenOperation, ValidateOrder
+from application.tokens.watch import WatchForgotten, WatchTokens
 from entrypoints import assembly
 from entrypoints.settings import Settings
 
@@ -114,6 +115,17 @@ class Container(containers.DeclarativeContainer):
         identifiers=identifiers,
     )
     watch_network = One(WatchNetwork, store=store, chains=chains, halt=halt)
+    watch_tokens = One(
+        WatchTokens,
+        store=store,
+        inspect=inspect,
+        halt=halt,
+        alarms=alarms,
+        clock=clock,
+        identifiers=identifiers,
+        every=settings.provided.drift_check,
+    )
+    watch_forgotten = One(WatchForgotten, store=store, clock=clock)
 
     installation_secret = One(
         InstallationSecret, store=store, wrapping=wrapping, identifiers=identifiers

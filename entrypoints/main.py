@@ -16,6 +16,7 @@ COMMANDS = {
     "treasury": ("treasury", "Create, show, fund or resume the accounts that sign and pay."),
     "credits": ("credits", "Give credits to an organisation."),
     "tariff": ("tariff", "Change an organisation's tariff."),
+    "tokens": ("tokens", "Hold issued tokens against what they must be."),
     "doctor": ("doctor", "Check configuration, database, nodes and custodian; say what to fix."),
     "config": ("config", "Check the configuration, or show it without its secrets."),
     "demo": ("demo", "The main job, told step by step, on real parts."),

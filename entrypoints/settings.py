@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -61,6 +62,8 @@ class Settings:
     #: Where this installation serves documents, if not at `base_url`.
     metadata_url: str | None = None
     worker_threads: int = 4
+    #: How often each issued token is held against its plan.
+    drift_check: timedelta = timedelta(minutes=60)
     #: `local-keys` outside development only if told so.
     allow_local_keys: bool = False
 
@@ -101,7 +104,10 @@ class Settings:
                 "store": self.metadata_store.partition("+")[0],
                 "url": self.metadata_url,
             },
-            "worker": {"threads": self.worker_threads},
+            "worker": {
+                "threads": self.worker_threads,
+                "drift_check_minutes": self.drift_check // timedelta(minutes=1),
+            },
             "networks": {entry.network.id: entry.redacted() for entry in self.networks},
         }
 
@@ -215,6 +221,13 @@ def _settings(reader: _Reader) -> Settings | None:
             "TALLYSTICK_CUSTODIAN_NEW_KEYS: local-keys is for development; to use it all the "
             "same, say TALLYSTICK_LOCAL_KEYS_ALLOW=true"
         )
+    drift_check = reader.parsed(
+        "worker",
+        "drift_check_minutes",
+        _minutes,
+        1 if environment == "development" else 60,
+        "a number of minutes, 1 to 10080 (a week)",
+    )
     host = reader.text("http", "host", "127.0.0.1") or ""
     port = reader.parsed("http", "port", _port, 8080, "a port, 0 to 65535")
     base_url = reader.text("http", "base_url") or f"http://{host}:{port}"
@@ -243,6 +256,7 @@ def _settings(reader: _Reader) -> Settings | None:
         request_limit=reader.parsed("http", "request_limit", _count, 30, "a number above 0"),
         trusted_proxies=reader.parsed("http", "trusted_proxies", _number, 0, "a number"),
         worker_threads=reader.parsed("worker", "threads", _count, 4, "a number above 0"),
+        drift_check=timedelta(minutes=drift_check),
         allow_local_keys=allow_local,
     )
     reader.look_for_strangers()
@@ -265,6 +279,13 @@ def _number(text: str) -> int:
 def _count(text: str) -> int:
     value = int(text)
     if value < 1:
+        raise ValueError(text)
+    return value
+
+
+def _minutes(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 7 * 24 * 60:
         raise ValueError(text)
     return value
 

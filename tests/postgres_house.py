@@ -102,7 +102,7 @@ class PostgresHouse(House):
     def leases_run_out(self) -> None:
         """Eight seconds pass for the database."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            for table in ("operations", "signers"):
+            for table in ("operations", "signers", "token_watches"):
                 connection.execute(
                     f"UPDATE {table} SET lease_until = clock_timestamp() - interval '1 second'"
                     " WHERE lease_until IS NOT NULL"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from base64 import b64encode
+from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -88,6 +89,7 @@ def test_the_file_may_hold_it_all(read):
     trusted_proxies = 1
     [worker]
     threads = 9
+    drift_check_minutes = 15
     """
     settings = read(text, environment={})
     assert settings.database_url == "postgresql://from-the-file"
@@ -95,6 +97,20 @@ def test_the_file_may_hold_it_all(read):
     assert (settings.database_connections, settings.worker_threads) == (40, 9)
     assert (settings.http_port, settings.request_limit, settings.trusted_proxies) == (9000, 7, 1)
     assert settings.base_url == "http://127.0.0.1:9000"
+    assert settings.drift_check == timedelta(minutes=15)
+
+
+@pytest.mark.parametrize(("environment", "minutes"), [("development", 1), ("test", 60)])
+def test_tokens_are_looked_at_every_hour_and_more_often_in_development(read, environment, minutes):
+    settings = read("", COMPLETE | {"TALLYSTICK_INSTALLATION_ENVIRONMENT": environment})
+    assert settings.drift_check == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "10081", "often", "1.5"])
+def test_an_interval_of_less_than_a_minute_or_more_than_a_week_is_refused(faults, minutes):
+    (fault,) = faults("", COMPLETE | {"TALLYSTICK_WORKER_DRIFT_CHECK_MINUTES": minutes})
+    assert "TALLYSTICK_WORKER_DRIFT_CHECK_MINUTES" in fault
+    assert "1 to 10080" in fault
 
 
 def test_the_environment_comes_before_the_file(read):
@@ -701,6 +717,7 @@ class TestConfig:
             "database.migrator_url", "database.connections", "custodian.new_keys",
             "local_keys.master_key", "local_keys.allow", "http.host", "http.port",
             "http.base_url", "http.request_limit", "http.trusted_proxies", "worker.threads",
+            "worker.drift_check_minutes",
             "metadata.store", "metadata.url",
         }  # fmt: skip
 

@@ -55,6 +55,11 @@ class Call:
 
 class ApplicationKind(Kind):
     @property
+    def holders_may_burn(self) -> bool:
+        """Whoever holds some may destroy it."""
+        return False
+
+    @property
     @abstractmethod
     def programs(self) -> Programs: ...
 
@@ -123,6 +128,7 @@ class ApplicationKind(Kind):
             symbol=token.symbol,
             decimals=token.decimals,
             supply=token.supply,
+            holders_may_burn=self.holders_may_burn,
             cap=None if cap is None else int(str(cap)),
             powers=_held(self.powers(intent.owner, None, intent)),
             code=self.programs.hash,

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from application.ports.custody import Wrapped
 from application.ports.storage.idempotency import Remembered
+from application.ports.storage.tokens import TokenWatch, WatchClaim
 from domain.account import Account, AccountState
 from domain.audit import AuditEvent
 from domain.catalogue import TariffName
@@ -472,6 +473,36 @@ def audit_event_to_row(event: AuditEvent) -> Row:
         "salt": event.salt,
         "body": event.body,
     }
+
+
+def token_watch_from_row(row: Row) -> TokenWatch:
+    return TokenWatch(
+        organisation=row["organisation_id"],
+        deployment=row["deployment_id"],
+        live=row["live"],
+        due_at=row["due_at"],
+        checked_at=row["checked_at"],
+        differences=tuple(row["differences"]),
+    )
+
+
+def token_watch_to_row(watch: TokenWatch) -> Row:
+    return {
+        "organisation_id": watch.organisation,
+        "deployment_id": watch.deployment,
+        "live": watch.live,
+        "due_at": watch.due_at,
+        "checked_at": watch.checked_at,
+        "differences": Jsonb(list(watch.differences)),
+    }
+
+
+def watch_claim_from_row(row: Row) -> WatchClaim:
+    return WatchClaim(
+        organisation=row["organisation_id"],
+        deployment=row["deployment_id"],
+        token=row["token"],
+    )
 
 
 def remembered_from_row(row: Row) -> Remembered:

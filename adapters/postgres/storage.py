@@ -28,6 +28,7 @@ from adapters.postgres.errors import translated
 from adapters.postgres.idempotency import PostgresIdempotencyKeys
 from adapters.postgres.ledger import PostgresLedger
 from adapters.postgres.signers import PostgresNetworks, PostgresSigners
+from adapters.postgres.tokens import PostgresTokenWatches
 from adapters.postgres.transaction import Transaction
 from application.ports.storage.work import Scope, Store, Work
 
@@ -85,6 +86,10 @@ class PostgresWork(Work):
     @cached_property
     def networks(self) -> PostgresNetworks:
         return PostgresNetworks(self._transaction)
+
+    @cached_property
+    def token_watches(self) -> PostgresTokenWatches:
+        return PostgresTokenWatches(self._transaction)
 
     @cached_property
     def ledger(self) -> PostgresLedger:

@@ -1,12 +1,13 @@
 """Record what happened to a deployment: state, money and audit event in one transaction."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from attrs import AttrsInstance
 
 from application.audit.trail import Trail
 from application.credits.post import post
+from application.ports.storage.tokens import TokenWatch
 from application.ports.storage.work import Work
 from domain.audit import details_of
 from domain.deployment import (
@@ -22,6 +23,9 @@ from domain.ledger import Capture, Release
 from domain.operation import OperationKind
 from domain.organisation import Permission
 
+#: When a new token is looked at first: it was read back a moment ago.
+FIRST_LOOK = timedelta(minutes=1)
+
 #: What an operation is called in the trail, where it is not named after what it does.
 _NOUN = {OperationKind.INSTALL_FACTORY: "installation"}
 
@@ -33,6 +37,8 @@ def apply_all(
     for event in events:
         before, deployment = deployment, deployment.apply(event)
         settle(work, trail, deployment, event, now)
+        if isinstance(event, Completed):
+            watch(work, deployment, now)
         name_event(trail, before, deployment, event, now)
     return deployment
 
@@ -59,6 +65,19 @@ def settle(work: Work, trail: Trail, deployment: Deployment, event: Event, now: 
     )
     if isinstance(refusal, Refusal):
         raise MisuseError(f"the hold of {deployment.id} cannot be settled: {refusal.detail}")
+
+
+def watch(work: Work, deployment: Deployment, now: datetime) -> None:
+    """From now on the token that *deployment* has made is looked at, where it has made one."""
+    if deployment.kind is OperationKind.DEPLOYMENT:
+        work.token_watches.add(
+            TokenWatch(
+                organisation=deployment.organisation,
+                deployment=deployment.id,
+                live=deployment.live,
+                due_at=now + FIRST_LOOK,
+            )
+        )
 
 
 def name_event(

@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 WATCH_EVERY = timedelta(seconds=2)
 DISPATCH_EVERY = timedelta(milliseconds=200)
 SWEEP_EVERY = timedelta(seconds=30)
+#: How often it is seen whether tokens are due to be looked at, and whether one is forgotten.
+LOOK_EVERY = timedelta(seconds=2)
+FORGOTTEN_EVERY = timedelta(minutes=10)
 _STOP_WITHIN = timedelta(seconds=25)
 
 
@@ -89,6 +92,10 @@ def _periodics(container: Container, stop: threading.Event) -> list[Periodic]:
         *watches,
         Periodic(name="dispatch", interval=DISPATCH_EVERY, act=container.dispatch()),
         Periodic(name="sweep", interval=SWEEP_EVERY, act=_always_pause(container.sweep())),
+        Periodic(name="tokens", interval=LOOK_EVERY, act=container.watch_tokens()),
+        Periodic(
+            name="forgotten tokens", interval=FORGOTTEN_EVERY, act=container.watch_forgotten()
+        ),
         Periodic(name="tasks", interval=timedelta(seconds=1), act=run_tasks),
     ]
 

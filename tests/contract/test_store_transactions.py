@@ -184,6 +184,7 @@ LOCKS: dict[Lock, Callable[[Work, Tenant], object]] = {
     Lock.WALLET: lambda work, _: work.ledger.lock(),
     Lock.SIGNER: lambda work, tenant: work.signers.lock(tenant.network, "0xtreasury"),
     Lock.NETWORK: lambda work, tenant: work.networks.lock(tenant.network),
+    Lock.TOKEN_WATCH: lambda work, tenant: work.token_watches.lock(a_deployment(tenant).id),
     Lock.AUDIT_HEAD: lambda work, tenant: work.audit.append(an_event(tenant)),
 }
 

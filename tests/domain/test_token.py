@@ -5,6 +5,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.audit import canonical
 from domain.network import Block
 from domain.token import Action, Indicators, Order, Power, TokenState, differences, expected
 
@@ -89,7 +90,10 @@ def test_every_difference_is_told(change, told):
 
 def test_every_field_of_the_state_is_compared():
     compared = {name for change, _ in CHANGES for name in change}
-    assert compared | {"at"} == {field.name for field in TokenState.__attrs_attrs__}
+    # What a plan says of holders, a chain has no need to.
+    assert compared | {"at", "holders_may_burn"} == {
+        field.name for field in TokenState.__attrs_attrs__
+    }
     changed = evolve(
         STATE, **{name: value for change, _ in CHANGES for name, value in change.items()}
     )
@@ -154,3 +158,27 @@ def test_the_other_indicators_are_the_states_own():
     assert (of().has_cap, of(cap=None).has_cap) == (True, False)
     assert (of().is_paused, of(paused=True).is_paused) == (False, True)
     assert of(frozen_by_default=True).is_frozen_by_default is True
+
+
+@given(st.integers(0, 2_000))
+def test_what_holders_destroy_as_they_may_is_no_difference(supply):
+    found = evolve(STATE, supply=supply)
+    told = differences(evolve(STATE, holders_may_burn=True), found)
+    grown = (f"supply: expected 1000, found {supply}",)
+    assert told == (grown if supply > 1000 else ())
+    assert differences(STATE, found) == (grown if supply != 1000 else ())
+
+
+def test_what_was_burnt_by_holders_stays_burnt_whatever_is_minted_since():
+    planned = evolve(STATE, holders_may_burn=True)
+    wanted = expected(planned, [an_order(Action.MINT, 50)])
+    assert differences(wanted, evolve(STATE, supply=950)) == ()
+    assert differences(wanted, evolve(STATE, supply=1051)) != ()
+
+
+@given(st.text(max_size=3_000))
+def test_whatever_a_program_calls_itself_can_be_told_and_kept(name):
+    (told,) = differences(STATE, evolve(STATE, name=name)) or ("",)
+    assert told.isprintable()
+    assert len(told) < 1_100
+    assert canonical(told)

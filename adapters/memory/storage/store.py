@@ -28,6 +28,7 @@ from adapters.memory.storage.deployments import (
 )
 from adapters.memory.storage.idempotency import IdempotencyTables, MemoryIdempotencyKeys
 from adapters.memory.storage.ledger import LedgerTables, MemoryLedger
+from adapters.memory.storage.tokens import MemoryTokenWatches, TokenTables
 from adapters.memory.storage.transaction import Locks, Transaction
 from application.ports.storage.work import Scope, Store, Work
 from domain.catalogue import TariffName
@@ -50,6 +51,7 @@ class MemoryWork(Work):
     claims: MemoryClaims
     signers: MemorySigners
     networks: MemoryNetworks
+    token_watches: MemoryTokenWatches
     ledger: MemoryLedger
     audit: MemoryAuditLog
     outbox: MemoryOutbox
@@ -69,6 +71,7 @@ class MemoryStore(Store):
     _deployments: DeploymentTables = field(factory=DeploymentTables)
     _idempotency: IdempotencyTables = field(factory=IdempotencyTables)
     _ledger: LedgerTables = field(factory=LedgerTables)
+    _tokens: TokenTables = field(factory=TokenTables)
 
     def __attrs_post_init__(self) -> None:
         """The installation's own organisation is there from the start, as after a migration."""
@@ -109,6 +112,9 @@ class MemoryStore(Store):
             claims=MemoryClaims(transaction, self._deployments, self.new_id),
             signers=MemorySigners(transaction, self._deployments),
             networks=MemoryNetworks(transaction, self._deployments),
+            token_watches=MemoryTokenWatches(
+                transaction, self._tokens, self._deployments, self.new_id
+            ),
             ledger=MemoryLedger(transaction, self._ledger),
             audit=MemoryAuditLog(transaction, self._audit),
             outbox=MemoryOutbox(

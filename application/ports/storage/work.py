@@ -14,6 +14,7 @@ from application.ports.storage.audit import AuditLog, Outbox
 from application.ports.storage.deployments import Claims, Deployments, Networks, Signers
 from application.ports.storage.idempotency import IdempotencyKeys
 from application.ports.storage.ledger import Ledger
+from application.ports.storage.tokens import TokenWatches
 from domain.errors import LockOrderError
 from domain.identifiers import INSTALLATION, OrganisationId, UserId
 
@@ -58,7 +59,8 @@ class Lock(IntEnum):
     WALLET = 6
     SIGNER = 7
     NETWORK = 8
-    AUDIT_HEAD = 9
+    TOKEN_WATCH = 9
+    AUDIT_HEAD = 10
 
 
 @define
@@ -102,6 +104,8 @@ class Work(Protocol):
     def signers(self) -> Signers: ...
     @property
     def networks(self) -> Networks: ...
+    @property
+    def token_watches(self) -> TokenWatches: ...
     @property
     def ledger(self) -> Ledger: ...
     @property

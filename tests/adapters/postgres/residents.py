@@ -7,6 +7,7 @@ from attrs import evolve, field, frozen
 
 from application.ports.custody import Wrapped
 from application.ports.storage.idempotency import IdempotencyKey, Remembered
+from application.ports.storage.tokens import TokenWatch
 from application.ports.storage.work import Scope, Store
 from domain.account import Account
 from domain.audit import WORKER, AuditDraft
@@ -111,6 +112,15 @@ class Resident:
             work.audit.append(draft(self.organisation))
             work.outbox.add("account.requested", "acct_1")
         self.submit(store, self.submitted)
+        with store.begin(self.scope) as work:
+            work.token_watches.add(
+                TokenWatch(
+                    organisation=self.organisation,
+                    deployment=self.submitted,
+                    live=False,
+                    due_at=NOW,
+                )
+            )
         return self
 
     def _register(self, work, email):

@@ -122,6 +122,14 @@ BROKEN = {
         INSERT INTO documents (digest, content)
         SELECT sha256(content), content
           FROM (SELECT convert_to(repeat('x', 262145), 'UTF8') AS content) AS long""",
+    "a_watch_is_of_its_organisations_deployment": """
+        UPDATE token_watches SET live = NOT live""",
+    "differences_are_a_list": """
+        UPDATE token_watches SET differences = '{}', checked_at = now()""",
+    "what_was_told_was_seen": """
+        UPDATE token_watches SET differences = '["supply"]'""",
+    "a_look_has_an_end": """
+        UPDATE token_watches SET lease_token = gen_random_uuid()""",
     "a_request_is_done_or_refused": """
         UPDATE idempotency_keys SET refusal = '{}'""",
 }

@@ -25,6 +25,9 @@ NARROW = {
     "take_outbox": ("tallystick_narrow", "organisation_id, id, topic, key"),
     "purge_idempotency_keys": ("tallystick_narrow", "int8"),
     "prepare_month": ("tallystick_migrator", "void"),
+    "claim_token_watches": ("tallystick_narrow", "organisation_id, deployment_id, token"),
+    "unwatched_tokens": ("tallystick_narrow", "organisation_id, id"),
+    "watched_tokens": ("tallystick_narrow", "organisation_id, id"),
     "operation_keeps_its_promises": ("tallystick_narrow", "trigger"),
 }
 

@@ -88,7 +88,7 @@ def age_leases(store: PostgresStore, elapsed: timedelta) -> None:
     database = conninfo_to_dict(store._pool.conninfo)["dbname"]
     url = make_conninfo(os.environ["TEST_DATABASE_URL"], dbname=database)
     with psycopg.connect(url, autocommit=True) as administrator:
-        for table in ("operations", "signers"):
+        for table in ("operations", "signers", "token_watches"):
             administrator.execute(
                 f"UPDATE {table} SET lease_until = lease_until - %s"
                 " WHERE lease_until > clock_timestamp()",

@@ -57,6 +57,8 @@ def list_box(holder: str) -> bytes:
 class Arc1400(ApplicationKind):
     name: TokenKind = MINTABLE
     actions: Mapping[Action, Sequence[Field]] = ACTIONS
+    #: ARC-1594's redeem, and ARC-1410's by partition.
+    holders_may_burn: bool = True
 
     @property
     def description(self) -> KindDescription:

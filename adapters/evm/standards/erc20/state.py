@@ -33,6 +33,8 @@ def planned(intent: Intent) -> TokenState:
         symbol=token.symbol,
         decimals=token.decimals,
         supply=token.supply,
+        # ERC20Burnable.
+        holders_may_burn=is_mintable,
         cap=cap_of(intent) if is_mintable else None,
         powers=dict.fromkeys(_POWERS, (owner,)) if is_mintable else {},
         code=artefact.digest(artefact.runtime_code),
