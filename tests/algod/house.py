@@ -1,7 +1,7 @@
 """The house with Algorand beneath it: two algod nodes over HTTP, the real SDK, the real adapter.
 
 Its eyes are the simulator's ledger, which knows nothing of the adapter: an asset is an operation's
-if the note of the transaction that created it says so.
+if the note of the transaction that created it says so, and so is what a call did.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
+
+from algosdk import account
 
 from adapters import algorand, pool
 from adapters.memory.clock import MemoryClock
@@ -26,13 +28,20 @@ from domain.identifiers import InstallationId, NetworkId, OperationId, Prefix, p
 from domain.network import Family, Finality, Network, NetworkClass
 from domain.operation import SignedTransaction, Submission, Verdict
 from domain.token import Token, TokenKind
-from entrypoints.devnet.algod import CreatedAsset
+from entrypoints.devnet.algod import Confirmed, CreatedAsset
 from entrypoints.devnet.algod import Network as Devnet
 from tests.application.house import LEASE_IS_OVER, House
 from tests.application.mortal import Fate
 
 KIND = TokenKind("asa_ft")
 PARAMETERS = {"name": "Gold", "unit_name": "GLD", "decimals": 2, "total": "1000"}
+MINTABLE, SECURITY = TokenKind("arc200_mintable"), TokenKind("arc1400_mintable")
+CONTRACTS = {
+    MINTABLE: {
+        "name": "Hazel Voucher", "symbol": "HZV", "decimals": 2, "initial_supply": "1000",
+    },
+    SECURITY: {"name": "Elm Street", "symbol": "ELM", "decimals": 0, "initial_supply": "1000"},
+}  # fmt: skip
 #: Rounds in a window: few, so that a test can let one pass.
 WINDOW = 40
 FUNDS = 10**12
@@ -114,6 +123,24 @@ class AlgodHouse(House):
         assert isinstance(token, Token), token
         return token
 
+    def contract(self, kind: TokenKind = MINTABLE, **changes: object) -> Token:
+        """A token that is an application: made in two steps, and orders can be given to it."""
+        token = self.chain.token(kind, CONTRACTS[kind] | changes)
+        assert isinstance(token, Token), token
+        return token
+
+    def issue(self, **changes: Any) -> Deployment:
+        """Such a token, completed."""
+        id = self.deploy(**{"token": self.contract()} | changes).id
+        self.lives(Fate({}))
+        assert self.get(id).state is State.COMPLETED
+        return self.get(id)
+
+    @property
+    def a_stranger(self) -> str:
+        made: str = self.__dict__.setdefault("_stranger", account.generate_account()[1])
+        return made
+
     # Time and the world.
 
     def lives_once(self, fate: Fate) -> None:
@@ -152,8 +179,29 @@ class AlgodHouse(House):
         name = public_id(Prefix.DEPLOYMENT, id).encode()
         return [asset for asset in self.devnet.ledger.assets() if name in asset.note]
 
+    def calls(self, operation: Deployment) -> list[Confirmed]:
+        """What its notes say that it did on chain: the last of them is its effect."""
+        name = operation.named.encode()
+        return [each for each in self.devnet.ledger.transactions() if name in each.note]
+
     def tokens(self, id: OperationId) -> int:
-        return len(self.assets(id))
+        created = [
+            each.created_asset or each.created_application for each in self.calls(self.get(id))
+        ]
+        return len([each for each in created if each])
+
+    def effects(self, operation: Deployment) -> int:
+        if operation.order is None:
+            return self.tokens(operation.id)
+        return len(self.calls(operation))
+
+    def supply(self, token: Deployment) -> int:
+        """By what the contract has written down."""
+        application = self.devnet.ledger.application(int(token.result or 0))
+        assert application is not None
+        total = application.state[b"t"]
+        assert isinstance(total, bytes)
+        return int.from_bytes(total, "big")
 
     def is_settled(self, deployment: Deployment) -> None:
         """One asset that is paid for, or none, now and for ever, and no bill."""
