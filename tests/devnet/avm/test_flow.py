@@ -144,6 +144,9 @@ def test_a_subroutine_calls_itself(laboratory):
         ("pushint 0", "transaction rejected by ApprovalProgram"),
         ("pushbytes 0x11\npushint 0\nreturn", "transaction rejected by ApprovalProgram"),
         ("arg_0", "arg_0 not allowed in current mode"),
+        ("gload 0 0", "can't use gload on self, use load instead"),
+        ("gload 1 0", r"gload lookup TxnGroup\[1\] but it only has 1"),
+        ("gaid 0", "gaid is only for accessing creatable IDs of previous txns"),
     ],
 )
 def test_what_fails(laboratory, lines, why):
