@@ -125,7 +125,7 @@ class EvmChain(Chain):
                 return Refusal(code="network_not_ready", detail=missing)
             needs = gas.needs_of(reader, call)
             if isinstance(needs, Reverted):
-                return _would_revert(call, needs)
+                return _would_revert(_kind(intent.token.kind), call, needs)
             market = reader.market()
             return Forecast(
                 gas=needs.gas + needs.funded,
@@ -150,7 +150,7 @@ class EvmChain(Chain):
             if isinstance(needs, Reverted):
                 if call.mark.is_set(reader, latest):
                     return _is_done(call)
-                return _would_revert(call, needs)
+                return _would_revert(_kind(intent.token.kind), call, needs)
             # The treasury can pay for replacements up to the ceiling.  An issuing account has what
             # it was given: after a revert that is less, and may still do at today's price.
             price = fee_ceiling if call.sender == intent.sender else offered.max_fee
@@ -327,8 +327,8 @@ def _kind(name: TokenKind) -> Kind:
         raise MisuseError(f"{name} is not a kind of an EVM chain") from None
 
 
-def _would_revert(call: StepCall, simulated: Reverted) -> Refusal:
-    detail = f"the chain refuses it in a simulation: {simulated.reason}"
+def _would_revert(kind: Kind, call: StepCall, simulated: Reverted) -> Refusal:
+    detail = f"the chain refuses it in a simulation: {kind.explained(simulated.reason)}"
     return Refusal(code=call.refusal, detail=detail)
 
 

@@ -39,6 +39,10 @@ class Kind(Protocol):
         """
         ...
 
+    def explained(self, reason: str) -> str:
+        """What a node said of a revert, with what that means."""
+        return reason
+
     def made(self, code: bytes) -> bool:
         """Whether *code* is what creating this kind leaves on chain."""
         ...

@@ -175,19 +175,25 @@ def configure(
 
 
 @contextmanager
-def running(*, request_limit: int = 60) -> Iterator[Parts]:
-    """Everything a demo needs, gone when it ends."""
+def running(
+    *, request_limit: int = 60, window: int = 1000, idle_seconds: float = 2.0
+) -> Iterator[Parts]:
+    """Everything a demo needs, gone when it ends.
+
+    *window* is in rounds; one passes with every transaction, or after *idle_seconds* without.
+    """
     with ExitStack() as stack:
         folder = embedded_postgres.temporary_folder()
         database = stack.enter_context(embedded_postgres.running(folder / "postgres"))
         anvil = stack.enter_context(Anvil())
-        algod = stack.enter_context(AlgodProcess(nodes=2, idle_seconds=2.0))
+        algod = stack.enter_context(AlgodProcess(nodes=2, idle_seconds=idle_seconds))
         parts = configure(
             folder,
             database=database,
             anvil=anvil.url,
             algod=algod.urls,
             request_limit=request_limit,
+            window=window,
         )
         parts.command("migrate", "--create-login")
         for network in NETWORKS:

@@ -10,6 +10,8 @@ import pytest
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from adapters.evm.artefact import Artefact
+
 ROOT = Path(__file__).parents[3]
 FACTORY = Path("adapters/evm/factory")
 ERC20 = Path("adapters/evm/standards/erc20")
@@ -129,3 +131,22 @@ def test_the_factory_stays_at_the_address_that_installations_rely_on() -> None:
     assert factory["deployment"]["address"] == derived
     assert factory["deployment"]["proxy"] == to_checksum_address(proxy)
     assert factory["deployment"]["salt"] == f"0x{salt.hex()}"
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("execution reverted: custom error 0xd93c0665", "EnforcedPause() (execution"),
+        # ERC20ExceededCap(uint256 increasedSupply, uint256 cap)
+        (f"execution reverted 0x9e79f854{7:064x}{5:064x}", "ERC20ExceededCap(7, 5) (execution"),
+        ("execution reverted 0x9e79f85400", "ERC20ExceededCap(…) (execution"),
+        ("execution reverted: no reason 0x12345678", "execution reverted: no reason 0x12345678"),
+        ("execution reverted", "execution reverted"),
+        ("0xd93c066", "0xd93c066"),
+    ],
+)
+def test_a_revert_is_told_in_the_contracts_own_words(reason, told):
+    """Selectors by hand: the first four bytes of keccak-256 of the error's signature."""
+    artefact = Artefact.load(ROOT / ERC20, "TallystickMintable")
+    assert artefact.explained(reason).startswith(told)
+    assert reason in artefact.explained(reason)

@@ -61,6 +61,9 @@ class Erc20(Kind):
     def act(self, intent: Intent, id: bytes) -> bytes:
         return orders.calldata(intent, id)
 
+    def explained(self, reason: str) -> str:
+        return artefact_of(self.name).explained(reason)
+
     def made(self, code: bytes) -> bool:
         return artefact_of(self.name).made(code)
 
