@@ -23,6 +23,7 @@ from application.deployments.validation import ValidateToken
 from application.deployments.watch import WatchNetwork
 from application.operator.credits import GrantCredits, SetTariff
 from application.operator.dispatch import Dispatch
+from application.operator.end import EndOperation
 from application.operator.installation_secret import InstallationSecret
 from application.operator.sweep import Sweep
 from application.operator.treasury import CreateTreasury, Resume
@@ -141,6 +142,7 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         identifiers=identifiers,
     )
+    end_operation = One(EndOperation, store=store, clock=clock, identifiers=identifiers)
     resume = One(Resume, store=store, chains=chains, clock=clock, identifiers=identifiers)
     dispatch = One(Dispatch, store=store, tasks=tasks)
     sweep = One(Sweep, store=store, tasks=tasks, clock=clock)

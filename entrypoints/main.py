@@ -17,6 +17,7 @@ COMMANDS = {
     "credits": ("credits", "Give credits to an organisation."),
     "tariff": ("tariff", "Change an organisation's tariff."),
     "tokens": ("tokens", "Hold issued tokens against what they must be."),
+    "operations": ("operations", "End an operation that has begun and will not be finished."),
     "doctor": ("doctor", "Check configuration, database, nodes and custodian; say what to fix."),
     "config": ("config", "Check the configuration, or show it without its secrets."),
     "demo": ("demo", "The main job, told step by step, on real parts."),

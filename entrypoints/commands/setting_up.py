@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 
 from domain.errors import Refusal
-from domain.identifiers import OrganisationId, Prefix, parse_id
+from domain.identifiers import OperationId, OrganisationId, Prefix, parse_id
 from entrypoints.container import Container, build_container
 from entrypoints.readiness import database_problem
 from entrypoints.settings import Settings, SettingsError, load
@@ -91,3 +91,11 @@ def organisation_id(ctx: click.Context, text: str) -> OrganisationId:
     if id is None:
         raise click.BadParameter(f"{text} is no org_… id", ctx=ctx)
     return OrganisationId(id)
+
+
+def operation_id(ctx: click.Context, text: str) -> OperationId:
+    """Of a deployment, or of what is done with a token."""
+    id = parse_id(Prefix.OPERATION, text) or parse_id(Prefix.DEPLOYMENT, text)
+    if id is None:
+        raise click.BadParameter(f"{text} is no op_… or dep_… id", ctx=ctx)
+    return OperationId(id)

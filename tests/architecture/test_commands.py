@@ -27,12 +27,28 @@ UNUSED = {
     "credits": WEB | {"procrastinate", "psycopg"},
     "tariff": WEB | {"procrastinate", "psycopg"},
     "tokens": WEB | {"procrastinate", "psycopg"},
+    "operations": WEB | {"procrastinate", "psycopg"},
     "doctor": WEB | {"procrastinate", "psycopg"},
     "config": WEB | {"procrastinate", "psycopg"},
     # The demo looks at the node and at the rows with eyes of its own.
     "demo": WEB | {"adapters", "application", "procrastinate"},
     "devnet": WEB | {"adapters", "application", "domain", "procrastinate", "psycopg"},
 }
+#: Commands of which programs may want an answer.
+ANSWERING = (
+    "grant",
+    "set",
+    "create",
+    "show",
+    "fund",
+    "resume",
+    "end",
+    "migrate",
+    "check",
+    "print",
+    "doctor",
+)
+NOBODY = "org_00000000000000000000000000"
 MISSING = (
     "TALLYSTICK_INSTALLATION_ID",
     "TALLYSTICK_DATABASE_URL",
@@ -106,10 +122,7 @@ def test_a_command_and_all_below_it_explain_themselves(name):
                 assert option.help, f"{each.name} {option.name} has no help"
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["grant", "set", "create", "show", "fund", "resume", "migrate", "check", "print", "doctor"],
-)
+@pytest.mark.parametrize("name", ANSWERING)
 def test_what_answers_a_program_answers_in_json(name):
     commands = [import_module(f"entrypoints.commands.{module}") for module, _ in COMMANDS.values()]
     found = [
@@ -144,8 +157,10 @@ def test_doctor_lists_all_that_is_missing():
         ("tokens", "check"),
         ("config", "check"),
         ("config", "print"),
-        ("credits", "grant", "org_00000000000000000000000000", "1", "--reason", "a test"),
-        ("tariff", "set", "org_00000000000000000000000000", "free", "--reason", "a test"),
+        ("credits", "grant", NOBODY, "1", "--reason", "a test"),
+        ("tariff", "set", NOBODY, "free", "--reason", "a test"),
+        ("operations", "end", NOBODY, "op_00000000000000000000000000", "--reason", "a test"),
+        ("operations", "end", NOBODY, "dep_00000000000000000000000000", "--reason", "a test"),
     ],
     ids=lambda arguments: " ".join(arguments[:2]),
 )
@@ -155,6 +170,19 @@ def test_a_command_without_configuration_lists_all_that_is_missing(arguments):
     assert "Traceback" not in done.stderr
     for word in MISSING:
         assert word in done.stderr
+
+
+@pytest.mark.parametrize("ids", [("x", "op_1"), (NOBODY, "acct_1"), (NOBODY, NOBODY)])
+def test_what_is_to_be_ended_is_named_by_its_ids(ids):
+    done = run("operations", "end", *ids, "--reason", "a test")
+    assert done.returncode == 2
+    assert "is no o" in done.stderr
+
+
+def test_nothing_is_ended_without_a_reason():
+    done = run("operations", "end", NOBODY, "op_00000000000000000000000000")
+    assert done.returncode == 2
+    assert "--reason" in done.stderr
 
 
 def test_an_unknown_command_is_refused():

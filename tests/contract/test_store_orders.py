@@ -1,0 +1,176 @@
+"""What is done with tokens, and whose nonces are taken for it, in every store."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from attrs import evolve
+
+from application.ports.storage.work import Scope, Store
+from domain.deployment import Broadcast, Deployment, Event, Signed, SlotReserved, StepFinal
+from domain.errors import MisuseError
+from domain.identifiers import OperationId
+from domain.network import Block
+from domain.operation import (
+    Attempt,
+    Inclusion,
+    NonceLine,
+    OperationKind,
+    Postponed,
+    Signer,
+    Slot,
+    Step,
+    TransactionId,
+)
+from domain.token import Action, Order
+from tests.contract.tenants import NOW, Tenant, a_deployment, a_signer, a_tenant, added
+
+MINT = Order(action=Action.MINT, parameters={"amount": str(2**256 - 1), "to": "0xwho", "x": None})
+STEPS = (Step(number=1, name="fund"), Step(number=2, name="mint"))
+
+
+def an_order(tenant: Tenant, of: OperationId, **changes: object) -> Deployment:
+    order = a_deployment(
+        tenant, kind=OperationKind.MINT, order=MINT, of=of, steps=STEPS, predicted="0xtoken"
+    )
+    return evolve(order, **changes)
+
+
+def add(store: Store, tenant: Tenant, deployment: Deployment) -> Deployment:
+    with store.begin(tenant.scope) as work:
+        work.deployments.add(deployment, NOW)
+    return deployment
+
+
+def test_an_order_is_stored_with_what_was_asked_and_of_what(store: Store):
+    tenant = a_tenant(store)
+    token = added(store, tenant)
+    order = add(store, tenant, an_order(tenant, token.id))
+    pause = Order(action=Action.PAUSE, parameters={})
+    other = an_order(tenant, token.id, kind=OperationKind.PAUSE, order=pause)
+    add(store, tenant, other)
+    with store.begin(tenant.scope) as work:
+        assert work.deployments.get(order.id) == order
+        assert work.deployments.get(other.id) == other
+        assert work.deployments.get(token.id) == token
+    for each in (order, other):
+        with store.begin(tenant.scope) as work:
+            assert work.deployments.lock(each.id) == each
+
+
+def test_an_order_is_on_a_token_of_its_own_organisation(store: Store):
+    tenant, other = a_tenant(store), a_tenant(store)
+    theirs = added(store, other)
+    for of in (theirs.id, OperationId(uuid4())):
+        with pytest.raises(MisuseError):
+            add(store, tenant, an_order(tenant, of))
+
+
+def test_what_is_on_a_token_is_told_oldest_first_and_nothing_else(store: Store):
+    tenant = a_tenant(store)
+    gold, silver = added(store, tenant), added(store, tenant)
+    orders = [add(store, tenant, an_order(tenant, gold.id)) for _ in range(4)]
+    other = add(store, tenant, an_order(tenant, silver.id))
+    with store.begin(tenant.scope) as work:
+        assert list(work.deployments.on_token(gold.id)) == sorted(orders, key=lambda o: o.id)
+        assert list(work.deployments.on_token(silver.id)) == [other]
+        assert list(work.deployments.on_token(other.id)) == []
+    with store.begin(a_tenant(store).scope) as work:
+        assert list(work.deployments.on_token(gold.id)) == []
+
+
+def test_the_months_number_is_of_deployments(store: Store):
+    tenant = a_tenant(store)
+    token = added(store, tenant)
+    for _ in range(3):
+        add(store, tenant, an_order(tenant, token.id))
+    with store.begin(tenant.scope) as work:
+        assert work.deployments.count_accepted(NOW, NOW + timedelta(days=30)) == 1
+
+
+def test_a_client_reference_is_for_deployments_and_orders(store: Store):
+    tenant = a_tenant(store)
+    token = added(store, tenant)
+    order = add(store, tenant, an_order(tenant, token.id, client_reference="mine"))
+    with store.begin(tenant.scope) as work:
+        assert work.deployments.by_reference("mine", live=False) == order
+
+
+def test_who_pays_for_everybody_is_told_from_who_pays_for_itself(store: Store):
+    tenant = a_tenant(store)
+    treasury = a_signer(tenant)
+    issuers = [evolve(a_signer(tenant, f"0xissuer{n}"), is_treasury=False) for n in (1, 2)]
+    with store.begin(Scope.installation()) as work:
+        assert work.signers.add(treasury)
+    # An issuer is introduced in its organisation's scope, by whoever comes first.
+    for issuer in issuers:
+        with store.begin(tenant.scope) as work:
+            assert work.signers.add(issuer)
+            assert not work.signers.add(evolve(issuer, next_sequence=7))
+    for scope in (tenant.scope, Scope.installation()):
+        with store.begin(scope) as work:
+            assert work.signers.treasury(tenant.network) == [treasury]
+            assert work.signers.of_network(tenant.network) == [*issuers, treasury]
+            assert work.signers.get(tenant.network, issuers[0].address) == issuers[0]
+
+
+def test_an_issuers_line_is_moved_halted_and_fenced_and_stays_an_issuers(store: Store):
+    tenant = a_tenant(store)
+    issuer = evolve(a_signer(tenant, "0xissuer"), is_treasury=False)
+    with store.begin(tenant.scope) as work:
+        work.signers.add(issuer)
+    with store.begin(Scope.installation()) as work:
+        locked = work.signers.lock(tenant.network, issuer.address)
+        assert locked == issuer
+        work.signers.put(evolve(locked, next_sequence=5, halted="a stranger"))
+    with store.begin(Scope.installation()) as work:
+        taken = work.signers.take_lease(tenant.network, issuer.address, timedelta(minutes=1))
+    assert taken == evolve(issuer, next_sequence=5, halted="a stranger", fence=1)
+    with store.begin(tenant.scope) as work:
+        assert work.signers.get(tenant.network, issuer.address) == taken
+
+
+def test_a_later_steps_slot_is_counted_with_the_issuer(store: Store):
+    tenant = a_tenant(store)
+    token = added(store, tenant)
+    order = an_order(tenant, token.id, owner="0xissuer")
+    treasury, issuer = a_signer(tenant), evolve(a_signer(tenant, "0xissuer"), is_treasury=False)
+    with store.begin(Scope.installation()) as work:
+        for signer in (treasury, issuer):
+            work.signers.add(signer)
+    for event in first_step(slot_of(treasury)):
+        order = order.apply(event)
+    add(store, tenant, order)
+    with store.begin(tenant.scope) as work:
+        locked = work.deployments.lock(order.id)
+        assert locked is not None
+        reserved = locked.apply(SlotReserved(step=2, slot=slot_of(issuer)))
+        work.deployments.put(reserved, NOW, None)
+    with store.begin(tenant.scope) as work:
+        assert work.deployments.get(order.id) == reserved
+        assert work.signers.open_slots(tenant.network, issuer.address) == 1
+        assert work.signers.open_slots(tenant.network, treasury.address) == 0
+    with store.begin(Scope.installation()) as work:
+        use = work.signers.lowest_open(tenant.network, issuer.address)
+        assert use is not None
+        assert (use.operation, use.sequence, use.has_attempt) == (order.id, 0, False)
+
+
+def slot_of(signer: Signer) -> Slot:
+    reserved = signer.reserve(0, 1, NonceLine(taken=0))
+    assert not isinstance(reserved, Postponed)
+    return reserved[0]
+
+
+def first_step(slot: Slot) -> list[Event]:
+    """It lands."""
+    id = TransactionId(f"0x{uuid4().hex}")
+    attempt = Attempt(number=1, transaction_id=id, raw=b"r", body=b"b", fee_cap=1, signed_at=NOW)
+    block = Block(number=7, hash="0xb")
+    inclusion = Inclusion(transaction_id=id, block=block, succeeded=True, cost=1)
+    return [
+        SlotReserved(step=1, slot=slot),
+        Signed(step=1, attempt=attempt),
+        Broadcast(step=1, transaction_id=id, at=NOW),
+        StepFinal(step=1, inclusion=inclusion, token="0xtoken"),
+    ]
