@@ -9,10 +9,16 @@ from click.testing import CliRunner
 
 from adapters.memory.chain import NO_HISTORY, UNAVAILABLE, MemoryChain, a_network
 from adapters.memory.chain.node import Node
+from adapters.memory.storage import MemoryStore
 from adapters.pool.pool import BEHIND_BLOCKS as BEHIND_BY_THE_POOL
 from application.ports.nodes import Endpoint
+from application.ports.storage.work import Scope
+from domain.identifiers import KeyRef
 from domain.network import Family, NetworkClass
+from domain.operation import Signer
+from domain.signing import Curve, PublicKey
 from entrypoints import assembly, diagnosis
+from entrypoints.commands import doctor
 from entrypoints.diagnosis import Examination, Grade
 from entrypoints.main import main
 
@@ -252,3 +258,33 @@ class TestTheCommand:
             "network eip155:8453: 1 of 2 nodes are well",
         ]
         assert all(each["remedy"] for each in findings if each["grade"] == "failed")
+
+
+def test_issuing_accounts_are_told_where_they_stand_still():
+    store, halted = MemoryStore(), "nonce 3 of 0xB was used by somebody else"
+    key = PublicKey(Curve.SECP256K1, bytes(64))
+    with store.begin(Scope.installation()) as work:
+        work.networks.register(NETWORK)
+        for address, is_treasury, why in (
+            ("0xA", True, None),
+            ("0xB", False, halted),
+            ("0xC", False, None),
+        ):
+            signer = Signer(
+                network=NETWORK.id,
+                address=address,
+                key=KeyRef("memory:1"),
+                public_key=key,
+                next_sequence=0,
+                is_treasury=is_treasury,
+                halted=why,
+            )
+            work.signers.add(signer)
+    container = SimpleNamespace(store=lambda: store)
+    findings = list(doctor._account(container, NETWORK, None))
+    told = [finding for finding in findings if finding.problem]
+    assert [(each.what, each.problem) for each in told] == [
+        ("network memory:1: issuing account 0xB", halted)
+    ]
+    assert "treasury resume" in told[0].remedy
+    assert not any("0xC" in str(finding) for finding in findings)

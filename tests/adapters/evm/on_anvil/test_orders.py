@@ -225,13 +225,26 @@ def test_a_treasury_that_cannot_pay_for_both_steps_waits_and_can_still_plan(worl
     world.treasury = Treasury()
     intent = evolve(world.ordered(made, Action.PAUSE), sender=world.sender)
     assert isinstance(world.chain.plan(intent), Forecast)
-    # Enough for its own gas at the ceiling, and nothing to pass on.
-    fund(world.anvil.url, world.sender, 200_000 * CEILING // 2)
+    # Enough for its own gas at the ceiling, and not for what it has to pass on.
+    fund(world.anvil.url, world.sender, 140_000 * CEILING)
     world.mine()
     waits = world.chain.preflight(intent, CEILING)
     assert isinstance(waits, Postponed)
     assert waits.reason is WaitReason.TREASURY_EMPTY
     assert world.sender in waits.detail
+
+
+def test_what_an_issuer_has_left_need_only_do_at_todays_price(world):
+    """After a revert there is less than one attempt at the ceiling would take."""
+    made = world.issued()
+    intent = world.second(world.ordered(made, Action.PAUSE))
+    world.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(CEILING // 100))
+    world.mine()
+    fund(world.anvil.url, world.owner, 200_000 * CEILING // 40)
+    world.mine()
+    assert world.chain.preflight(intent, CEILING) is None
+    world.deployed(intent)
+    assert isinstance(world.chain.effect_of(intent), Effect)
 
 
 def test_an_issuer_that_was_given_too_little_waits_for_money(world):
@@ -327,6 +340,9 @@ def test_a_slot_of_the_issuer_is_filled_by_the_issuer(world):
     intent = world.ordered(made, Action.PAUSE)
     world.deployed(intent)
     second = world.second(intent)
+    world.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(CEILING - 2 * 10**6))
+    world.mine()
+    world.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(CEILING - 2 * 10**6))
     slot, fill = world.sent(second, role=AttemptRole.FILL)
     world.finalise()
     outcome = world.chain.outcome(slot)
@@ -335,7 +351,10 @@ def test_a_slot_of_the_issuer_is_filled_by_the_issuer(world):
     assert sent["from"] == sent["to"] == world.owner.lower()
     assert int(sent["value"], 16) == 0
     assert isinstance(world.chain.effect_of(second), NoEffect)
-    # What it was given is enough for the next nonce, too.
+    # What it was given is enough for the next nonce, too, and that at the ceiling.
+    world.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(CEILING - 2 * 10**6))
+    world.mine()
+    world.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(CEILING - 2 * 10**6))
     assert world.chain.preflight(second, CEILING) is None
     world.deployed(second)
     assert isinstance(world.chain.effect_of(second), Effect)
