@@ -56,7 +56,7 @@ def test_it_is_told_as_json(kind):
     told = representations.token_kind(kind.description, ["b", "a"])
     assert json.loads(json.dumps(told))["networks"] == ["a", "b"]
     assert set(told) == {
-        "kind", "standard", "class", "title", "explanation", "networks", "schema",
+        "kind", "standard", "class", "title", "explanation", "networks", "schema", "actions",
     }  # fmt: skip
 
 
