@@ -7,7 +7,7 @@ import pytest
 from adapters.algorand.standards import publishing_at
 from adapters.evm.standards import kinds as evm_kinds
 from domain.errors import Refusal
-from domain.token import Token
+from domain.token import Action, Order, Token
 from entrypoints.http import representations
 from tests.adapters.json_schema import UnreadableSchemaError, faults
 
@@ -41,6 +41,26 @@ def refused(kind, parameters):
     """The fields with a fault, by the kind's own rules."""
     answer = kind.token(parameters)
     return [each.pointer for each in answer.faults] if isinstance(answer, Refusal) else []
+
+
+#: What can be done with tokens of each kind.
+ACTIONS = {
+    f"{name} {action}": (kind, action)
+    for name, kind in KINDS.items()
+    for action in sorted(kind.description.actions)
+}
+
+
+@pytest.fixture(params=ACTIONS.values(), ids=ACTIONS)
+def ordering(request):
+    """The kind's own rules for one action, as a function of the parameters; and their schema."""
+    kind, action = request.param
+    (token,) = kind.description.schema["examples"]
+
+    def order(parameters):
+        return kind.order(kind.token(token), action, parameters)
+
+    return order, kind.description.actions[action]
 
 
 def test_it_is_explained_in_plain_words(kind):
@@ -112,6 +132,64 @@ def test_what_the_schema_refuses_the_kind_refuses(kind, schema, example, wrong):
         other = example | {name: wrong}
         if faults(other, schema):
             assert f"/{name}" in refused(kind, other), name
+
+
+class TestAnAction:
+    """What a kind says of its actions is as complete, and as true."""
+
+    def test_is_offered_by_some_kind(self):
+        assert {action for _, action in ACTIONS.values()} == set(Action)
+
+    def test_is_told_as_json(self, ordering):
+        _, schema = ordering
+        assert json.loads(json.dumps(schema)) == schema
+
+    def test_says_of_every_field_what_it_is(self, ordering):
+        _, schema = ordering
+        assert schema["type"] == "object"
+        assert schema["additionalProperties"] is False
+        for name, field in schema["properties"].items():
+            assert field["type"], name
+            assert field["description"].endswith("."), name
+            assert (name in schema["required"]) != ("default" in field), name
+            if "default" in field:
+                assert faults(field["default"], field) == [], name
+        assert set(schema["required"]) <= set(schema["properties"])
+
+    def test_has_an_example_that_both_the_schema_and_the_kind_take(self, ordering):
+        order, schema = ordering
+        (example,) = schema["examples"]
+        assert faults(example, schema) == []
+        answer = order(example)
+        assert isinstance(answer, Order)
+        assert faults(dict(answer.parameters), schema) == []
+
+    def test_is_refused_by_both_with_less_or_more(self, ordering):
+        order, schema = ordering
+        (example,) = schema["examples"]
+        for name in schema["required"]:
+            less = {key: value for key, value in example.items() if key != name}
+            assert faults(less, schema) == pointers(order(less)) == [f"/{name}"]
+        more = example | {"colour": "red"}
+        assert faults(more, schema) == pointers(order(more)) == ["/colour"]
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [[], {}, "", "-1", "01", 1.5, True, -1, 10**30, "x" * 5_000, " "],
+        ids=lambda value: repr(value)[:12],
+    )
+    def test_is_refused_by_the_kind_where_the_schema_refuses_it(self, ordering, wrong):
+        order, schema = ordering
+        (example,) = schema["examples"]
+        for name in schema["properties"]:
+            other = example | {name: wrong}
+            if faults(other, schema):
+                assert f"/{name}" in pointers(order(other)), name
+
+
+def pointers(answer):
+    assert not isinstance(answer, Refusal) or answer.code == "invalid_order"
+    return [each.pointer for each in answer.faults] if isinstance(answer, Refusal) else []
 
 
 class TestTheReader:
