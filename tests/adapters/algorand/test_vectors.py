@@ -1,5 +1,6 @@
 """Byte for byte what Algorand's JavaScript SDK makes of the same inputs (see vectors/make.mjs)."""
 
+import base64
 import hashlib
 import json
 import subprocess
@@ -25,6 +26,11 @@ def the_account(name):
     return Account(SigningKey(hashlib.sha256(f"tallystick {name}".encode()).digest()))
 
 
+def place(document):
+    digest = base64.urlsafe_b64encode(hashlib.sha256(document).digest())
+    return f"https://meta.example.com/m/{digest.decode().rstrip('=')}"
+
+
 def drafted(node, vector):
     issuer, treasury = the_account("issuer"), the_account("treasury")
     signers = {
@@ -43,9 +49,12 @@ def drafted(node, vector):
         a_network(network["id"], network["genesis_hash"], network["window"]),
         node.endpoint,
         InstallationId(UUID(vector["installation"])),
+        document_url=place,
     )
     token = chain.token(TokenKind(vector["kind"]), vector["token"])
     assert isinstance(token, Token), token
+    document = chain.document_of(token)
+    assert (document and document.content.decode()) == vector.get("document")
     intent = Intent(
         organisation=OrganisationId(UUID(vector["organisation"])),
         operation=OperationId(UUID(vector["operation"])),

@@ -31,6 +31,10 @@ const address = (name) => account(name).addr.toString();
 const EXISTS = { amount: 350000, min_balance: 300000 };
 const NEW = { amount: 0, min_balance: 100000 };
 
+const CID = "bafkreibbegfrrqj4iydezfi35luq5n6z2mcbxsxsflmo4nz6dr5pxgnqba";
+// Where documents are published.
+const PLACE = "https://meta.example.com/m/";
+
 const CASES = [
   { name: "fungible, for an issuer that does not exist yet", issuer_is: NEW },
   {
@@ -78,6 +82,43 @@ const CASES = [
   { name: "the first window of a chain", valid_until: 149, last_round: 20 },
   { name: "a dearer chain, and a later step", min_fee: 2500, step: 258 },
   { name: "another operation", operation: "0192f0c2-ffff-7fff-bfff-ffffffffffff" },
+  {
+    name: "metadata: fungible, with none of its own",
+    kind: "arc3_ft",
+    token: { name: "Hazel", unit_name: "HZL", total: "1000000", decimals: 6 },
+  },
+  {
+    name: "metadata: one of a kind, with all there may be",
+    kind: "arc3_nft",
+    token: {
+      name: "\u20ac".repeat(10) + "ab",
+      unit_name: "DEED",
+      clawback: null,
+      metadata: {
+        description: 'Lines\n\tand "quotes", \\ / \u2603 \u{1f333} \u2028',
+        image: "https://example.com/{id}.png",
+        image_integrity: "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+        image_mimetype: "image/png",
+        background_color: "00ffAA",
+        external_url: "https://example.com/",
+        animation_url: `ipfs://${CID}`,
+        animation_url_mimetype: "audio/ogg",
+        properties: { a: { b: [1, -2, "3"], "\u00e4": {} }, z: 9007199254740991 },
+        extra_metadata: "iHcUslDaL/jEM/oTxqEX++4CS8o3+IZp7/V5Rgchqwc=",
+        localization: {
+          uri: `ipfs://${CID}/{locale}.json`,
+          default: "en",
+          locales: ["en", "de"],
+          integrity: { de: "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" },
+        },
+      },
+    },
+  },
+  {
+    name: "metadata: fractions, with extra metadata that is empty",
+    kind: "arc3_fnft",
+    token: { name: "House", unit_name: "HOUSE", decimals: 3, metadata: { extra_metadata: "" } },
+  },
   { name: "another organisation", organisation: "0192f0c1-0000-7000-8000-000000000002" },
 ];
 
@@ -110,6 +151,19 @@ function lease(input) {
   );
 }
 
+// ARC-3: what is published, and how the asset is bound to it.
+function published(token) {
+  const { name, decimals = 0, metadata = {} } = token;
+  const document = Buffer.from(JSON.stringify({ name, decimals, ...metadata }));
+  const narrow = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash("sha512-256")).digest();
+  const extra = metadata.extra_metadata;
+  const hash =
+    extra === undefined
+      ? sha256(document)
+      : narrow("arc0003/am", narrow("arc0003/amj", document), Buffer.from(extra, "base64"));
+  return { document, url: `${PLACE}${sha256(document).toString("base64url")}#arc3`, hash: hash.toString("base64") };
+}
+
 function vector(given) {
   const input = {
     name: given.name,
@@ -133,7 +187,8 @@ function vector(given) {
     const named = input.token[name] === undefined ? "issuer" : input.token[name];
     return named === "issuer" ? owner : (named ?? undefined);
   };
-  const hash = input.token.metadata_hash;
+  const pointed = input.kind.startsWith("arc3_") ? published(input.token) : undefined;
+  const hash = pointed ? pointed.hash : input.token.metadata_hash;
   const suggested = (fee) => ({
     fee,
     flatFee: true,
@@ -155,12 +210,12 @@ function vector(given) {
     suggestedParams: suggested(input.self_funded ? input.min_fee : 0),
     note: new TextEncoder().encode(`tallystick:j${note}`),
     lease: lease(input),
-    total: input.kind === "asa_ft" ? BigInt(input.token.total) : 10n ** BigInt(decimals),
+    total: input.token.total !== undefined ? BigInt(input.token.total) : 10n ** BigInt(decimals),
     decimals,
     defaultFrozen: input.token.default_frozen ?? false,
     unitName: input.token.unit_name,
     assetName: input.token.name,
-    assetURL: input.token.url,
+    assetURL: pointed ? pointed.url : input.token.url,
     assetMetadataHash: hash && new Uint8Array(Buffer.from(hash, hash.length === 64 ? "hex" : "base64")),
     manager: role("manager"),
     reserve: role("reserve"),
@@ -185,6 +240,7 @@ function vector(given) {
   const signed = transactions.map((each, index) => each.signTxn(signers[index].sk));
   return {
     ...input,
+    document: pointed && pointed.document.toString("utf8"),
     ids: transactions.map((each) => each.txID()),
     raw: Buffer.concat(signed.map((each) => Buffer.from(each))).toString("hex"),
   };
