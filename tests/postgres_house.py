@@ -19,10 +19,12 @@ from attrs import define, field
 from adapters import local_keys
 from adapters.memory.clock import MemoryClock
 from adapters.postgres import connect as connect_store
+from adapters.postgres import metadata as published_in
 from adapters.system import SystemIdentifiers
 from application.accounts.create_key import CreateAccountKey
 from application.operator.treasury import CreateTreasury
 from application.ports.chain import Chain, ChainUnavailableError
+from application.ports.metadata import MetadataStore
 from domain.catalogue import TariffName
 from domain.errors import Refusal
 from domain.identifiers import OperationId
@@ -55,6 +57,10 @@ class PostgresHouse(House):
         self.move_in()
         self.set_tariff(self.registered.organisation.id, TariffName.ENTERPRISE, "for the test")
         self.grant(GRANTED)
+
+    @property
+    def metadata(self) -> MetadataStore:  # type: ignore[override]  # no faults to be told
+        return published_in(self.store, "https://meta.example.com")
 
     def _chain(self) -> Chain:
         """As assembled in the product; pauses of nodes that failed run on the test's clock."""

@@ -113,7 +113,10 @@ class AlgodHouse(House):
         members = []
         for node in self.devnet.nodes:
             endpoint = Endpoint(url=node.url, token=self.devnet.token, archival=True)
-            members.append((endpoint, algorand.connect(network, endpoint, INSTALLATION_ID)))
+            made = algorand.connect(
+                network, endpoint, INSTALLATION_ID, document_url=self.metadata.url_of
+            )
+            members.append((endpoint, made))
         # Nodes that failed rest by the business clock, which the test moves.
         nodes = pool.connect(network, members, self.clock.seconds)
         self.chain = Refusing(nodes, self.refusals)  # type: ignore[assignment]  # passes all on

@@ -18,7 +18,7 @@ FUNDS = 350_000
 #: As narrow as a window may be: on a public network a test waits for its end.
 WINDOW = 20
 #: Of a healthy worker.
-CALLS = 52
+CALLS = 59
 SAMPLE = 40 if PROVING else 8
 
 
