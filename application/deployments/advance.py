@@ -191,6 +191,11 @@ class Advance:
 
     def _seek_slot(self, seen: Deployment, chain: Chain, signer: Signer) -> Finding:
         """Before a slot is given: nothing must be there yet, and it must be going to work."""
+        # Also of what is adopted: a restored backup may have forgotten the document, too.
+        document = chain.document_of(seen.token) if seen.order is None else None
+        unpublished = self.publish(document)
+        if unpublished is not None:
+            return Finding(owner=seen.owner, predicted=seen.predicted, wait=unpublished)
         intent = self.pursuit.intent(seen)
         effect = chain.effect_of(intent)
         if isinstance(effect, Effect):
@@ -201,9 +206,6 @@ class Advance:
                 predicted=seen.predicted,
                 wait=Postponed(WaitReason.NETWORK_HALTED, signer.halted),
             )
-        unpublished = self.publish(chain.document_of(seen.token))
-        if unpublished is not None:
-            return Finding(owner=seen.owner, predicted=seen.predicted, wait=unpublished)
         verdict = chain.preflight(intent, seen.fee_ceiling)
         if isinstance(verdict, Refusal) and not effect.is_lasting:
             verdict = MAY_BE_FORGOTTEN

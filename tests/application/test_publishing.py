@@ -1,6 +1,7 @@
 """A token that points at a document is not signed for before the document is published."""
 
 import hashlib
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -86,6 +87,26 @@ def test_it_waits_for_the_operator_when_documents_are_published_elsewhere_now():
     assert house.metadata.documents == {}
     house.metadata.host = "memory.invalid"
     is_done(house, id)
+
+
+@pytest.mark.parametrize("acts", range(1, 8))
+def test_a_restored_backup_publishes_again_what_it_has_forgotten(acts):
+    """The document's table comes out of the same backup as the rest."""
+    house = House()
+    id = deploy(house)
+    (claim,) = house.claims()
+    backup, documents = house.backup(), dict(house.metadata.documents)
+    for _ in range(acts):
+        house.advance().step(claim)
+    house.work_until_done()
+    made = house.tokens(id)
+    house.restore(backup)
+    house.metadata.documents = documents
+    house.pass_time(timedelta(minutes=5))
+    house.work(4)
+    house.operator_looks()
+    is_done(house, id)
+    assert made <= 1
 
 
 @examples(50)
