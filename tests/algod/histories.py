@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from attrs import define, field, frozen
@@ -87,8 +87,16 @@ class Reached:
         self.with_several += sum(kinds.values()) >= 2
 
 
-def live(house: AlgodHouse, history: History, chance: random.Random) -> Counter[str]:
-    """Let *history* happen to the house's deployments; tells what of it really did."""
+def live(
+    house: AlgodHouse,
+    history: History,
+    chance: random.Random,
+    orders: Callable[[], bool] = lambda: False,
+) -> Counter[str]:
+    """Let *history* happen to the house's deployments; tells what of it really did.
+
+    *orders* is asked after each life, and says whether there is more to come.
+    """
     happened: Counter[str] = Counter()
     struck = house.hits()
     backups = [house.backup()]
@@ -138,10 +146,10 @@ def live(house: AlgodHouse, history: History, chance: random.Random) -> Counter[
             # Whoever restores a backup starts the processes again.
             house.connect(house.chain.network)
             happened["restored backup"] += 1
-        for deployment in house.deployments():
+        for deployment in house.operations():
             if retries and deployment.may_retry:
                 house.retry(deployment.id, key=f"again {retries.pop()} {life}")
-        if not house.open_deployments() and life >= max(history.lives, default=0):
+        if not orders() and not house.open_deployments() and life >= max(history.lives, default=0):
             break
         if life % 4 == 3:
             house.window_passes()

@@ -6,16 +6,18 @@ with canned() as node:
     node.answers["GET /v2/assets/1"] = b"not JSON"
 """
 
+import base64
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from attrs import define, field
 
+from adapters.algorand.applications import Programs
 from application.ports.nodes import Endpoint
 
 GENESIS = "SGO1GKSzyE7IEPItTxCByw9x8FmnrCDexi9/cOUJOiI="
@@ -43,6 +45,39 @@ def account(amount: int = 0, **changes: object) -> dict[str, object]:
     }
     count = len(told["created-assets"])
     return {"total-created-assets": count, "total-created-apps": 0} | told
+
+
+def application(creator: str, programs: Programs, **state: int | bytes) -> dict[str, object]:
+    """As a node tells one with these programs; *state* by the keys of its global state."""
+
+    def base64_text(raw: bytes) -> str:
+        return base64.b64encode(raw).decode()
+
+    values = [
+        {
+            "key": base64_text(key.encode()),
+            "value": {"type": 2, "uint": value, "bytes": ""}
+            if isinstance(value, int)
+            else {"type": 1, "uint": 0, "bytes": base64_text(value)},
+        }
+        for key, value in state.items()
+    ]
+    return {
+        "approval-program": base64_text(programs.approval),
+        "clear-state-program": base64_text(programs.clear),
+        "creator": creator,
+        "extra-program-pages": programs.extra_pages,
+        "global-state": values,
+        "global-state-schema": {
+            "num-uint": programs.uints,
+            "num-byte-slice": programs.byte_strings,
+        },
+    }
+
+
+def box_question(application: int | str, name: bytes) -> str:
+    text = base64.b64encode(name).decode()
+    return f"GET /v2/applications/{application}/box?name=b64:{text}"
 
 
 @define
@@ -74,7 +109,9 @@ def canned() -> Iterator[Canned]:
             node.asked.append(question)
             node.tokens.append(self.headers.get("X-Algo-API-Token"))
             node.bodies.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
-            status, content = node.answer(question)
+            # An answer for one box is by the whole of its question.
+            whole = f"{question}?{unquote(urlsplit(self.path).query)}"
+            status, content = node.answer(whole if whole in node.answers else question)
             if status == 0:
                 self.close_connection = True
                 return
