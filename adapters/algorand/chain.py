@@ -281,6 +281,8 @@ class AlgorandChain(Chain):
 
     def _is_done(self, reader: Reader, intent: Intent) -> Postponed | None:
         """An application refuses what it has done already, and that is no fault of the order."""
+        if _kind(intent.token.kind).needs_avm is None:
+            return None
         if isinstance(self._deed(intent).effect(self._sight(reader, intent)), Effect):
             detail = "it is there already: its effect must be looked for"
             return Postponed(WaitReason.UNKNOWN_OUTCOME, detail)
