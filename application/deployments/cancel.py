@@ -58,7 +58,7 @@ class CancelDeployment:
         if seen.may_cancel and owner is not None:
             effect = self._effect(seen, owner)
             if isinstance(effect, Effect):
-                detail = "its token is on the network already"
+                detail = "a part of it is on the network already"
                 return Refusal(code="too_late_to_cancel", detail=detail)
             if effect is not None and not effect.is_lasting:
                 return Refusal(code="outcome_open", detail=MAY_BE_FORGOTTEN.detail)

@@ -372,7 +372,11 @@ class House:
         return cancel(caller or self.caller, id)
 
     def retry(
-        self, id: OperationId, key: str = "again", store: Store | None = None
+        self,
+        id: OperationId,
+        key: str = "again",
+        store: Store | None = None,
+        caller: Caller | None = None,
     ) -> Accepted | Refusal:
         retry = RetryDeployment(
             store=store or self.store,
@@ -380,7 +384,7 @@ class House:
             clock=self.clock,
             identifiers=self.identifiers,
         )
-        return retry(self.caller, id, self.key(key), FINGERPRINT)
+        return retry(caller or self.caller, id, self.key(key), FINGERPRINT)
 
     # What the operator does.
 

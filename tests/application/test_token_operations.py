@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from attrs import evolve
 
-from adapters.memory.chain import REJECTED
+from adapters.memory.chain import REJECTED, UNAVAILABLE
 from application.deployments.request import Accepted
 from domain.account import AccountState
 from domain.audit import Actor
@@ -19,6 +19,7 @@ from domain.operation import OperationKind, Party, SlotState, WaitReason
 from domain.organisation import PERMISSIONS, Permission, Role
 from domain.token import Action
 from tests.application.house import House, State, states
+from tests.application.mortal import Fate
 from tests.application.test_windows import WindowedHouse
 
 #: What a mint has in its history, in this order, whatever else there is.
@@ -325,6 +326,46 @@ def test_of_two_that_exclude_each_other_one_is_carried_out_and_the_other_ends():
     assert house.supply(token) == 0
     assert house.credits == (19, 0, 6)
     house.is_intact()
+
+
+def test_a_refusal_by_a_node_that_is_behind_the_last_window_is_no_end():
+    house = WindowedHouse()
+    token = house.issue_by_hand()
+    mint = house.operate(token.id)
+    house.chain.misbehave("submit", *[UNAVAILABLE] * 3)
+    house.work()
+    assert house.get(mint.id).state is State.SUBMITTED
+    house.window_passes()
+    (claim,) = house.claims()
+    house.advance().step(claim)
+    assert house.get(mint.id).step.slot.state is SlotState.EXPIRED
+    house.chain.refuses, house.chain.lag = "no", house.chain.network.window + 5
+    house.advance().step(claim)
+    waiting = house.get(mint.id)
+    assert (waiting.state, waiting.waiting) == (State.SUBMITTED, WaitReason.OPERATOR)
+    house.chain.lag = 0
+    house.advance().step(claim)
+    assert house.get(mint.id).may_retry
+    assert house.credits == (20, 0, 5)
+
+
+def test_whoever_may_not_try_again_spoils_no_key(house):
+    burn = house.operate(house.token_of, Action.BURN, amount="1001")
+    house.work_until_done()
+    reader = evolve(house.caller, permissions=frozenset({Permission.READ_DEPLOYMENTS}))
+    is_refused(house.retry(burn.id, "k", caller=reader), "forbidden")
+    assert isinstance(house.retry(burn.id, "k"), Accepted)
+
+
+def test_what_a_backup_does_not_know_to_have_begun_is_not_cancelled(house):
+    mint = house.operate(house.token_of)
+    backup = house.backup()
+    house.work_until_done()
+    house.restore(backup)
+    is_refused(house.cancel(mint.id), "too_late_to_cancel")
+    house.lives(Fate({}))
+    assert house.get(mint.id).state is State.COMPLETED
+    assert house.supply(house.get(house.token_of)) == 1_250
 
 
 def test_a_first_step_that_reverts_gives_the_credit_back():

@@ -232,6 +232,11 @@ def test_an_order_in_a_second_slot_has_no_second_effect(ordering_chain: AnOrderi
             second = evolve(first, slot=evolve(slot, sequence=slot.sequence + 1)).attempted()
             done(first)
             second.submitted()
+            ordering_chain.mine()
+            ordering_chain.finalise()
+            outcome = second.outcome()
+            assert isinstance(outcome, Final)
+            assert not outcome.inclusion.succeeded
         else:
             done(first)
             assert slot.valid_until is not None

@@ -181,6 +181,12 @@ def test_nothing_is_ended_by_a_person_before_a_step_is_on_chain_or_after_all_are
     assert not deployment.may_be_ended
     with pytest.raises(IllegalTransitionError):
         deployment.apply(failed(Reason.POST_DEPLOYMENT_FAILED))
+    spent = SlotSpent(step=1, slot_state=SlotState.SPENT, at=BLOCK, transaction_id=id)
+    over = deployment.apply(spent)
+    assert (over.state, over.step.open_slot) == (State.PENDING, None)
+    assert not over.may_be_ended
+    with pytest.raises(IllegalTransitionError):
+        over.apply(failed(Reason.POST_DEPLOYMENT_FAILED))
     _, begun = done(an_order())
     _, confirmed = done(begun)
     assert not confirmed.may_be_ended
