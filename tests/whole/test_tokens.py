@@ -1,5 +1,8 @@
 """Tokens of both chain families: read back, and minted and paused, by people with a key only."""
 
+import json
+import subprocess
+import sys
 import time
 
 import httpx
@@ -96,3 +99,76 @@ def test_an_algorand_asset_tells_its_four_roles(client):
         power: [token["owner"]] for power in ("manage", "freeze", "clawback", "reserve")
     }
     assert (told["is_supply_fixed"], told["has_freeze"], told["has_clawback"]) == (True,) * 3
+
+
+def checked(parts, *arguments, as_json=True):
+    """The command's exit status and answer."""
+    done = subprocess.run(
+        [sys.executable, "-m", "entrypoints.main", "tokens", "check", *arguments]
+        + (["--json"] if as_json else []),
+        env=dict(parts.environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout) if as_json else done.stdout
+
+
+def answered(parts, *arguments, looks=1):
+    """Its answer once no worker is looking at the same moment."""
+    until = time.monotonic() + _SECONDS
+    while time.monotonic() < until:
+        status, told = checked(parts, *arguments)
+        assert len(told) >= looks
+        if "unknown" not in {each["verdict"] for each in told}:
+            return status, told
+    raise AssertionError(told)
+
+
+def test_the_operator_looks_at_all_tokens_or_at_one(parts, client):
+    (order,) = (each for each in ORDERS if each.network == EVM)
+    body = {"kind": order.kind, "network": order.network, "token": order.token}
+    headers = {"Idempotency-Key": "to be watched"}
+    deployment = done(client, client.post("/v1/deployments", json=body, headers=headers))
+    id = deployment["id"].replace("dep_", "tok_")
+    token = client.get(f"/v1/tokens/{id}").json()
+    status, told = answered(parts)
+    assert status == 0
+    (mine,) = (each for each in told if each["token"] == id)
+    assert (mine["verdict"], mine["differences"], mine["problem"]) == ("agrees", [], None)
+
+    # The issuer pauses its token by itself.
+    call(parts.anvil, "anvil_setBalance", token["owner"], hex(10**18))
+    call(parts.anvil, "anvil_impersonateAccount", token["owner"])
+    pause = {"from": token["owner"], "to": token["address"], "data": "0x8456cb59"}
+    call(parts.anvil, "eth_sendTransaction", pause)
+    call(parts.anvil, "evm_mine")
+    status, told = answered(parts, mine["organisation"], id)
+    assert status == 1
+    assert told == [
+        mine | {"verdict": "differs", "differences": ["paused: expected no, found yes"]}
+    ]
+    status, text = checked(parts, mine["organisation"], as_json=False)
+    assert status == 1
+    assert f"DIFFERS  {mine['organisation']} {id}" in text
+    assert "paused: expected no, found yes" in text
+    assert " 1 different" in text
+    # Nothing of another organisation's.
+    stranger = "org_00000000000000000000000001"
+    assert checked(parts, stranger) == (0, [])
+    status, told = checked(parts, stranger, id)
+    assert (status, told[0]["verdict"]) == (1, "unknown")
+
+
+@pytest.mark.parametrize("arguments", [("nobody",), ("org_00000000000000000000000001", "dep_1")])
+def test_what_is_no_id_is_refused(parts, arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "entrypoints.main", "tokens", "check", *arguments],
+        env=dict(parts.environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "is no " in done.stderr
