@@ -8,7 +8,10 @@ from algosdk import account, encoding, transaction
 from algosdk.abi import Method
 
 from adapters import algorand, pool
+from adapters.algorand.application_kind import NOBODY
+from adapters.algorand.standards.arc1400 import balance_box, list_box, partition_box
 from application.ports.nodes import Endpoint
+from domain.catalogue import TariffName
 from domain.deployment import State
 from domain.signing import Purpose
 from domain.token import Action, TokenKind
@@ -126,6 +129,31 @@ def test_what_was_minted_and_paused_through_us_is_no_difference(house):
             house.lives_once(Fate({}))
         assert house.get(operation.id).state is State.COMPLETED
         look(house)
+    assert told(house, token.id) == []
+    assert watched(house, token.id).checked_at is not None
+
+
+def test_what_a_holder_of_shares_redeems_is_its_right(house):
+    kind = TokenKind("arc1400_mintable")
+    shares = {"name": "Elm Street", "symbol": "ELM", "decimals": 0, "initial_supply": "1000"}
+    house.set_tariff(house.registered.organisation.id, TariffName.ENTERPRISE, "for the test")
+    token = issue(house, token=house.chain.token(kind, shares))
+    redeem = Method.from_signature("arc1594_redeem(uint256,byte[])void")
+
+    def give_back(issuer, parameters):
+        app = int(token.result)
+        # ARC-4: a dynamic array begins with its length.
+        arguments = [redeem.get_selector(), (300).to_bytes(32, "big"), bytes(2)]
+        boxes = [balance_box(issuer), partition_box(issuer, NOBODY), list_box(issuer)]
+        return transaction.ApplicationNoOpTxn(
+            issuer, parameters, app, arguments, boxes=[(app, box) for box in boxes]
+        )
+
+    by_the_issuer(house, give_back)
+    seen = house.chain.state(token.token, token.result)
+    assert seen is not None
+    assert seen.supply == 700
+    look(house)
     assert told(house, token.id) == []
     assert watched(house, token.id).checked_at is not None
 
