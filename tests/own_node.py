@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import msgpack
@@ -24,7 +23,13 @@ from algosdk.error import AlgodHTTPError, WrongChecksumError, WrongMnemonicLengt
 from algosdk.v2client.algod import AlgodClient
 from nacl.signing import SigningKey
 
-from entrypoints.devnet.algod import AssetParameters, CreatedAsset
+from entrypoints.devnet.algod import (
+    Application,
+    AssetParameters,
+    Confirmed,
+    CreatedAsset,
+    Schema,
+)
 
 ROOT = Path(__file__).parent.parent
 #: The parameter's name in the tests that such a node is offered to.
@@ -32,7 +37,7 @@ NAME = "own_node"
 VARIABLES = {
     "ALGOD_URL": "where its algod listens; http://localhost:4001 after `algokit localnet start`",
     "ALGOD_TOKEN": "its API token, 64 times a on a LocalNet; empty if it wants none",
-    "ALGOD_KEY": "of an account with 10 Algos, of which some 4 are spent: its 25 words, or "
+    "ALGOD_KEY": "of an account with 10 Algos, of which some 5 are spent: its 25 words, or "
     "its 32 bytes in base64 or hexadecimal",
 }
 #: A node of a public network needs some time to see what was sent to it in a block.
@@ -180,17 +185,51 @@ class Blocks:
     def __init__(self, algod: AlgodClient, since: int) -> None:
         self._algod = algod
         self._seen = since
-        self._created: list[dict[str, Any]] = []
+        self._confirmed: list[Confirmed] = []
+
+    def transactions(self) -> list[Confirmed]:
+        """All since then, in order."""
+        last = int(self._algod.status()["last-round"])
+        for number in range(self._seen + 1, last + 1):
+            self._confirmed += self._entries(number)
+        self._seen = last
+        return list(self._confirmed)
 
     def assets(self) -> list[CreatedAsset]:
         """All that were created since then, in order."""
-        last = int(self._algod.status()["last-round"])
-        for number in range(self._seen + 1, last + 1):
-            self._created += self._creations(number)
-        self._seen = last
-        return [CreatedAsset(**each, parameters=self._now(each["id"])) for each in self._created]
+        return [
+            CreatedAsset(
+                id=each.created_asset,
+                creator=each.sender,
+                note=each.note,
+                txid=each.txid,
+                round=each.round,
+                parameters=self._now(each.created_asset),
+            )
+            for each in self.transactions()
+            if each.created_asset
+        ]
 
-    def _creations(self, number: int) -> Iterator[dict[str, Any]]:
+    def application(self, id: int) -> Application:
+        """With its global state as it is now."""
+        found = self._algod.application_info(id)["params"]
+        schema = found["global-state-schema"]
+        return Application(
+            creator=encoding.decode_address(found["creator"]),
+            approval=base64.b64decode(found["approval-program"]),
+            clear=base64.b64decode(found["clear-state-program"]),
+            global_schema=Schema(schema.get("num-uint", 0), schema.get("num-byte-slice", 0)),
+            local_schema=Schema(),
+            extra_pages=found.get("extra-program-pages", 0),
+            state={
+                base64.b64decode(each["key"]): each["value"]["uint"]
+                if each["value"]["type"] == 2
+                else base64.b64decode(each["value"]["bytes"])
+                for each in found.get("global-state", [])
+            },
+        )
+
+    def _entries(self, number: int) -> Iterator[Confirmed]:
         packed = self._algod.block_info(number, response_format="msgpack")
         block = msgpack.unpackb(
             packed, raw=False, unicode_errors="surrogateescape", strict_map_key=False
@@ -198,14 +237,18 @@ class Blocks:
         entries = block.get("txns", [])
         ids = self._algod.get_block_txids(number)["blockTxids"] if entries else []
         for id, entry in zip(ids, entries, strict=True):
-            if entry.get("caid") and entry["txn"]["type"] == "acfg":
-                yield {
-                    "id": entry["caid"],
-                    "creator": encoding.encode_address(entry["txn"]["snd"]),
-                    "note": entry["txn"].get("note", b""),
-                    "txid": id,
-                    "round": number,
-                }
+            txn = entry["txn"]
+            yield Confirmed(
+                txid=id,
+                round=number,
+                type=txn["type"],
+                sender=encoding.encode_address(txn["snd"]),
+                fee=txn.get("fee", 0),
+                note=txn.get("note", b""),
+                created_asset=entry.get("caid", 0),
+                created_application=entry.get("apid", 0),
+                logs=(),
+            )
 
     def _now(self, asset: int) -> AssetParameters | None:
         try:

@@ -15,6 +15,8 @@ from tests.application.mortal import DEATHS, Death, Fate
 
 #: Pays for one deployment of a new issuer, with a little left; in microalgos.
 FUNDS = 350_000
+#: And this for a token that is an application, and a mint for somebody new; most of it stays.
+CONTRACT_FUNDS = 900_000
 #: As narrow as a window may be: on a public network a test waits for its end.
 WINDOW = 20
 #: Of a healthy worker.
@@ -60,6 +62,25 @@ def test_a_deployment_from_end_to_end(new_house):
         "Indexed",
         "Completed",
     ]
+
+
+def test_a_token_of_two_steps_and_a_mint_from_end_to_end(any_network):
+    house = AlgodHouse(any_network, funds=CONTRACT_FUNDS, window=WINDOW)
+    token = house.issue()
+    minted = house.operate(token.id)
+    house.lives(Fate({}))
+    house.is_intact()
+    assert house.get(minted.id).state is State.COMPLETED, house.get(minted.id).failure
+    assert house.supply(token) == 1_000 + 250
+    for each in (token, house.get(minted.id)):
+        attempts = [step.attempts for step in each.steps]
+        assert [len(made) for made in attempts] == [1] * len(each.steps)
+        assert [call.txid for call in house.calls(each)] == [
+            made[0].transaction_id for made in attempts
+        ]
+    state = house.chain.state(token.token, token.result)
+    assert (state.supply, state.paused) == (1_250, False)
+    assert house.credits == (19, 0, 6)
 
 
 def test_no_single_death_of_the_worker_changes_the_outcome(new_house):

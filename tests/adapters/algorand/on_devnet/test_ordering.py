@@ -9,7 +9,16 @@ from adapters.algorand.group import fields_of
 from application.ports.chain import ChainUnavailableError, HistoryUnavailableError
 from application.ports.nodes import Endpoint
 from domain.errors import Refusal
-from domain.operation import Effect, Final, NoEffect, Verdict, WaitReason
+from domain.operation import (
+    AttemptRole,
+    Draft,
+    Effect,
+    Final,
+    NoEffect,
+    Postponed,
+    Verdict,
+    WaitReason,
+)
 from domain.token import Action, Power
 from tests.adapters.algorand.on_devnet.client import NOBODY, balance_box, list_box, partition_box
 from tests.adapters.algorand.on_devnet.test_issuing import (
@@ -240,6 +249,22 @@ def test_an_order_that_was_carried_out_is_refused_a_second_time(world, made):
     assert submission.verdict is Verdict.UNKNOWN
     world.nodes.mine()
     assert world.shown(made).supply == 1005
+
+
+def test_nothing_is_signed_for_a_chain_that_does_not_run_it_any_more(world, made):
+    """However it came to have a slot."""
+    order = world.ordered(made, Action.MINT, amount="5")
+    bootstrap = evolve(made, operation=order.operation)
+    slots = [(each, world.slot(each)) for each in (order, bootstrap)]
+    world.nodes.claim("of-tomorrow")
+    for intent, slot in slots:
+        answer = world.chain.prepare(intent, slot, AttemptRole.EFFECT, CEILING)
+        assert isinstance(answer, Postponed)
+        assert answer.reason is WaitReason.OPERATOR
+        assert world.chain.preflight(intent, CEILING).reason is WaitReason.OPERATOR
+        assert world.chain.plan(intent).code == "network_not_ready"
+    world.nodes.claim(None)
+    assert isinstance(world.chain.prepare(*slots[0], AttemptRole.EFFECT, CEILING), Draft)
 
 
 # What is found.
