@@ -49,7 +49,7 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
         tasks.open()
         threads = [
             threading.Thread(target=periodic.run, args=(stop,), name=periodic.name, daemon=True)
-            for periodic in _periodics(container, stop)
+            for periodic in periodics(container, stop)
         ]
         for thread in threads:
             thread.start()
@@ -69,7 +69,8 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
         store.close()
 
 
-def _periodics(container: Container, stop: threading.Event) -> list[Periodic]:
+def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
+    """What a worker does beside deployments; *stop* ends the tasks that it is at."""
     tasks = container.tasks()
     todo = handlers(container.create_account_key())
 

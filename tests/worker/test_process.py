@@ -1,0 +1,55 @@
+"""What a worker process is made of."""
+
+import threading
+
+import pytest
+
+from application.operator.dispatch import Dispatch
+from application.tokens.watch import WatchForgotten, WatchTokens
+from domain.identifiers import NetworkId
+from entrypoints.container import build_container
+from entrypoints.settings import load
+from entrypoints.worker.process import periodics
+
+NETWORK = """
+[worker]
+drift_check_minutes = 7
+
+[networks."eip155:31337"]
+name = "anvil"
+family = "evm"
+class = "development"
+nodes = ["http://127.0.0.1:9"]
+finality_tag = "finalized"
+fee_ceiling = 1
+native_currency = "ETH"
+"""
+ENVIRONMENT = {
+    "TALLYSTICK_INSTALLATION_ID": "ins_01k9zvkx9te1mt5qg4s7z9ht6e",
+    "TALLYSTICK_INSTALLATION_ENVIRONMENT": "development",
+    "TALLYSTICK_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing",
+    "TALLYSTICK_LOCAL_KEYS_MASTER_KEY": "A" * 43 + "=",
+}
+
+
+@pytest.fixture
+def container(tmp_path):
+    (tmp_path / "tallystick.toml").write_text(NETWORK)
+    return build_container(load(tmp_path / "tallystick.toml", ENVIRONMENT))
+
+
+def test_a_worker_does_all_that_is_periodic(container):
+    acts = {each.name: each.act for each in periodics(container, threading.Event())}
+    assert set(acts) == {
+        "watch eip155:31337", "dispatch", "sweep", "tasks", "tokens", "forgotten tokens",
+    }  # fmt: skip
+    assert isinstance(acts["dispatch"], Dispatch)
+    assert isinstance(acts["tokens"], WatchTokens)
+    assert isinstance(acts["forgotten tokens"], WatchForgotten)
+
+
+def test_tokens_are_looked_at_as_often_as_is_configured_on_all_networks(container):
+    watcher = container.watch_tokens()
+    assert watcher.every.total_seconds() == 7 * 60
+    assert set(watcher.inspect.chains) == {NetworkId("eip155:31337")}
+    assert watcher.store is container.store()
