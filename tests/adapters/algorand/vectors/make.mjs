@@ -130,8 +130,8 @@ const HOLDING = {
   name: "Elm Street", symbol: "ELM", decimals: 0, initial_supply: "1000", controller: address("manager"),
   require_justification: false, min_action_interval: 86400,
 };
-const PLACE = 1234567;
-const VAULT = algosdk.getApplicationAddress(PLACE).toString();
+const APPLICATION = 1234567;
+const VAULT = algosdk.getApplicationAddress(APPLICATION).toString();
 const MAXIMUM = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
 const CONTRACT_CASES = [
   { name: "a mintable token is created, for an issuer that does not exist yet", kind: "arc200_mintable", token: VOUCHER, issuer_is: NEW },
@@ -380,7 +380,7 @@ function contractVector(given) {
     token: given.token,
     order: given.order ?? null,
     fields: given.fields ?? {},
-    place: given.order || given.step === 2 ? PLACE : null,
+    place: given.order || given.step === 2 ? APPLICATION : null,
     valid_until: 45000149,
     last_round: 45000020,
     min_fee: 1000,
@@ -441,7 +441,7 @@ function contractVector(given) {
     };
     transactions.push(
       input.place
-        ? algosdk.makeApplicationCallTxnFromObject({ ...common, appIndex: PLACE, boxes: boxes.map(([name]) => ({ appIndex: 0, name })) })
+        ? algosdk.makeApplicationCallTxnFromObject({ ...common, appIndex: APPLICATION, boxes: boxes.map(([name]) => ({ appIndex: 0, name })) })
         : algosdk.makeApplicationCreateTxnFromObject({
             ...common,
             approvalProgram: program("approval"),
