@@ -142,7 +142,9 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         identifiers=identifiers,
     )
-    end_operation = One(EndOperation, store=store, clock=clock, identifiers=identifiers)
+    end_operation = One(
+        EndOperation, store=store, chains=chains, clock=clock, identifiers=identifiers
+    )
     resume = One(Resume, store=store, chains=chains, clock=clock, identifiers=identifiers)
     dispatch = One(Dispatch, store=store, tasks=tasks)
     sweep = One(Sweep, store=store, tasks=tasks, clock=clock)

@@ -24,7 +24,10 @@ def arranged(monkeypatch):
     def container(_ctx):
         yield SimpleNamespace(
             end_operation=lambda: EndOperation(
-                store=house.store, clock=house.clock, identifiers=house.identifiers
+                chains=house.chains,
+                store=house.store,
+                clock=house.clock,
+                identifiers=house.identifiers,
             )
         )
 

@@ -7,6 +7,7 @@ which that was: so it refuses to do it again, and tells anybody who asks in whic
 from collections.abc import Sequence
 
 from algosdk import abi, transaction
+from algosdk.encoding import decode_address
 from attrs import field, frozen
 
 from adapters.algorand.applications import (
@@ -18,8 +19,8 @@ from adapters.algorand.applications import (
 )
 from adapters.algorand.deed import Deed, Deposit, Sight
 from adapters.algorand.effect import PrunedError, is_before
-from adapters.algorand.reads import Entry, Reader
-from application.ports.chain import ChainUnavailableError
+from adapters.algorand.reads import Entry, Reader, lacking
+from application.ports.chain import ChainUnavailableError, HistoryUnavailableError
 from domain.operation import Effect, NoEffect
 
 #: Bytes of an operation's box: a round.
@@ -86,20 +87,26 @@ class ApplicationCreation(Deed):
         )
 
     def effect(self, sight: Sight) -> Effect | NoEffect:
-        """Ours is the one with our programs whose creation carries our note; see `effect`."""
+        """Ours is the one whose creation carries our note, whatever its programs are.
+
+        Another release may have made it, with other programs: that is no absence.
+        """
         reader, intent = sight.reader, sight.intent
         owner = reader.account_with_creations(intent.owner)
         for id, application in sorted(owner.applications.items(), reverse=True):
-            if application.programs != self.programs:
-                continue
             try:
                 origin = sight.origins.of(reader, id, owner.round)
             except PrunedError as error:
                 if is_before(reader, error.oldest, intent.operation):
                     break
                 raise
-            if origin.note == sight.note:
+            if origin.note == sight.note and application.programs == self.programs:
                 return origin.as_effect(str(id), intent.sender)
+            if origin.note == sight.note:
+                msg = f"{id} is this operation's, and has other programs than this release makes"
+                raise ChainUnavailableError(msg)
+            if is_before(reader, origin.block.number, intent.operation):
+                break
         return sight.nothing(owner.round)
 
 
@@ -121,10 +128,12 @@ class ApplicationCall(Deed):
         """What the boxes cost that are not there yet, and what the application lacks otherwise.
 
         Any number of calls may land in any order, as none counts on what another one brings.
+        What the application lacks is never more than an account costs: the node is not believed
+        that says so, or it could have the treasury pay any sum.
 
         Raises:
             ChainUnavailableError: the node has not come as far as the application; a simulation
-                there would fail, and mean nothing.
+                there would fail, and mean nothing.  Or the node says what cannot be.
         """
         if reader.application(self.application) is None:
             raise ChainUnavailableError(
@@ -132,7 +141,7 @@ class ApplicationCall(Deed):
             )
         account = address_of_application(self.application)
         state = reader.account(account)
-        needed = max(0, max(PER_ACCOUNT, state.min_balance) - state.amount)
+        needed = lacking(state, reader.node.name, least=PER_ACCOUNT)
         missing = {
             box.name
             for box in self._boxes
@@ -181,7 +190,12 @@ class ApplicationCall(Deed):
         round = self._round(sight.reader)
         if round is None:
             raise ChainUnavailableError(f"the operation is not in {self.application} yet")
-        entry = self._ours(sight.reader.entries(round), sight)
+        try:
+            entries = sight.reader.entries(round)
+        except HistoryUnavailableError:
+            # Only the owner consumes ids, and nobody has signed another call under this one.
+            return ()
+        entry = self._ours(entries, sight)
         found = entry.fields.get("apaa", []) if entry is not None else []
         if list(found) != list(self.arguments):
             return (f"order: what round {round} carried out is not what was ordered",)
@@ -198,8 +212,16 @@ class ApplicationCall(Deed):
         return None if value is None else int.from_bytes(value, "big")
 
     def _ours(self, entries: Sequence[Entry], sight: Sight) -> Entry | None:
+        """Ours is the owner's, under the operation's id: anybody can copy a note."""
+        owner = decode_address(sight.intent.owner)
         for entry in entries:
             fields = entry.fields
-            if fields.get("apid") == self.application and fields.get("note") == sight.note:
+            arguments = fields.get("apaa", [])
+            if (
+                (fields.get("apid"), fields["snd"]) == (self.application, owner)
+                and fields.get("note") == sight.note
+                and len(arguments) > 1
+                and arguments[1] == self.operation
+            ):
                 return entry
         return None

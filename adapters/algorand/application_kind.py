@@ -30,7 +30,7 @@ from adapters.algorand.kind import SPONSORED, Kind
 from adapters.algorand.reads import Reader
 from application.ports.chain import ChainUnavailableError, no_such_action
 from domain.errors import MisuseError, Refusal
-from domain.operation import Intent, StepOutline
+from domain.operation import Intent, Postponed, StepOutline, WaitReason
 from domain.token import Action, Order, Power, Token, TokenState
 
 #: What stands for nobody.
@@ -110,6 +110,16 @@ class ApplicationKind(Kind):
         if intent.step == 1:
             return ApplicationCreation(programs=self.programs, arguments=self.creation(intent))
         return self._call(intent, operation, self.bootstrap(intent))
+
+    def obstacle(self, reader: Reader, intent: Intent) -> Postponed | None:
+        """The application must have our programs before anything is handed to it."""
+        if intent.place is None or not intent.place.isdigit():
+            return None
+        found = reader.application(int(intent.place))
+        if found is None or found.programs == self.programs:
+            return None
+        detail = f"{intent.place} has other programs than this release makes and checks"
+        return Postponed(WaitReason.OPERATOR, detail)
 
     def later(self, intent: Intent) -> tuple[int, int]:
         if intent.order is not None:

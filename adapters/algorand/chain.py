@@ -149,7 +149,7 @@ class AlgorandChain(Chain):
     def preflight(self, intent: Intent, fee_ceiling: int) -> Postponed | Refusal | None:
         def inquiry(reader: Reader) -> Postponed | Refusal | None:
             # Before the rehearsal, whose verdict on a program that does not run is for ever.
-            waiting = self._unrunnable(reader, intent)
+            waiting = self._unrunnable(reader, intent) or self._obstacle(reader, intent)
             if waiting is not None:
                 return waiting
             rehearsal = self._rehearsal(reader, intent)
@@ -190,7 +190,9 @@ class AlgorandChain(Chain):
             span = window.span_of(self.network, slot, now.last_round)
             if isinstance(span, Postponed):
                 return span
-            waiting = protocol.shortcoming(self.network, _kind(intent.token.kind), now.consensus)
+            waiting = protocol.shortcoming(
+                self.network, _kind(intent.token.kind), now.consensus
+            ) or self._obstacle(reader, intent)
             if waiting is not None:
                 return waiting
             payer, issuer = self._parties(reader, intent)
@@ -287,6 +289,10 @@ class AlgorandChain(Chain):
             detail = "it is there already: its effect must be looked for"
             return Postponed(WaitReason.UNKNOWN_OUTCOME, detail)
         return None
+
+    @staticmethod
+    def _obstacle(reader: Reader, intent: Intent) -> Postponed | None:
+        return _kind(intent.token.kind).obstacle(reader, intent)
 
     def _unrunnable(self, reader: Reader, intent: Intent) -> Postponed | None:
         """Why the intent's programs do not run on the chain now; None: they do."""

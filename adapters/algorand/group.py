@@ -30,7 +30,7 @@ from nacl.exceptions import CryptoError
 from nacl.signing import VerifyKey
 
 from adapters.algorand.deed import Deed, Deposit
-from adapters.algorand.reads import Account, Parameters
+from adapters.algorand.reads import Account, Parameters, lacking
 from adapters.algorand.window import Span
 from domain.operation import Draft, Signable, SignedTransaction, TransactionId
 from domain.signing import Curve, PublicKey, Purpose, Signature
@@ -125,7 +125,7 @@ class Sponsorship:
 
     @property
     def _lacking(self) -> int:
-        return max(0, self.issuer.min_balance - self.issuer.amount)
+        return lacking(self.issuer, "the node")
 
     def _brought(self, own_fee: int) -> list[tuple[str, int]]:
         """Who is paid how much first, in microalgos."""

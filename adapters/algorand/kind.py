@@ -7,7 +7,7 @@ from adapters.algorand.deed import Deed, Sight
 from adapters.algorand.reads import Reader
 from application.ports.chain import no_such_action
 from domain.errors import Refusal
-from domain.operation import Intent, Party, StepOutline
+from domain.operation import Intent, Party, Postponed, StepOutline
 from domain.token import (
     Action,
     Document,
@@ -58,6 +58,10 @@ class Kind(Protocol):
 
     def steps(self, order: Order | None) -> tuple[StepOutline, ...]:  # noqa: ARG002 - one default
         return (StepOutline("create", SPONSORED),)
+
+    def obstacle(self, reader: Reader, intent: Intent) -> Postponed | None:  # noqa: ARG002 - most have none
+        """Why nothing may be signed for the step now, because of what is on chain already."""
+        return None
 
     def deed(self, intent: Intent, operation: bytes) -> Deed:
         """What the intent's step does; *operation* is its id on chain, 32 bytes."""

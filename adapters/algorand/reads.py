@@ -17,7 +17,7 @@ from algosdk.v2client.algod import AlgodClient
 from algosdk.v2client.models import SimulateRequest, SimulateRequestTransactionGroup
 from attrs import field, frozen
 
-from adapters.algorand.applications import Application
+from adapters.algorand.applications import PER_ACCOUNT, Application
 from adapters.algorand.assets import Asset
 from adapters.algorand.node import AnswerError, Node
 from application.ports.chain import (
@@ -115,6 +115,19 @@ class Entry:
         return [
             each for each in entries if each is self or (group and each.fields.get("grp") == group)
         ]
+
+
+def lacking(account: Account, said_by: str, *, least: int = 0) -> int:
+    """By how many microalgos an account is below its minimum, or below *least*.
+
+    Raises:
+        ChainUnavailableError: by more than an account costs: the protocol lets none come to that.
+    """
+    missing = max(0, max(least, account.min_balance) - account.amount)
+    if missing > PER_ACCOUNT:
+        msg = f"{said_by} says that {account.address} lacks {missing} microalgos, which cannot be"
+        raise ChainUnavailableError(msg)
+    return missing
 
 
 def creates(fields: Mapping[str, Any]) -> bool:

@@ -295,7 +295,12 @@ class EvmChain(Chain):
     def _call(self, intent: Intent) -> StepCall:
         kind = _kind(intent.token.kind)
         if intent.order is None:
-            return kind.creation(intent, self._installation)
+            call = kind.creation(intent, self._installation)
+            if intent.place not in {None, call.place}:
+                # Begun by a release with other contracts: what it may have made is not there.
+                msg = f"this release would make at {call.place} what is promised at {intent.place}"
+                raise ChainUnavailableError(msg)
+            return call
         return orders.step_of(intent, kind, self._installation)
 
     def _missing(self, reader: Reader, call: StepCall) -> str | None:

@@ -9,11 +9,15 @@ from attrs import frozen
 from adapters.evm.reads import Reader, Reverted
 from adapters.evm.step import StepCall
 from adapters.evm.transactions import FILL_GAS
+from application.ports.chain import ChainUnavailableError
 
 #: Given beyond an estimate, as state may change before inclusion: one fifth.
 _MARGIN = (6, 5)
 #: Yellow paper, G_callvalue and G_newaccount: what carrying value to a fresh account costs more.
 _VALUE_GAS = 9_000 + 25_000
+#: What an order may be said to need, in units: ten times what it does, with room for chains whose
+#: units pay for publication too.  One node says it, and the treasury sends as much coin as that.
+_MOST_FUNDED = 5_000_000
 
 
 @frozen
@@ -29,13 +33,19 @@ class Needs:
 
 
 def needs_of(reader: Reader, call: StepCall) -> Needs | Reverted:
-    """Reverted, where the call or the one that it funds would."""
+    """Reverted, where the call or the one that it funds would.
+
+    Raises: ChainUnavailableError: no answer, or none that can be believed.
+    """
     if call.funds is None:
         gas = reader.gas(call.sender, call.through, call.data)
         return gas if isinstance(gas, Reverted) else Needs(_with_margin(gas))
     following = reader.gas(call.funds.sender, call.funds.through, call.funds.data)
     if isinstance(following, Reverted):
         return following
+    if following > _MOST_FUNDED:
+        msg = f"{reader.node.name} says that an order needs {following} gas, which cannot be"
+        raise ChainUnavailableError(msg)
     gas = reader.gas(call.sender, call.through, call.data)
     if isinstance(gas, Reverted):
         return gas

@@ -32,6 +32,7 @@ from adapters.pool.verdicts import (
     Failures,
     OutcomeRule,
     Rule,
+    SignerRule,
     StateRule,
     TermsRule,
     too_few,
@@ -181,9 +182,6 @@ class Pool(Chain, NodePool):
     ) -> Draft | Postponed:
         return self._first(lambda chain: chain.prepare(intent, slot, role, fee_ceiling, replacing))
 
-    def signer_state(self, address: str) -> SignerChainState:
-        return self._first(lambda chain: chain.signer_state(address))
-
     # What several must say.
 
     def head(self) -> Head:
@@ -224,6 +222,10 @@ class Pool(Chain, NodePool):
     def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:
         rule = DifferenceRule(self.network.min_sources)
         return self._judged(lambda chain: chain.read_back(intent, token), rule)
+
+    def signer_state(self, address: str) -> SignerChainState:
+        rule = SignerRule(self.network.min_sources)
+        return self._judged(lambda chain: chain.signer_state(address), rule)
 
     def state(self, token: Token, place: str) -> TokenState | None:
         rule = StateRule(self.network.min_sources)

@@ -21,7 +21,11 @@ from typing import Protocol, TypeVar
 
 from attrs import define, evolve, field, frozen
 
-from application.ports.chain import ChainUnavailableError, HistoryUnavailableError
+from application.ports.chain import (
+    ChainUnavailableError,
+    HistoryUnavailableError,
+    SignerChainState,
+)
 from domain.network import Block
 from domain.operation import (
     Effect,
@@ -189,6 +193,29 @@ class DifferenceRule(Rule[tuple[str, ...]]):
             raise failures.error()
         most = max(answers.count(answer) for answer in answers)
         told = too_few("; ".join(answers[0]), most, self.needed)
+        raise failures.error(told)
+
+
+@frozen
+class SignerRule(Rule[SignerChainState]):
+    """An address as enough sources see it: no richer, and no further, than the least of them says.
+
+    Too low a nonce is noticed, and halts its signer; one that is too high would be waited for.
+    """
+
+    #: How many sources an account of it needs.
+    needed: int
+
+    def agreed(self, answers: Sequence[SignerChainState]) -> SignerChainState | None:
+        if len(answers) < self.needed:
+            return None
+        return SignerChainState(
+            balance=min(answer.balance for answer in answers),
+            next_sequence=min(answer.next_sequence for answer in answers),
+        )
+
+    def left(self, answers: Sequence[SignerChainState], failures: Failures) -> SignerChainState:
+        told = too_few("how far the signer is", len(answers), self.needed) if answers else ""
         raise failures.error(told)
 
 

@@ -56,6 +56,10 @@ class CancelDeployment:
             return seen
         owner = account.address if account is not None else None
         if seen.may_cancel and owner is not None:
+            if seen.network not in self.chains:
+                # Another process may have begun with it, and its records may have been lost.
+                detail = f"{seen.network} is not set up here, so that nobody can look"
+                return Refusal(code="network_not_ready", detail=detail)
             effect = self._effect(seen, owner)
             if isinstance(effect, Effect):
                 detail = "a part of it is on the network already"

@@ -100,11 +100,13 @@ class Case:
 
         Raises: CustodyRefusedError.
         """
-        keys = [(self.signer.key, self.signer.public_key)]
-        if self.payer is not None:
-            keys.append((self.payer.key, self.payer.public_key))
+        keys = []
+        # The account first: it knows where its key is now, whatever a line of slots remembers.
         if self.issuer is not None and self.issuer.key and self.issuer.public_key:
             keys.append((self.issuer.key, self.issuer.public_key))
+        keys.append((self.signer.key, self.signer.public_key))
+        if self.payer is not None:
+            keys.append((self.payer.key, self.payer.public_key))
         for key, public_key in keys:
             if self.chain.address(public_key) == address:
                 return key, public_key

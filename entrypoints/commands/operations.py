@@ -23,7 +23,7 @@ def command() -> None: ...
 def end(ctx: click.Context, organisation: str, operation: str, reason: str, as_json: bool) -> None:
     owner = setting_up.organisation_id(ctx, organisation)
     id = setting_up.operation_id(ctx, operation)
-    with setting_up.container(ctx) as container:
+    with setting_up.container(ctx) as container, setting_up.bad_news(ctx):
         ended = container.end_operation()(owner, id, reason)
     if isinstance(ended, Refusal):
         setting_up.refuse(ctx, ended, as_json=as_json)

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import click
 
+from application.ports.chain import ChainUnavailableError, WrongChainError
 from domain.errors import Refusal
 from domain.identifiers import OperationId, OrganisationId, Prefix, parse_id
 from entrypoints.container import Container, build_container
@@ -99,3 +100,17 @@ def operation_id(ctx: click.Context, text: str) -> OperationId:
     if id is None:
         raise click.BadParameter(f"{text} is no op_… or dep_… id", ctx=ctx)
     return OperationId(id)
+
+
+class bad_news:  # noqa: N801 - read as a word
+    """Turns a node that does not answer into a sentence and exit status 1."""
+
+    def __init__(self, ctx: click.Context) -> None:
+        self._ctx = ctx
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if isinstance(error, ChainUnavailableError | WrongChainError):
+            click.echo(f"the node: {error}", err=True)
+            self._ctx.exit(1)

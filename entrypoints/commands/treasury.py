@@ -2,7 +2,6 @@
 
 import click
 
-from application.ports.chain import ChainUnavailableError, WrongChainError
 from application.ports.storage.work import Scope
 from domain.errors import Refusal
 from domain.identifiers import NetworkId, Prefix, public_id
@@ -22,7 +21,7 @@ def command() -> None: ...
 @setting_up.as_json
 @click.pass_context
 def create(ctx: click.Context, network: str, as_json: bool) -> None:
-    with setting_up.container(ctx) as container, _bad_news(ctx):
+    with setting_up.container(ctx) as container, setting_up.bad_news(ctx):
         made = container.create_treasury()(NetworkId(network))
     if isinstance(made, Refusal):
         setting_up.refuse(ctx, made, as_json=as_json)
@@ -44,7 +43,7 @@ def create(ctx: click.Context, network: str, as_json: bool) -> None:
 @setting_up.as_json
 @click.pass_context
 def show(ctx: click.Context, as_json: bool) -> None:
-    with setting_up.container(ctx) as container, _bad_news(ctx):
+    with setting_up.container(ctx) as container, setting_up.bad_news(ctx):
         for id, chain in container.chains().items():
             with container.store().begin(Scope.installation()) as work:
                 signers = work.signers.treasury(id)
@@ -78,7 +77,7 @@ def fund(ctx: click.Context, network: str, amount: int, as_json: bool) -> None:
         )
         setting_up.refuse(ctx, refusal, as_json=as_json)
         return
-    with setting_up.container(ctx) as container, _bad_news(ctx):
+    with setting_up.container(ctx) as container, setting_up.bad_news(ctx):
         with container.store().begin(Scope.installation()) as work:
             signers = work.signers.treasury(NetworkId(network))
         for signer in signers:
@@ -94,7 +93,7 @@ def fund(ctx: click.Context, network: str, amount: int, as_json: bool) -> None:
 @setting_up.as_json
 @click.pass_context
 def resume(ctx: click.Context, network: str, reason: str, as_json: bool) -> None:
-    with setting_up.container(ctx) as container, _bad_news(ctx):
+    with setting_up.container(ctx) as container, setting_up.bad_news(ctx):
         resumed = container.resume()(NetworkId(network), reason)
     if isinstance(resumed, Refusal):
         setting_up.refuse(ctx, resumed, as_json=as_json)
@@ -102,17 +101,3 @@ def resume(ctx: click.Context, network: str, reason: str, as_json: bool) -> None
     setting_up.answer(
         ctx, {"resumed": ", ".join(resumed) or "nothing was halted"}, as_json=as_json
     )
-
-
-class _bad_news:  # noqa: N801 - read as a word
-    """Turns a node that does not answer into a sentence and exit status 1."""
-
-    def __init__(self, ctx: click.Context) -> None:
-        self._ctx = ctx
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
-        if isinstance(error, ChainUnavailableError | WrongChainError):
-            click.echo(f"the node: {error}", err=True)
-            self._ctx.exit(1)

@@ -408,7 +408,12 @@ class House:
         assert not isinstance(self.resume(), Refusal)
 
     def end(self, id: OperationId, reason: str = "given up") -> Deployment | Refusal:
-        end = EndOperation(store=self.store, clock=self.clock, identifiers=self.identifiers)
+        end = EndOperation(
+            store=self.store,
+            chains=self.chains,
+            clock=self.clock,
+            identifiers=self.identifiers,
+        )
         return end(self.registered.organisation.id, id, reason)
 
     def change_signer(self, address: str | None = None, **changes: Any) -> None:
