@@ -7,7 +7,7 @@ from algosdk.logic import get_application_address
 from attrs import evolve
 
 from adapters.algorand import connect
-from adapters.algorand.identity import note_of
+from adapters.algorand.identity import lease_of, note_of
 from adapters.algorand.standards import kinds
 from application.ports.chain import ChainUnavailableError
 from domain.errors import Refusal
@@ -73,7 +73,9 @@ def good(node, chain, intent):
     """A node that answers everything as it should."""
     box = f"{APPLICATION}/box"
     note = note_of(intent, INSTALLATION)
+    operation = lease_of(intent, INSTALLATION, NETWORK)
     call = {"snd": ISSUER.public_key.raw, "type": "appl", "apid": PLACE, "note": note}
+    call["apaa"] = [b"boot", operation]
     for address in (TREASURY.address, ISSUER.address, VAULT):
         node.answers[f"GET /v2/accounts/{address}"] = account(10**9)
     node.answers |= {

@@ -4,7 +4,15 @@ import pytest
 
 from application.ports.chain import WrongChainError
 from application.ports.nodes import NodeCondition, NodeReport
-from tests.adapters.pool.nodes import NO_HISTORY, SILENCE, Clock, a_block, a_head, a_pool
+from tests.adapters.pool.nodes import (
+    INTENT,
+    NO_HISTORY,
+    SILENCE,
+    Clock,
+    a_block,
+    a_head,
+    a_pool,
+)
 
 WRONG = WrongChainError("node-2 is of another chain")
 
@@ -22,8 +30,8 @@ def first_asked(pool, nodes):
     """The place of the node that a question is put to."""
     for node in nodes:
         node.asked.clear()
-    pool.signer_state("0xaa")
-    (place,) = (i for i, node in enumerate(nodes) if node.asked["signer_state"])
+    pool.plan(INTENT)
+    (place,) = (i for i, node in enumerate(nodes) if node.asked["plan"])
     return place
 
 
@@ -133,9 +141,9 @@ def test_one_that_is_behind_is_still_asked_where_the_others_are_silent():
     pool, nodes = a_pool(2)
     heads(nodes, 90, 100)
     pool.report()
-    nodes[1].says["signer_state"] = SILENCE
-    pool.signer_state("0xaa")
-    assert nodes[0].asked["signer_state"] == 1
+    nodes[1].says["plan"] = SILENCE
+    pool.plan(INTENT)
+    assert nodes[0].asked["plan"] == 1
 
 
 def test_lacking_history_says_nothing_about_health():
@@ -167,13 +175,13 @@ def test_a_node_of_another_chain_is_asked_last_of_all():
     heads(nodes, 0, 90, 100)
     nodes[0].says["head"] = WRONG
     pool.report()
-    nodes[2].says["signer_state"] = SILENCE
-    pool.signer_state("0xaa")
-    assert [node.asked["signer_state"] for node in nodes] == [0, 1, 1]
-    nodes[0].says["signer_state"] = WRONG
-    nodes[1].says["signer_state"] = SILENCE
+    nodes[2].says["plan"] = SILENCE
+    pool.plan(INTENT)
+    assert [node.asked["plan"] for node in nodes] == [0, 1, 1]
+    nodes[0].says["plan"] = WRONG
+    nodes[1].says["plan"] = SILENCE
     with pytest.raises(WrongChainError):
-        pool.signer_state("0xaa")
+        pool.plan(INTENT)
 
 
 def test_a_report_has_no_bad_news_of_its_own():

@@ -11,9 +11,18 @@ from adapters.pool.breaker import Breaker, Right, Turn
 from application.ports.chain import ChainUnavailableError, WrongChainError
 from application.ports.nodes import NodeCondition
 from domain.operation import NotSeen, Submission, Verdict
-from tests.adapters.pool.nodes import NO_HISTORY, SILENCE, SLOT, TRANSACTION, Clock, a_head, a_pool
+from tests.adapters.pool.nodes import (
+    INTENT,
+    NO_HISTORY,
+    SILENCE,
+    SLOT,
+    TRANSACTION,
+    Clock,
+    a_head,
+    a_pool,
+)
 
-STATE = "signer_state"
+PLAN = "plan"
 
 
 class House:
@@ -30,11 +39,11 @@ class House:
             for node in self.nodes:
                 node.asked.clear()
             try:
-                self.pool.signer_state("0xaa")
+                self.pool.plan(INTENT)
                 end = ""
             except ChainUnavailableError:
                 end = "!"
-            asked = "".join(str(i) for i, n in enumerate(self.nodes, 1) if n.asked[STATE])
+            asked = "".join(str(i) for i, n in enumerate(self.nodes, 1) if n.asked[PLAN])
             told.append(asked + end)
         return told
 
@@ -64,7 +73,7 @@ def test_whoever_rests_is_tried_again_after_the_others_and_is_first_again_when_i
     house.clock.passes(1)
     house.nodes[0].comes_back()
     assert house.ask() == ["2"], "a healthy node is there: nothing is risked"
-    house.nodes[1].says[STATE] = SILENCE
+    house.nodes[1].says[PLAN] = SILENCE
     assert house.ask() == ["12"]
     assert house.ask() == ["1"]
 
@@ -121,7 +130,7 @@ def test_where_all_rest_each_is_tried_early_once_in_its_pause_and_then_nobody_is
     assert sorted(house.ask(2)) == ["1!", "2!"]
     assert house.ask(3) == ["!", "!", "!"]
     with pytest.raises(ChainUnavailableError, match="every node of memory:1 is resting for 1 s"):
-        house.pool.signer_state("0xaa")
+        house.pool.plan(INTENT)
     house.clock.passes(1)
     assert house.ask() == ["12!"], "the pauses are over"
     assert sorted(house.ask(2)) == ["1!", "2!"], "new pauses"
@@ -147,7 +156,7 @@ def test_a_probe_that_tells_nothing_is_followed_by_another():
     house.nodes[0].goes_down()
     house.ask(4)
     house.clock.passes(1)
-    house.nodes[0].says[STATE] = NO_HISTORY
+    house.nodes[0].says[PLAN] = NO_HISTORY
     assert house.ask(3) == ["1!", "1!", "1!"]
     house.nodes[0].comes_back()
     assert house.ask() == ["1"]
@@ -158,7 +167,7 @@ def test_a_probe_that_ends_in_a_mistake_of_ours_is_not_under_way_for_ever():
     house.nodes[0].goes_down()
     house.ask(4)
     house.clock.passes(1)
-    house.nodes[0].says[STATE] = ZeroDivisionError()
+    house.nodes[0].says[PLAN] = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
         house.ask()
     house.nodes[0].comes_back()
@@ -177,15 +186,15 @@ def test_a_submission_that_nobody_answered_is_no_sign_of_life():
 def test_a_node_of_another_chain_is_no_replacement_for_one_that_rests():
     house = House(2)
     house.nodes[0].goes_down()
-    for method in ("head", STATE):
+    for method in ("head", PLAN):
         house.nodes[1].says[method] = WrongChainError("another chain")
     house.pool.report()
     for _ in range(10):
         house.clock.passes(5)
         house.nodes[0].asked.clear()
         with pytest.raises(WrongChainError):
-            house.pool.signer_state("0xaa")
-        assert house.nodes[0].asked[STATE] == 1
+            house.pool.plan(INTENT)
+        assert house.nodes[0].asked[PLAN] == 1
 
 
 def test_the_one_whose_pause_ends_first_is_tried_early():
@@ -220,8 +229,8 @@ def test_only_one_call_at_a_time_tries_a_node_that_rests(is_early):
     house.ask(3)
     if not is_early:
         house.clock.passes(1)
-    house.nodes[0].says[STATE] = slow = Slow(None)
-    asking = threading.Thread(target=house.pool.signer_state, args=["0xaa"])
+    house.nodes[0].says[PLAN] = slow = Slow(None)
+    asking = threading.Thread(target=house.pool.plan, args=[INTENT])
     asking.start()
     assert slow.begun.wait(10)
     assert house.ask(3) == ["!", "!", "!"]
@@ -239,8 +248,8 @@ def test_a_call_that_tries_a_node_and_hangs_keeps_nobody_from_it_for_ever(is_ear
     house.ask(3)
     if not is_early:
         house.clock.passes(1)
-    house.nodes[0].says[STATE] = slow = Slow(SILENCE if how == "fails" else None)
-    asking = threading.Thread(target=suppressed(house.pool.signer_state), args=["0xaa"])
+    house.nodes[0].says[PLAN] = slow = Slow(SILENCE if how == "fails" else None)
+    asking = threading.Thread(target=suppressed(house.pool.plan), args=[INTENT])
     asking.start()
     assert slow.begun.wait(10)
     house.nodes[0].comes_back()
@@ -290,8 +299,8 @@ def test_a_probe_that_fails_after_another_call_was_answered_is_an_ordinary_failu
 
 def test_nobody_waits_for_a_call_that_hangs():
     house = House(2)
-    house.nodes[0].says[STATE] = slow = Slow(None)
-    asking = threading.Thread(target=house.pool.signer_state, args=["0xaa"])
+    house.nodes[0].says[PLAN] = slow = Slow(None)
+    asking = threading.Thread(target=house.pool.plan, args=[INTENT])
     asking.start()
     assert slow.begun.wait(10)
     assert house.pool.block_at(0) is not None

@@ -3,7 +3,11 @@
 import pytest
 from attrs import evolve
 
-from application.ports.chain import ChainUnavailableError, HistoryUnavailableError
+from application.ports.chain import (
+    ChainUnavailableError,
+    HistoryUnavailableError,
+    SignerChainState,
+)
 from domain.token import Power, TokenState
 from tests.adapters.pool.nodes import INTENT, NO_HISTORY, SILENCE, a_block, saying
 
@@ -70,3 +74,25 @@ def test_where_too_few_remember_a_token_an_operator_is_needed():
     pool, _ = saying("state", (HERE, NO_HISTORY), 2)
     with pytest.raises(HistoryUnavailableError, match="1 of the 2 sources"):
         pool.state(INTENT.token, "0xbb")
+
+
+NEAR = SignerChainState(balance=3, next_sequence=2)
+
+
+class TestASigner:
+    """How far an address is, and what it holds: no more than the least of enough sources says."""
+
+    def test_is_no_further_than_the_least_of_them_says(self):
+        far, near = (
+            SignerChainState(balance=9, next_sequence=10**6),
+            SignerChainState(balance=3, next_sequence=2),
+        )
+        pool, nodes = saying("signer_state", [far, near, far], 2)
+        told = pool.signer_state("0xaa")
+        assert (told.balance, told.next_sequence) == (3, 2)
+        assert [node.asked["signer_state"] for node in nodes] == [1, 1, 0]
+
+    def test_is_nobodys_word_alone(self):
+        pool, _ = saying("signer_state", [SILENCE, NEAR], 2)
+        with pytest.raises(ChainUnavailableError, match="1 of the 2 sources"):
+            pool.signer_state("0xaa")
