@@ -184,13 +184,16 @@ class AlgodHouse(House):
 
     def calls(self, operation: Deployment) -> list[Confirmed]:
         """What its notes say that it did on chain: the last of them is its effect."""
-        name = operation.named.encode()
-        return [each for each in self.devnet.ledger.transactions() if name in each.note]
+        return self._noted(operation.named)
+
+    def _noted(self, name: str) -> list[Confirmed]:
+        found = self.devnet.ledger.transactions()
+        return [each for each in found if name.encode() in each.note]
 
     def tokens(self, id: OperationId) -> int:
-        created = [
-            each.created_asset or each.created_application for each in self.calls(self.get(id))
-        ]
+        """Of whichever organisation."""
+        deployed = self._noted(public_id(Prefix.DEPLOYMENT, id))
+        created = [each.created_asset or each.created_application for each in deployed]
         return len([each for each in created if each])
 
     def effects(self, operation: Deployment) -> int:

@@ -9,6 +9,7 @@ from attrs import evolve
 
 from adapters.memory.chain import REJECTED, UNAVAILABLE
 from application.deployments.request import Accepted
+from application.operator.end import EndOperation
 from domain.account import AccountState
 from domain.audit import Actor
 from domain.catalogue import TariffName
@@ -415,6 +416,44 @@ def test_a_later_step_that_cannot_work_waits_for_a_person_and_goes_on_when_it_ca
     assert house.supply(token) == 1_250
     assert house.credits == (19, 0, 6)
     house.is_intact()
+
+
+def test_nobody_ends_what_has_landed_meanwhile():
+    """A restored backup forgets it; the chain does not."""
+    house, token, id = stuck()
+    backup = house.backup()
+    house.chain.refuses, house.chain.instant = None, True
+    house.work_until_done()
+    assert house.supply(token) == 1_250
+    house.restore(backup)
+    is_refused(house.end(id, "it looks stuck"), "not_endable")
+    assert house.get(id).state is State.PENDING
+    house.operator_looks()
+    house.work_until_done()
+    assert house.get(id).state is State.COMPLETED
+    assert house.supply(token) == 1_250
+    assert house.credits == (19, 0, 6)
+
+
+def test_nobody_ends_what_could_land_yet():
+    house, _, id = stuck()
+
+    class JustBegun:
+        """Whose process has not seen a whole window yet."""
+
+        def effect_of(self, intent):
+            return evolve(house.chain.effect_of(intent), is_lasting=False)
+
+    end = EndOperation(
+        store=house.store,
+        chains={house.network: JustBegun()},
+        clock=house.clock,
+        identifiers=house.identifiers,
+    )
+    organisation = house.registered.organisation.id
+    is_refused(end(organisation, id, "it looks stuck"), "outcome_open")
+    is_refused(evolve(end, chains={})(organisation, id, "no nodes here"), "network_not_ready")
+    assert house.get(id).state is State.PENDING
 
 
 def test_a_later_step_that_reverts_is_tried_again_and_never_fails_by_itself():
