@@ -33,6 +33,8 @@ os.execv(sys.argv[5], sys.argv[5:])
 """
 #: Below the range from which systems pick ports for outgoing connections.
 _PORTS = range(20_000, 32_000)
+#: The descriptors that hold our ports.
+_reserved: dict[int, int] = {}
 _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="devnet")
 
 
@@ -41,14 +43,13 @@ class DevnetError(Exception):
 
 
 def free_port() -> int:
-    """A free port on the loopback interface, ours for as long as this process lives.
+    """A free port on the loopback interface, ours until it is given back or this process ends.
 
     Processes that all ask here never get the same one: each port has a lock file.
     """
     folder = Path(tempfile.gettempdir()) / f"tallystick-ports-{os.geteuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     for port in random.sample(_PORTS, k=200):
-        # A bare descriptor, never closed: the reservation ends with the process.
         reservation = os.open(folder / str(port), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(reservation, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -56,9 +57,18 @@ def free_port() -> int:
             os.close(reservation)
             continue
         if _is_free(port):
+            # A bare descriptor: unless it is closed the reservation ends with the process.
+            _reserved[port] = reservation
             return port
         os.close(reservation)
     raise DevnetError("no free port between 20000 and 32000 in 200 tries")
+
+
+def give_back(port: int) -> None:
+    """End the reservation of a port whose server is gone; of any other port, nothing."""
+    reservation = _reserved.pop(port, None)
+    if reservation is not None:
+        os.close(reservation)
 
 
 def _is_free(port: int) -> bool:

@@ -23,7 +23,7 @@ from entrypoints.devnet.algod.node import Node
 from entrypoints.devnet.algod.reading import LedgerReader
 from entrypoints.devnet.algod.server import NodeServer
 from entrypoints.devnet.algod.world import Mode, World
-from entrypoints.devnet.processes import free_port
+from entrypoints.devnet.processes import free_port, give_back
 
 #: As every local algod has it; checked only where a network is given a token.
 TOKEN = "a" * 64
@@ -180,7 +180,11 @@ def devnet(
             journal=journal,
             clock=clock,
         )
-        chosen = [*ports, *(free_port() for _ in range(nodes - len(ports)))]
+        own = [free_port() for _ in range(nodes - len(ports))]
+        for port in own:
+            # After its server has gone: a test may start thousands of networks.
+            ends.callback(give_back, port)
+        chosen = [*ports, *own]
         urls = [f"http://127.0.0.1:{port}" for port in chosen]
         servers = []
         for node, port in zip(world.nodes, chosen, strict=True):
