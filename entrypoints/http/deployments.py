@@ -153,6 +153,7 @@ def get_deployment(
         body=NOTHING, answers="Deployment",
         codes=(
             "not_found", "too_late_to_cancel", "outcome_open", "mode_mismatch", "node_unavailable",
+            "network_not_ready",
         ),
     ).opt,
     status_code=200,

@@ -152,6 +152,7 @@ def get_operation(
         body=NOTHING, answers="Operation",
         codes=(
             "not_found", "too_late_to_cancel", "outcome_open", "mode_mismatch", "node_unavailable",
+            "network_not_ready",
             "network_halted",
         ),
     ).opt,

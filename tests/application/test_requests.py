@@ -10,6 +10,7 @@ import pytest
 from attrs import evolve, fields
 
 from adapters.memory.chain import a_network
+from application.deployments.cancel import CancelDeployment
 from application.deployments.request import Accepted
 from application.ports.custody import Capabilities
 from application.ports.storage.work import Scope
@@ -661,3 +662,15 @@ def test_nobody_without_the_permission_gets_a_plan():
     caller = evolve(house.caller, permissions=frozenset({Permission.READ_DEPLOYMENTS}))
     request = DeploymentRequest(network=house.network, token=house.token())
     is_refused(house.plan()(caller, request), "forbidden")
+
+
+def test_nothing_is_cancelled_by_a_process_that_cannot_look_at_its_network():
+    """A restored backup may have forgotten that it began; the chain would know."""
+    house = House()
+    id = is_accepted(house.request()).id
+    blind = CancelDeployment(
+        store=house.store, chains={}, clock=house.clock, identifiers=house.identifiers
+    )
+    is_refused(blind(house.caller, id), "network_not_ready")
+    assert house.get(id).state is State.QUEUED
+    assert house.credits == (20, 5, 0)

@@ -12,7 +12,7 @@ from adapters.algorand.standards import kinds
 from application.ports.chain import ChainUnavailableError
 from domain.errors import Refusal
 from domain.identifiers import InstallationId, OperationId, OrganisationId
-from domain.operation import Intent, NoEffect
+from domain.operation import Intent, NoEffect, Postponed, WaitReason
 from domain.token import Action, TokenState
 from tests.adapters.algorand.canned import (
     GENESIS,
@@ -253,3 +253,17 @@ def test_a_box_is_asked_for_by_its_own_name(node, chain, intent, good):
     assert isinstance(
         chain.effect_of(evolve(intent, operation=OperationId(UUID(int=9)))), NoEffect
     )
+
+
+@pytest.mark.parametrize("step", [2, 1])
+def test_nothing_is_handed_to_an_application_with_other_programs(node, intent, good, step):
+    """Neither a bootstrap nor an order: what another release made is for a person to look at."""
+    chain = fresh(node)
+    wanted = evolve(intent, step=step) if step == 2 else ordered(chain, intent)
+    answer = told()
+    answer["params"]["approval-program"] = "CoEBQw=="
+    node.answers[APPLICATION] = answer
+    waits = chain.preflight(wanted, 10_000)
+    assert isinstance(waits, Postponed)
+    assert waits.reason is WaitReason.OPERATOR
+    assert "other programs" in waits.detail
