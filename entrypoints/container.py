@@ -41,6 +41,8 @@ class Container(containers.DeclarativeContainer):
 
     settings = providers.Dependency(instance_of=Settings)
 
+    catalogue = settings.provided.catalogue
+
     alarms = One(LogAlarms)
     clock = One(SystemClock)
     identifiers = One(SystemIdentifiers, clock)
@@ -56,6 +58,7 @@ class Container(containers.DeclarativeContainer):
     register = One(
         Register,
         store=store,
+        catalogue=catalogue,
         clock=clock,
         identifiers=identifiers,
         passwords=passwords,
@@ -82,23 +85,39 @@ class Container(containers.DeclarativeContainer):
     plan_deployment = One(
         PlanDeployment,
         store=store,
+        catalogue=catalogue,
         chains=chains,
         custodians=custodians,
         clock=clock,
         identifiers=identifiers,
     )
     request_deployment = One(
-        RequestDeployment, store=store, chains=chains, clock=clock, identifiers=identifiers
+        RequestDeployment,
+        store=store,
+        catalogue=catalogue,
+        chains=chains,
+        clock=clock,
+        identifiers=identifiers,
     )
     cancel_deployment = One(
         CancelDeployment, store=store, chains=chains, clock=clock, identifiers=identifiers
     )
     retry_deployment = One(
-        RetryDeployment, store=store, chains=chains, clock=clock, identifiers=identifiers
+        RetryDeployment,
+        store=store,
+        catalogue=catalogue,
+        chains=chains,
+        clock=clock,
+        identifiers=identifiers,
     )
     validate_order = One(ValidateOrder, store=store, chains=chains)
     request_token_operation = One(
-        RequestTokenOperation, store=store, chains=chains, clock=clock, identifiers=identifiers
+        RequestTokenOperation,
+        store=store,
+        catalogue=catalogue,
+        chains=chains,
+        clock=clock,
+        identifiers=identifiers,
     )
     inspect = One(Inspect, store=store, chains=chains)
     halt = One(Halt, store=store, alarms=alarms, clock=clock, identifiers=identifiers)
@@ -132,7 +151,9 @@ class Container(containers.DeclarativeContainer):
         InstallationSecret, store=store, wrapping=wrapping, identifiers=identifiers
     )
     grant_credits = One(GrantCredits, store=store, clock=clock, identifiers=identifiers)
-    set_tariff = One(SetTariff, store=store, clock=clock, identifiers=identifiers)
+    set_tariff = One(
+        SetTariff, store=store, catalogue=catalogue, clock=clock, identifiers=identifiers
+    )
     create_treasury = One(
         CreateTreasury,
         store=store,

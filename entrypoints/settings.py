@@ -18,7 +18,9 @@ from uuid import UUID, uuid4
 
 from attrs import define, field, frozen
 
+from domain.catalogue import Catalogue
 from domain.identifiers import InstallationId, Prefix, parse_id, public_id
+from entrypoints import catalogue_settings
 from entrypoints.metadata_settings import LOCAL, faults_of
 from entrypoints.network_settings import NetworkSettings, read_networks, shown
 
@@ -49,6 +51,10 @@ class Settings:
     #: Of `local-keys`: ``<version>:<base64 of 32 bytes>`` per line; the highest version wraps.
     master_keys: str = field(repr=False)
     networks: tuple[NetworkSettings, ...]
+    #: Name of a shipped one, or a path.
+    catalogue_file: str = catalogue_settings.DEFAULT
+    #: What that file says.
+    catalogue: Catalogue
     http_host: str = "127.0.0.1"
     http_port: int = 8080
     #: What clients call us, in links.
@@ -92,6 +98,7 @@ class Settings:
             },
             "custodian": {"new_keys": self.custodian},
             "local_keys": {"master_key": shown(self.master_keys), "allow": self.allow_local_keys},
+            "catalogue": {"file": self.catalogue_file},
             "http": {
                 "host": self.http_host,
                 "port": self.http_port,
@@ -232,6 +239,7 @@ def _settings(reader: _Reader) -> Settings | None:
     port = reader.parsed("http", "port", _port, 8080, "a port, 0 to 65535")
     base_url = reader.text("http", "base_url") or f"http://{host}:{port}"
     networks = _networks(reader)
+    catalogue_file = reader.text("catalogue", "file") or catalogue_settings.DEFAULT
     metadata_store = reader.text("metadata", "store") or LOCAL
     metadata_url = reader.text("metadata", "url") or None
     reader.faults += faults_of(metadata_store, metadata_url, base_url, networks)
@@ -248,6 +256,8 @@ def _settings(reader: _Reader) -> Settings | None:
             "local_keys", "master_key", "32 bytes in base64 (openssl rand -base64 32)"
         ),
         networks=networks,
+        catalogue_file=catalogue_file,
+        catalogue=_catalogue(reader, catalogue_file),
         http_host=host,
         http_port=port,
         base_url=base_url,
@@ -267,6 +277,12 @@ def _networks(reader: _Reader) -> tuple[NetworkSettings, ...]:
     found, faults = read_networks(reader.content.get("networks", {}))
     reader.faults += faults
     return found
+
+
+def _catalogue(reader: _Reader, file: str) -> Catalogue:
+    found, faults = catalogue_settings.read_catalogue(file)
+    reader.faults += [f"[catalogue] file: {fault}" for fault in faults]
+    return found  # type: ignore[return-value]  # None: a fault, and no settings are made of it
 
 
 def _number(text: str) -> int:

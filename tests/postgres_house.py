@@ -25,13 +25,13 @@ from application.accounts.create_key import CreateAccountKey
 from application.operator.treasury import CreateTreasury
 from application.ports.chain import Chain, ChainUnavailableError
 from application.ports.metadata import MetadataStore
-from domain.catalogue import TariffName
 from domain.errors import Refusal
 from domain.identifiers import OperationId
 from domain.operation import Signer
 from entrypoints.worker.loop import DeploymentLoop
 from tests.application.house import House
 from tests.application.mortal import Fate
+from tests.catalogue import ENTERPRISE
 from tests.contract.subjects.postgres import application_url
 
 GRANTED = 100_000
@@ -55,7 +55,7 @@ class PostgresHouse(House):
         self.chain = self._chain()
         self.custodian = local_keys.connect(self.store, {1: bytes(32)})
         self.move_in()
-        self.set_tariff(self.registered.organisation.id, TariffName.ENTERPRISE, "for the test")
+        self.set_tariff(self.registered.organisation.id, ENTERPRISE, "for the test")
         self.grant(GRANTED)
 
     @property

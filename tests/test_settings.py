@@ -718,7 +718,7 @@ class TestConfig:
             "local_keys.master_key", "local_keys.allow", "http.host", "http.port",
             "http.base_url", "http.request_limit", "http.trusted_proxies", "worker.threads",
             "worker.drift_check_minutes",
-            "metadata.store", "metadata.url",
+            "metadata.store", "metadata.url", "catalogue.file",
         }  # fmt: skip
 
     def test_check_is_content(self, run):

@@ -42,7 +42,7 @@ class PostgresOrganisations(Organisations):
         return rows.organisation_from_row(row) if row else None
 
     def set_tariff(self, tariff: TariffName) -> None:
-        self._transaction.update("organisation", ACCESS["set_tariff"], {"tariff": tariff.value})
+        self._transaction.update("organisation", ACCESS["set_tariff"], {"tariff": tariff})
 
     def of_user(self) -> list[tuple[Organisation, Member]]:
         found = self._transaction.rows(ACCESS["select_organisations_of_user"])

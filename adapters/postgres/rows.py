@@ -58,7 +58,7 @@ def organisation_to_row(organisation: Organisation) -> Row:
     return {
         "organisation_id": organisation.id,
         "organisation_name": organisation.name,
-        "tariff": organisation.tariff.value,
+        "tariff": organisation.tariff,
         "organisation_created_at": organisation.created_at,
     }
 

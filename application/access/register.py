@@ -15,7 +15,7 @@ from application.ports.storage.access import EmailTakenError
 from application.ports.storage.work import Scope, Store, Work
 from domain.account import Account
 from domain.audit import Actor
-from domain.catalogue import TARIFFS, TariffName, month_of
+from domain.catalogue import Catalogue, month_of
 from domain.errors import FieldFault, Refusal
 from domain.identifiers import (
     AccountId,
@@ -54,6 +54,7 @@ class Registered:
 @frozen(kw_only=True)
 class Register:
     store: Store
+    catalogue: Catalogue
     clock: Clock
     identifiers: Identifiers
     passwords: Passwords
@@ -83,7 +84,7 @@ class Register:
                     organisation=Organisation(
                         id=organisation_id,
                         name=registration.organisation.strip(),
-                        tariff=TariffName.FREE,
+                        tariff=self.catalogue.first_tariff,
                         created_at=now,
                     ),
                     member=Member(
@@ -121,7 +122,8 @@ class Register:
         )
         for family in sorted(self.families, key=lambda family: family.value):
             self._request_account(work, trail, organisation.id, family, now)
-        post(work, trail, self._first_credits(registered, now), now)
+        if grant := self._first_credits(registered, now):
+            post(work, trail, grant, now)
         trail.write(work)
 
     def _request_account(
@@ -145,10 +147,11 @@ class Register:
         work.outbox.add("account.requested", name)
         trail.add("account.requested", name, now, details={"family": family.value})
 
-    def _first_credits(self, registered: Registered, now: datetime) -> Grant:
-        """The month's credits of the free tariff, once per user."""
-        tariff = TARIFFS[registered.organisation.tariff]
-        _, month_ends = month_of(now)
+    def _first_credits(self, registered: Registered, now: datetime) -> Grant | None:
+        """The month's credits of the first tariff, once per user."""
+        tariff = self.catalogue.tariffs[registered.organisation.tariff]
+        if not tariff.credits_per_month:
+            return None
         lot = Lot(
             id=LotId(self.identifiers.next()),
             source=Source.PLAN,
@@ -156,7 +159,7 @@ class Register:
             amount=tariff.credits_per_month,
             remaining=tariff.credits_per_month,
             effective_at=now,
-            expires_at=month_ends,
+            expires_at=month_of(now).end,
             fact=f"plan:free:{public_id(Prefix.USER, registered.user.id)}",
         )
         return Grant(lot=lot, is_granted_before=False)

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from attrs import frozen
 
+from application.credits.terms import terms_of
 from application.ports.storage.work import Work
 from domain.account import Account, AccountState
-from domain.catalogue import TARIFFS, month_of
+from domain.catalogue import Catalogue
 from domain.errors import Refusal
 from domain.identifiers import AccountId, NetworkId, OperationId, instant_of
 from domain.network import Network, NetworkClass
@@ -23,6 +24,7 @@ _SKEW = timedelta(minutes=1)
 @frozen(kw_only=True)
 class Gates:
     work: Work
+    catalogue: Catalogue
     network: Network
     now: datetime
 
@@ -50,30 +52,32 @@ class Gates:
         )
 
     def tariff_allows(self, kind_class: str) -> Refusal | None:
-        """The tariff's classes, its networks and its number per month.
+        """The tariff's classes, its networks and its number per period.
 
         A deployment counts when accepted and is given back with its hold.
         """
         if refusal := self.tariff_includes(kind_class):
             return refusal
-        organisation = self.work.organisations.get()
-        most = TARIFFS[organisation.tariff].deployments_per_month if organisation else 0
+        terms = terms_of(self.work, self.catalogue, self.now)
+        if isinstance(terms, Refusal):
+            return terms
+        most, period = terms.tariff.deployments_per_month, terms.period
         if most is None:
             return None
-        used = self.work.deployments.count_accepted(*month_of(self.now))
+        used = self.work.deployments.count_accepted(period.start, period.end)
         if used < most:
             return None
         return Refusal(
             code="monthly_quota_exceeded",
-            detail=f"{used} of {most} deployments of this month are used",
+            detail=f"{used} of {most} deployments until {period.end:%Y-%m-%d %H:%M} UTC are used",
         )
 
     def tariff_includes(self, kind_class: str) -> Refusal | None:
         """The tariff's classes and networks."""
-        organisation = self.work.organisations.get()
-        if organisation is None:
-            return Refusal(code="not_found", detail="there is no such organisation")
-        tariff = TARIFFS[organisation.tariff]
+        terms = terms_of(self.work, self.catalogue, self.now)
+        if isinstance(terms, Refusal):
+            return terms
+        tariff = terms.tariff
         if kind_class not in tariff.classes or self.network.network_class not in tariff.networks:
             return Refusal(
                 code="tariff_too_low",

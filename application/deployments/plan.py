@@ -13,7 +13,7 @@ from application.ports.custody import Custodian
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Store
 from domain.account import Account
-from domain.catalogue import DEPLOYMENT_CREDITS
+from domain.catalogue import Catalogue
 from domain.errors import Refusal
 from domain.identifiers import NetworkId, OperationId
 from domain.operation import Intent, Party, Postponed, Signer, WaitReason
@@ -24,6 +24,7 @@ from domain.plan import Plan, Quote, SignerPlan, StepPlan
 @frozen(kw_only=True)
 class PlanDeployment:
     store: Store
+    catalogue: Catalogue
     chains: Mapping[NetworkId, Chain]
     #: By the scheme of their key references.
     custodians: Mapping[str, Custodian]
@@ -71,7 +72,7 @@ class PlanDeployment:
                 for step in chain.steps(request.token)
             ),
             fee_ceiling=chain.network.fee_ceiling,
-            credits=DEPLOYMENT_CREDITS,
+            credits=self.catalogue.deployment_credits,
         )
         quote = Quote(
             gas=forecast.gas,
@@ -90,7 +91,12 @@ class PlanDeployment:
         self, caller: Caller, request: DeploymentRequest, chain: Chain, id: OperationId
     ) -> tuple[Account, Signer, bool] | Refusal:
         with self.store.begin(caller.scope) as work:
-            gates = Gates(work=work, network=chain.network, now=self.clock.now())
+            gates = Gates(
+                work=work,
+                catalogue=self.catalogue,
+                network=chain.network,
+                now=self.clock.now(),
+            )
             kinds = {d.kind: d.kind_class for d in chain.kinds()}
             if refusal := gates.tariff_allows(kinds[request.token.kind]):
                 return refusal

@@ -20,7 +20,7 @@ from application.ports.storage.idempotency import (
 from application.ports.storage.work import Store, Work
 from domain.account import Account
 from domain.audit import details_of
-from domain.catalogue import DEPLOYMENT_CREDITS
+from domain.catalogue import Catalogue
 from domain.deployment import ACTIONS, Deployment, Payer, Queued
 from domain.errors import FieldFault, Refusal
 from domain.identifiers import (
@@ -67,6 +67,7 @@ class Accepted:
 @frozen(kw_only=True)
 class RequestDeployment:
     store: Store
+    catalogue: Catalogue
     chains: Mapping[NetworkId, Chain]
     clock: Clock
     identifiers: Identifiers
@@ -102,7 +103,7 @@ class RequestDeployment:
         # below is still true when the deployment is stored.
         work.ledger.lock()
         now = self.clock.now()
-        gates = Gates(work=work, network=chain.network, now=now)
+        gates = Gates(work=work, catalogue=self.catalogue, network=chain.network, now=now)
         if refusal := gates.id_is_free(request.deployment) or gates.plan_is_fresh(
             request.deployment, PLAN_LIFE
         ):
@@ -129,7 +130,7 @@ class RequestDeployment:
             payer=request.payer,
             sender=sender.address,
             fee_ceiling=chain.network.fee_ceiling,
-            credits=DEPLOYMENT_CREDITS,
+            credits=self.catalogue.deployment_credits,
             hold=HoldId(self.identifiers.next()),
             plan_hash=request.plan_hash,
             client_reference=request.client_reference,
@@ -235,7 +236,13 @@ IN_FLIGHT = Refusal(
 #: Answers that may be another one in a moment, without anybody having done anything wrong; and
 #: those that are about who asks, and not about what is asked.
 NOT_REMEMBERED = frozenset(
-    {"network_not_ready", "account_not_ready", "forbidden", "mode_mismatch"}
+    {
+        "network_not_ready",
+        "account_not_ready",
+        "tariff_not_in_catalogue",
+        "forbidden",
+        "mode_mismatch",
+    }
 )
 
 

@@ -19,6 +19,7 @@ from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.idempotency import IdempotencyKey, RequestInFlightError
 from application.ports.storage.work import Store, Work
+from domain.catalogue import Catalogue
 from domain.deployment import Deployment, RetryRequested
 from domain.errors import Refusal
 from domain.identifiers import HoldId, NetworkId, OperationId
@@ -27,6 +28,7 @@ from domain.identifiers import HoldId, NetworkId, OperationId
 @frozen(kw_only=True)
 class RetryDeployment:
     store: Store
+    catalogue: Catalogue
     chains: Mapping[NetworkId, Chain]
     clock: Clock
     identifiers: Identifiers
@@ -70,7 +72,7 @@ class RetryDeployment:
         if deployment.token.kind not in kinds:
             detail = f"{deployment.token.kind} is not offered on {deployment.network} any more"
             return Refusal(code="network_not_ready", detail=detail)
-        gates = Gates(work=work, network=chain.network, now=now)
+        gates = Gates(work=work, catalogue=self.catalogue, network=chain.network, now=now)
         kind_class = kinds[deployment.token.kind]
         is_on_a_token = deployment.kind.is_on_a_token
         allows = gates.tariff_includes if is_on_a_token else gates.tariff_allows

@@ -8,7 +8,7 @@ from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store
 from domain.audit import OPERATOR
-from domain.catalogue import TariffName
+from domain.catalogue import Catalogue, TariffName
 from domain.errors import Refusal
 from domain.identifiers import LotId, OrganisationId, Prefix, public_id
 from domain.ledger import PRIORITIES, Grant, Lot, Source
@@ -63,6 +63,7 @@ class GrantCredits:
 @frozen(kw_only=True)
 class SetTariff:
     store: Store
+    catalogue: Catalogue
     clock: Clock
     identifiers: Identifiers
 
@@ -71,6 +72,10 @@ class SetTariff:
     ) -> Refusal | None:
         if not reason.strip():
             return Refusal(code="reason_missing", detail="say why: it is kept for seven years")
+        if tariff not in self.catalogue.tariffs:
+            names = ", ".join(self.catalogue.tariffs)
+            detail = f"the catalogue {self.catalogue.name} has no tariff {tariff}, but {names}"
+            return Refusal(code="unknown_tariff", detail=detail)
         name = public_id(Prefix.ORGANISATION, organisation)
         with self.store.begin(Scope(organisation=organisation)) as work:
             before = work.organisations.get()
@@ -84,8 +89,8 @@ class SetTariff:
                 self.clock.now(),
                 details={
                     "reason": reason,
-                    "tariff": tariff.value,
-                    "tariff_before": before.tariff.value,
+                    "tariff": tariff,
+                    "tariff_before": before.tariff,
                 },
             )
             trail.write(work)

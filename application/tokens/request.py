@@ -25,7 +25,7 @@ from application.ports.identifiers import Identifiers
 from application.ports.storage.idempotency import IdempotencyKey, RequestInFlightError
 from application.ports.storage.work import Store, Work
 from domain.audit import details_of
-from domain.catalogue import TOKEN_OPERATION_CREDITS
+from domain.catalogue import Catalogue
 from domain.deployment import ACTIONS, Deployment, Queued, State
 from domain.errors import FieldFault, Refusal
 from domain.identifiers import HoldId, NetworkId, OperationId, Prefix, public_id
@@ -70,6 +70,7 @@ class ValidateOrder:
 @frozen(kw_only=True)
 class RequestTokenOperation:
     store: Store
+    catalogue: Catalogue
     chains: Mapping[NetworkId, Chain]
     clock: Clock
     identifiers: Identifiers
@@ -111,7 +112,7 @@ class RequestTokenOperation:
         chain = self.chains.get(deployment.network)
         if chain is None:
             return Refusal(code="network_not_ready", detail=f"{deployment.network} is not set up")
-        gates = Gates(work=work, network=chain.network, now=now)
+        gates = Gates(work=work, catalogue=self.catalogue, network=chain.network, now=now)
         if refusal := gates.reference_is_free(request.client_reference):
             return refusal
         classes = {d.kind: d.kind_class for d in chain.kinds()}
@@ -139,7 +140,7 @@ class RequestTokenOperation:
             owner=deployment.owner,
             predicted=deployment.result,
             fee_ceiling=chain.network.fee_ceiling,
-            credits=TOKEN_OPERATION_CREDITS,
+            credits=self.catalogue.token_operation_credits,
             hold=HoldId(self.identifiers.next()),
             client_reference=request.client_reference,
             metadata=dict(request.metadata),

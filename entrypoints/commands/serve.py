@@ -109,6 +109,7 @@ def services(container: Container, stopping: threading.Event) -> Services:
         validate_order=container.validate_order(),
         request_token_operation=container.request_token_operation(),
         inspect=container.inspect(),
+        catalogue=settings.catalogue,
         store=container.store(),
         clock=container.clock(),
         identifiers=container.identifiers(),

@@ -11,9 +11,9 @@ from entrypoints.commands import setting_up
 def command() -> None: ...
 
 
-@command.command("set", help="Put an organisation on TARIFF.")
+@command.command("set", help="Put an organisation on TARIFF, one of the catalogue.")
 @click.argument("organisation")
-@click.argument("tariff", type=click.Choice([name.value for name in TariffName]))
+@click.argument("tariff", metavar="TARIFF")
 @click.option("--reason", required=True, help="Why; kept in the audit trail.")
 @setting_up.as_json
 @click.pass_context

@@ -12,6 +12,7 @@ from application.access.caller import Caller
 from entrypoints.http import (
     api_keys,
     auth,
+    catalogue,
     credits,  # noqa: A004 - the product's own word
     deployments,
     documentation,
@@ -37,6 +38,7 @@ RESOURCES = (
     token_operations,
     api_keys,
     credits,
+    catalogue,
     health,
     documents,
 )
@@ -109,6 +111,7 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "validate_order": services.validate_order,
         "request_operation": services.request_token_operation,
         "inspect": services.inspect,
+        "catalogue": services.catalogue,
         "store": services.store,
         "clock": services.clock,
         "chains": services.chains,

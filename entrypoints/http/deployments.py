@@ -43,6 +43,7 @@ LISTING = Shape("DeploymentQuery", (LIMIT, CURSOR, STATE, NETWORK, LIVE, REFEREN
 
 _ANYTHING_THAT_STARTS = (
     "validation_failed", "insufficient_credits", "monthly_quota_exceeded", "tariff_too_low",
+    "tariff_not_in_catalogue",
     "address_not_verified", "mode_mismatch", "network_not_ready",
 )  # fmt: skip
 

@@ -127,6 +127,11 @@ _CREDITS = (
     ErrorCode("tariff_too_low", 403, "The tariff does not include this",
               "Change the tariff, or choose another kind or network, then repeat with a new "
               "Idempotency-Key.", Retry.AFTER_REMEDIATION),
+    ErrorCode("tariff_not_in_catalogue", 403, "The tariff is not sold any more",
+              "Ask the operator: `tallystick tariff set` puts the organisation on another one.",
+              Retry.AFTER_REMEDIATION),
+    ErrorCode("unknown_operation", 422, "There is no such metered operation",
+              "Name one of those that `GET /v1/billing/tariffs` tells the price of."),
     ErrorCode("hold_conflict", 409, "The hold is for something else",
               "Use a new id for a new hold."),
     ErrorCode("hold_not_found", 404, "There is no such hold",
@@ -217,6 +222,8 @@ _INSTALLATION = (
 _OPERATOR = (
     ErrorCode("invalid_amount", 400, "Credits are given in positive whole numbers",
               "Give at least one credit."),
+    ErrorCode("unknown_tariff", 400, "The catalogue has no such tariff",
+              "Name one of those in `detail`, or add it to the catalogue's file and restart."),
     ErrorCode("reason_missing", 400, "A reason is needed",
               "Say why: it is kept with the audit event."),
     ErrorCode("already_granted", 409, "The reference was granted before",

@@ -43,7 +43,7 @@ def organisation(each: Organisation, role: Role | None = None) -> Document:
     document: Document = {
         "id": public_id(Prefix.ORGANISATION, each.id),
         "name": each.name,
-        "tariff": each.tariff.value,
+        "tariff": each.tariff,
         "created_at": timestamp(each.created_at),
     }
     return document | ({"role": role.value} if role else {})

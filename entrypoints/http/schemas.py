@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from application.ports.nodes import NodeCondition
 from domain.account import AccountState
-from domain.catalogue import KindClass, TariffName
+from domain.catalogue import KindClass
 from domain.deployment import Reason, State
 from domain.identifiers import Prefix
 from domain.network import Family, NetworkClass
@@ -145,7 +145,7 @@ SCHEMAS: Mapping[str, Schema] = {
         keys=_list(_object(kty=_TEXT, crv=_TEXT, x=_TEXT, kid=_TEXT, alg=_TEXT, use=_TEXT))
     ),
     "Organisation": _object(
-        id=_ORGANISATION, name=_TEXT, tariff=_one_of(*(each.value for each in TariffName)),
+        id=_ORGANISATION, name=_TEXT, tariff=_TEXT,
         created_at=_INSTANT,
     ),
     "Account": _object(
@@ -277,6 +277,29 @@ SCHEMAS: Mapping[str, Schema] = {
         hold=_or_null(_id(Prefix.HOLD)), grant=_or_null(_id(Prefix.GRANT)),
         deployment=_or_null(_id(Prefix.DEPLOYMENT)), operation=_or_null(_id(Prefix.OPERATION)),
         actor=_TEXT,
+    ),
+    "Catalogue": _object(
+        name=_TEXT, currency=_TEXT, first_tariff=_TEXT,
+        tariffs=_list(
+            _object(
+                name=_TEXT, price_minor=_INTEGER, price_is_least=_BOOLEAN,
+                deployments_per_month=_or_null(_INTEGER), credits_per_month=_INTEGER,
+                classes=_list(_one_of(*(each.value for each in KindClass))),
+                networks=_list(_one_of(*(each.value for each in NetworkClass))),
+                fees=_or_null(_object(markup_basis_points=_INTEGER, value_basis_points=_INTEGER)),
+                requests_per_minute=_or_null(_INTEGER),
+            )
+        ),
+        packs=_list(
+            _object(name=_TEXT, price_minor=_INTEGER, credits=_INTEGER, days=_or_null(_INTEGER))
+        ),
+        operations=_list(
+            _object(
+                **{"class": _or_null(_one_of(*(each.value for each in KindClass)))},
+                operation=_TEXT, credits=_INTEGER, metered=_BOOLEAN,
+            )
+        ),
+        most_credits_per_request=_INTEGER,
     ),
     "Health": _object(status=_TEXT),
     "Document": {"type": "object", "description": "By the token's standard: ARC-3 metadata."},

@@ -26,6 +26,7 @@ from application.ports.nodes import NodePool
 from application.ports.storage.work import Store
 from application.tokens.inspect import Inspect
 from application.tokens.request import RequestTokenOperation, ValidateOrder
+from domain.catalogue import Catalogue
 from domain.identifiers import NetworkId
 from entrypoints.http.access_tokens import AccessTokens
 
@@ -39,6 +40,7 @@ Given: TypeAlias = Annotated[T, NamedDependency(), SkipValidationMarker()]
 
 AStore = Given[Store]
 AClock = Given[Clock]
+ACatalogue = Given[Catalogue]
 Chains = Given[Mapping[NetworkId, Chain]]
 Documents = Given[MetadataStore]
 Pools = Given[Mapping[NetworkId, NodePool]]
@@ -80,6 +82,7 @@ class Services:
     validate_order: ValidateOrder
     request_token_operation: RequestTokenOperation
     inspect: Inspect
+    catalogue: Catalogue
     # Ports that handlers read from.
     store: Store
     clock: Clock

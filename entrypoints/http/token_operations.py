@@ -56,7 +56,8 @@ CREATE = Shape("OperationRequest", (ACTION, PARAMETERS, CLIENT_REFERENCE, METADA
 LISTING = Shape("OperationQuery", (LIMIT, CURSOR, STATE, REFERENCE))
 
 _GATES = (
-    "validation_failed", "insufficient_credits", "tariff_too_low", "address_not_verified",
+    "validation_failed", "insufficient_credits", "tariff_too_low",
+    "tariff_not_in_catalogue", "address_not_verified",
     "mode_mismatch", "network_not_ready",
 )  # fmt: skip
 

@@ -65,6 +65,7 @@ from application.tokens.request import (
 )
 from domain.account import Account
 from domain.audit import Actor, AuditEvent
+from domain.catalogue import Catalogue
 from domain.deployment import Deployment, State
 from domain.errors import FieldFault, Refusal
 from domain.identifiers import INSTALLATION, AccountId, OperationId, Prefix, public_id
@@ -81,6 +82,7 @@ from domain.organisation import PERMISSIONS, Role
 from domain.signing import Curve, PublicKey
 from domain.token import Action, Order, Token, TokenKind
 from tests.application.mortal import Death, Fate, Mortal, MortalStore
+from tests.catalogue import TOKENS
 
 WORKER_ID = UUID(int=7)
 LEASE = timedelta(seconds=8)
@@ -127,6 +129,7 @@ class House:
     store: Store
     custodian: Custodian
     lease = LEASE
+    catalogue: Catalogue = TOKENS
     custodian_scheme = "memory"
 
     def __init__(
@@ -176,6 +179,7 @@ class House:
             store=self.store,
             clock=self.clock,
             identifiers=self.identifiers,
+            catalogue=self.catalogue,
             passwords=MemoryPasswords(),
             custodian=self.custodian_scheme,
             families=frozenset({self.chain.network.family}),
@@ -262,6 +266,7 @@ class House:
         fingerprint = changes.pop("fingerprint", FINGERPRINT)
         caller = changes.pop("caller", self.caller)
         use_case = RequestDeployment(
+            catalogue=self.catalogue,
             store=changes.pop("store", self.store),
             chains=self.chains,
             clock=self.clock,
@@ -319,6 +324,7 @@ class House:
         fingerprint = changes.pop("fingerprint", FINGERPRINT)
         caller = changes.pop("caller", self.caller)
         use_case = RequestTokenOperation(
+            catalogue=self.catalogue,
             store=changes.pop("store", self.store),
             chains=self.chains,
             clock=self.clock,
@@ -353,6 +359,7 @@ class House:
 
     def plan(self) -> PlanDeployment:
         return PlanDeployment(
+            catalogue=self.catalogue,
             store=self.store,
             chains=self.chains,
             custodians={self.custodian_scheme: self.custodian},
@@ -379,6 +386,7 @@ class House:
         caller: Caller | None = None,
     ) -> Accepted | Refusal:
         retry = RetryDeployment(
+            catalogue=self.catalogue,
             store=store or self.store,
             chains=self.chains,
             clock=self.clock,
@@ -395,7 +403,12 @@ class House:
 
     @property
     def set_tariff(self) -> SetTariff:
-        return SetTariff(store=self.store, clock=self.clock, identifiers=self.identifiers)
+        return SetTariff(
+            store=self.store,
+            catalogue=self.catalogue,
+            clock=self.clock,
+            identifiers=self.identifiers,
+        )
 
     def resume(self) -> list[str] | Refusal:
         resume = Resume(

@@ -24,6 +24,7 @@ from domain.identifiers import Prefix, public_id
 from domain.network import Family
 from domain.organisation import PERMISSIONS, Permission, Role
 from tests.application.house import House, examples
+from tests.catalogue import TOKENS
 
 EMAIL = "ada@example.com"
 PASSWORD = "correct horse battery"
@@ -52,6 +53,7 @@ class Door:
         self.revoke_key = RevokeApiKey(**parts)
         self.register_use_case = Register(
             **parts,
+            catalogue=TOKENS,
             passwords=self.passwords,
             custodian="memory",
             families=frozenset({Family.EVM}),

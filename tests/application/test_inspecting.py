@@ -44,7 +44,11 @@ def order(house, deployment, action, **parameters):
     """An accepted order."""
     validate = ValidateOrder(store=house.store, chains=house.chains)
     request = RequestTokenOperation(
-        store=house.store, chains=house.chains, clock=house.clock, identifiers=house.identifiers
+        store=house.store,
+        catalogue=house.catalogue,
+        chains=house.chains,
+        clock=house.clock,
+        identifiers=house.identifiers,
     )
     validated = validate(house.caller, deployment.id, action, parameters)
     wanted = TokenOperationRequest(token=deployment.id, order=validated)

@@ -12,7 +12,6 @@ from application.deployments.request import Accepted
 from application.operator.end import EndOperation
 from domain.account import AccountState
 from domain.audit import Actor
-from domain.catalogue import TariffName
 from domain.deployment import Deployment, Reason
 from domain.errors import Refusal
 from domain.identifiers import OperationId, Prefix, public_id
@@ -22,6 +21,7 @@ from domain.token import Action
 from tests.application.house import House, State, states
 from tests.application.mortal import Fate
 from tests.application.test_windows import WindowedHouse
+from tests.catalogue import FREE, TOKENS
 
 #: What a mint has in its history, in this order, whatever else there is.
 STORY = ("mint.queued", "mint.submitted", "mint.pending", "mint.confirmed", "mint.completed")
@@ -236,15 +236,14 @@ def test_a_key_of_the_other_mode_is_refused(house):
 
 
 def test_a_tariff_that_lost_the_kind_refuses(house, monkeypatch):
-    monkeypatch.setattr("application.deployments.gates.TARIFFS", without_classes())
+    monkeypatch.setattr(house, "catalogue", without_classes())
     is_refused(house.ask(house.token_of, house.order(house.token_of)), "tariff_too_low")
     assert house.credits == (20, 0, 5)
 
 
 def without_classes():
-    from domain.catalogue import TARIFFS
-
-    return {name: evolve(tariff, classes=frozenset()) for name, tariff in TARIFFS.items()}
+    tariffs = {name: evolve(each, classes=frozenset()) for name, each in TOKENS.tariffs.items()}
+    return evolve(TOKENS, tariffs=tariffs)
 
 
 def test_a_disabled_account_does_nothing_more(house):
@@ -605,5 +604,5 @@ def test_a_tariff_is_not_asked_for_its_number_when_an_operation_is_tried_again(h
     for _ in range(3):
         house.deploy()
     house.work_until_done()
-    house.set_tariff(house.registered.organisation.id, TariffName.FREE, "as before")
+    house.set_tariff(house.registered.organisation.id, FREE, "as before")
     assert isinstance(house.retry(burn.id), Accepted)

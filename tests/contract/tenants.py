@@ -12,7 +12,6 @@ from application.ports.storage.deployments import Claim
 from application.ports.storage.work import Scope, Store, Work
 from domain.account import Account, AccountState
 from domain.audit import WORKER, AuditDraft
-from domain.catalogue import TariffName
 from domain.deployment import Deployment
 from domain.errors import Refusal
 from domain.identifiers import (
@@ -43,6 +42,7 @@ from domain.operation import Signer
 from domain.organisation import Member, Organisation, Role, User
 from domain.signing import Curve, PublicKey
 from domain.token import Token, TokenKind
+from tests.catalogue import FREE
 
 T = TypeVar("T")
 
@@ -113,9 +113,7 @@ def a_tenant(store: Store, *, granted: int = 0) -> Tenant:
             )
         )
         work.organisations.add(
-            Organisation(
-                id=tenant.organisation, name="Ada & Co", tariff=TariffName.FREE, created_at=NOW
-            ),
+            Organisation(id=tenant.organisation, name="Ada & Co", tariff=FREE, created_at=NOW),
             Member(
                 organisation=tenant.organisation,
                 id=tenant.member,

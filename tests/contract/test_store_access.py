@@ -10,7 +10,6 @@ from application.ports.storage.access import EmailTakenError, FoundKey
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Scope, Store
 from domain.abuse import LoginFailures
-from domain.catalogue import TariffName
 from domain.errors import MisuseError
 from domain.identifiers import (
     INSTALLATION,
@@ -21,6 +20,7 @@ from domain.identifiers import (
     UserId,
 )
 from domain.organisation import ApiKey, Member, Organisation, Permission, Role, Session, User
+from tests.catalogue import ENTERPRISE, FREE
 from tests.contract.tenants import NOW, Tenant, a_tenant, at_once
 
 
@@ -55,7 +55,7 @@ def test_an_organisation_has_its_owner_its_wallet_and_its_audit_head(store: Stor
     with store.begin(tenant.person) as work:
         organisation = work.organisations.get()
         assert organisation == Organisation(
-            id=tenant.organisation, name="Ada & Co", tariff=TariffName.FREE, created_at=NOW
+            id=tenant.organisation, name="Ada & Co", tariff=FREE, created_at=NOW
         )
         member = work.organisations.member(tenant.user)
         assert member == Member(
@@ -82,11 +82,11 @@ def test_the_installation_has_an_organisation_of_its_own(store: Store):
 def test_a_tariff_is_changed(store: Store):
     tenant = a_tenant(store)
     with store.begin(tenant.scope) as work:
-        work.organisations.set_tariff(TariffName.ENTERPRISE)
+        work.organisations.set_tariff(ENTERPRISE)
     with store.begin(tenant.scope) as work:
         organisation = work.organisations.get()
         assert organisation is not None
-        assert organisation.tariff is TariffName.ENTERPRISE
+        assert organisation.tariff == ENTERPRISE
 
 
 def test_a_user_is_in_several_organisations_oldest_membership_first(store: Store):
@@ -95,7 +95,7 @@ def test_a_user_is_in_several_organisations_oldest_membership_first(store: Store
         id = OrganisationId(uuid4())
         with store.begin(Scope(organisation=id, user=tenant.user)) as work:
             work.organisations.add(
-                Organisation(id=id, name=str(day), tariff=TariffName.FREE, created_at=NOW),
+                Organisation(id=id, name=str(day), tariff=FREE, created_at=NOW),
                 Member(
                     organisation=id,
                     id=MemberId(uuid4()),

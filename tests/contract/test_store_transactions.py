@@ -15,10 +15,10 @@ from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Lock, Scope, Store, Work
 from domain.abuse import LoginFailures
-from domain.catalogue import TariffName
 from domain.errors import LockOrderError, MisuseError
 from domain.identifiers import ApiKeyId, SessionId
 from domain.network import Family
+from tests.catalogue import ENTERPRISE
 from tests.contract.tenants import (
     NOW,
     BoomError,
@@ -65,7 +65,7 @@ def test_nothing_is_kept_of_a_block_that_raised(store: Store):
     def write(work: Work) -> None:
         work.login_attempts.lock(login)
         work.login_attempts.put(login, LoginFailures(count=1, last_at=NOW))
-        work.organisations.set_tariff(TariffName.ENTERPRISE)
+        work.organisations.set_tariff(ENTERPRISE)
         work.sessions.add(a_session(tenant))
         work.api_keys.add(a_key(tenant))
         account = work.accounts.lock(tenant.account)

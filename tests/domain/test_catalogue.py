@@ -1,42 +1,69 @@
-"""Tariffs as the specification prices them, and where a month begins."""
+"""What a catalogue may say, and where a month begins."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 
-from domain.catalogue import DEPLOYMENT_CREDITS, TARIFFS, KindClass, TariffName, month_of
-from domain.network import NetworkClass
+from domain.catalogue import Fees, Pack, PackName, Period, Price, month_of, period_of
+from tests.catalogue import FREE, STARTER, TOKENS
 from tests.strategies import instants
 
-#: spec/credits.md, by hand: tariff, deployments a month, credits a month, classes.
-TABLE = [
-    ("free", 5, 25, {"core"}),
-    ("starter", 50, 250, {"core"}),
-    ("professional", 500, 2_500, {"core", "premium"}),
-    ("enterprise", None, 10_000, {"core", "premium", "compliance"}),
-]
+SPRING = Period(datetime(2026, 3, 17, 9, tzinfo=UTC), datetime(2026, 4, 17, 9, tzinfo=UTC))
 
 
-@pytest.mark.parametrize(("name", "deployments", "credits_", "classes"), TABLE)
-def test_the_default_catalogue(
-    name: str, deployments: int | None, credits_: int, classes: set[str]
-):
-    tariff = TARIFFS[TariffName(name)]
-    assert tariff.deployments_per_month == deployments
-    assert tariff.credits_per_month == credits_
-    assert tariff.classes == {KindClass(each) for each in classes}
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "To kens"},
+        {"currency": "usd"},
+        {"currency": "USDC"},
+        {"first_tariff": "gold"},
+        {"first_tariff": STARTER},
+        {"operations": {}},
+        {"operations": {**TOKENS.operations, "call": Price(operation="call", credits=11)}},
+        {"operations": {**TOKENS.operations, "call": Price(operation="report", credits=1)}},
+        {"tariffs": {FREE: TOKENS.tariffs[STARTER]}},
+        {"packs": {PackName("large"): TOKENS.packs[PackName("small")]}},
+        {"most_credits_per_request": 0},
+        {"most_credits_per_request": True},
+    ],
+)
+def test_a_catalogue_that_contradicts_itself_cannot_be_made(changes):
+    with pytest.raises(ValueError, match=r"."):
+        evolve(TOKENS, **changes)
 
 
-def test_every_tariff_has_its_row():
-    assert set(TARIFFS) == set(TariffName) == {TariffName(name) for name, *_ in TABLE}
-    assert DEPLOYMENT_CREDITS == 5
+@pytest.mark.parametrize("amount", [-1, 1.0, True, "1"])
+@pytest.mark.parametrize("name", ["price_minor", "credits_per_month", "deployments_per_month"])
+def test_amounts_of_a_tariff_are_whole_numbers(name, amount):
+    with pytest.raises(ValueError, match=name):
+        evolve(TOKENS.tariffs[STARTER], **{name: amount})
 
 
-def test_only_free_keeps_away_from_live_networks():
-    for name, tariff in TARIFFS.items():
-        assert (NetworkClass.LIVE in tariff.networks) == (name is not TariffName.FREE)
-        assert {NetworkClass.TEST, NetworkClass.DEVELOPMENT} <= tariff.networks
+@pytest.mark.parametrize("amount", [0, -1, 29.0, True])
+@pytest.mark.parametrize("name", ["price_minor", "credits", "days"])
+def test_amounts_of_a_pack_are_whole_numbers_above_zero(name, amount):
+    with pytest.raises(ValueError, match=name):
+        Pack(**{"name": PackName("p"), "price_minor": 1, "credits": 1, name: amount})
+
+
+@pytest.mark.parametrize("points", [-1, 10_001, 0.5])
+@pytest.mark.parametrize("name", ["markup_basis_points", "value_basis_points"])
+def test_fees_are_at_most_the_whole(name, points):
+    with pytest.raises(ValueError, match=name):
+        Fees(**{name: points})
+
+
+def test_what_is_dearer_than_a_request_may_be_is_fine_where_nobody_else_asks_for_it():
+    dear = TOKENS.operations | {"deployment": Price(operation="deployment", credits=11)}
+    assert evolve(TOKENS, operations=dear).deployment_credits == 11
+
+
+def test_prices_are_looked_up_at_the_payment_provider_by_catalogue_and_name():
+    assert TOKENS.tariff_key(STARTER) == "tallystick_tokens_tariff_starter"
+    assert TOKENS.pack_key(PackName("small")) == "tallystick_tokens_pack_small"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +78,7 @@ def test_only_free_keeps_away_from_live_networks():
     ],
 )
 def test_a_month_is_a_calendar_month_in_utc(instant: str, start: str, end: str):
-    assert month_of(datetime.fromisoformat(instant).replace(tzinfo=UTC)) == (
+    assert month_of(datetime.fromisoformat(instant).replace(tzinfo=UTC)) == Period(
         datetime.fromisoformat(start).replace(tzinfo=UTC),
         datetime.fromisoformat(end).replace(tzinfo=UTC),
     )
@@ -59,13 +86,28 @@ def test_a_month_is_a_calendar_month_in_utc(instant: str, start: str, end: str):
 
 def test_it_is_the_month_in_utc_wherever_the_clock_stands():
     in_auckland = datetime(2026, 5, 1, 1, tzinfo=timezone(timedelta(hours=12)))
-    assert month_of(in_auckland)[0] == datetime(2026, 4, 1, tzinfo=UTC)
+    assert month_of(in_auckland).start == datetime(2026, 4, 1, tzinfo=UTC)
 
 
 @given(instants)
 def test_months_join_without_gap_or_overlap(instant: datetime):
-    start, end = month_of(instant)
-    assert start <= instant < end
-    assert month_of(start) == (start, end)
-    assert month_of(end)[0] == end
-    assert month_of(end - timedelta(microseconds=1)) == (start, end)
+    month = month_of(instant)
+    assert month.start <= instant < month.end
+    assert instant in month
+    assert month_of(month.start) == month
+    assert month_of(month.end).start == month.end
+    assert month.end not in month
+    assert month_of(month.end - timedelta(microseconds=1)) == month
+
+
+def test_a_period_has_a_length():
+    with pytest.raises(ValueError, match="cannot end"):
+        Period(SPRING.start, SPRING.start)
+
+
+def test_what_was_paid_for_counts_while_it_lasts_and_the_month_else():
+    assert period_of(SPRING, SPRING.start) == SPRING
+    assert period_of(SPRING, SPRING.end - timedelta(microseconds=1)) == SPRING
+    assert period_of(SPRING, SPRING.end) == month_of(SPRING.end)
+    assert period_of(SPRING, SPRING.start - timedelta(microseconds=1)) == month_of(SPRING.start)
+    assert period_of(None, SPRING.start) == month_of(SPRING.start)

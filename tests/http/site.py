@@ -44,9 +44,11 @@ def services_of(house: House, **changes: Any) -> Services:
     """What the API needs, over *house*'s own store, chain and custodian."""
     common = {"store": house.store, "clock": house.clock, "identifiers": house.identifiers}
     network = {"chains": house.chains}
+    catalogue = {"catalogue": house.catalogue}
     services = Services(
         register=Register(
             **common,
+            **catalogue,
             passwords=MemoryPasswords(),
             custodian=house.custodian_scheme,
             families=frozenset({house.chain.network.family}),
@@ -59,16 +61,17 @@ def services_of(house: House, **changes: Any) -> Services:
         revoke_api_key=RevokeApiKey(**common),
         validate_token=ValidateToken(**network),
         plan_deployment=PlanDeployment(
-            **common, **network, custodians={house.custodian_scheme: house.custodian}
+            **common, **network, **catalogue, custodians={house.custodian_scheme: house.custodian}
         ),
-        request_deployment=RequestDeployment(**common, **network),
+        request_deployment=RequestDeployment(**common, **network, **catalogue),
         cancel_deployment=CancelDeployment(**common, **network),
-        retry_deployment=RetryDeployment(**common, **network),
+        retry_deployment=RetryDeployment(**common, **network, **catalogue),
         validate_order=ValidateOrder(store=house.store, **network),
-        request_token_operation=RequestTokenOperation(**common, **network),
+        request_token_operation=RequestTokenOperation(**common, **network, **catalogue),
         inspect=Inspect(store=house.store, **network),
         **common,
         **network,
+        **catalogue,
         pools={house.network: StubPool()},
         documents=house.metadata,
         tokens=AccessTokens(bytes(range(32)), InstallationId(house.identifiers.next())),

@@ -42,7 +42,11 @@ class OrderHouse(RealHouse):
         assert isinstance(order, Order), order
         self._requests += 1
         answer = RequestTokenOperation(
-            store=self.store, chains=self.chains, clock=self.clock, identifiers=self.identifiers
+            store=self.store,
+            catalogue=self.catalogue,
+            chains=self.chains,
+            clock=self.clock,
+            identifiers=self.identifiers,
         )(
             self.caller,
             TokenOperationRequest(token=token.id, order=order),

@@ -78,7 +78,7 @@ class MemoryStore(Store):
         self._access.organisations.rows[INSTALLATION] = Organisation(
             id=INSTALLATION,
             name="Installation",
-            tariff=TariffName.ENTERPRISE,
+            tariff=TariffName("enterprise"),
             created_at=datetime(2026, 1, 1, tzinfo=UTC),
         )
         self._ledger.wallets.rows[INSTALLATION] = Wallet(organisation=INSTALLATION)

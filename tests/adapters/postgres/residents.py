@@ -11,7 +11,6 @@ from application.ports.storage.tokens import TokenWatch
 from application.ports.storage.work import Scope, Store
 from domain.account import Account
 from domain.audit import WORKER, AuditDraft
-from domain.catalogue import TariffName
 from domain.deployment import Deployment, Signed, SlotReserved
 from domain.ledger import Grant, HoldCredits, Lot, Source, decide, fold
 from domain.network import Family, Finality, Network, NetworkClass
@@ -19,6 +18,7 @@ from domain.operation import Attempt, NonceLine, Signer, TransactionId
 from domain.organisation import ApiKey, Member, Organisation, Permission, Role, Session, User
 from domain.signing import Curve, PublicKey
 from domain.token import Token, TokenKind
+from tests.catalogue import FREE
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NETWORK = Network(
@@ -126,9 +126,7 @@ class Resident:
     def _register(self, work, email):
         work.users.add(User(id=self.user, email=email, password_hash="$argon2id$", created_at=NOW))
         work.organisations.add(
-            Organisation(
-                id=self.organisation, name="Ada & Co", tariff=TariffName.FREE, created_at=NOW
-            ),
+            Organisation(id=self.organisation, name="Ada & Co", tariff=FREE, created_at=NOW),
             Member(
                 organisation=self.organisation,
                 id=self.member,

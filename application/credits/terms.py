@@ -1,0 +1,50 @@
+"""On which terms an organisation works now: its tariff, and the period that is counted in."""
+
+from datetime import datetime
+
+from attrs import frozen
+
+from application.ports.storage.work import Work
+from domain.catalogue import Catalogue, Period, Price, Tariff, period_of
+from domain.errors import Refusal
+
+
+@frozen(kw_only=True)
+class Terms:
+    tariff: Tariff
+    period: Period
+
+
+def terms_of(work: Work, catalogue: Catalogue, now: datetime) -> Terms | Refusal:
+    """The terms of the scope's organisation; asked under its wallet's lock."""
+    organisation = work.organisations.get()
+    if organisation is None:
+        return Refusal(code="not_found", detail="there is no such organisation")
+    tariff = catalogue.tariffs.get(organisation.tariff)
+    if tariff is None:
+        return Refusal(
+            code="tariff_not_in_catalogue",
+            detail=f"the tariff {organisation.tariff} is not sold any more, and the operator has "
+            "not chosen another one yet",
+        )
+    return Terms(tariff=tariff, period=period_of(None, now))
+
+
+def price_of(work: Work, catalogue: Catalogue, operation: str, now: datetime) -> Price | Refusal:
+    """What a metered *operation* costs, where the tariff includes it."""
+    terms = terms_of(work, catalogue, now)
+    if isinstance(terms, Refusal):
+        return terms
+    price = catalogue.operations.get(operation)
+    if price is None or not price.is_metered:
+        metered = sorted(name for name, each in catalogue.operations.items() if each.is_metered)
+        return Refusal(
+            code="unknown_operation",
+            detail=f"there is no metered operation {operation}; there are: {', '.join(metered)}",
+        )
+    if price.klass not in terms.tariff.classes:
+        return Refusal(
+            code="tariff_too_low",
+            detail=f"the tariff {terms.tariff.name} does not include {price.klass} operations",
+        )
+    return price
