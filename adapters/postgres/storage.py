@@ -23,6 +23,7 @@ from adapters.postgres.access import (
 )
 from adapters.postgres.accounts import PostgresAccounts, PostgresSealedSecrets
 from adapters.postgres.audit import PostgresAuditLog, PostgresOutbox
+from adapters.postgres.billing import PostgresBilling
 from adapters.postgres.deployments import PostgresClaims, PostgresDeployments
 from adapters.postgres.errors import translated
 from adapters.postgres.idempotency import PostgresIdempotencyKeys
@@ -94,6 +95,10 @@ class PostgresWork(Work):
     @cached_property
     def ledger(self) -> PostgresLedger:
         return PostgresLedger(self._transaction)
+
+    @cached_property
+    def billing(self) -> PostgresBilling:
+        return PostgresBilling(self._transaction)
 
     @cached_property
     def audit(self) -> PostgresAuditLog:

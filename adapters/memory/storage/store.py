@@ -19,6 +19,7 @@ from adapters.memory.storage.access import (
 )
 from adapters.memory.storage.accounts import AccountTables, MemoryAccounts, MemorySealedSecrets
 from adapters.memory.storage.audit import AuditTables, MemoryAuditLog, MemoryOutbox
+from adapters.memory.storage.billing import BillingTables, MemoryBilling
 from adapters.memory.storage.deployments import (
     DeploymentTables,
     MemoryClaims,
@@ -53,6 +54,7 @@ class MemoryWork(Work):
     networks: MemoryNetworks
     token_watches: MemoryTokenWatches
     ledger: MemoryLedger
+    billing: MemoryBilling
     audit: MemoryAuditLog
     outbox: MemoryOutbox
 
@@ -68,6 +70,7 @@ class MemoryStore(Store):
     _access: AccessTables = field(factory=AccessTables)
     _accounts: AccountTables = field(factory=AccountTables)
     _audit: AuditTables = field(factory=AuditTables)
+    _billing: BillingTables = field(factory=BillingTables)
     _deployments: DeploymentTables = field(factory=DeploymentTables)
     _idempotency: IdempotencyTables = field(factory=IdempotencyTables)
     _ledger: LedgerTables = field(factory=LedgerTables)
@@ -116,6 +119,7 @@ class MemoryStore(Store):
                 transaction, self._tokens, self._deployments, self.new_id
             ),
             ledger=MemoryLedger(transaction, self._ledger),
+            billing=MemoryBilling(transaction, self._billing, self._ledger),
             audit=MemoryAuditLog(transaction, self._audit),
             outbox=MemoryOutbox(
                 transaction, self._audit, lambda: next(self._tickets), self.new_id

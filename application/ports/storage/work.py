@@ -11,6 +11,7 @@ from attrs import define, frozen
 from application.ports.storage.access import ApiKeys, LoginAttempts, Organisations, Sessions, Users
 from application.ports.storage.accounts import Accounts, SealedSecrets
 from application.ports.storage.audit import AuditLog, Outbox
+from application.ports.storage.billing import Billing
 from application.ports.storage.deployments import Claims, Deployments, Networks, Signers
 from application.ports.storage.idempotency import IdempotencyKeys
 from application.ports.storage.ledger import Ledger
@@ -55,12 +56,13 @@ class Lock(IntEnum):
     LOGIN_ATTEMPTS = 2
     SESSION = 3
     ACCOUNT = 4
-    OPERATION = 5
-    WALLET = 6
-    SIGNER = 7
-    NETWORK = 8
-    TOKEN_WATCH = 9
-    AUDIT_HEAD = 10
+    BILLING = 5
+    OPERATION = 6
+    WALLET = 7
+    SIGNER = 8
+    NETWORK = 9
+    TOKEN_WATCH = 10
+    AUDIT_HEAD = 11
 
 
 @define
@@ -108,6 +110,8 @@ class Work(Protocol):
     def token_watches(self) -> TokenWatches: ...
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def billing(self) -> Billing: ...
     @property
     def audit(self) -> AuditLog: ...
     @property

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 from attrs import evolve, field, frozen
 
 from application.ports.custody import Wrapped
+from application.ports.storage.billing import Checkout, Reconciliation
 from application.ports.storage.idempotency import IdempotencyKey, Remembered
 from application.ports.storage.tokens import TokenWatch
 from application.ports.storage.work import Scope, Store
@@ -16,6 +17,17 @@ from domain.ledger import Grant, HoldCredits, Lot, Source, decide, fold
 from domain.network import Family, Finality, Network, NetworkClass
 from domain.operation import Attempt, NonceLine, Signer, TransactionId
 from domain.organisation import ApiKey, Member, Organisation, Permission, Role, Session, User
+from domain.payment import (
+    CustomerId,
+    Dispute,
+    DisputeId,
+    PaidPeriod,
+    PaymentEvent,
+    PaymentId,
+    Purchase,
+    Subscription,
+    SubscriptionId,
+)
 from domain.signing import Curve, PublicKey
 from domain.token import Token, TokenKind
 from tests.catalogue import FREE
@@ -121,7 +133,65 @@ class Resident:
                     due_at=NOW,
                 )
             )
+        with store.begin(self.scope) as work:
+            self.pay(work)
         return self
+
+    def pay(self, work):
+        """A pack and a subscription, with all that there is to know of them."""
+        work.billing.lock()
+        work.billing.bind(CustomerId(f"cus_{self.organisation.hex}"), NOW)
+        work.billing.record(
+            PaymentEvent(id="evt_1", kind="ping", created_at=NOW, live=False, subject=None), NOW
+        )
+        work.billing.put_purchase(
+            Purchase(
+                payment=PaymentId("pi_1"),
+                pack="small",
+                credits=500,
+                amount_minor=2_900,
+                currency="USD",
+                paid_at=NOW,
+                version=1,
+            )
+        )
+        subscription = SubscriptionId("sub_1")
+        work.billing.put_subscription(
+            Subscription(
+                id=subscription,
+                tariff=TariffName.STARTER,
+                period_start=NOW,
+                period_end=NOW + timedelta(days=30),
+                version=1,
+            )
+        )
+        work.billing.put_period(
+            PaidPeriod(
+                subscription=subscription,
+                price="starter",
+                tariff=TariffName.STARTER,
+                start=NOW,
+                end=NOW + timedelta(days=30),
+                payment=PaymentId("pi_2"),
+                amount_minor=9_900,
+                currency="USD",
+                paid_at=NOW,
+            )
+        )
+        work.billing.put_dispute(
+            Dispute(id=DisputeId("dp_1"), payment=PaymentId("pi_1"), opened_at=NOW)
+        )
+        work.billing.add_checkout(
+            Checkout(
+                id=uuid4(),
+                item="pack:small",
+                session="cs_1",
+                url="https://pay.example.com/1",
+                expires_at=NOW,
+                created_at=NOW,
+            )
+        )
+        work.billing.add_reconciliation(Reconciliation(at=NOW, through=NOW, repaired=0, alarms=0))
 
     def _register(self, work, email):
         work.users.add(User(id=self.user, email=email, password_hash="$argon2id$", created_at=NOW))

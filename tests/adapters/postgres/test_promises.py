@@ -132,6 +132,20 @@ BROKEN = {
         UPDATE token_watches SET lease_token = gen_random_uuid()""",
     "a_request_is_done_or_refused": """
         UPDATE idempotency_keys SET refusal = '{}'""",
+    "a_customer_is_one_organisations": """
+        UPDATE payers SET customer = 'cus_everybodys'""",
+    "a_customer_was_bound": """
+        UPDATE payers SET bound_at = NULL""",
+    "a_subject_is_of_a_kind": """
+        UPDATE payment_events SET subject = 'in_1'""",
+    "no_more_is_refunded_than_was_paid": """
+        UPDATE purchases SET refunded_minor = amount_minor + 1""",
+    "only_what_has_ended_is_left": """
+        UPDATE subscriptions SET left_at = now()""",
+    "a_period_is_of_a_subscription": """
+        UPDATE paid_periods SET subscription = 'sub_other'""",
+    "a_closed_dispute_has_an_outcome": """
+        UPDATE disputes SET closed_at = now()""",
 }
 
 

@@ -28,6 +28,10 @@ NARROW = {
     "claim_token_watches": ("tallystick_narrow", "organisation_id, deployment_id, token"),
     "unwatched_tokens": ("tallystick_narrow", "organisation_id, id"),
     "watched_tokens": ("tallystick_narrow", "organisation_id, id"),
+    "find_payer": ("tallystick_narrow", "uuid"),
+    "is_payment_event": ("tallystick_narrow", "boolean"),
+    "ended_subscriptions": ("tallystick_narrow", "organisation_id"),
+    "paid_lots": ("tallystick_narrow", "organisation_id, fact"),
     "operation_keeps_its_promises": ("tallystick_narrow", "trigger"),
 }
 
