@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from application.ports.custody import CustodyRefusedError, CustodyUnavailableError
 from application.ports.storage.work import Scope, StoreUnavailableError
+from domain.catalogue import TariffName
 from entrypoints import assembly
 from entrypoints.container import Container
 
@@ -58,6 +59,37 @@ def custodian_problem(container: Container) -> str | None:
     except StoreUnavailableError as error:
         return f"its store does not answer: {error}"
     return None
+
+
+def tariffs_not_sold(container: Container) -> Mapping[TariffName, int]:
+    """On which tariffs that the catalogue does not have, how many organisations are.
+
+    Raises: StoreUnavailableError.
+    """
+    sold = container.settings().catalogue.tariffs
+    with container.store().begin(Scope.installation()) as work:
+        in_use = work.organisations.tariffs_in_use()
+    return {name: number for name, number in sorted(in_use.items()) if name not in sold}
+
+
+def tell_of_tariffs(container: Container) -> None:
+    """Log what `tariffs_not_sold`: nothing that costs credits is accepted from those."""
+    try:
+        for name, number in tariffs_not_sold(container).items():
+            log.error("tariff %s: %s; %s", name, number_of(number), REMEDY_OF_TARIFFS)
+    except StoreUnavailableError as error:
+        log.warning("tariffs in use are not known: %s", error)
+
+
+def number_of(organisations: int) -> str:
+    """What is wrong with a tariff that is not sold any more."""
+    return f"{organisations} organisations are on it, and the catalogue does not have it"
+
+
+REMEDY_OF_TARIFFS = (
+    "add it to the file of [catalogue], or move them with `tallystick tariff set`; until then "
+    "nothing that costs credits is accepted from them"
+)
 
 
 def readiness(container: Container) -> Callable[[], Mapping[str, str]]:

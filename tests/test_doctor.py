@@ -12,15 +12,18 @@ from adapters.memory.chain.node import Node
 from adapters.memory.storage import MemoryStore
 from adapters.pool.pool import BEHIND_BLOCKS as BEHIND_BY_THE_POOL
 from application.ports.nodes import Endpoint
-from application.ports.storage.work import Scope
+from application.ports.storage.work import Scope, StoreUnavailableError
+from domain.catalogue import TariffName
 from domain.identifiers import KeyRef
 from domain.network import Family, NetworkClass
 from domain.operation import Signer
 from domain.signing import Curve, PublicKey
-from entrypoints import assembly, diagnosis
+from entrypoints import assembly, diagnosis, readiness
 from entrypoints.commands import doctor
 from entrypoints.diagnosis import Examination, Grade
 from entrypoints.main import main
+from tests.application.house import House
+from tests.catalogue import AI
 
 NETWORK = a_network()
 HEIGHT = 50
@@ -288,3 +291,47 @@ def test_issuing_accounts_are_told_where_they_stand_still():
     ]
     assert "treasury resume" in told[0].remedy
     assert not any("0xC" in str(finding) for finding in findings)
+
+
+@pytest.fixture
+def sold_out():
+    """A house with one organisation on a tariff that its catalogue does not have."""
+    house = House()
+    with house.store.begin(house.scope) as work:
+        work.organisations.set_tariff(TariffName("gold"))
+    return SimpleNamespace(
+        store=lambda: house.store, settings=lambda: SimpleNamespace(catalogue=house.catalogue)
+    )
+
+
+def test_a_tariff_that_is_not_sold_any_more_is_told(sold_out):
+    well, missing = doctor._tariffs(sold_out)
+    assert (well.what, well.grade) == ("catalogue tokens", Grade.OK)
+    assert (missing.what, missing.grade) == ("catalogue tokens: tariff gold", Grade.FAILED)
+    assert missing.problem == "1 organisations are on it, and the catalogue does not have it"
+    assert "tallystick tariff set" in missing.remedy
+
+
+def test_serve_and_work_tell_it_when_they_start(sold_out, caplog):
+    readiness.tell_of_tariffs(sold_out)
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert record.getMessage().startswith("tariff gold: 1 organisations are on it")
+
+
+def test_a_database_that_falls_silent_keeps_nobody_from_starting(sold_out, caplog):
+    def silent():
+        raise StoreUnavailableError("gone")
+
+    sold_out.store = silent
+    readiness.tell_of_tariffs(sold_out)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_the_installations_own_tariff_is_nobodys_business():
+    house = House()
+    container = SimpleNamespace(
+        store=lambda: house.store,
+        settings=lambda: SimpleNamespace(catalogue=AI),
+    )
+    assert readiness.tariffs_not_sold(container) == {"free": 1}

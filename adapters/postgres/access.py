@@ -20,7 +20,7 @@ from application.ports.storage.work import Lock
 from domain.abuse import LoginFailures
 from domain.catalogue import TariffName
 from domain.errors import MisuseError
-from domain.identifiers import ApiKeyId, SessionId, UserId
+from domain.identifiers import ApiKeyId, OrganisationId, SessionId, UserId
 from domain.organisation import ApiKey, Member, Organisation, Session, User
 
 ACCESS = queries.load("access.sql")
@@ -43,6 +43,15 @@ class PostgresOrganisations(Organisations):
 
     def set_tariff(self, tariff: TariffName) -> None:
         self._transaction.update("organisation", ACCESS["set_tariff"], {"tariff": tariff})
+
+    def after(self, id: OrganisationId, at_most: int) -> list[OrganisationId]:
+        asked = {"after": id, "limit": at_most}
+        found = self._transaction.rows(ACCESS["list_organisations"], asked)
+        return [OrganisationId(row["id"]) for row in found]
+
+    def tariffs_in_use(self) -> dict[TariffName, int]:
+        found = self._transaction.rows(ACCESS["tariffs_in_use"])
+        return {TariffName(row["tariff"]): row["organisations"] for row in found}
 
     def of_user(self) -> list[tuple[Organisation, Member]]:
         found = self._transaction.rows(ACCESS["select_organisations_of_user"])

@@ -15,7 +15,13 @@ from entrypoints.commands import setting_up
 from entrypoints.container import Container
 from entrypoints.diagnosis import Examination, Finding, Grade
 from entrypoints.network_settings import NetworkSettings
-from entrypoints.readiness import custodian_problem, database_problem
+from entrypoints.readiness import (
+    REMEDY_OF_TARIFFS,
+    custodian_problem,
+    database_problem,
+    number_of,
+    tariffs_not_sold,
+)
 from entrypoints.settings import SettingsError
 
 _MARKS = {Grade.OK: "ok  ", Grade.WARNING: "WARN", Grade.FAILED: "FAIL"}
@@ -67,10 +73,28 @@ def _examine(config: str | None) -> Iterator[Finding]:
                 problem=custodian_problem(container),
                 remedy="give this process the master key that the secrets were wrapped with",
             )
+        if problem is None:
+            yield from _tariffs(container)
         for entry in settings.networks:
             yield from _network(container, entry, has_store=problem is None)
     finally:
         store.close()
+
+
+def _tariffs(container: Container) -> Iterator[Finding]:
+    what = f"catalogue {container.settings().catalogue.name}"
+    try:
+        missing = tariffs_not_sold(container)
+    except StoreUnavailableError as error:
+        yield Finding(what=what, problem=str(error))
+        return
+    yield Finding(what=what)
+    for name, organisations in missing.items():
+        yield Finding(
+            what=f"{what}: tariff {name}",
+            problem=number_of(organisations),
+            remedy=REMEDY_OF_TARIFFS,
+        )
 
 
 def _network(

@@ -17,7 +17,7 @@ from entrypoints.http.app import create_app
 from entrypoints.http.protocol import ImpatientProtocol
 from entrypoints.http.services import Limits, Services
 from entrypoints.logs import log_to_stderr
-from entrypoints.readiness import await_database, readiness
+from entrypoints.readiness import await_database, readiness, tell_of_tariffs
 from entrypoints.settings import SettingsError
 
 #: Bytes of the Ed25519 seed that signs access tokens.
@@ -44,6 +44,7 @@ def command(ctx: click.Context) -> None:
         if problem is not None:
             click.echo(f"the database {problem}", err=True)
             sys.exit(1)
+        tell_of_tariffs(container)
         settings = container.settings()
         config = uvicorn.Config(
             create_app(services(container, stopping)),

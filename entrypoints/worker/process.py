@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from domain.identifiers import NetworkId
 from entrypoints.container import Container
-from entrypoints.readiness import await_database
+from entrypoints.readiness import await_database, tell_of_tariffs
 from entrypoints.worker.background import Periodic, handlers
 from entrypoints.worker.loop import DeploymentLoop
 
@@ -46,6 +46,7 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
             raise WrongDatabaseError(f"the database {problem}")
         if stop.is_set():
             return
+        tell_of_tariffs(container)
         tasks.open()
         threads = [
             threading.Thread(target=periodic.run, args=(stop,), name=periodic.name, daemon=True)

@@ -10,6 +10,7 @@ from application.ports.storage.access import EmailTakenError, FoundKey
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Scope, Store
 from domain.abuse import LoginFailures
+from domain.catalogue import TariffName
 from domain.errors import MisuseError
 from domain.identifiers import (
     INSTALLATION,
@@ -87,6 +88,32 @@ def test_a_tariff_is_changed(store: Store):
         organisation = work.organisations.get()
         assert organisation is not None
         assert organisation.tariff == ENTERPRISE
+
+
+def test_every_organisation_is_found_page_by_page_but_the_installations(store: Store):
+    made = {a_tenant(store).organisation for _ in range(3)}
+    found: list[OrganisationId] = []
+    with store.begin(Scope()) as work:
+        while page := work.organisations.after(found[-1] if found else INSTALLATION, 2):
+            assert len(page) <= 2
+            found += page
+    assert found == sorted(set(found))
+    assert made <= set(found)
+    assert INSTALLATION not in found
+
+
+def test_tariffs_are_counted_over_all_organisations_but_the_installations(store: Store):
+    tenants = [a_tenant(store) for _ in range(3)]
+    gone = TariffName(f"gone_{tenants[0].organisation.hex[:8]}")
+    for tenant in tenants[1:]:
+        with store.begin(tenant.scope) as work:
+            work.organisations.set_tariff(gone)
+    with store.begin(Scope.installation()) as work:
+        in_use = work.organisations.tariffs_in_use()
+        everybody = work.organisations.after(INSTALLATION, 100_000)
+    assert in_use[gone] == 2
+    assert in_use[FREE] >= 1
+    assert sum(in_use.values()) == len(everybody)
 
 
 def test_a_user_is_in_several_organisations_oldest_membership_first(store: Store):

@@ -1,3 +1,4 @@
+from collections import Counter
 from datetime import datetime
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from application.ports.storage.work import Lock
 from domain.abuse import LoginFailures
 from domain.catalogue import TariffName
 from domain.errors import MisuseError
-from domain.identifiers import ApiKeyId, OrganisationId, SessionId, UserId
+from domain.identifiers import INSTALLATION, ApiKeyId, OrganisationId, SessionId, UserId
 from domain.ledger import Wallet
 from domain.organisation import ApiKey, Member, Organisation, Session, User
 
@@ -70,6 +71,14 @@ class MemoryOrganisations(Organisations):
             raise MisuseError(f"there is no organisation {id}")
         changed = evolve(organisation, tariff=tariff)
         self._transaction.update(self._tables.organisations, id, changed)
+
+    def after(self, id: OrganisationId, at_most: int) -> list[OrganisationId]:
+        found = self._transaction.items(self._tables.organisations)
+        return sorted(each for each, _ in found if each > id)[:at_most]
+
+    def tariffs_in_use(self) -> dict[TariffName, int]:
+        found = self._transaction.items(self._tables.organisations)
+        return dict(Counter(each.tariff for id, each in found if id != INSTALLATION))
 
     def of_user(self) -> list[tuple[Organisation, Member]]:
         mine = [

@@ -21,6 +21,12 @@ SELECT id AS organisation_id, name AS organisation_name, tariff,
 -- name: set_tariff
 UPDATE organisations SET tariff = %(tariff)s WHERE id = %(organisation)s
 
+-- name: list_organisations
+SELECT id FROM narrow.list_organisations(%(after)s, %(limit)s)
+
+-- name: tariffs_in_use
+SELECT tariff, organisations FROM narrow.tariffs_in_use()
+
 -- name: select_organisations_of_user
 SELECT organisation.id AS organisation_id, organisation.name AS organisation_name,
        organisation.tariff, organisation.created_at AS organisation_created_at,

@@ -1,5 +1,6 @@
 """Who is who: organisations, users, sessions, API keys, failed log-ins."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -27,6 +28,19 @@ class Organisations(Protocol):
 
     def set_tariff(self, tariff: TariffName) -> None:
         """Change the scope's organisation's tariff."""
+        ...
+
+    def after(self, id: OrganisationId, at_most: int) -> list[OrganisationId]:
+        """Organisations whose id comes after *id*, ascending; works in any scope.
+
+        None comes before `INSTALLATION`, which is never among them.
+        """
+        ...
+
+    def tariffs_in_use(self) -> Mapping[TariffName, int]:
+        """How many organisations are on each tariff, the installation's own left out; works in
+        any scope.
+        """
         ...
 
     def of_user(self) -> list[tuple[Organisation, Member]]:

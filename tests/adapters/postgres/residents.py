@@ -30,7 +30,7 @@ from domain.payment import (
 )
 from domain.signing import Curve, PublicKey
 from domain.token import Token, TokenKind
-from tests.catalogue import FREE
+from tests.catalogue import FREE, STARTER
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NETWORK = Network(
@@ -159,7 +159,7 @@ class Resident:
         work.billing.put_subscription(
             Subscription(
                 id=subscription,
-                tariff=TariffName.STARTER,
+                tariff=STARTER,
                 period_start=NOW,
                 period_end=NOW + timedelta(days=30),
                 version=1,
@@ -169,7 +169,7 @@ class Resident:
             PaidPeriod(
                 subscription=subscription,
                 price="starter",
-                tariff=TariffName.STARTER,
+                tariff=STARTER,
                 start=NOW,
                 end=NOW + timedelta(days=30),
                 payment=PaymentId("pi_2"),

@@ -32,6 +32,8 @@ NARROW = {
     "is_payment_event": ("tallystick_narrow", "boolean"),
     "ended_subscriptions": ("tallystick_narrow", "organisation_id"),
     "paid_lots": ("tallystick_narrow", "organisation_id, fact"),
+    "list_organisations": ("tallystick_narrow", "id"),
+    "tariffs_in_use": ("tallystick_narrow", "tariff, organisations"),
     "operation_keeps_its_promises": ("tallystick_narrow", "trigger"),
 }
 
