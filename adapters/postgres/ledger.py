@@ -1,20 +1,32 @@
 """Credits: what the decider decided, as rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import reduce
 from uuid import UUID
 
 from attrs import define
 
-from adapters.postgres import queries, rows
+from adapters.postgres import ledger_rows as rows
+from adapters.postgres import queries
+from adapters.postgres.rows import Row
 from adapters.postgres.transaction import Statement, Transaction
-from application.ports.storage.ledger import Ledger
+from application.ports.storage.ledger import Deed, Ledger, entered
 from application.ports.storage.paging import Page
 from application.ports.storage.work import Lock
 from domain.errors import MisuseError
-from domain.identifiers import HoldId
-from domain.ledger import Event, Granted, Held, Hold, JournalEntry, Wallet, fold, postings
+from domain.identifiers import HoldId, LotId, OrganisationId
+from domain.ledger import (
+    Event,
+    Graced,
+    Granted,
+    Held,
+    Hold,
+    JournalEntry,
+    Reinstated,
+    Wallet,
+    fold,
+)
 
 LEDGER = queries.load("ledger.sql")
 
@@ -24,10 +36,21 @@ class PostgresLedger(Ledger):
     _transaction: Transaction
     _is_locked: bool = False
 
-    def lock(self, *holds: HoldId) -> Wallet:
+    def lock(
+        self,
+        *holds: HoldId,
+        facts: Collection[str] = (),
+        lots: Collection[LotId] = (),
+        now: datetime | None = None,
+    ) -> Wallet:
         self._transaction.enter(Lock.WALLET, self._transaction.scope.organisation)
-        parameters = {"holds": list(holds)}
-        wallet, lots, known = self._transaction.batch(
+        parameters = {
+            "holds": list(holds),
+            "facts": list(facts),
+            "lots": list(lots),
+            "now": now,
+        }
+        wallet, found, known = self._transaction.batch(
             [
                 (LEDGER["lock_wallet"], parameters),
                 (LEDGER["select_lots"], parameters),
@@ -39,15 +62,7 @@ class PostgresLedger(Ledger):
         if row is None or organisation is None:
             raise MisuseError(f"{organisation} has no wallet")
         self._is_locked = True
-        named = {hold.id: hold for hold in map(rows.hold_from_row, known)}
-        return Wallet(
-            organisation=organisation,
-            available=row["available"],
-            held=row["held"],
-            version=row["version"],
-            lots=tuple(rows.lot_from_row(lot) for lot in lots),
-            holds=tuple(named[id] for id in dict.fromkeys(holds) if id in named),
-        )
+        return _wallet(organisation, row, found, known)
 
     def is_granted(self, fact: str) -> bool:
         row = self._transaction.row(LEDGER["is_granted"], {"fact": fact})
@@ -61,36 +76,41 @@ class PostgresLedger(Ledger):
         actor: str,
         subject: UUID | None = None,
     ) -> tuple[JournalEntry, ...]:
+        deed = Deed(events=tuple(events), actor=actor, subject=subject)
+        (entries,) = self.record_all(wallet, [deed], at)
+        return entries
+
+    def record_all(
+        self, wallet: Wallet, deeds: Sequence[Deed], at: datetime
+    ) -> tuple[tuple[JournalEntry, ...], ...]:
         if not self._is_locked or wallet.organisation != self._transaction.scope.organisation:
             raise MisuseError(f"the wallet of {wallet.organisation} is not locked")
+        events = [event for deed in deeds for event in deed.events]
         if not events:
-            return ()
+            return tuple(() for _ in deeds)
         after = reduce(fold, events, wallet)
-        lines = (posting for event in events for posting in postings(event))
-        entries = tuple(
-            JournalEntry(sequence=sequence, at=at, posting=posting, actor=actor, subject=subject)
-            for sequence, posting in enumerate(lines, start=wallet.version + 1)
-        )
-        updated = self._transaction.batch(_statements(wallet, after, events, entries, at))
+        entries = entered(wallet.version, deeds, at)
+        lines = [line for lines in entries for line in lines]
+        updated = self._transaction.batch(_statements(wallet, after, events, lines, at))
         if any(cursor.rowcount != 1 for cursor in updated):
             raise MisuseError(f"this was not decided about version {wallet.version} as it is")
         return entries
 
-    def balance(self) -> Wallet:
-        found = self._transaction.rows(LEDGER["select_balance"])
+    def balance(self, now: datetime | None = None) -> Wallet:
+        found = self._transaction.rows(LEDGER["select_balance"], {"now": now})
         organisation = self._transaction.scope.organisation
-        if not found or organisation is None:
+        wallet = next((row for row in found if row["version"] is not None), None)
+        if wallet is None or organisation is None:
             raise MisuseError(f"{organisation} has no wallet")
-        return Wallet(
-            organisation=organisation,
-            available=found[0]["available"],
-            held=found[0]["held"],
-            version=found[0]["version"],
-            lots=tuple(rows.lot_from_row(row) for row in found if row["id"] is not None),
+        return _wallet(
+            organisation,
+            wallet,
+            [row for row in found if row["version"] is not None and row["id"] is not None],
+            [row for row in found if row["version"] is None],
         )
 
     def hold(self, id: HoldId) -> Hold | None:
-        row = self._transaction.row(LEDGER["select_holds"], {"holds": [id]})
+        row = self._transaction.row(LEDGER["select_holds"], {"holds": [id], "now": None})
         return rows.hold_from_row(row) if row else None
 
     def open_holds(self) -> int:
@@ -104,6 +124,24 @@ class PostgresLedger(Ledger):
         return Page(entries, len(found) > limit)
 
 
+def _wallet(
+    organisation: OrganisationId, row: Row, lots: Iterable[Row], holds: Iterable[Row]
+) -> Wallet:
+    return Wallet(
+        organisation=organisation,
+        available=row["available"],
+        held=row["held"],
+        debt=row["debt"],
+        version=row["version"],
+        lots=tuple(map(rows.lot_from_row, lots)),
+        holds=tuple(map(rows.hold_from_row, holds)),
+    )
+
+
+def _as_it_was(hold: Hold) -> Row:
+    return {"state_before": hold.state.value, "corrected_before": hold.corrected}
+
+
 def _statements(
     before: Wallet,
     after: Wallet,
@@ -113,25 +151,31 @@ def _statements(
 ) -> list[Statement]:
     """What is referred to first, the wallet last.  Each touches one row, or all was in vain."""
     owner = {"organisation_id": after.organisation, "at": at}
-    granted = {event.lot.id for event in events if isinstance(event, Granted)}
+    granted = {e.lot.id for e in events if isinstance(e, Granted | Graced | Reinstated)}
     held = {event.hold.id for event in events if isinstance(event, Held)}
-    lots = [lot for lot in after.lots if lot not in before.lots]
-    holds = [hold for hold in after.holds if hold not in before.holds]
+    old = {lot.id: lot for lot in before.lots}
+    lots = [lot for lot in after.lots if lot != old.get(lot.id)]
+    known = {hold.id: hold for hold in before.holds}
+    holds = [hold for hold in after.holds if hold != known.get(hold.id)]
     wallet = {
         "available": after.available,
         "held": after.held,
+        "debt": after.debt,
+        "debt_before": before.debt,
         "version": after.version,
         "version_before": before.version,
         "available_before": before.available,
         "held_before": before.held,
     }
-    written: list[tuple[str, rows.Row]] = [
+    written: list[tuple[str, Row]] = [
         *(
             ("insert_lot" if lot.id in granted else "update_lot", rows.lot_to_row(lot))
             for lot in lots
         ),
         *(
-            ("insert_hold" if hold.id in held else "close_hold", rows.hold_to_row(hold, at))
+            ("insert_hold", rows.hold_to_row(hold, at))
+            if hold.id in held
+            else ("update_hold", {**rows.hold_to_row(hold, at), **_as_it_was(known[hold.id])})
             for hold in holds
         ),
         *(

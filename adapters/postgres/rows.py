@@ -1,7 +1,7 @@
 """Rows to values and back: the one place that knows both shapes."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
@@ -15,16 +15,6 @@ from domain.audit import AuditEvent
 from domain.catalogue import TariffName
 from domain.deployment import Deployment, Failure, Payer, Reason, State
 from domain.errors import FieldFault, Refusal
-from domain.ledger import (
-    Hold,
-    HoldState,
-    JournalEntry,
-    LedgerAccount,
-    Lot,
-    Portion,
-    Posting,
-    Source,
-)
 from domain.network import Block, Family, NetworkStatus
 from domain.operation import (
     Attempt,
@@ -352,98 +342,6 @@ def attempt_to_row(deployment: Deployment, step: Step, slot: Slot, attempt: Atte
         "signed_at": attempt.signed_at,
         "broadcast_at": attempt.broadcast_at,
         "rejected": attempt.rejected,
-    }
-
-
-def lot_from_row(row: Row) -> Lot:
-    return Lot(
-        id=row["id"],
-        source=Source(row["source"]),
-        priority=row["priority"],
-        amount=row["amount"],
-        remaining=row["remaining"],
-        effective_at=row["effective_at"],
-        expires_at=row["expires_at"],
-        fact=row["fact"],
-        unit_cost_micros=row["unit_cost_micros"],
-        currency=row["currency"],
-    )
-
-
-def lot_to_row(lot: Lot) -> Row:
-    return {
-        "id": lot.id,
-        "source": lot.source.value,
-        "priority": lot.priority,
-        "amount": lot.amount,
-        "remaining": lot.remaining,
-        "effective_at": lot.effective_at,
-        "expires_at": lot.expires_at,
-        "fact": lot.fact,
-        "unit_cost_micros": lot.unit_cost_micros,
-        "currency": lot.currency,
-    }
-
-
-def hold_from_row(row: Row) -> Hold:
-    portions = zip(row["portion_lots"], row["portion_amounts"], strict=True)
-    return Hold(
-        id=row["id"],
-        subject=row["subject"],
-        amount=row["amount"],
-        captured=row["captured"],
-        state=HoldState(row["state"]),
-        portions=tuple(Portion(lot=lot, amount=amount) for lot, amount in portions),
-    )
-
-
-def hold_to_row(hold: Hold, at: datetime) -> Row:
-    return {
-        "id": hold.id,
-        "subject": hold.subject,
-        "amount": hold.amount,
-        "captured": hold.captured,
-        "state": hold.state.value,
-        "closed_at": None if hold.state is HoldState.HELD else at,
-    }
-
-
-def portions_to_rows(hold: Hold) -> list[Row]:
-    return [
-        {"hold_id": hold.id, "position": position, "lot_id": portion.lot, "amount": portion.amount}
-        for position, portion in enumerate(hold.portions, start=1)
-    ]
-
-
-def journal_entry_from_row(row: Row) -> JournalEntry:
-    return JournalEntry(
-        sequence=row["sequence"],
-        at=row["at"],
-        posting=Posting(
-            debit=LedgerAccount(row["debit"]),
-            credit=LedgerAccount(row["credit"]),
-            amount=row["amount"],
-            action=row["action"],
-            hold=row["hold_id"],
-            lot=row["lot_id"],
-        ),
-        actor=row["actor"],
-        subject=row["subject"],
-    )
-
-
-def journal_entry_to_row(entry: JournalEntry) -> Row:
-    return {
-        "sequence": entry.sequence,
-        "at": entry.at,
-        "debit": entry.posting.debit.value,
-        "credit": entry.posting.credit.value,
-        "amount": entry.posting.amount,
-        "action": entry.posting.action,
-        "hold_id": entry.posting.hold,
-        "lot_id": entry.posting.lot,
-        "actor": entry.actor,
-        "subject": entry.subject,
     }
 
 

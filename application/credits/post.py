@@ -1,12 +1,45 @@
-"""Decide a ledger command and record it, inside the caller's transaction."""
+"""Decide ledger commands and record them, inside the caller's transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from attrs import frozen
+
 from application.audit.trail import Trail
+from application.ports.storage.ledger import Deed
 from application.ports.storage.work import Work
 from domain.errors import Refusal
-from domain.ledger import Command, Grant, decide, expire, fold
+from domain.ledger import (
+    Command,
+    Event,
+    Wallet,
+    decide,
+    expire,
+    facts_of,
+    fold,
+    holds_of,
+    lots_of,
+)
+
+
+@frozen(kw_only=True)
+class Order:
+    """One command, and in whose name it is given."""
+
+    trail: Trail
+    command: Command
+    subject: UUID | None = None
+    correlation: str | None = None
+    live: bool = False
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """What a command brought about, or why nothing."""
+
+    events: tuple[Event, ...]
+    refusal: Refusal | None
 
 
 def post(
@@ -21,18 +54,70 @@ def post(
 ) -> Refusal | None:
     """Lock the wallet, let the domain decide, store what it decided.
 
-    What expired meanwhile is recorded even where the command is refused.
+    What time has ended meanwhile is recorded even where the command is refused.
     """
-    before = work.ledger.lock(*(() if isinstance(command, Grant) else (command.id,)))
-    events = expire(before, now)
-    wallet = before
+    order = Order(
+        trail=trail, command=command, subject=subject, correlation=correlation, live=live
+    )
+    (outcome,) = post_all(work, [order], now)
+    return outcome.refusal
+
+
+def post_all(work: Work, orders: Sequence[Order], now: datetime) -> list[Outcome]:
+    """The same for several commands, each decided about the wallet that the ones before it leave.
+
+    A refused one changes nothing and keeps none of the others from their effect.  What time has
+    ended is told in the first one's trail.
+    """
+    if not orders:
+        return []
+    commands = [order.command for order in orders]
+    before = work.ledger.lock(
+        *dict.fromkeys(id for command in commands for id in holds_of(command)),
+        facts=[fact for command in commands for fact in facts_of(command)],
+        lots=[lot for command in commands for lot in lots_of(command)],
+        now=now,
+    )
+    over = expire(before, now)
+    wallet = _after(before, over)
+    outcomes: list[Outcome] = []
+    for command in commands:
+        decided = decide(wallet, command, now)
+        if isinstance(decided, Refusal):
+            outcomes.append(Outcome(events=(), refusal=decided))
+        else:
+            wallet = _after(wallet, decided)
+            outcomes.append(Outcome(events=decided, refusal=None))
+    _record(work, before, over, list(zip(orders, outcomes, strict=True)), now)
+    return outcomes
+
+
+def _record(
+    work: Work,
+    before: Wallet,
+    over: tuple[Event, ...],
+    decided: Sequence[tuple[Order, Outcome]],
+    now: datetime,
+) -> None:
+    first = decided[0][0]
+    deeds = [Deed(events=over, actor=_name(first))]
+    deeds += [
+        Deed(events=outcome.events, actor=_name(order), subject=order.subject)
+        for order, outcome in decided
+    ]
+    if not any(deed.events for deed in deeds):
+        return
+    ended, *done = work.ledger.record_all(before, deeds, now)
+    first.trail.add_postings(ended, first.correlation, live=first.live)
+    for (order, _), entries in zip(decided, done, strict=True):
+        order.trail.add_postings(entries, order.correlation, live=order.live)
+
+
+def _after(wallet: Wallet, events: Sequence[Event]) -> Wallet:
     for event in events:
         wallet = fold(wallet, event)
-    answer = decide(wallet, command, now)
-    if not isinstance(answer, Refusal):
-        events = (*events, *answer)
-    if events:
-        actor = f"{trail.actor.kind}:{trail.actor.id or ''}"
-        entries = work.ledger.record(before, events, now, actor, subject)
-        trail.add_postings(entries, correlation, live=live)
-    return answer if isinstance(answer, Refusal) else None
+    return wallet
+
+
+def _name(order: Order) -> str:
+    return f"{order.trail.actor.kind}:{order.trail.actor.id or ''}"

@@ -50,7 +50,9 @@ def settle(work: Work, trail: Trail, deployment: Deployment, event: Event, now: 
     match event:
         case Completed() | Failed(without_effect=False):
             command: Capture | Release = Capture(id=deployment.hold)
-        case Cancelled() | Failed(without_effect=True):
+        case Failed(without_effect=True):
+            command = Release(id=deployment.hold, is_ours=True)
+        case Cancelled():
             command = Release(id=deployment.hold)
         case _:
             return

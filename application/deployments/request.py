@@ -20,7 +20,7 @@ from application.ports.storage.idempotency import (
 from application.ports.storage.work import Store, Work
 from domain.account import Account
 from domain.audit import details_of
-from domain.catalogue import Catalogue
+from domain.catalogue import Catalogue, KindClass
 from domain.deployment import ACTIONS, Deployment, Payer, Queued
 from domain.errors import FieldFault, Refusal
 from domain.identifiers import (
@@ -110,7 +110,8 @@ class RequestDeployment:
             return refusal
         if refusal := gates.reference_is_free(request.client_reference):
             return refusal
-        if refusal := gates.tariff_allows(_kind_class(chain, request.token)):
+        kind_class = _kind_class(chain, request.token)
+        if refusal := gates.tariff_allows(kind_class):
             return refusal
         account = gates.account(request.account, request.custodian)
         if isinstance(account, Refusal):
@@ -145,13 +146,18 @@ class RequestDeployment:
         )
         if refusal := _plan_differs(deployment, account, chain):
             return refusal
-        return self._hold_and_store(work, caller, deployment, now)
+        return self._hold_and_store(work, caller, deployment, kind_class, now)
 
     def _hold_and_store(
-        self, work: Work, caller: Caller, deployment: Deployment, now: datetime
+        self,
+        work: Work,
+        caller: Caller,
+        deployment: Deployment,
+        kind_class: KindClass,
+        now: datetime,
     ) -> Deployment | Refusal:
         trail = caller.trail(self.identifiers)
-        if refusal := hold_for(work, trail, deployment, now):
+        if refusal := hold_for(work, trail, deployment, kind_class, now):
             trail.write(work)
             return refusal
         work.deployments.add(deployment, due_at=now)
@@ -169,11 +175,20 @@ class RequestDeployment:
         return deployment.apply(queued)
 
 
-def hold_for(work: Work, trail: Trail, deployment: Deployment, now: datetime) -> Refusal | None:
+def hold_for(
+    work: Work, trail: Trail, deployment: Deployment, kind_class: KindClass, now: datetime
+) -> Refusal | None:
     """Hold what *deployment* costs; None where it costs nothing or was held."""
     if deployment.hold is None:
         return None
-    command = HoldCredits(id=deployment.hold, subject=deployment.id, amount=deployment.credits)
+    command = HoldCredits(
+        id=deployment.hold,
+        subject=deployment.id,
+        amount=deployment.credits,
+        operation=deployment.kind.value,
+        kind_class=kind_class,
+        member=trail.actor.id,
+    )
     return post(
         work,
         trail,
@@ -296,5 +311,5 @@ def _plan_differs(deployment: Deployment, account: Account, chain: Chain) -> Ref
     return None
 
 
-def _kind_class(chain: Chain, token: Token) -> str:
+def _kind_class(chain: Chain, token: Token) -> KindClass:
     return next(d.kind_class for d in chain.kinds() if d.kind == token.kind)

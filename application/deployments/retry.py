@@ -80,7 +80,7 @@ class RetryDeployment:
             return refusal
         trail = caller.trail(self.identifiers)
         hold = HoldId(self.identifiers.next())
-        if refusal := hold_for(work, trail, evolve(deployment, hold=hold), now):
+        if refusal := hold_for(work, trail, evolve(deployment, hold=hold), kind_class, now):
             trail.write(work)
             return refusal
         queued = apply_all(work, trail, deployment, [RetryRequested(hold=hold)], now)

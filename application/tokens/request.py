@@ -25,7 +25,7 @@ from application.ports.identifiers import Identifiers
 from application.ports.storage.idempotency import IdempotencyKey, RequestInFlightError
 from application.ports.storage.work import Store, Work
 from domain.audit import details_of
-from domain.catalogue import Catalogue
+from domain.catalogue import Catalogue, KindClass
 from domain.deployment import ACTIONS, Deployment, Queued, State
 from domain.errors import FieldFault, Refusal
 from domain.identifiers import HoldId, NetworkId, OperationId, Prefix, public_id
@@ -116,7 +116,8 @@ class RequestTokenOperation:
         if refusal := gates.reference_is_free(request.client_reference):
             return refusal
         classes = {d.kind: d.kind_class for d in chain.kinds()}
-        if refusal := gates.tariff_includes(classes[deployment.token.kind]):
+        kind_class = classes[deployment.token.kind]
+        if refusal := gates.tariff_includes(kind_class):
             return refusal
         account = gates.account(deployment.account, None)
         if isinstance(account, Refusal):
@@ -154,13 +155,18 @@ class RequestTokenOperation:
             waiting=WaitReason.QUEUED,
             waiting_since=now,
         )
-        return self._hold_and_store(work, caller, operation, now)
+        return self._hold_and_store(work, caller, operation, kind_class, now)
 
     def _hold_and_store(
-        self, work: Work, caller: Caller, operation: Deployment, now: datetime
+        self,
+        work: Work,
+        caller: Caller,
+        operation: Deployment,
+        kind_class: KindClass,
+        now: datetime,
     ) -> Deployment | Refusal:
         trail = caller.trail(self.identifiers)
-        if refusal := hold_for(work, trail, operation, now):
+        if refusal := hold_for(work, trail, operation, kind_class, now):
             trail.write(work)
             return refusal
         work.deployments.add(operation, due_at=now)

@@ -27,9 +27,10 @@ from entrypoints.http.services import AClock, AStore, Given
 def get_balance(caller: Given[Caller], store: AStore, clock: AClock) -> Response[bytes]:
     require(caller, Permission.READ_CREDITS)
     with store.begin(caller.scope) as work:
-        wallet = work.ledger.balance()
-    # What expired since the last command is recorded by the next one, and gone already.
-    for event in expire(wallet, clock.now()):
+        now = clock.now()
+        wallet = work.ledger.balance(now)
+    # What time has ended since the last command is recorded by the next one, and over already.
+    for event in expire(wallet, now):
         wallet = fold(wallet, event)
     return answer(representations.wallet(wallet))
 

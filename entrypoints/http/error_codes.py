@@ -140,6 +140,20 @@ _CREDITS = (
               "Nothing needs to be done: it was captured or released before."),
     ErrorCode("exceeds_hold", 422, "More than what is held cannot be captured",
               "Capture at most the amount of the hold."),
+    ErrorCode("hold_expired", 409, "The hold's lease is over",
+              "Hold credits anew with a new Idempotency-Key, and renew the hold in time."),
+    ErrorCode("hold_has_no_lease", 409, "The hold ends with its operation",
+              "Nothing needs to be done: only metered holds are renewed."),
+    ErrorCode("debt_outstanding", 402, "Credits are owed",
+              "A payment was taken back after its credits were used: get more credits, which pay "
+              "the debt first, then repeat with a new Idempotency-Key.",
+              Retry.AFTER_REMEDIATION),
+    ErrorCode("exceeds_capture", 422, "More than what was captured cannot be corrected",
+              "Correct at most what is still captured of the hold."),
+    ErrorCode("grant_not_found", 404, "There is no such grant",
+              "Check the economic fact that it was granted for."),
+    ErrorCode("exceeds_grant", 422, "More than what was granted cannot be taken back",
+              "Take back at most the amount of the grant."),
 )
 
 _DEPLOYMENTS = (

@@ -35,7 +35,10 @@ from domain.ledger import (
     Source,
     decide,
     expire,
+    facts_of,
     fold,
+    holds_of,
+    lots_of,
 )
 from domain.network import Family, Finality, Network, NetworkClass
 from domain.operation import Signer
@@ -206,8 +209,9 @@ def a_hold(amount: int) -> HoldCredits:
 
 def act(work: Work, command: Command, now: datetime = NOW) -> tuple[Event, ...] | Refusal:
     """Decide under the wallet's lock, and record what was decided."""
-    named = () if isinstance(command, Grant) else (command.id,)
-    wallet = work.ledger.lock(*named)
+    wallet = work.ledger.lock(
+        *holds_of(command), facts=facts_of(command), lots=lots_of(command), now=now
+    )
     over = expire(wallet, now)
     if over:
         work.ledger.record(wallet, over, now, "worker")

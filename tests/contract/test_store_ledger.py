@@ -7,11 +7,14 @@ import pytest
 from attrs import evolve
 
 from application.ports.storage.work import Store, Work
+from domain.catalogue import KindClass
 from domain.errors import MisuseError, Refusal
 from domain.identifiers import HoldId, LotId
 from domain.ledger import (
     Capture,
+    Clawback,
     Closed,
+    Correct,
     Event,
     Granted,
     Held,
@@ -21,7 +24,10 @@ from domain.ledger import (
     Portion,
     Posting,
     Release,
+    Renew,
     Source,
+    expire,
+    fold,
 )
 from tests.contract.tenants import NOW, a_grant, a_hold, a_tenant, act, at_once
 
@@ -206,3 +212,56 @@ def test_amounts_beyond_32_bits_are_kept(store: Store):
     with store.begin(tenant.scope) as work:
         wallet = work.ledger.balance()
         assert (wallet.available, wallet.held) == (1, 2**53 - 1)
+
+
+def test_a_lease_a_debt_and_a_correction_are_kept(store: Store):
+    tenant = a_tenant(store)
+    grant = a_grant(10, expires_at=NOW + timedelta(days=1), source=Source.PACK)
+    leased = evolve(
+        a_hold(3),
+        lease_until=NOW + timedelta(hours=1),
+        operation="premium_call",
+        kind_class=KindClass.PREMIUM,
+        member="mem_1",
+    )
+    spent = a_hold(4)
+    with store.begin(tenant.scope) as work:
+        for command in (
+            grant,
+            leased,
+            spent,
+            Capture(id=spent.id),
+            Correct(id=spent.id, amount=1),
+        ):
+            assert not isinstance(act(work, command), Refusal)
+        until = NOW + timedelta(hours=2)
+        act(work, Renew(id=leased.id, lease_until=until))
+        kept = work.ledger.hold(leased.id)
+        corrected = work.ledger.hold(spent.id)
+    assert kept is not None
+    assert (kept.operation, kept.kind_class, kept.member) == (
+        "premium_call",
+        KindClass.PREMIUM,
+        "mem_1",
+    )
+    assert kept.lease_until == until
+    assert corrected is not None
+    assert (corrected.captured, corrected.corrected) == (4, 1)
+    with store.begin(tenant.scope) as work:
+        assert work.ledger.balance(until - timedelta(microseconds=1)).holds == ()
+        seen = work.ledger.balance(until)
+        assert seen.holds == (kept,)
+        for event in expire(seen, until):
+            seen = fold(seen, event)
+        assert (seen.available, seen.held) == (7, 0)
+        locked = work.ledger.lock(facts=[grant.lot.fact], lots=[grant.lot.id], now=until)
+        assert locked.holds == (kept,)
+        assert not isinstance(act(work, Clawback(fact=grant.lot.fact, total=10), until), Refusal)
+    with store.begin(tenant.scope) as work:
+        wallet = work.ledger.balance()
+        assert (wallet.available, wallet.held, wallet.debt) == (0, 0, 3)
+        (lot,) = work.ledger.lock(facts=[grant.lot.fact]).lots
+        assert (lot.remaining, lot.clawed_back) == (0, 10)
+        closed = work.ledger.hold(leased.id)
+        assert closed is not None
+        assert closed.state is HoldState.EXPIRED

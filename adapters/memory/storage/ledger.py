@@ -1,11 +1,11 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from attrs import define, evolve, field
 
 from adapters.memory.storage.transaction import Table, Transaction, page_of
-from application.ports.storage.ledger import Ledger
+from application.ports.storage.ledger import Deed, Ledger, entered
 from application.ports.storage.paging import Page
 from application.ports.storage.work import Lock
 from domain.errors import MisuseError
@@ -13,15 +13,16 @@ from domain.identifiers import HoldId, LotId, OrganisationId
 from domain.ledger import (
     Closed,
     Event,
+    Graced,
     Granted,
     Held,
     Hold,
     HoldState,
     JournalEntry,
     Lot,
+    Reinstated,
     Wallet,
     fold,
-    postings,
 )
 
 
@@ -43,18 +44,23 @@ class MemoryLedger(Ledger):
     _transaction: Transaction
     _tables: LedgerTables
 
-    def lock(self, *holds: HoldId) -> Wallet:
+    def lock(
+        self,
+        *holds: HoldId,
+        facts: Collection[str] = (),
+        lots: Collection[LotId] = (),
+        now: datetime | None = None,
+    ) -> Wallet:
         organisation = self._transaction.require_organisation()
         head = self._transaction.lock(Lock.WALLET, self._tables.wallets, organisation)
         if head is None:
             raise MisuseError(f"there is no organisation {organisation}")
-        named = tuple(hold for hold in map(self.hold, dict.fromkeys(holds)) if hold)
-        took = {portion.lot for hold in named for portion in hold.portions}
-        return evolve(head, lots=self._lots(organisation, took), holds=named)
+        asked = {id for fact in facts if (id := self._lot_of(organisation, fact))}
+        return self._loaded(head, {*lots, *asked}, holds, now)
 
     def is_granted(self, fact: str) -> bool:
         organisation = self._transaction.require_organisation()
-        return self._transaction.get(self._tables.facts, (organisation, fact)) is not None
+        return self._lot_of(organisation, fact) is not None
 
     def record(
         self,
@@ -64,50 +70,43 @@ class MemoryLedger(Ledger):
         actor: str,
         subject: UUID | None = None,
     ) -> tuple[JournalEntry, ...]:
+        deed = Deed(events=tuple(events), actor=actor, subject=subject)
+        (entries,) = self.record_all(wallet, [deed], at)
+        return entries
+
+    def record_all(
+        self, wallet: Wallet, deeds: Sequence[Deed], at: datetime
+    ) -> tuple[tuple[JournalEntry, ...], ...]:
         organisation = self._transaction.require_organisation(wallet.organisation)
         head = self._transaction.get(self._tables.wallets, organisation)
         if head is None or not self._transaction.holds(self._tables.wallets, organisation):
             raise MisuseError(f"the wallet of {organisation} is not locked")
-        if (head.version, head.available, head.held) != (
-            wallet.version,
-            wallet.available,
-            wallet.held,
-        ):
+        if evolve(head, lots=(), holds=()) != evolve(wallet, lots=(), holds=()):
             raise MisuseError(f"decided about version {wallet.version}, it is {head.version}")
+        entries = entered(head.version, deeds, at)
+        for entry in (entry for lines in entries for entry in lines):
+            self._transaction.insert(self._tables.journal, (organisation, entry.sequence), entry)
         after = wallet
-        entries: list[JournalEntry] = []
-        for event in events:
+        for event in (event for deed in deeds for event in deed.events):
             self._refuse_a_repetition(organisation, event)
-            for posting in postings(event):
-                entry = JournalEntry(
-                    sequence=head.version + len(entries) + 1,
-                    at=at,
-                    posting=posting,
-                    actor=actor,
-                    subject=subject,
-                )
-                entries.append(entry)
-                self._transaction.insert(
-                    self._tables.journal, (organisation, entry.sequence), entry
-                )
             after = fold(after, event)
             # At once, so that the next event meets what this one has made.
             for hold in after.holds:
                 self._transaction.put(self._tables.holds, (organisation, hold.id), hold)
-        for lot in after.lots:
-            self._transaction.put(self._tables.lots, (organisation, lot.id), lot)
+            for lot in after.lots:
+                self._transaction.put(self._tables.lots, (organisation, lot.id), lot)
         self._transaction.update(
             self._tables.wallets, organisation, evolve(after, lots=(), holds=())
         )
-        return tuple(entries)
+        return entries
 
-    def balance(self) -> Wallet:
+    def balance(self, now: datetime | None = None) -> Wallet:
         organisation = self._transaction.require_organisation()
         with self._transaction.one_instant():
             head = self._transaction.get(self._tables.wallets, organisation)
             if head is None:
                 raise MisuseError(f"there is no organisation {organisation}")
-            return evolve(head, lots=self._lots(organisation, set()))
+            return self._loaded(head, set(), (), now)
 
     def hold(self, id: HoldId) -> Hold | None:
         organisation = self._transaction.organisation
@@ -131,6 +130,22 @@ class MemoryLedger(Ledger):
         newest_first = sorted(mine, key=lambda entry: entry.sequence, reverse=True)
         return Page(*page_of(newest_first, limit))
 
+    def _loaded(
+        self, head: Wallet, lots: set[LotId], holds: Collection[HoldId], now: datetime | None
+    ) -> Wallet:
+        found = [
+            hold
+            for (owner, id), hold in self._transaction.items(self._tables.holds)
+            if owner == head.organisation
+            and (id in holds or (now is not None and hold.is_due(now)))
+        ]
+        took = {portion.lot for hold in found for portion in hold.portions}
+        found.sort(key=lambda hold: hold.id.int)
+        return evolve(head, lots=self._lots(head.organisation, lots | took), holds=tuple(found))
+
+    def _lot_of(self, organisation: OrganisationId, fact: str) -> LotId | None:
+        return self._transaction.get(self._tables.facts, (organisation, fact))
+
     def _lots(self, organisation: OrganisationId, also: set[LotId]) -> tuple[Lot, ...]:
         mine = [
             lot
@@ -142,7 +157,7 @@ class MemoryLedger(Ledger):
     def _refuse_a_repetition(self, organisation: OrganisationId, event: Event) -> None:
         """What the database's constraints refuse: an id, a fact or an ending used before."""
         match event:
-            case Granted(lot=lot):
+            case Granted(lot=lot) | Graced(lot=lot) | Reinstated(lot=lot):
                 is_new = self._transaction.insert(
                     self._tables.facts, (organisation, lot.fact), lot.id
                 ) and self._transaction.insert(self._tables.lots, (organisation, lot.id), lot)

@@ -1,25 +1,36 @@
 -- name: lock_wallet
 -- The one lock of a command.  What is read after it, in statements of their own, is what the
 -- holder before us left behind.
-SELECT available, held, version
+SELECT available, held, debt, version
   FROM wallets
  WHERE organisation_id = %(organisation)s
    FOR UPDATE
 
 -- name: select_lots
-SELECT lot.id, lot.source, lot.priority, lot.amount, lot.remaining, lot.effective_at,
-       lot.expires_at, lot.fact, lot.unit_cost_micros, lot.currency
+SELECT lot.id, lot.source, lot.priority, lot.amount, lot.remaining, lot.lapsed, lot.clawed_back,
+       lot.effective_at, lot.expires_at, lot.fact, lot.unit_cost_micros, lot.currency
   FROM lots AS lot
  WHERE lot.organisation_id = %(organisation)s
    AND (lot.remaining > 0
-        OR lot.id IN (SELECT lot_id
-                        FROM hold_lots
-                       WHERE organisation_id = %(organisation)s
-                         AND hold_id = ANY(%(holds)s)))
+        OR lot.id = ANY(%(lots)s::uuid[])
+        OR lot.fact = ANY(%(facts)s::text[])
+        OR lot.id IN (SELECT portion.lot_id
+                        FROM hold_lots AS portion
+                       WHERE portion.organisation_id = %(organisation)s
+                         AND portion.hold_id = ANY(%(holds)s::uuid[]))
+        OR lot.id IN (SELECT portion.lot_id
+                        FROM holds AS hold
+                        JOIN hold_lots AS portion
+                          ON portion.organisation_id = hold.organisation_id
+                         AND portion.hold_id = hold.id
+                       WHERE hold.organisation_id = %(organisation)s
+                         AND hold.state = 'held'
+                         AND hold.lease_until <= %(now)s))
  ORDER BY lot.id
 
 -- name: select_holds
-SELECT hold.id, hold.subject, hold.amount, hold.captured, hold.state,
+SELECT hold.id, hold.subject, hold.operation, hold.kind_class, hold.member, hold.amount,
+       hold.captured, hold.corrected, hold.state, hold.lease_until,
        array_agg(portion.lot_id ORDER BY portion.position) AS portion_lots,
        array_agg(portion.amount ORDER BY portion.position) AS portion_amounts
   FROM holds AS hold
@@ -27,7 +38,8 @@ SELECT hold.id, hold.subject, hold.amount, hold.captured, hold.state,
     ON portion.organisation_id = hold.organisation_id
    AND portion.hold_id = hold.id
  WHERE hold.organisation_id = %(organisation)s
-   AND hold.id = ANY(%(holds)s)
+   AND (hold.id = ANY(%(holds)s::uuid[])
+        OR (hold.state = 'held' AND hold.lease_until <= %(now)s))
  GROUP BY hold.organisation_id, hold.id
  ORDER BY hold.id
 
@@ -38,31 +50,40 @@ SELECT EXISTS (SELECT
                   AND fact = %(fact)s) AS is_granted
 
 -- name: insert_lot
-INSERT INTO lots (organisation_id, id, source, priority, amount, remaining, effective_at,
-                  expires_at, fact, unit_cost_micros, currency)
+INSERT INTO lots (organisation_id, id, source, priority, amount, remaining, lapsed, clawed_back,
+                  effective_at, expires_at, fact, unit_cost_micros, currency)
 VALUES (%(organisation_id)s, %(id)s, %(source)s, %(priority)s, %(amount)s, %(remaining)s,
-        %(effective_at)s, %(expires_at)s, %(fact)s, %(unit_cost_micros)s, %(currency)s)
+        %(lapsed)s, %(clawed_back)s, %(effective_at)s, %(expires_at)s, %(fact)s,
+        %(unit_cost_micros)s, %(currency)s)
 
 -- name: update_lot
 UPDATE lots
-   SET remaining = %(remaining)s
+   SET remaining = %(remaining)s,
+       lapsed = %(lapsed)s,
+       clawed_back = %(clawed_back)s,
+       expires_at = %(expires_at)s
  WHERE organisation_id = %(organisation_id)s
    AND id = %(id)s
 
 -- name: insert_hold
-INSERT INTO holds (organisation_id, id, subject, amount, captured, state, held_at, closed_at)
-VALUES (%(organisation_id)s, %(id)s, %(subject)s, %(amount)s, %(captured)s, %(state)s, %(at)s,
+INSERT INTO holds (organisation_id, id, subject, operation, kind_class, member, amount, captured,
+                   corrected, state, lease_until, held_at, closed_at)
+VALUES (%(organisation_id)s, %(id)s, %(subject)s, %(operation)s, %(kind_class)s, %(member)s,
+        %(amount)s, %(captured)s, %(corrected)s, %(state)s, %(lease_until)s, %(at)s,
         %(closed_at)s)
 
--- name: close_hold
--- A hold closes once.
+-- name: update_hold
+-- What was decided was decided about the hold as it is, so a hold closes once.
 UPDATE holds
    SET captured = %(captured)s,
+       corrected = %(corrected)s,
        state = %(state)s,
-       closed_at = %(closed_at)s
+       lease_until = %(lease_until)s,
+       closed_at = coalesce(closed_at, %(closed_at)s)
  WHERE organisation_id = %(organisation_id)s
    AND id = %(id)s
-   AND state = 'held'
+   AND state = %(state_before)s
+   AND corrected = %(corrected_before)s
 
 -- name: insert_portion
 INSERT INTO hold_lots (organisation_id, hold_id, position, lot_id, amount)
@@ -79,23 +100,54 @@ VALUES (%(organisation_id)s, %(sequence)s, %(at)s, %(debit)s, %(credit)s, %(amou
 UPDATE wallets
    SET available = %(available)s,
        held = %(held)s,
+       debt = %(debt)s,
        version = %(version)s
  WHERE organisation_id = %(organisation_id)s
    AND version = %(version_before)s
    AND available = %(available_before)s
    AND held = %(held_before)s
+   AND debt = %(debt_before)s
 
 -- name: select_balance
--- One statement, hence one instant.
-SELECT wallet.available, wallet.held, wallet.version,
-       lot.id, lot.source, lot.priority, lot.amount, lot.remaining, lot.effective_at,
-       lot.expires_at, lot.fact, lot.unit_cost_micros, lot.currency
+-- One statement, hence one instant: a row for each lot, then one for each hold whose lease is over.
+WITH due AS MATERIALIZED (
+    SELECT hold.id, hold.subject, hold.operation, hold.kind_class, hold.member, hold.amount,
+           hold.captured, hold.corrected, hold.state, hold.lease_until,
+           array_agg(portion.lot_id ORDER BY portion.position) AS portion_lots,
+           array_agg(portion.amount ORDER BY portion.position) AS portion_amounts
+      FROM holds AS hold
+      JOIN hold_lots AS portion
+        ON portion.organisation_id = hold.organisation_id
+       AND portion.hold_id = hold.id
+     WHERE hold.organisation_id = %(organisation)s
+       AND hold.state = 'held'
+       AND hold.lease_until <= %(now)s
+     GROUP BY hold.organisation_id, hold.id
+)
+SELECT wallet.available, wallet.held, wallet.debt, wallet.version,
+       lot.id, lot.amount,
+       lot.source, lot.priority, lot.remaining, lot.lapsed, lot.clawed_back, lot.effective_at,
+       lot.expires_at, lot.fact, lot.unit_cost_micros, lot.currency,
+       NULL::uuid AS subject, NULL AS operation, NULL AS kind_class, NULL AS member,
+       NULL::bigint AS captured, NULL::bigint AS corrected, NULL::hold_state AS state,
+       NULL::timestamptz AS lease_until, NULL::uuid[] AS portion_lots,
+       NULL::bigint[] AS portion_amounts
   FROM wallets AS wallet
   LEFT JOIN lots AS lot
     ON lot.organisation_id = wallet.organisation_id
-   AND lot.remaining > 0
+   AND (lot.remaining > 0 OR lot.id IN (SELECT unnest(due.portion_lots) FROM due))
  WHERE wallet.organisation_id = %(organisation)s
- ORDER BY lot.id
+UNION ALL
+SELECT NULL, NULL, NULL, NULL,
+       due.id, due.amount,
+       NULL, NULL, NULL, NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL,
+       due.subject, due.operation, due.kind_class, due.member,
+       due.captured, due.corrected, due.state,
+       due.lease_until, due.portion_lots,
+       due.portion_amounts
+  FROM due
+ ORDER BY id
 
 -- name: count_open_holds
 SELECT count(*) AS count

@@ -1,22 +1,63 @@
 """Where credits are kept."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import count
 from typing import Protocol
 from uuid import UUID
 
+from attrs import frozen
+
 from application.ports.storage.paging import Page
-from domain.identifiers import HoldId
-from domain.ledger import Event, Hold, JournalEntry, Wallet
+from domain.identifiers import HoldId, LotId
+from domain.ledger import Event, Hold, JournalEntry, Wallet, postings
+
+
+@frozen(kw_only=True)
+class Deed:
+    """What one actor's command has brought about."""
+
+    events: tuple[Event, ...]
+    #: ``<kind>:<public id>``.
+    actor: str
+    subject: UUID | None = None
+
+
+def entered(
+    version: int, deeds: Sequence[Deed], at: datetime
+) -> tuple[tuple[JournalEntry, ...], ...]:
+    """The journal lines of each of *deeds*, numbered on from *version*."""
+    sequence = count(version + 1)
+    return tuple(
+        tuple(
+            JournalEntry(
+                sequence=next(sequence),
+                at=at,
+                posting=posting,
+                actor=deed.actor,
+                subject=deed.subject,
+            )
+            for event in deed.events
+            for posting in postings(event)
+        )
+        for deed in deeds
+    )
 
 
 class Ledger(Protocol):
     """The ledger of the scope's organisation."""
 
-    def lock(self, *holds: HoldId) -> Wallet:
+    def lock(
+        self,
+        *holds: HoldId,
+        facts: Collection[str] = (),
+        lots: Collection[LotId] = (),
+        now: datetime | None = None,
+    ) -> Wallet:
         """The wallet, locked until the transaction ends.
 
-        With its lots that have anything left, the named holds, and the lots these took from.
+        With its lots that have anything left and those of *facts* and *lots*; the named holds and
+        all whose lease is over at *now*; and the lots that these holds took from.
         """
         ...
 
@@ -35,8 +76,17 @@ class Ledger(Protocol):
         """Store what was decided about the locked *wallet*; tell the journal lines written."""
         ...
 
-    def balance(self) -> Wallet:
-        """Balances and lots with anything left, without a lock, as of one instant."""
+    def record_all(
+        self, wallet: Wallet, deeds: Sequence[Deed], at: datetime
+    ) -> tuple[tuple[JournalEntry, ...], ...]:
+        """The same for several, in order and at once; the journal lines of each."""
+        ...
+
+    def balance(self, now: datetime | None = None) -> Wallet:
+        """Balances and lots with anything left, without a lock, as of one instant.
+
+        With *now*: also the holds whose lease is over by then, so that `expire` can be folded in.
+        """
         ...
 
     def hold(self, id: HoldId) -> Hold | None: ...

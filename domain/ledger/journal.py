@@ -1,0 +1,139 @@
+"""The journal: what an event posts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import assert_never
+from uuid import UUID
+
+from attrs import field, frozen, validators
+
+from domain.identifiers import HoldId, LotId
+from domain.ledger.accounts import LedgerAccount
+from domain.ledger.events import (
+    Adjusted,
+    Broken,
+    Captured,
+    ClawedBack,
+    Closed,
+    Corrected,
+    DebtPaid,
+    Event,
+    Expired,
+    Gifted,
+    GiftReturned,
+    Graced,
+    Granted,
+    Held,
+    LotEnded,
+    Reinstated,
+    Renewed,
+    Returned,
+)
+from domain.ledger.wallet import Portion, Source, total
+
+
+@frozen(kw_only=True)
+class Posting:
+    """One line of the journal."""
+
+    debit: LedgerAccount
+    credit: LedgerAccount
+    #: Whole credits, always positive: direction is told by the two accounts.
+    amount: int = field(validator=validators.gt(0))
+    #: ``credits.granted`` and so on: the audit event written with it.
+    action: str
+    hold: HoldId | None = None
+    lot: LotId | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.debit is self.credit:
+            raise ValueError("a posting moves credits between two accounts")
+
+
+@frozen(kw_only=True)
+class JournalEntry:
+    """A posting in its place: append-only, numbered without gaps per organisation."""
+
+    sequence: int
+    at: datetime
+    posting: Posting
+    actor: str
+    subject: UUID | None
+
+
+def postings(event: Event) -> tuple[Posting, ...]:
+    """The journal lines of *event*, in order."""
+    match event:
+        case Granted(lot=lot):
+            issued = issued_by(lot.source)
+            return (_posting(issued, _Available, lot.amount, "granted", lot=lot.id),)
+        case Expired(lot=id, amount=amount):
+            return (_posting(_Available, _Expired, amount, "expired", lot=id),)
+        case Held(hold=hold):
+            return (_posting(_Available, _Held, hold.amount, "held", hold=hold.id),)
+        case Captured(hold=id, amount=amount):
+            return (_posting(_Held, _Spent, amount, "captured", hold=id),)
+        case Returned(hold=id, portions=portions):
+            return (_posting(_Held, _Available, total(portions), "released", hold=id),)
+        case Broken(hold=id, portions=portions):
+            return (_posting(_Held, _Expired, total(portions), "expired", hold=id),)
+        case Graced(hold=id, origin=origin, lot=lot):
+            return (_posting(origin, _Available, lot.amount, "graced", hold=id, lot=lot.id),)
+        case Corrected(hold=id, portions=portions):
+            return _each(_Spent, _Available, portions, "corrected", hold=id)
+        case ClawedBack(lot=lot_id, source=source, origin=origin, amount=amount):
+            return (_posting(origin, issued_by(source), amount, "clawed_back", lot=lot_id),)
+        case Reinstated(lot=lot):
+            issued = issued_by(lot.source)
+            return (_posting(issued, _Available, lot.amount, "reinstated", lot=lot.id),)
+        case DebtPaid(portions=portions):
+            return _each(_Available, LedgerAccount.DEBT, portions, "debt_paid")
+        case Adjusted(portions=portions):
+            return _each(_Available, LedgerAccount.ADJUST, portions, "adjusted")
+        case Gifted(portions=portions):
+            return _each(_Available, LedgerAccount.TRANSIT, portions, "gifted")
+        case GiftReturned(portions=portions):
+            return _each(LedgerAccount.TRANSIT, _Available, portions, "gift_returned")
+        case Closed() | Renewed() | LotEnded():
+            return ()
+        case _:
+            assert_never(event)
+
+
+def issued_by(source: Source) -> LedgerAccount:
+    return LedgerAccount(f"issued:{source}")
+
+
+def _each(
+    debit: LedgerAccount,
+    credit: LedgerAccount,
+    portions: Iterable[Portion],
+    what: str,
+    *,
+    hold: HoldId | None = None,
+) -> tuple[Posting, ...]:
+    """A line for each lot: where credits leave or return outside of a hold's own life."""
+    return tuple(
+        _posting(debit, credit, portion.amount, what, hold=hold, lot=portion.lot)
+        for portion in portions
+    )
+
+
+def _posting(
+    debit: LedgerAccount,
+    credit: LedgerAccount,
+    amount: int,
+    what: str,
+    *,
+    hold: HoldId | None = None,
+    lot: LotId | None = None,
+) -> Posting:
+    return Posting(
+        debit=debit, credit=credit, amount=amount, action=f"credits.{what}", hold=hold, lot=lot
+    )
+
+
+_Available, _Held = LedgerAccount.AVAILABLE, LedgerAccount.HELD
+_Spent, _Expired = LedgerAccount.SPENT, LedgerAccount.EXPIRED
