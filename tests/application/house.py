@@ -28,6 +28,7 @@ from adapters.memory.identifiers import MemoryIdentifiers
 from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.storage import MemoryStore
+from adapters.memory.storage.transaction import Table
 from application.access.caller import Caller
 from application.access.register import Register, Registered, Registration
 from application.accounts.create_key import CreateAccountKey
@@ -562,12 +563,14 @@ class House:
 
     def _tables(self) -> list[Any]:
         groups = [getattr(self.store, attribute.name) for attribute in fields(MemoryStore)]
-        return [
+        members = [
             getattr(group, attribute.name)
             for group in groups
             if type(group).__name__.endswith("Tables")
             for attribute in fields(type(group))
         ]
+        # A sequence is no table: as in the database, a restored backup does not wind it back.
+        return [member for member in members if isinstance(member, Table)]
 
     # What anybody may see.
 
