@@ -14,6 +14,7 @@ from psycopg.rows import DictRow
 from psycopg_pool import ConnectionPool
 
 from adapters.postgres import health, queries
+from adapters.postgres.abuse import PostgresSpendings, PostgresThrottles
 from adapters.postgres.access import (
     PostgresApiKeys,
     PostgresLoginAttempts,
@@ -28,6 +29,7 @@ from adapters.postgres.deployments import PostgresClaims, PostgresDeployments
 from adapters.postgres.errors import translated
 from adapters.postgres.idempotency import PostgresIdempotencyKeys
 from adapters.postgres.ledger import PostgresLedger
+from adapters.postgres.licence import PostgresLicences
 from adapters.postgres.signers import PostgresNetworks, PostgresSigners
 from adapters.postgres.tokens import PostgresTokenWatches
 from adapters.postgres.transaction import Transaction
@@ -59,6 +61,14 @@ class PostgresWork(Work):
     @cached_property
     def login_attempts(self) -> PostgresLoginAttempts:
         return PostgresLoginAttempts(self._transaction)
+
+    @cached_property
+    def throttles(self) -> PostgresThrottles:
+        return PostgresThrottles(self._transaction)
+
+    @cached_property
+    def spendings(self) -> PostgresSpendings:
+        return PostgresSpendings(self._transaction)
 
     @cached_property
     def accounts(self) -> PostgresAccounts:
@@ -99,6 +109,10 @@ class PostgresWork(Work):
     @cached_property
     def billing(self) -> PostgresBilling:
         return PostgresBilling(self._transaction)
+
+    @cached_property
+    def licences(self) -> PostgresLicences:
+        return PostgresLicences(self._transaction)
 
     @cached_property
     def audit(self) -> PostgresAuditLog:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from attrs import define, field
 
+from adapters.memory.storage.abuse import AbuseTables, MemorySpendings, MemoryThrottles
 from adapters.memory.storage.access import (
     AccessTables,
     MemoryApiKeys,
@@ -29,6 +30,7 @@ from adapters.memory.storage.deployments import (
 )
 from adapters.memory.storage.idempotency import IdempotencyTables, MemoryIdempotencyKeys
 from adapters.memory.storage.ledger import LedgerTables, MemoryLedger
+from adapters.memory.storage.licence import LicenceTables, MemoryLicences
 from adapters.memory.storage.tokens import MemoryTokenWatches, TokenTables
 from adapters.memory.storage.transaction import Locks, Transaction
 from application.ports.storage.work import Scope, Store, Work
@@ -45,6 +47,8 @@ class MemoryWork(Work):
     sessions: MemorySessions
     api_keys: MemoryApiKeys
     login_attempts: MemoryLoginAttempts
+    throttles: MemoryThrottles
+    spendings: MemorySpendings
     accounts: MemoryAccounts
     secrets: MemorySealedSecrets
     idempotency: MemoryIdempotencyKeys
@@ -55,6 +59,7 @@ class MemoryWork(Work):
     token_watches: MemoryTokenWatches
     ledger: MemoryLedger
     billing: MemoryBilling
+    licences: MemoryLicences
     audit: MemoryAuditLog
     outbox: MemoryOutbox
 
@@ -67,6 +72,7 @@ class MemoryStore(Store):
     new_id: Callable[[], UUID] = uuid4
     _locks: Locks = field(factory=Locks)
     _tickets: Iterator[int] = field(factory=count)
+    _abuse: AbuseTables = field(factory=AbuseTables)
     _access: AccessTables = field(factory=AccessTables)
     _accounts: AccountTables = field(factory=AccountTables)
     _audit: AuditTables = field(factory=AuditTables)
@@ -74,6 +80,7 @@ class MemoryStore(Store):
     _deployments: DeploymentTables = field(factory=DeploymentTables)
     _idempotency: IdempotencyTables = field(factory=IdempotencyTables)
     _ledger: LedgerTables = field(factory=LedgerTables)
+    _licence: LicenceTables = field(factory=LicenceTables)
     _tokens: TokenTables = field(factory=TokenTables)
 
     def __attrs_post_init__(self) -> None:
@@ -106,6 +113,8 @@ class MemoryStore(Store):
             sessions=MemorySessions(transaction, self._access),
             api_keys=MemoryApiKeys(transaction, self._access),
             login_attempts=MemoryLoginAttempts(transaction, self._access),
+            throttles=MemoryThrottles(transaction, self._abuse),
+            spendings=MemorySpendings(transaction, self._abuse),
             accounts=MemoryAccounts(transaction, self._accounts, organisations),
             secrets=MemorySealedSecrets(transaction, self._accounts),
             idempotency=MemoryIdempotencyKeys(transaction, self._idempotency),
@@ -120,6 +129,7 @@ class MemoryStore(Store):
             ),
             ledger=MemoryLedger(transaction, self._ledger),
             billing=MemoryBilling(transaction, self._billing, self._ledger),
+            licences=MemoryLicences(transaction, self._licence),
             audit=MemoryAuditLog(transaction, self._audit),
             outbox=MemoryOutbox(
                 transaction, self._audit, lambda: next(self._tickets), self.new_id

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from attrs import define, frozen
 
+from application.ports.storage.abuse import Spendings, Throttles
 from application.ports.storage.access import ApiKeys, LoginAttempts, Organisations, Sessions, Users
 from application.ports.storage.accounts import Accounts, SealedSecrets
 from application.ports.storage.audit import AuditLog, Outbox
@@ -15,6 +16,7 @@ from application.ports.storage.billing import Billing
 from application.ports.storage.deployments import Claims, Deployments, Networks, Signers
 from application.ports.storage.idempotency import IdempotencyKeys
 from application.ports.storage.ledger import Ledger
+from application.ports.storage.licence import Licences
 from application.ports.storage.tokens import TokenWatches
 from domain.errors import LockOrderError
 from domain.identifiers import INSTALLATION, OrganisationId, UserId
@@ -55,14 +57,15 @@ class Lock(IntEnum):
     IDEMPOTENCY_KEY = 1
     LOGIN_ATTEMPTS = 2
     SESSION = 3
-    ACCOUNT = 4
-    BILLING = 5
-    OPERATION = 6
-    WALLET = 7
-    SIGNER = 8
-    NETWORK = 9
-    TOKEN_WATCH = 10
-    AUDIT_HEAD = 11
+    THROTTLE = 4
+    ACCOUNT = 5
+    BILLING = 6
+    OPERATION = 7
+    WALLET = 8
+    SIGNER = 9
+    NETWORK = 10
+    TOKEN_WATCH = 11
+    AUDIT_HEAD = 12
 
 
 @define
@@ -93,6 +96,10 @@ class Work(Protocol):
     @property
     def login_attempts(self) -> LoginAttempts: ...
     @property
+    def throttles(self) -> Throttles: ...
+    @property
+    def spendings(self) -> Spendings: ...
+    @property
     def accounts(self) -> Accounts: ...
     @property
     def secrets(self) -> SealedSecrets: ...
@@ -112,6 +119,8 @@ class Work(Protocol):
     def ledger(self) -> Ledger: ...
     @property
     def billing(self) -> Billing: ...
+    @property
+    def licences(self) -> Licences: ...
     @property
     def audit(self) -> AuditLog: ...
     @property

@@ -8,8 +8,10 @@ from attrs import evolve, field, frozen
 from application.ports.custody import Wrapped
 from application.ports.storage.billing import Checkout, Reconciliation
 from application.ports.storage.idempotency import IdempotencyKey, Remembered
+from application.ports.storage.licence import LicenceRecord
 from application.ports.storage.tokens import TokenWatch
 from application.ports.storage.work import Scope, Store
+from domain.abuse import LoginFailures, Rule, Spending, Throttle
 from domain.account import Account
 from domain.audit import WORKER, AuditDraft
 from domain.deployment import Deployment, Signed, SlotReserved
@@ -135,7 +137,19 @@ class Resident:
             )
         with store.begin(self.scope) as work:
             self.pay(work)
+        with store.begin(self.scope) as work:
+            self.be_counted(work)
         return self
+
+    def be_counted(self, work):
+        """What is counted of the member, and told of the licence."""
+        failures = LoginFailures(count=5, last_at=NOW, locked_until=NOW)
+        work.throttles.lock("mem_1")
+        counted = Throttle(recent=((1, 1),), failures=failures, told={Rule.RATE: NOW})
+        work.throttles.put("mem_1", counted)
+        work.ledger.lock()
+        work.spendings.put({"mem_1": Spending(buckets=((NOW, 5),), alerted_at=NOW)})
+        work.licences.put(LicenceRecord(due_at=NOW))
 
     def pay(self, work):
         """A pack and a subscription, with all that there is to know of them."""

@@ -130,6 +130,22 @@ BROKEN = {
         UPDATE token_watches SET differences = '["supply"]'""",
     "a_look_has_an_end": """
         UPDATE token_watches SET lease_token = gen_random_uuid()""",
+    "a_second_has_a_count": """
+        UPDATE throttles SET counts = '{}'""",
+    "what_was_told_was_told_at_a_time": """
+        UPDATE throttles SET told = '{}'""",
+    "who_is_blocked_has_failed": """
+        UPDATE throttles SET failed_at = NULL""",
+    "a_bucket_has_credits": """
+        UPDATE spendings SET bucket_credits = '{}'""",
+    "an_hour_has_twelve_buckets": """
+        UPDATE spendings
+           SET bucket_credits = array_fill(1::bigint, ARRAY[13]),
+               bucket_starts = array_fill(now(), ARRAY[13])""",
+    "who_is_frozen_was_told_of": """
+        UPDATE spendings SET alerted_at = NULL, frozen_until = now()""",
+    "a_licence_is_in_a_state": """
+        UPDATE licences SET told = 'paid'""",
     "a_request_is_done_or_refused": """
         UPDATE idempotency_keys SET refusal = '{}'""",
     "a_customer_is_one_organisations": """

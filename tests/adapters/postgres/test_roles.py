@@ -31,6 +31,7 @@ NARROW = {
     "find_payer": ("tallystick_narrow", "uuid"),
     "is_payment_event": ("tallystick_narrow", "boolean"),
     "ended_subscriptions": ("tallystick_narrow", "organisation_id"),
+    "due_licences": ("tallystick_narrow", "organisation_id"),
     "paid_lots": ("tallystick_narrow", "organisation_id, fact"),
     "list_organisations": ("tallystick_narrow", "id"),
     "tariffs_in_use": ("tallystick_narrow", "tariff, organisations"),
