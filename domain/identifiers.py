@@ -19,6 +19,8 @@ OperationId = NewType("OperationId", UUID)
 HoldId = NewType("HoldId", UUID)
 LotId = NewType("LotId", UUID)
 EventId = NewType("EventId", UUID)
+TeamId = NewType("TeamId", UUID)
+GiftId = NewType("GiftId", UUID)
 InstallationId = NewType("InstallationId", UUID)
 
 NetworkId = NewType("NetworkId", str)
@@ -49,6 +51,8 @@ class Prefix(StrEnum):
     HOLD = "hold"
     GRANT = "grt"
     EVENT = "evt"
+    TEAM = "team"
+    GIFT = "gift"
     INSTALLATION = "ins"
 
 

@@ -30,6 +30,12 @@ from adapters.postgres.errors import translated
 from adapters.postgres.idempotency import PostgresIdempotencyKeys
 from adapters.postgres.ledger import PostgresLedger
 from adapters.postgres.licence import PostgresLicences
+from adapters.postgres.people import (
+    PostgresGifts,
+    PostgresQuotas,
+    PostgresTeams,
+    PostgresUsage,
+)
 from adapters.postgres.signers import PostgresNetworks, PostgresSigners
 from adapters.postgres.tokens import PostgresTokenWatches
 from adapters.postgres.transaction import Transaction
@@ -113,6 +119,22 @@ class PostgresWork(Work):
     @cached_property
     def licences(self) -> PostgresLicences:
         return PostgresLicences(self._transaction)
+
+    @cached_property
+    def teams(self) -> PostgresTeams:
+        return PostgresTeams(self._transaction)
+
+    @cached_property
+    def quotas(self) -> PostgresQuotas:
+        return PostgresQuotas(self._transaction)
+
+    @cached_property
+    def gifts(self) -> PostgresGifts:
+        return PostgresGifts(self._transaction)
+
+    @cached_property
+    def usage(self) -> PostgresUsage:
+        return PostgresUsage(self._transaction)
 
     @cached_property
     def audit(self) -> PostgresAuditLog:

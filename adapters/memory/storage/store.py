@@ -31,6 +31,13 @@ from adapters.memory.storage.deployments import (
 from adapters.memory.storage.idempotency import IdempotencyTables, MemoryIdempotencyKeys
 from adapters.memory.storage.ledger import LedgerTables, MemoryLedger
 from adapters.memory.storage.licence import LicenceTables, MemoryLicences
+from adapters.memory.storage.people import (
+    MemoryGifts,
+    MemoryQuotas,
+    MemoryTeams,
+    MemoryUsage,
+    PeopleTables,
+)
 from adapters.memory.storage.tokens import MemoryTokenWatches, TokenTables
 from adapters.memory.storage.transaction import Locks, Transaction
 from application.ports.storage.work import Scope, Store, Work
@@ -60,6 +67,10 @@ class MemoryWork(Work):
     ledger: MemoryLedger
     billing: MemoryBilling
     licences: MemoryLicences
+    teams: MemoryTeams
+    quotas: MemoryQuotas
+    gifts: MemoryGifts
+    usage: MemoryUsage
     audit: MemoryAuditLog
     outbox: MemoryOutbox
 
@@ -81,6 +92,7 @@ class MemoryStore(Store):
     _idempotency: IdempotencyTables = field(factory=IdempotencyTables)
     _ledger: LedgerTables = field(factory=LedgerTables)
     _licence: LicenceTables = field(factory=LicenceTables)
+    _people: PeopleTables = field(factory=PeopleTables)
     _tokens: TokenTables = field(factory=TokenTables)
 
     def __attrs_post_init__(self) -> None:
@@ -130,6 +142,10 @@ class MemoryStore(Store):
             ledger=MemoryLedger(transaction, self._ledger),
             billing=MemoryBilling(transaction, self._billing, self._ledger),
             licences=MemoryLicences(transaction, self._licence),
+            teams=MemoryTeams(transaction, self._people, self._access),
+            quotas=MemoryQuotas(transaction, self._people, self._access, self._ledger),
+            gifts=MemoryGifts(transaction, self._people),
+            usage=MemoryUsage(transaction, self._ledger),
             audit=MemoryAuditLog(transaction, self._audit),
             outbox=MemoryOutbox(
                 transaction, self._audit, lambda: next(self._tickets), self.new_id

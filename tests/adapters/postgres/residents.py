@@ -15,6 +15,7 @@ from domain.abuse import LoginFailures, Rule, Spending, Throttle
 from domain.account import Account
 from domain.audit import WORKER, AuditDraft
 from domain.deployment import Deployment, Signed, SlotReserved
+from domain.gift import Direction, Gift, GiftPortion
 from domain.ledger import Grant, HoldCredits, Lot, Source, decide, fold
 from domain.network import Family, Finality, Network, NetworkClass
 from domain.operation import Attempt, NonceLine, Signer, TransactionId
@@ -30,6 +31,7 @@ from domain.payment import (
     Subscription,
     SubscriptionId,
 )
+from domain.quota import Quota, QuotaShift, Subject, Team, Window
 from domain.signing import Curve, PublicKey
 from domain.token import Token, TokenKind
 from tests.catalogue import FREE, STARTER
@@ -139,6 +141,8 @@ class Resident:
             self.pay(work)
         with store.begin(self.scope) as work:
             self.be_counted(work)
+        with store.begin(self.scope) as work:
+            self.share(work)
         return self
 
     def be_counted(self, work):
@@ -150,6 +154,48 @@ class Resident:
         work.ledger.lock()
         work.spendings.put({"mem_1": Spending(buckets=((NOW, 5),), alerted_at=NOW)})
         work.licences.put(LicenceRecord(due_at=NOW))
+
+    def share(self, work):
+        """A team with a quota, of which a part was passed on, and a gift that is under way."""
+        wallet = work.ledger.lock()
+        team = Team(organisation=self.organisation, id=uuid4(), name="Ops", created_at=NOW)
+        work.teams.add(team)
+        subject = Subject.team(team.id)
+        work.quotas.put(
+            Quota(
+                organisation=self.organisation,
+                subject=subject,
+                window=Window.DAY,
+                limit=5,
+                set_at=NOW,
+            )
+        )
+        work.quotas.shift(
+            QuotaShift(
+                organisation=self.organisation,
+                id=uuid4(),
+                giver=self.member,
+                receiver=uuid4(),
+                window=Window.DAY,
+                since=NOW,
+                amount=1,
+                by="mem_1",
+                at=NOW,
+            )
+        )
+        work.quotas.attribute(work.deployments.get(self.waiting).hold, [team.id])
+        work.gifts.add(
+            Gift(
+                organisation=self.organisation,
+                id=uuid4(),
+                direction=Direction.SENT,
+                other=uuid4(),
+                amount=1,
+                sent_by="mem_1",
+                sent_at=NOW,
+                portions=(GiftPortion(lot=wallet.lots[0].id, amount=1),),
+            )
+        )
 
     def pay(self, work):
         """A pack and a subscription, with all that there is to know of them."""

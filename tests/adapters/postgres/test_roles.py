@@ -35,6 +35,7 @@ NARROW = {
     "paid_lots": ("tallystick_narrow", "organisation_id, fact"),
     "list_organisations": ("tallystick_narrow", "id"),
     "tariffs_in_use": ("tallystick_narrow", "tariff, organisations"),
+    "gifts_under_way": ("tallystick_narrow", "organisation_id, id"),
     "operation_keeps_its_promises": ("tallystick_narrow", "trigger"),
 }
 
