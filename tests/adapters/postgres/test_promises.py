@@ -126,6 +126,16 @@ BROKEN = {
         UPDATE token_watches SET live = NOT live""",
     "differences_are_a_list": """
         UPDATE token_watches SET differences = '{}', checked_at = now()""",
+    "one_quota_per_window": """
+        INSERT INTO quotas SELECT * FROM quotas LIMIT 1""",
+    "nobody_gives_to_themselves": """
+        UPDATE quota_shifts SET receiver = giver""",
+    "a_gift_is_for_others": """
+        UPDATE gifts SET other_id = organisation_id""",
+    "what_was_received_was_delivered": """
+        UPDATE gifts SET direction = 'received'""",
+    "a_closed_gift_says_when": """
+        UPDATE gifts SET state = 'delivered'""",
     "what_was_told_was_seen": """
         UPDATE token_watches SET differences = '["supply"]'""",
     "a_look_has_an_end": """
