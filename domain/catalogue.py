@@ -175,5 +175,13 @@ def month_of(instant: datetime) -> Period:
 
 
 def period_of(paid: Period | None, now: datetime) -> Period:
-    """The period that *now* counts in: the subscription's that is paid, else the month, UTC."""
-    return paid if paid is not None and now in paid else month_of(now)
+    """The period that *now* counts in: the subscription's, else the calendar month, UTC.
+
+    *paid* is the last one that was paid for.  After it, periods of its length follow each other:
+    what somebody owes is no reason to count anew.
+    """
+    if paid is None or now < paid.start:
+        return month_of(now)
+    length = paid.end - paid.start
+    start = paid.start + (now - paid.start) // length * length
+    return Period(start, start + length)

@@ -11,6 +11,7 @@ from application.access.log_out import LogOut
 from application.access.refresh import Refresh
 from application.access.register import Register
 from application.accounts.create_key import CreateAccountKey
+from application.credits.allowance import GiveAllowances
 from application.deployments.advance import Advance
 from application.deployments.cancel import CancelDeployment
 from application.deployments.halt import Halt
@@ -149,6 +150,9 @@ class Container(containers.DeclarativeContainer):
 
     installation_secret = One(
         InstallationSecret, store=store, wrapping=wrapping, identifiers=identifiers
+    )
+    give_allowances = One(
+        GiveAllowances, store=store, catalogue=catalogue, clock=clock, identifiers=identifiers
     )
     grant_credits = One(GrantCredits, store=store, clock=clock, identifiers=identifiers)
     set_tariff = One(

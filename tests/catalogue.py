@@ -1,5 +1,7 @@
 """What is sold, by spec/credits.md and by hand: the oracle of the shipped files."""
 
+from attrs import evolve
+
 from domain.catalogue import (
     Catalogue,
     Fees,
@@ -17,6 +19,8 @@ STARTER = TariffName("starter")
 PROFESSIONAL = TariffName("professional")
 ENTERPRISE = TariffName("enterprise")
 PRO = TariffName("pro")
+#: Of tests: as much as anybody likes, for the credits of `FREE`.
+UNLIMITED = TariffName("unlimited")
 
 _NO_LIVE = frozenset({NetworkClass.DEVELOPMENT, NetworkClass.TEST})
 _ALL = frozenset({NetworkClass.DEVELOPMENT, NetworkClass.TEST, NetworkClass.LIVE})
@@ -80,6 +84,10 @@ TOKENS = Catalogue(
     packs=_PACKS,
     operations=_OPERATIONS,
     most_credits_per_request=10,
+)
+
+FOR_TESTS = evolve(
+    TOKENS, tariffs=TOKENS.tariffs | {UNLIMITED: _tariff(UNLIMITED, 0, None, 25, _EVERY)}
 )
 
 AI = Catalogue(

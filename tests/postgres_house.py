@@ -31,7 +31,7 @@ from domain.operation import Signer
 from entrypoints.worker.loop import DeploymentLoop
 from tests.application.house import House
 from tests.application.mortal import Fate
-from tests.catalogue import ENTERPRISE
+from tests.catalogue import UNLIMITED
 from tests.contract.subjects.postgres import application_url
 
 GRANTED = 100_000
@@ -55,7 +55,7 @@ class PostgresHouse(House):
         self.chain = self._chain()
         self.custodian = local_keys.connect(self.store, {1: bytes(32)})
         self.move_in()
-        self.set_tariff(self.registered.organisation.id, ENTERPRISE, "for the test")
+        self.set_tariff(self.registered.organisation.id, UNLIMITED, "for the test")
         self.grant(GRANTED)
 
     @property

@@ -64,6 +64,10 @@ class PostgresLedger(Ledger):
         self._is_locked = True
         return _wallet(organisation, row, found, known)
 
+    def granted(self, facts: Collection[str]) -> dict[str, int]:
+        found = self._transaction.rows(LEDGER["granted"], {"facts": list(facts)})
+        return {row["fact"]: row["amount"] for row in found}
+
     def is_granted(self, fact: str) -> bool:
         row = self._transaction.row(LEDGER["is_granted"], {"fact": fact})
         return row is not None and row["is_granted"]

@@ -7,7 +7,8 @@ from attrs import field, frozen
 
 from application.access.sessions import OpenSession, new_session
 from application.audit.trail import Trail
-from application.credits.post import post
+from application.credits.allowance import orders_due
+from application.credits.post import post_all
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.passwords import Passwords
@@ -15,18 +16,16 @@ from application.ports.storage.access import EmailTakenError
 from application.ports.storage.work import Scope, Store, Work
 from domain.account import Account
 from domain.audit import Actor
-from domain.catalogue import Catalogue, month_of
+from domain.catalogue import Catalogue
 from domain.errors import FieldFault, Refusal
 from domain.identifiers import (
     AccountId,
-    LotId,
     MemberId,
     OrganisationId,
     Prefix,
     UserId,
     public_id,
 )
-from domain.ledger import PRIORITIES, Grant, Lot, Source
 from domain.network import Family
 from domain.organisation import Member, Organisation, Role, User
 
@@ -122,8 +121,7 @@ class Register:
         )
         for family in sorted(self.families, key=lambda family: family.value):
             self._request_account(work, trail, organisation.id, family, now)
-        if grant := self._first_credits(registered, now):
-            post(work, trail, grant, now)
+        post_all(work, orders_due(work, trail, self.catalogue, now), now)
         trail.write(work)
 
     def _request_account(
@@ -146,23 +144,6 @@ class Register:
         name = public_id(Prefix.ACCOUNT, account.id)
         work.outbox.add("account.requested", name)
         trail.add("account.requested", name, now, details={"family": family.value})
-
-    def _first_credits(self, registered: Registered, now: datetime) -> Grant | None:
-        """The month's credits of the first tariff, once per user."""
-        tariff = self.catalogue.tariffs[registered.organisation.tariff]
-        if not tariff.credits_per_month:
-            return None
-        lot = Lot(
-            id=LotId(self.identifiers.next()),
-            source=Source.PLAN,
-            priority=PRIORITIES[Source.PLAN],
-            amount=tariff.credits_per_month,
-            remaining=tariff.credits_per_month,
-            effective_at=now,
-            expires_at=month_of(now).end,
-            fact=f"plan:free:{public_id(Prefix.USER, registered.user.id)}",
-        )
-        return Grant(lot=lot, is_granted_before=False)
 
 
 def canonical_email(text: str) -> str:

@@ -6,7 +6,7 @@ The audit head is the last lock of all, so events are gathered first and appende
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Work
@@ -24,6 +24,10 @@ class Trail:
     actor: Actor
     request_id: str | None = None
     _drafts: list[AuditDraft] = field(factory=list)
+
+    def by(self, actor: Actor) -> "Trail":
+        """The same trail in another's name: what either gathers is written by this one."""
+        return evolve(self, actor=actor)
 
     def add(
         self,
@@ -78,5 +82,6 @@ class Trail:
 
     def write(self, work: Work) -> tuple[AuditEvent, ...]:
         """Append everything gathered.  The last thing a transaction does."""
-        drafts, self._drafts = self._drafts, []
+        drafts = tuple(self._drafts)
+        self._drafts.clear()
         return work.audit.append(*drafts) if drafts else ()

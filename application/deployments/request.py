@@ -2,19 +2,22 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from attrs import field, frozen
 
 from application.access.caller import Caller
 from application.audit.trail import Trail
-from application.credits.post import post
+from application.credits.allowance import orders_due
+from application.credits.post import Order, post_all
 from application.deployments.gates import Gates, sender_of
-from application.once import Answered, Once
 from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
-from application.ports.storage.idempotency import IdempotencyKey
+from application.ports.storage.idempotency import (
+    IdempotencyKey,
+    Remembered,
+    RequestInFlightError,
+)
 from application.ports.storage.work import Store, Work
 from domain.account import Account
 from domain.audit import details_of
@@ -33,6 +36,9 @@ from domain.organisation import Permission
 from domain.plan import Plan, SignerPlan, StepPlan
 from domain.token import Token
 
+#: How long an answer is repeated to the same idempotency key.
+REMEMBERED_FOR = timedelta(days=30)
+REFUSAL_REMEMBERED_FOR = timedelta(hours=24)
 #: How old the id of a plan may be when it is asked for.
 PLAN_LIFE = timedelta(hours=24)
 
@@ -78,14 +84,18 @@ class RequestDeployment:
         chain = self.chains[request.network]
         if refusal := caller.refusal(Permission.WRITE_DEPLOYMENTS, live=chain.network.live):
             return refusal
-        once = Once(
-            store=self.store,
-            clock=self.clock,
-            act=lambda work: self._accept(work, caller, request, chain),
-            id_of=operation_of,
-            again=operation_again,
+        try:
+            with self.store.begin(caller.scope) as work:
+                remembered = work.idempotency.take(key, self.clock.now())
+                if remembered is not None:
+                    return repeat(work, remembered, fingerprint)
+                answer = self._accept(work, caller, request, chain)
+                remember(work, key, fingerprint, answer, self.clock.now())
+        except RequestInFlightError:
+            return IN_FLIGHT
+        return (
+            answer if isinstance(answer, Refusal) else Accepted(deployment=answer, replayed=False)
         )
-        return as_accepted(once(caller.scope, key, fingerprint))
 
     def _accept(
         self, work: Work, caller: Caller, request: DeploymentRequest, chain: Chain
@@ -148,7 +158,7 @@ class RequestDeployment:
         now: datetime,
     ) -> Deployment | Refusal:
         trail = caller.trail(self.identifiers)
-        if refusal := hold_for(work, trail, deployment, kind_class, now):
+        if refusal := hold_for(work, trail, self.catalogue, deployment, kind_class, now):
             trail.write(work)
             return refusal
         work.deployments.add(deployment, due_at=now)
@@ -167,9 +177,17 @@ class RequestDeployment:
 
 
 def hold_for(
-    work: Work, trail: Trail, deployment: Deployment, kind_class: KindClass, now: datetime
+    work: Work,
+    trail: Trail,
+    catalogue: Catalogue,
+    deployment: Deployment,
+    kind_class: KindClass,
+    now: datetime,
 ) -> Refusal | None:
-    """Hold what *deployment* costs; None where it costs nothing or was held."""
+    """Hold what *deployment* costs; None where it costs nothing or was held.
+
+    What the tariff gives this month is there before, however the holding ends.
+    """
     if deployment.hold is None:
         return None
     command = HoldCredits(
@@ -180,31 +198,76 @@ def hold_for(
         kind_class=kind_class,
         member=trail.actor.id,
     )
-    return post(
-        work,
-        trail,
-        command,
-        now,
+    order = Order(
+        trail=trail,
+        command=command,
         subject=deployment.id,
         correlation=deployment.named,
         live=deployment.live,
     )
+    *_, held = post_all(work, [*orders_due(work, trail, catalogue, now), order], now)
+    return held.refusal
 
 
-def as_accepted(answer: Answered[Deployment] | Refusal) -> Accepted | Refusal:
+def remember(
+    work: Work,
+    key: IdempotencyKey,
+    fingerprint: bytes,
+    answer: Deployment | Refusal,
+    now: datetime,
+) -> None:
+    """Keep the answer with its key, unless it is one of `NOT_REMEMBERED`."""
     if isinstance(answer, Refusal):
-        return answer
-    return Accepted(deployment=answer.value, replayed=answer.replayed)
+        if answer.code in NOT_REMEMBERED:
+            return
+        remembered = Remembered(
+            fingerprint=fingerprint,
+            operation=None,
+            refusal=answer,
+            expires_at=now + REFUSAL_REMEMBERED_FOR,
+        )
+    else:
+        remembered = Remembered(
+            fingerprint=fingerprint,
+            operation=answer.id,
+            refusal=None,
+            expires_at=now + REMEMBERED_FOR,
+        )
+    work.idempotency.remember(key, remembered)
 
 
-def operation_of(deployment: Deployment) -> UUID:
-    """What an idempotency key remembers."""
-    return deployment.id
+def repeat(work: Work, remembered: Remembered, fingerprint: bytes) -> Accepted | Refusal:
+    """The state, as it is now, of what this key brought about."""
+    if remembered.fingerprint != fingerprint:
+        return Refusal(
+            code="idempotency_key_reused",
+            detail="this idempotency key was used before, for a different request",
+        )
+    if remembered.refusal is not None:
+        return remembered.refusal
+    found = remembered.operation and work.deployments.get(remembered.operation)
+    if not found:
+        return Refusal(code="not_found", detail="there is no such deployment")
+    return Accepted(deployment=found, replayed=True)
 
 
-def operation_again(work: Work, id: UUID) -> Deployment | None:
-    """What came of a key, as it is now."""
-    return work.deployments.get(OperationId(id))
+IN_FLIGHT = Refusal(
+    code="request_in_flight",
+    detail="a request with this idempotency key is being worked on",
+    retry_after=timedelta(seconds=1),
+)
+
+#: Answers that may be another one in a moment, without anybody having done anything wrong; and
+#: those that are about who asks, and not about what is asked.
+NOT_REMEMBERED = frozenset(
+    {
+        "network_not_ready",
+        "account_not_ready",
+        "tariff_not_in_catalogue",
+        "forbidden",
+        "mode_mismatch",
+    }
+)
 
 
 def plan_of(deployment: Deployment, owner: str, chain: Chain, custodian: str) -> Plan:

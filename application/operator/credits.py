@@ -3,7 +3,8 @@
 from attrs import frozen
 
 from application.audit.trail import Trail
-from application.credits.post import post
+from application.credits.allowance import orders_due
+from application.credits.post import post, post_all
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store
@@ -70,6 +71,10 @@ class SetTariff:
     def __call__(
         self, organisation: OrganisationId, tariff: TariffName, reason: str
     ) -> Refusal | None:
+        """Put *organisation* on *tariff*; what it gives more this month is there at once.
+
+        What the one before has given stays until the month is over.
+        """
         if not reason.strip():
             return Refusal(code="reason_missing", detail="say why: it is kept for seven years")
         if tariff not in self.catalogue.tariffs:
@@ -81,17 +86,20 @@ class SetTariff:
             before = work.organisations.get()
             if before is None:
                 return Refusal(code="not_found", detail=f"there is no organisation {name}")
+            work.ledger.lock()
+            now = self.clock.now()
             work.organisations.set_tariff(tariff)
             trail = Trail(identifiers=self.identifiers, organisation=organisation, actor=OPERATOR)
             trail.add(
                 "operator.set_tariff",
                 name,
-                self.clock.now(),
+                now,
                 details={
                     "reason": reason,
                     "tariff": tariff,
                     "tariff_before": before.tariff,
                 },
             )
+            post_all(work, orders_due(work, trail, self.catalogue, now), now)
             trail.write(work)
         return None

@@ -3,8 +3,10 @@
 from litestar import Response, get
 
 from application.access.caller import Caller
+from application.credits.allowance import lot_due
+from domain.errors import Refusal
 from domain.identifiers import OperationId
-from domain.ledger import expire, fold
+from domain.ledger import Grant, decide, expire, fold
 from domain.organisation import Permission
 from entrypoints.http import representations
 from entrypoints.http.answers import answer, page
@@ -13,7 +15,7 @@ from entrypoints.http.decoding import AnyRequest
 from entrypoints.http.operations import Operation
 from entrypoints.http.progress import sequence_of
 from entrypoints.http.pursued import CURSOR, LIMIT, PAGE
-from entrypoints.http.services import AClock, AStore, Given
+from entrypoints.http.services import ACatalogue, AClock, AStore, Given
 
 
 @get(
@@ -24,14 +26,23 @@ from entrypoints.http.services import AClock, AStore, Given
         answers="Balance",
     ).opt,
 )  # fmt: skip
-def get_balance(caller: Given[Caller], store: AStore, clock: AClock) -> Response[bytes]:
+def get_balance(
+    caller: Given[Caller], store: AStore, clock: AClock, catalogue: ACatalogue
+) -> Response[bytes]:
     require(caller, Permission.READ_CREDITS)
     with store.begin(caller.scope) as work:
         now = clock.now()
         wallet = work.ledger.balance(now)
+        allowance = lot_due(work, catalogue, now)
     # What time has ended since the last command is recorded by the next one, and over already.
     for event in expire(wallet, now):
         wallet = fold(wallet, event)
+    # So is what the tariff gives from now on.
+    if allowance is not None:
+        granted = decide(wallet, Grant(lot=allowance, is_granted_before=False), now)
+        if not isinstance(granted, Refusal):
+            for event in granted:
+                wallet = fold(wallet, event)
     return answer(representations.wallet(wallet))
 
 

@@ -20,6 +20,8 @@ SWEEP_EVERY = timedelta(seconds=30)
 #: How often it is seen whether tokens are due to be looked at, and whether one is forgotten.
 LOOK_EVERY = timedelta(seconds=2)
 FORGOTTEN_EVERY = timedelta(minutes=10)
+#: How often it is seen whether a month has begun for somebody; nobody waits for it.
+ALLOWANCES_EVERY = timedelta(minutes=10)
 _STOP_WITHIN = timedelta(seconds=25)
 
 
@@ -97,6 +99,11 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
         Periodic(name="tokens", interval=LOOK_EVERY, act=container.watch_tokens()),
         Periodic(
             name="forgotten tokens", interval=FORGOTTEN_EVERY, act=container.watch_forgotten()
+        ),
+        Periodic(
+            name="allowances",
+            interval=ALLOWANCES_EVERY,
+            act=_always_pause(container.give_allowances()),
         ),
         Periodic(name="tasks", interval=timedelta(seconds=1), act=run_tasks),
     ]

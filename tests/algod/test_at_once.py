@@ -9,7 +9,7 @@ import pytest
 from entrypoints.devnet.algod import devnet
 from tests.algod.postgres_house import a_house
 from tests.application.house import PROVING
-from tests.catalogue import ENTERPRISE
+from tests.catalogue import UNLIMITED
 from tests.postgres_house import time_runs, workers
 
 WORKERS = 4
@@ -45,7 +45,7 @@ def test_four_workers_at_once_make_one_asset_of_each_deployment(running):
     house = running
     neighbours = [house.neighbour(f"{uuid4()}@example.com") for _ in range(2)]
     for each in neighbours:
-        each.set_tariff(each.registered.organisation.id, ENTERPRISE, "for the test")
+        each.set_tariff(each.registered.organisation.id, UNLIMITED, "for the test")
         each.grant(10_000)
     tenants = [house, *neighbours]
     before = house.creations()

@@ -19,7 +19,7 @@ from tests.algod.test_protocol import V39
 from tests.algod.test_scenarios import both, lives, send_raw
 from tests.application.house import LEASE_IS_OVER
 from tests.application.mortal import Fate
-from tests.catalogue import ENTERPRISE
+from tests.catalogue import UNLIMITED
 
 
 @pytest.fixture(params=NAMES)
@@ -40,7 +40,7 @@ def sent(errand):
 
 @pytest.mark.parametrize("kind", ["arc200_mintable", "arc200_preminted", "arc1400_mintable"])
 def test_a_token_of_every_kind_comes_to_be(house, kind):
-    house.set_tariff(house.caller.organisation, ENTERPRISE, "for the test")
+    house.set_tariff(house.caller.organisation, UNLIMITED, "for the test")
     described = {"name": "Hazel", "symbol": "HZL", "decimals": 2}
     amount = "supply" if kind == "arc200_preminted" else "initial_supply"
     token = house.chain.token(kind, described | {amount: "77"})
@@ -51,7 +51,7 @@ def test_a_token_of_every_kind_comes_to_be(house, kind):
 
 
 def test_every_order_shows_on_chain(house):
-    house.set_tariff(house.caller.organisation, ENTERPRISE, "for the test")
+    house.set_tariff(house.caller.organisation, UNLIMITED, "for the test")
     for token in (house.contract(), house.contract(SECURITY)):
         gold = house.issue(token=token)
         supply = INITIAL

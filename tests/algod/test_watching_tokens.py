@@ -17,7 +17,7 @@ from domain.token import Action, TokenKind
 from tests.algod.house import INSTALLATION_ID
 from tests.application.mortal import Fate
 from tests.application.watching import EVERY, Interfered, alarms, look, told, watch, watched
-from tests.catalogue import ENTERPRISE
+from tests.catalogue import UNLIMITED
 
 #: Enough for any fee and minimum balance.
 PLENTY = 10**7
@@ -136,7 +136,7 @@ def test_what_was_minted_and_paused_through_us_is_no_difference(house):
 def test_what_a_holder_of_shares_redeems_is_its_right(house):
     kind = TokenKind("arc1400_mintable")
     shares = {"name": "Elm Street", "symbol": "ELM", "decimals": 0, "initial_supply": "1000"}
-    house.set_tariff(house.registered.organisation.id, ENTERPRISE, "for the test")
+    house.set_tariff(house.registered.organisation.id, UNLIMITED, "for the test")
     token = issue(house, token=house.chain.token(kind, shares))
     redeem = Method.from_signature("arc1594_redeem(uint256,byte[])void")
 

@@ -83,7 +83,7 @@ from domain.organisation import PERMISSIONS, Role
 from domain.signing import Curve, PublicKey
 from domain.token import Action, Order, Token, TokenKind
 from tests.application.mortal import Death, Fate, Mortal, MortalStore
-from tests.catalogue import TOKENS
+from tests.catalogue import FOR_TESTS
 
 WORKER_ID = UUID(int=7)
 LEASE = timedelta(seconds=8)
@@ -130,7 +130,7 @@ class House:
     store: Store
     custodian: Custodian
     lease = LEASE
-    catalogue: Catalogue = TOKENS
+    catalogue: Catalogue = FOR_TESTS
     custodian_scheme = "memory"
 
     def __init__(

@@ -25,7 +25,7 @@ from domain.errors import Refusal
 from tests.application.house import PROVING, House, State
 from tests.application.mortal import DEATHS, Fate
 from tests.application.test_crashes import WORLD, befall
-from tests.catalogue import ENTERPRISE
+from tests.catalogue import UNLIMITED
 
 FIRST_CREDITS, PRICE = 25, 5
 WITHOUT_REJECTIONS = sorted(set(WORLD) - {"rejected", "rejected though taken"})
@@ -41,7 +41,7 @@ class Histories(RuleBasedStateMachine):
         self.house = House(instant=instant)
         self.houses = [self.house, self.house.neighbour()]
         for house in self.houses:
-            house.set_tariff(house.registered.organisation.id, ENTERPRISE, "no quota")
+            house.set_tariff(house.registered.organisation.id, UNLIMITED, "no quota")
         #: Of each organisation: credits granted, and deployments that may still cost something.
         self.granted = [FIRST_CREDITS, FIRST_CREDITS]
         self.at_stake = [0, 0]

@@ -23,7 +23,7 @@ from domain.operation import WaitReason
 from domain.organisation import PERMISSIONS, Permission, Role
 from domain.plan import Plan
 from tests.application.house import House, State
-from tests.catalogue import ENTERPRISE, STARTER
+from tests.catalogue import STARTER, UNLIMITED
 
 
 def is_refused(answer, code):
@@ -144,7 +144,7 @@ def test_fifty_threads_with_one_key_start_one_deployment():
 
 def test_threads_with_keys_of_their_own_spend_no_credit_twice():
     house = House()
-    house.set_tariff(house.registered.organisation.id, ENTERPRISE, "no quota")
+    house.set_tariff(house.registered.organisation.id, UNLIMITED, "no quota")
     answers = at_once(house, 20, key=lambda turn: f"k{turn}")
     accepted = [a for a in answers if isinstance(a, Accepted)]
     assert len(accepted) == 5
@@ -281,7 +281,7 @@ def test_a_retry_needs_a_place_and_credits_like_a_request():
     house.pass_time(timedelta(hours=1))
     ids = [house.deploy().id for _ in range(5)]
     is_refused(house.retry(id, "a"), "monthly_quota_exceeded")
-    house.set_tariff(house.registered.organisation.id, ENTERPRISE, "no quota")
+    house.set_tariff(house.registered.organisation.id, UNLIMITED, "no quota")
     is_refused(house.retry(id, "b"), "insufficient_credits")
     assert house.get(id).state is State.FAILED
     assert isinstance(house.cancel(ids[0]), Deployment)
@@ -314,7 +314,7 @@ def test_a_retry_is_asked_for_once_per_key_and_only_after_a_failure():
 
 def test_too_few_credits_have_a_code_and_no_effect():
     house = House()
-    house.set_tariff(house.registered.organisation.id, ENTERPRISE, "no quota")
+    house.set_tariff(house.registered.organisation.id, UNLIMITED, "no quota")
     for _ in range(5):
         house.deploy()
     is_refused(house.request(key="sixth"), "insufficient_credits")
@@ -532,7 +532,7 @@ def test_the_free_tariff_does_not_reach_live_networks():
 @pytest.mark.parametrize("network_class", [NetworkClass.TEST, NetworkClass.LIVE])
 def test_before_an_address_is_verified_nothing_is_signed_outside_development(network_class):
     house = on_network(House(), network_class)
-    house.set_tariff(house.registered.organisation.id, ENTERPRISE, "all of it")
+    house.set_tariff(house.registered.organisation.id, UNLIMITED, "all of it")
     is_refused(house.request(), "address_not_verified")
     nothing_happened(house)
 
@@ -546,7 +546,7 @@ def test_a_kind_of_a_higher_class_needs_a_higher_tariff():
         house.chain, tuple(evolve(d, kind_class=KindClass.COMPLIANCE) for d in described)
     )
     is_refused(house.request(), "tariff_too_low")
-    house.set_tariff(house.registered.organisation.id, ENTERPRISE, "all of it")
+    house.set_tariff(house.registered.organisation.id, UNLIMITED, "all of it")
     is_accepted(house.request())
 
 

@@ -26,7 +26,7 @@ from tests.application import test_windows as windows
 from tests.application.house import PROVING, House, State
 from tests.application.mortal import DEATHS, Fate
 from tests.application.test_windows import WindowedHouse
-from tests.catalogue import ENTERPRISE
+from tests.catalogue import UNLIMITED
 
 GRANTED = 200
 SUPPLY = 1_000
@@ -39,7 +39,7 @@ class Histories(RuleBasedStateMachine):
     @initialize()
     def move_in(self):
         self.house = self.sort(instant=True)
-        self.house.set_tariff(self.house.registered.organisation.id, ENTERPRISE, "no quota")
+        self.house.set_tariff(self.house.registered.organisation.id, UNLIMITED, "no quota")
         self.house.grant(GRANTED - 25)
         self.gold = self.house.issue()
         #: By the ids that ever were: by how much each changes the supply.

@@ -16,7 +16,7 @@ from domain.identifiers import Prefix, public_id
 from domain.operation import WaitReason
 from tests.application.house import House, State
 from tests.application.mortal import Fate
-from tests.catalogue import ENTERPRISE
+from tests.catalogue import UNLIMITED
 
 #: No line in the history: part of every healthy deployment.
 ROUTINE = {WaitReason.QUEUED, WaitReason.IN_MEMPOOL, WaitReason.FINALITY}
@@ -77,7 +77,7 @@ def test_it_is_queued_while_the_signer_has_as_many_in_flight_as_it_may():
 def test_sixty_four_are_in_flight_and_the_next_one_waits():
     house = House(instant=False)
     house.grant(1_000)
-    house.set_tariff(house.registered.organisation.id, ENTERPRISE, "many")
+    house.set_tariff(house.registered.organisation.id, UNLIMITED, "many")
     ids = [house.deploy().id for _ in range(66)]
     house.work()
     in_flight = [id for id in ids if house.get(id).step.slots]

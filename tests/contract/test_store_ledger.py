@@ -265,3 +265,16 @@ def test_a_lease_a_debt_and_a_correction_are_kept(store: Store):
         closed = work.ledger.hold(leased.id)
         assert closed is not None
         assert closed.state is HoldState.EXPIRED
+
+
+def test_facts_tell_what_they_granted(store: Store):
+    tenant, other = a_tenant(store), a_tenant(store)
+    with store.begin(tenant.scope) as work:
+        act(work, a_grant(25, fact="plan:a"))
+        act(work, a_grant(225, fact="plan:b"))
+    with store.begin(other.scope) as work:
+        act(work, a_grant(7, fact="plan:c"))
+    with store.begin(tenant.scope) as work:
+        asked = ["plan:a", "plan:b", "plan:c", "plan:d"]
+        assert work.ledger.granted(asked) == {"plan:a": 25, "plan:b": 225}
+        assert work.ledger.granted([]) == {}

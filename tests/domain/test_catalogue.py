@@ -105,9 +105,15 @@ def test_a_period_has_a_length():
         Period(SPRING.start, SPRING.start)
 
 
-def test_what_was_paid_for_counts_while_it_lasts_and_the_month_else():
+def test_what_was_paid_for_counts_from_its_start_and_the_month_else():
     assert period_of(SPRING, SPRING.start) == SPRING
     assert period_of(SPRING, SPRING.end - timedelta(microseconds=1)) == SPRING
-    assert period_of(SPRING, SPRING.end) == month_of(SPRING.end)
     assert period_of(SPRING, SPRING.start - timedelta(microseconds=1)) == month_of(SPRING.start)
     assert period_of(None, SPRING.start) == month_of(SPRING.start)
+
+
+def test_what_is_owed_is_no_reason_to_count_anew():
+    following = Period(SPRING.end, SPRING.end + timedelta(days=31))
+    assert period_of(SPRING, SPRING.end) == following
+    assert period_of(SPRING, following.end - timedelta(microseconds=1)) == following
+    assert period_of(SPRING, following.end).start == following.end

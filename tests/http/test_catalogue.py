@@ -1,5 +1,7 @@
 """What is sold, as a member sees it."""
 
+from datetime import timedelta
+
 import pytest
 from attrs import evolve
 
@@ -18,7 +20,7 @@ def sold(site):
 def test_tariffs_tell_their_price_and_what_is_included(sold):
     assert (sold["name"], sold["currency"], sold["first_tariff"]) == ("tokens", "USD", "free")
     assert [each["name"] for each in sold["tariffs"]] == [
-        "free", "starter", "professional", "enterprise",
+        "free", "starter", "professional", "enterprise", "unlimited",
     ]  # fmt: skip
     assert sold["tariffs"][0] == {
         "name": "free", "price_minor": 0, "price_is_least": False, "deployments_per_month": 5,
@@ -63,3 +65,20 @@ def test_an_organisation_whose_tariff_is_not_sold_any_more_is_told_so(site):
 
 def ada_id(person):
     return OrganisationId(parse_id(Prefix.ORGANISATION, person.organisation))
+
+
+def test_a_balance_shows_what_a_new_month_gives_before_it_is_written(site):
+    ada = site.register()
+    ada.deploy()
+    site.work_until_done()
+    before = ada.get("/v1/credits/journal").json()["data"]
+    site.house.pass_time(timedelta(days=31))
+    ada.token = site.log_in()
+    shown = ada.get("/v1/credits/balance").json()
+    assert (shown["available"], shown["held"]) == (25, 0)
+    (lot,) = [each for each in shown["lots"] if each["remaining"]]
+    assert ada.get("/v1/credits/journal").json()["data"] == before
+    ada.deploy("key-2")
+    shown = ada.get("/v1/credits/balance").json()
+    assert (shown["available"], shown["held"]) == (20, 5)
+    assert shown["lots"][0]["id"] == lot["id"], "it keeps its name"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from domain.identifiers import OrganisationId, Prefix, parse_id
-from tests.catalogue import STARTER
+from tests.catalogue import UNLIMITED
 
 
 def test_a_request_that_spends_needs_a_key(site, ada):
@@ -58,7 +58,7 @@ def test_a_refusal_repeats_until_a_new_key(site, ada):
     """The remedy says so: repeat with a new key."""
     for number in range(5):
         ada.deploy(f"key-{number}")
-    site.house.set_tariff(_organisation(ada), STARTER, "upgraded")
+    site.house.set_tariff(_organisation(ada), UNLIMITED, "upgraded")
     refused = ada.create("late")
     assert (refused.status_code, refused.json()["code"]) == (402, "insufficient_credits")
     assert "new Idempotency-Key" in refused.json()["remediation"]

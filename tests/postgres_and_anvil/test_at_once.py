@@ -9,7 +9,7 @@ import pytest
 from application.deployments.request import Accepted
 from domain.errors import Refusal
 from tests.application.mortal import AFTER, BEFORE, Fate, MortalStore
-from tests.catalogue import ENTERPRISE
+from tests.catalogue import UNLIMITED
 from tests.postgres_and_anvil.house import a_house
 from tests.postgres_house import time_runs, workers
 
@@ -59,7 +59,7 @@ def test_fifty_threads_with_one_key_start_one_deployment(house):
 def test_fifty_threads_with_keys_of_their_own_and_credits_for_three(house):
     poor = house.neighbour(f"{uuid4()}@example.com")
     organisation = poor.registered.organisation.id
-    poor.set_tariff(organisation, ENTERPRISE, "no quota")
+    poor.set_tariff(organisation, UNLIMITED, "no quota")
     # 25 of the registration: two are spent beforehand.
     for _ in range(2):
         poor.deploy()

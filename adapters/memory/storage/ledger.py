@@ -58,6 +58,15 @@ class MemoryLedger(Ledger):
         asked = {id for fact in facts if (id := self._lot_of(organisation, fact))}
         return self._loaded(head, {*lots, *asked}, holds, now)
 
+    def granted(self, facts: Collection[str]) -> dict[str, int]:
+        organisation = self._transaction.require_organisation()
+        lots = self._transaction.items(self._tables.lots)
+        return {
+            lot.fact: lot.amount
+            for (owner, _), lot in lots
+            if owner == organisation and lot.fact in facts
+        }
+
     def is_granted(self, fact: str) -> bool:
         organisation = self._transaction.require_organisation()
         return self._lot_of(organisation, fact) is not None

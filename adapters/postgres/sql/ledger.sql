@@ -43,6 +43,12 @@ SELECT hold.id, hold.subject, hold.operation, hold.kind_class, hold.member, hold
  GROUP BY hold.organisation_id, hold.id
  ORDER BY hold.id
 
+-- name: granted
+SELECT fact, amount
+  FROM lots
+ WHERE organisation_id = %(organisation)s
+   AND fact = ANY(%(facts)s::text[])
+
 -- name: is_granted
 SELECT EXISTS (SELECT
                  FROM lots

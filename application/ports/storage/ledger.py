@@ -1,6 +1,6 @@
 """Where credits are kept."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import count
 from typing import Protocol
@@ -58,6 +58,13 @@ class Ledger(Protocol):
 
         With its lots that have anything left and those of *facts* and *lots*; the named holds and
         all whose lease is over at *now*; and the lots that these holds took from.
+        """
+        ...
+
+    def granted(self, facts: Collection[str]) -> Mapping[str, int]:
+        """How many credits each of *facts* has granted, where it has.
+
+        Ask under the wallet's lock.
         """
         ...
 
