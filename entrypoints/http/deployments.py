@@ -4,14 +4,12 @@ from litestar import Response, get, post
 from litestar.params import FromPath, RawBody
 
 from application.access.caller import Caller
-from application.deployments.cancel import CancelDeployment
 from application.deployments.plan import PlanDeployment
 from application.deployments.request import RequestDeployment
-from application.deployments.retry import RetryDeployment
 from application.deployments.validation import ValidateToken
 from application.ports.storage.idempotency import IdempotencyKey
 from domain.organisation import Permission
-from entrypoints.http import progress, representations
+from entrypoints.http import progress, representations, second_thoughts
 from entrypoints.http.answers import answer, answer_if_changed
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Shape
@@ -22,7 +20,7 @@ from entrypoints.http.deployment_requests import (
     idempotency_key,
     read_request,
 )
-from entrypoints.http.operations import NOTHING, Operation
+from entrypoints.http.operations import Operation
 from entrypoints.http.problems import granted
 from entrypoints.http.pursued import (
     CURSOR,
@@ -146,70 +144,13 @@ def get_deployment(
     return answer_if_changed(document(deployment, caller, store, chains), request)
 
 
-@post(
-    "/v1/deployments/{id:str}/cancel",
-    sync_to_thread=True,
-    opt=Operation(
-        id="cancel_deployment", tag="deployments", summary="Withdraw it before anything is sent",
-        body=NOTHING, answers="Deployment",
-        codes=(
-            "not_found", "too_late_to_cancel", "outcome_open", "mode_mismatch", "node_unavailable",
-            "network_not_ready",
-        ),
-    ).opt,
-    status_code=200,
-)  # fmt: skip
-def cancel_deployment(
-    request: AnyRequest,
-    body: RawBody,
-    id: FromPath[str],
-    caller: Given[Caller],
-    store: AStore,
-    chains: Chains,
-    cancel: Given[CancelDeployment],
-) -> Response[bytes]:
-    require(caller, Permission.WRITE_DEPLOYMENTS)
-    NOTHING.decode(request, body)
-    deployment = granted(cancel(caller, DEPLOYMENT.known(caller, store, id).id))
-    return answer(document(deployment, caller, store, chains))
-
-
-@post(
-    "/v1/deployments/{id:str}/retry",
-    sync_to_thread=True,
-    opt=Operation(
-        id="retry_deployment", tag="deployments", summary="Try again what failed without effect",
-        description="Only where the failure proved that nothing happened on chain. The deployment "
-        "keeps its id and takes a new hold.",
-        body=NOTHING, answers="Deployment", status=202, needs_idempotency_key=True,
-        codes=(*_ANYTHING_THAT_STARTS, *KEYED, "not_found", "not_retryable"),
-    ).opt,
-    status_code=202,
-)  # fmt: skip
-def retry_deployment(
-    request: AnyRequest,
-    body: RawBody,
-    id: FromPath[str],
-    caller: Given[Caller],
-    store: AStore,
-    chains: Chains,
-    retry: Given[RetryDeployment],
-) -> Response[bytes]:
-    require(caller, Permission.WRITE_DEPLOYMENTS)
-    key = idempotency_key(request)
-    asked = NOTHING.decode(request, body)
-    deployment = DEPLOYMENT.find(caller, store, id)
-    named = IdempotencyKey(live=deployment.live, route="POST /v1/deployments/{id}/retry", key=key)
-    answered = retry(caller, deployment.id, named, fingerprint(request, asked.body))
-    return accepted(granted(answered), caller, store, chains)
-
-
 HANDLERS = (
     plan_deployment,
     create_deployment,
     list_deployments,
     get_deployment,
-    cancel_deployment,
-    retry_deployment,
+    *second_thoughts.handlers(
+        DEPLOYMENT, "Deployment", Permission.WRITE_DEPLOYMENTS, _ANYTHING_THAT_STARTS
+    ),
     *progress.handlers(DEPLOYMENT),
 )

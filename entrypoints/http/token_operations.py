@@ -4,8 +4,6 @@ from litestar import Response, get, post
 from litestar.params import FromPath, RawBody
 
 from application.access.caller import Caller
-from application.deployments.cancel import CancelDeployment
-from application.deployments.retry import RetryDeployment
 from application.ports.storage.idempotency import IdempotencyKey
 from application.tokens.request import (
     RequestTokenOperation,
@@ -16,8 +14,8 @@ from domain.deployment import Deployment
 from domain.errors import FieldFault, Refusal
 from domain.organisation import Permission
 from domain.token import Action, Order
-from entrypoints.http import progress
-from entrypoints.http.answers import answer, answer_if_changed
+from entrypoints.http import progress, second_thoughts
+from entrypoints.http.answers import answer_if_changed
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Decoded, Field, Shape, parse
 from entrypoints.http.deployment_requests import (
@@ -26,7 +24,7 @@ from entrypoints.http.deployment_requests import (
     fingerprint,
     idempotency_key,
 )
-from entrypoints.http.operations import NOTHING, Operation
+from entrypoints.http.operations import Operation
 from entrypoints.http.problems import granted, invalid
 from entrypoints.http.pursued import (
     CURSOR,
@@ -145,71 +143,11 @@ def get_operation(
     return answer_if_changed(document(operation, caller, store, chains), request)
 
 
-@post(
-    "/v1/operations/{id:str}/cancel",
-    sync_to_thread=True,
-    opt=Operation(
-        id="cancel_operation", tag="operations", summary="Withdraw it before anything is sent",
-        body=NOTHING, answers="Operation",
-        codes=(
-            "not_found", "too_late_to_cancel", "outcome_open", "mode_mismatch", "node_unavailable",
-            "network_not_ready",
-            "network_halted",
-        ),
-    ).opt,
-    status_code=200,
-)  # fmt: skip
-def cancel_operation(
-    request: AnyRequest,
-    body: RawBody,
-    id: FromPath[str],
-    caller: Given[Caller],
-    store: AStore,
-    chains: Chains,
-    cancel: Given[CancelDeployment],
-) -> Response[bytes]:
-    require(caller, Permission.WRITE_TOKENS)
-    NOTHING.decode(request, body)
-    operation = granted(cancel(caller, OPERATION.known(caller, store, id).id))
-    return answer(document(operation, caller, store, chains))
-
-
-@post(
-    "/v1/operations/{id:str}/retry",
-    sync_to_thread=True,
-    opt=Operation(
-        id="retry_operation", tag="operations", summary="Try again what failed without effect",
-        description="Only where the failure proved that nothing happened on chain. The operation "
-        "keeps its id and takes a new hold.",
-        body=NOTHING, answers="Operation", status=202, needs_idempotency_key=True,
-        codes=(*_GATES, *KEYED, "not_found", "not_retryable"),
-    ).opt,
-    status_code=202,
-)  # fmt: skip
-def retry_operation(
-    request: AnyRequest,
-    body: RawBody,
-    id: FromPath[str],
-    caller: Given[Caller],
-    store: AStore,
-    chains: Chains,
-    retry: Given[RetryDeployment],
-) -> Response[bytes]:
-    require(caller, Permission.WRITE_TOKENS)
-    key = idempotency_key(request)
-    asked = NOTHING.decode(request, body)
-    operation = OPERATION.known(caller, store, id)
-    named = IdempotencyKey(live=operation.live, route="POST /v1/operations/{id}/retry", key=key)
-    answered = retry(caller, operation.id, named, fingerprint(request, asked.body))
-    return accepted(granted(answered), caller, store, chains)
-
-
 HANDLERS = (
     create_operation,
     list_operations,
     get_operation,
-    cancel_operation,
-    retry_operation,
+    *second_thoughts.handlers(OPERATION, "Operation", Permission.WRITE_TOKENS, _GATES),
     *progress.handlers(OPERATION),
 )
 
