@@ -136,6 +136,7 @@ def _wallet(
         available=row["available"],
         held=row["held"],
         debt=row["debt"],
+        watch=rows.watch_from_row(row),
         version=row["version"],
         lots=tuple(map(rows.lot_from_row, lots)),
         holds=tuple(map(rows.hold_from_row, holds)),
@@ -170,6 +171,7 @@ def _statements(
         "version_before": before.version,
         "available_before": before.available,
         "held_before": before.held,
+        **rows.watch_to_row(after.watch),
     }
     written: list[tuple[str, Row]] = [
         *(

@@ -5,6 +5,7 @@ from datetime import datetime
 from adapters.postgres.rows import Row
 from domain.catalogue import KindClass
 from domain.ledger import (
+    CreditWatch,
     Hold,
     HoldState,
     JournalEntry,
@@ -47,6 +48,23 @@ def lot_to_row(lot: Lot) -> Row:
         "fact": lot.fact,
         "unit_cost_micros": lot.unit_cost_micros,
         "currency": lot.currency,
+    }
+
+
+def watch_from_row(row: Row) -> CreditWatch | None:
+    """None also of a row that was read without it: only who decides needs it."""
+    if row.get("watch_since") is None:
+        return None
+    return CreditWatch(
+        granted=row["watch_granted"], since=row["watch_since"], told=row["watch_told"]
+    )
+
+
+def watch_to_row(watch: CreditWatch | None) -> Row:
+    return {
+        "watch_granted": watch and watch.granted,
+        "watch_since": watch and watch.since,
+        "watch_told": watch and watch.told,
     }
 
 

@@ -4,23 +4,31 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from application.audit.trail import Trail
+from application.credits.quotas import QuotaBook
 from application.ports.storage.ledger import Deed
 from application.ports.storage.work import Work
 from domain.errors import Refusal
+from domain.identifiers import Prefix, public_id
 from domain.ledger import (
     Command,
     Event,
+    Held,
+    Threshold,
     Wallet,
+    Watched,
     decide,
     expire,
     facts_of,
     fold,
     holds_of,
     lots_of,
+    watched,
 )
+
+Decision = tuple[Event, ...] | Refusal
 
 
 @frozen(kw_only=True)
@@ -80,16 +88,30 @@ def post_all(work: Work, orders: Sequence[Order], now: datetime) -> list[Outcome
     )
     over = expire(before, now)
     wallet = _after(before, over)
+    quotas = QuotaBook(work, now)
     outcomes: list[Outcome] = []
     for command in commands:
-        decided = decide(wallet, command, now)
+        decided = _within(quotas, decide(wallet, command, now))
         if isinstance(decided, Refusal):
             outcomes.append(Outcome(events=(), refusal=decided))
         else:
             wallet = _after(wallet, decided)
             outcomes.append(Outcome(events=decided, refusal=None))
     _record(work, before, over, list(zip(orders, outcomes, strict=True)), now)
+    quotas.record()
     return outcomes
+
+
+def _within(
+    quotas: QuotaBook, decided: tuple[Event, ...] | Refusal
+) -> tuple[Event, ...] | Refusal:
+    """What was decided, unless a quota has not enough left for it."""
+    if isinstance(decided, Refusal):
+        return decided
+    for event in decided:
+        if isinstance(event, Held) and (refusal := quotas.charge(event.hold)):
+            return refusal
+    return decided
 
 
 def _record(
@@ -107,10 +129,45 @@ def _record(
     ]
     if not any(deed.events for deed in deeds):
         return
+    deeds, told = _watched(before, deeds, now)
     ended, *done = work.ledger.record_all(before, deeds, now)
     first.trail.add_postings(ended, first.correlation, live=first.live)
     for (order, _), entries in zip(decided, done, strict=True):
         order.trail.add_postings(entries, order.correlation, live=order.live)
+    for order, (threshold, wallet) in zip([first, *(o for o, _ in decided)], told, strict=True):
+        if threshold is not None:
+            _warn(order, threshold, wallet, now)
+
+
+def _watched(
+    before: Wallet, deeds: Sequence[Deed], now: datetime
+) -> tuple[list[Deed], list[tuple[Threshold | None, Wallet]]]:
+    """The same deeds, with what is remembered of how low the credits are, and what is told."""
+    wallet, watching, told = before, [], []
+    for deed in deeds:
+        threshold, events = None, deed.events
+        if events:
+            watch, threshold = watched(wallet, events, now)
+            events = events if watch == wallet.watch else (*events, Watched(watch=watch))
+        wallet = _after(wallet, events)
+        watching.append(evolve(deed, events=events))
+        told.append((threshold, wallet))
+    return watching, told
+
+
+def _warn(order: Order, threshold: Threshold, wallet: Wallet, now: datetime) -> None:
+    order.trail.add(
+        threshold.action,
+        public_id(Prefix.ORGANISATION, wallet.organisation),
+        now,
+        live=order.live,
+        correlation=order.correlation,
+        details={
+            "available": wallet.available,
+            "granted": wallet.watch.granted if wallet.watch else 0,
+            "percent": int(threshold),
+        },
+    )
 
 
 def _after(wallet: Wallet, events: Sequence[Event]) -> Wallet:

@@ -59,11 +59,13 @@ from domain.ledger.events import (
     Reinstated,
     Renewed,
     Returned,
+    Watched,
 )
 from domain.ledger.fold import fold
 from domain.ledger.journal import JournalEntry, Posting, postings
 from domain.ledger.wallet import (
     PRIORITIES,
+    CreditWatch,
     Hold,
     HoldState,
     Lot,
@@ -71,6 +73,7 @@ from domain.ledger.wallet import (
     Source,
     Wallet,
 )
+from domain.ledger.watch import Threshold, watched
 
 __all__ = [
     "PRIORITIES",
@@ -85,6 +88,7 @@ __all__ = [
     "Command",
     "Correct",
     "Corrected",
+    "CreditWatch",
     "DebtPaid",
     "EndLot",
     "Event",
@@ -112,7 +116,9 @@ __all__ = [
     "Renewed",
     "Returned",
     "Source",
+    "Threshold",
     "Wallet",
+    "Watched",
     "decide",
     "expire",
     "facts_of",
@@ -120,4 +126,5 @@ __all__ = [
     "holds_of",
     "lots_of",
     "postings",
+    "watched",
 ]

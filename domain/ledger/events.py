@@ -7,7 +7,7 @@ from attrs import field, frozen, validators
 
 from domain.identifiers import HoldId, LotId
 from domain.ledger.accounts import LedgerAccount
-from domain.ledger.wallet import Hold, HoldState, Lot, Portion, Source
+from domain.ledger.wallet import CreditWatch, Hold, HoldState, Lot, Portion, Source
 
 _positive = validators.gt(0)
 
@@ -145,6 +145,13 @@ class GiftReturned:
     portions: tuple[Portion, ...]
 
 
+@frozen(kw_only=True)
+class Watched:
+    """What is remembered of how low the balance was.  Posts nothing."""
+
+    watch: CreditWatch
+
+
 Event = (
     Granted
     | Expired
@@ -163,4 +170,5 @@ Event = (
     | Adjusted
     | Gifted
     | GiftReturned
+    | Watched
 )

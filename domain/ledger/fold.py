@@ -26,6 +26,7 @@ from domain.ledger.events import (
     Reinstated,
     Renewed,
     Returned,
+    Watched,
 )
 from domain.ledger.journal import postings
 from domain.ledger.wallet import Hold, Lot, Portion, Wallet, total
@@ -75,6 +76,8 @@ def fold(wallet: Wallet, event: Event) -> Wallet:
             return evolve(after, lots=(*after.lots, lot))
         case Captured():
             return wallet
+        case Watched(watch=watch):
+            return evolve(wallet, watch=watch)
         case _:
             assert_never(event)
 

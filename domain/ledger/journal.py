@@ -30,6 +30,7 @@ from domain.ledger.events import (
     Reinstated,
     Renewed,
     Returned,
+    Watched,
 )
 from domain.ledger.wallet import Portion, Source, total
 
@@ -96,7 +97,7 @@ def postings(event: Event) -> tuple[Posting, ...]:
             return _each(_Available, LedgerAccount.TRANSIT, portions, "gifted")
         case GiftReturned(portions=portions):
             return _each(LedgerAccount.TRANSIT, _Available, portions, "gift_returned")
-        case Closed() | Renewed() | LotEnded():
+        case Closed() | Renewed() | LotEnded() | Watched():
             return ()
         case _:
             assert_never(event)

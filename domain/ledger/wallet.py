@@ -115,6 +115,18 @@ class Hold:
 
 
 @frozen(kw_only=True)
+class CreditWatch:
+    """What is remembered so that running low is told once (`domain.ledger.watch`)."""
+
+    #: What the current period granted, in credits.
+    granted: int = field(validator=_not_negative)
+    #: When the period began.
+    since: datetime
+    #: The lowest threshold that was told, in percent.
+    told: int | None = None
+
+
+@frozen(kw_only=True)
 class Wallet:
     """An organisation's credits, as far as a decision needs them."""
 
@@ -125,6 +137,8 @@ class Wallet:
     debt: int = field(default=0, validator=_not_negative)
     #: Number of the last journal entry.
     version: int = 0
+    #: None: nothing has happened yet.
+    watch: CreditWatch | None = None
     #: The lots with anything left, those that the holds in question took from, and those that
     #: were asked for by their facts.
     lots: tuple[Lot, ...] = ()

@@ -1,7 +1,7 @@
 -- name: lock_wallet
 -- The one lock of a command.  What is read after it, in statements of their own, is what the
 -- holder before us left behind.
-SELECT available, held, debt, version
+SELECT available, held, debt, version, watch_granted, watch_since, watch_told
   FROM wallets
  WHERE organisation_id = %(organisation)s
    FOR UPDATE
@@ -107,7 +107,10 @@ UPDATE wallets
    SET available = %(available)s,
        held = %(held)s,
        debt = %(debt)s,
-       version = %(version)s
+       version = %(version)s,
+       watch_granted = %(watch_granted)s,
+       watch_since = %(watch_since)s,
+       watch_told = %(watch_told)s
  WHERE organisation_id = %(organisation_id)s
    AND version = %(version_before)s
    AND available = %(available_before)s

@@ -126,6 +126,8 @@ BROKEN = {
         UPDATE token_watches SET live = NOT live""",
     "differences_are_a_list": """
         UPDATE token_watches SET differences = '{}', checked_at = now()""",
+    "what_is_watched_has_a_period": """
+        UPDATE wallets SET watch_granted = 1, watch_since = NULL""",
     "one_quota_per_window": """
         INSERT INTO quotas SELECT * FROM quotas LIMIT 1""",
     "nobody_gives_to_themselves": """
