@@ -2,7 +2,7 @@
 ALTER TABLE wallets
     ADD COLUMN watch_granted bigint,
     ADD COLUMN watch_since timestamptz,
-    ADD COLUMN watch_told smallint,
+    ADD COLUMN watch_told bigint,
     ADD CONSTRAINT what_is_watched_has_a_period
         CHECK ((watch_granted IS NULL) = (watch_since IS NULL)) NOT VALID;
 
