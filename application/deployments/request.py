@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from attrs import field, frozen
 
@@ -10,14 +11,11 @@ from application.audit.trail import Trail
 from application.credits.allowance import orders_due
 from application.credits.post import Order, post_all
 from application.deployments.gates import Gates, sender_of
+from application.once import Answered, Once
 from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
-from application.ports.storage.idempotency import (
-    IdempotencyKey,
-    Remembered,
-    RequestInFlightError,
-)
+from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Store, Work
 from domain.account import Account
 from domain.audit import details_of
@@ -36,9 +34,6 @@ from domain.organisation import Permission
 from domain.plan import Plan, SignerPlan, StepPlan
 from domain.token import Token
 
-#: How long an answer is repeated to the same idempotency key.
-REMEMBERED_FOR = timedelta(days=30)
-REFUSAL_REMEMBERED_FOR = timedelta(hours=24)
 #: How old the id of a plan may be when it is asked for.
 PLAN_LIFE = timedelta(hours=24)
 
@@ -84,18 +79,14 @@ class RequestDeployment:
         chain = self.chains[request.network]
         if refusal := caller.refusal(Permission.WRITE_DEPLOYMENTS, live=chain.network.live):
             return refusal
-        try:
-            with self.store.begin(caller.scope) as work:
-                remembered = work.idempotency.take(key, self.clock.now())
-                if remembered is not None:
-                    return repeat(work, remembered, fingerprint)
-                answer = self._accept(work, caller, request, chain)
-                remember(work, key, fingerprint, answer, self.clock.now())
-        except RequestInFlightError:
-            return IN_FLIGHT
-        return (
-            answer if isinstance(answer, Refusal) else Accepted(deployment=answer, replayed=False)
+        once = Once(
+            store=self.store,
+            clock=self.clock,
+            act=lambda work: self._accept(work, caller, request, chain),
+            id_of=operation_of,
+            again=operation_again,
         )
+        return as_accepted(once(caller.scope, key, fingerprint))
 
     def _accept(
         self, work: Work, caller: Caller, request: DeploymentRequest, chain: Chain
@@ -209,65 +200,20 @@ def hold_for(
     return held.refusal
 
 
-def remember(
-    work: Work,
-    key: IdempotencyKey,
-    fingerprint: bytes,
-    answer: Deployment | Refusal,
-    now: datetime,
-) -> None:
-    """Keep the answer with its key, unless it is one of `NOT_REMEMBERED`."""
+def as_accepted(answer: Answered[Deployment] | Refusal) -> Accepted | Refusal:
     if isinstance(answer, Refusal):
-        if answer.code in NOT_REMEMBERED:
-            return
-        remembered = Remembered(
-            fingerprint=fingerprint,
-            operation=None,
-            refusal=answer,
-            expires_at=now + REFUSAL_REMEMBERED_FOR,
-        )
-    else:
-        remembered = Remembered(
-            fingerprint=fingerprint,
-            operation=answer.id,
-            refusal=None,
-            expires_at=now + REMEMBERED_FOR,
-        )
-    work.idempotency.remember(key, remembered)
+        return answer
+    return Accepted(deployment=answer.value, replayed=answer.replayed)
 
 
-def repeat(work: Work, remembered: Remembered, fingerprint: bytes) -> Accepted | Refusal:
-    """The state, as it is now, of what this key brought about."""
-    if remembered.fingerprint != fingerprint:
-        return Refusal(
-            code="idempotency_key_reused",
-            detail="this idempotency key was used before, for a different request",
-        )
-    if remembered.refusal is not None:
-        return remembered.refusal
-    found = remembered.operation and work.deployments.get(remembered.operation)
-    if not found:
-        return Refusal(code="not_found", detail="there is no such deployment")
-    return Accepted(deployment=found, replayed=True)
+def operation_of(deployment: Deployment) -> UUID:
+    """What an idempotency key remembers."""
+    return deployment.id
 
 
-IN_FLIGHT = Refusal(
-    code="request_in_flight",
-    detail="a request with this idempotency key is being worked on",
-    retry_after=timedelta(seconds=1),
-)
-
-#: Answers that may be another one in a moment, without anybody having done anything wrong; and
-#: those that are about who asks, and not about what is asked.
-NOT_REMEMBERED = frozenset(
-    {
-        "network_not_ready",
-        "account_not_ready",
-        "tariff_not_in_catalogue",
-        "forbidden",
-        "mode_mismatch",
-    }
-)
+def operation_again(work: Work, id: UUID) -> Deployment | None:
+    """What came of a key, as it is now."""
+    return work.deployments.get(OperationId(id))
 
 
 def plan_of(deployment: Deployment, owner: str, chain: Chain, custodian: str) -> Plan:

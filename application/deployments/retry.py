@@ -8,16 +8,17 @@ from application.access.caller import Caller
 from application.deployments.gates import Gates
 from application.deployments.recording import apply_all, needed_for
 from application.deployments.request import (
-    IN_FLIGHT,
     Accepted,
+    as_accepted,
     hold_for,
-    remember,
-    repeat,
+    operation_again,
+    operation_of,
 )
+from application.once import Once
 from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
-from application.ports.storage.idempotency import IdempotencyKey, RequestInFlightError
+from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Store, Work
 from domain.catalogue import Catalogue
 from domain.deployment import Deployment, RetryRequested
@@ -37,19 +38,14 @@ class RetryDeployment:
         self, caller: Caller, id: OperationId, key: IdempotencyKey, fingerprint: bytes
     ) -> Accepted | Refusal:
         """Queue it again under a new hold, once per *key*.  Its place on chain stays."""
-        try:
-            with self.store.begin(caller.scope) as work:
-                remembered = work.idempotency.take(key, self.clock.now())
-                if remembered is not None:
-                    return repeat(work, remembered, fingerprint)
-                answer = self._retry(work, caller, id)
-                if not (isinstance(answer, Refusal) and answer.code == "not_found"):
-                    remember(work, key, fingerprint, answer, self.clock.now())
-        except RequestInFlightError:
-            return IN_FLIGHT
-        return (
-            answer if isinstance(answer, Refusal) else Accepted(deployment=answer, replayed=False)
+        once = Once(
+            store=self.store,
+            clock=self.clock,
+            act=lambda work: self._retry(work, caller, id),
+            id_of=operation_of,
+            again=operation_again,
         )
+        return as_accepted(once(caller.scope, key, fingerprint))
 
     def _retry(self, work: Work, caller: Caller, id: OperationId) -> Deployment | Refusal:
         deployment = work.deployments.lock(id)

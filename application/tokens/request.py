@@ -13,16 +13,17 @@ from application.access.caller import Caller
 from application.deployments.gates import Gates, sender_of
 from application.deployments.recording import action_for
 from application.deployments.request import (
-    IN_FLIGHT,
     Accepted,
+    as_accepted,
     hold_for,
-    remember,
-    repeat,
+    operation_again,
+    operation_of,
 )
+from application.once import Once
 from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
-from application.ports.storage.idempotency import IdempotencyKey, RequestInFlightError
+from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Store, Work
 from domain.audit import details_of
 from domain.catalogue import Catalogue, KindClass
@@ -85,19 +86,14 @@ class RequestTokenOperation:
         """Hold the credits and queue the operation, once per *key*; see `RequestDeployment`."""
         if refusal := caller.refusal(Permission.WRITE_TOKENS):
             return refusal
-        try:
-            with self.store.begin(caller.scope) as work:
-                remembered = work.idempotency.take(key, self.clock.now())
-                if remembered is not None:
-                    return repeat(work, remembered, fingerprint)
-                answer = self._accept(work, caller, request)
-                if not (isinstance(answer, Refusal) and answer.code == "not_found"):
-                    remember(work, key, fingerprint, answer, self.clock.now())
-        except RequestInFlightError:
-            return IN_FLIGHT
-        return (
-            answer if isinstance(answer, Refusal) else Accepted(deployment=answer, replayed=False)
+        once = Once(
+            store=self.store,
+            clock=self.clock,
+            act=lambda work: self._accept(work, caller, request),
+            id_of=operation_of,
+            again=operation_again,
         )
+        return as_accepted(once(caller.scope, key, fingerprint))
 
     def _accept(
         self, work: Work, caller: Caller, request: TokenOperationRequest

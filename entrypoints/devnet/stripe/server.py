@@ -1,0 +1,159 @@
+"""The loopback Stripe on a port: the API under /v1, and controls under /_control."""
+
+import json
+import socket
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+from entrypoints.devnet.stripe.api import Answer, Api, LineLostError, Request
+from entrypoints.devnet.stripe.control import Control
+from entrypoints.devnet.stripe.deliverer import Receiver
+from entrypoints.devnet.stripe.errors import RefusedError
+
+CONTROL = "/_control/"
+
+
+class StripeServer(ThreadingHTTPServer):
+    """The account is chosen by the secret key; the first one answers those who have none of it.
+
+    Controls are of the first account, or of the one in the query: `/_control/now?mode=live`.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, port: int, accounts: Sequence[tuple[Api, Control]]) -> None:
+        super().__init__(("127.0.0.1", port), _Connection)
+        self._accounts = tuple(accounts)
+        self._open: set[socket.socket] = set()
+        self._serving: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def start(self) -> None:
+        self._serving = threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+        self._serving.start()
+
+    def stop(self) -> None:
+        if self._serving is not None:
+            self.shutdown()
+            self._serving.join()
+        self.server_close()
+        for connection in list(self._open):
+            connection.close()
+
+    def process_request_thread(self, request: object, client_address: object) -> None:
+        assert isinstance(request, socket.socket)  # noqa: S101 - a TCP server's requests are
+        self._open.add(request)
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._open.discard(request)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is no mistake of ours."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # as handed in
+
+    def answer(self, request: Request) -> Answer:
+        """Raises: LineLostError."""
+        if request.path.startswith(CONTROL):
+            return self._controlled(request)
+        key = request.headers.get("authorization", "").partition(" ")[2]
+        for api, _ in self._accounts:
+            if key == api.secret_key:
+                return api.answer(request)
+        return self._accounts[0][0].answer(request)
+
+    def _controlled(self, request: Request) -> Answer:
+        wants_live = request.form == "mode=live" if request.method == "GET" else False
+        name = request.path.removeprefix(CONTROL)
+        if name.startswith("live/"):
+            wants_live, name = True, name.removeprefix("live/")
+        control = next(
+            (each for api, each in self._accounts if api.account.livemode is wants_live),
+            self._accounts[0][1],
+        )
+        try:
+            arguments = json.loads(request.form or "{}") if request.method == "POST" else {}
+            told = control.call(name, arguments)
+        except RefusedError as error:
+            return _json(error.status, error.as_json())
+        except ValueError as error:
+            return _json(400, {"error": {"message": str(error)}})
+        return _json(200, told)
+
+
+def _json(status: int, told: object) -> Answer:
+    headers = {"Content-Type": "application/json"}
+    return Answer(status=status, body=json.dumps(told).encode(), headers=headers)
+
+
+class _Connection(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: StripeServer  # type: ignore[mutable-override]  # only a StripeServer makes these
+
+    def do_GET(self) -> None:
+        self._respond()
+
+    def do_POST(self) -> None:
+        self._respond()
+
+    def do_DELETE(self) -> None:
+        self._respond()
+
+    def _respond(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        address = urlsplit(self.path)
+        request = Request(
+            method=self.command,
+            path=address.path,
+            form=body if self.command == "POST" else address.query,
+            headers={name.lower(): value for name, value in self.headers.items()},
+        )
+        try:
+            answer = self.server.answer(request)
+        except LineLostError:
+            self.close_connection = True
+            return
+        # Head and body as one write, so that no client waits for the second.
+        reason = HTTPStatus(answer.status).phrase
+        head = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
+        length = f"Content-Length: {len(answer.body)}\r\n\r\n"
+        line = f"HTTP/1.1 {answer.status} {reason}\r\n"
+        self.wfile.write(f"{line}{head}{length}".encode() + answer.body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Say nothing: requests are kept."""
+
+
+def posting_to(url: str, timeout_seconds: float = 10.0) -> Receiver:
+    """A receiver that posts to an endpoint.  One that does not answer counts as 504."""
+    address = urlsplit(url)
+    if address.hostname is None:
+        raise ValueError(f"not a URL: {url}")
+    kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
+    host, port = address.hostname, address.port
+
+    def receiver(body: bytes, headers: Mapping[str, str]) -> int:
+        connection = kind(host, port, timeout=timeout_seconds)
+        try:
+            connection.request("POST", address.path or "/", body, dict(headers))
+            return connection.getresponse().status
+        except (OSError, HTTPException):
+            return 504
+        finally:
+            connection.close()
+
+    return receiver
