@@ -34,16 +34,21 @@ JsonValue = str | int | bool | None | Sequence["JsonValue"] | Mapping[str, "Json
 _SAFE_INTEGER = 2**53 - 1
 
 
+KINDS = ("member", "api_key", "worker", "operator", "payments")
+
+
 @frozen
 class Actor:
     """Who did it: a kind, and the id where that kind has one."""
 
-    kind: str = field(validator=validators.in_(("member", "api_key", "worker", "operator")))
+    kind: str = field(validator=validators.in_(KINDS))
     id: str | None = None
 
 
 WORKER = Actor("worker")
 OPERATOR = Actor("operator")
+#: Whoever takes money for us: what they say is signed or was asked for.
+PAYMENTS = Actor("payments")
 
 
 @frozen(kw_only=True)

@@ -32,6 +32,9 @@ class Permission(StrEnum):
     #: Mint, burn, pause.
     WRITE_TOKENS = "tokens:write"
     READ_CREDITS = "credits:read"
+    READ_BILLING = "billing:read"
+    #: Spend the organisation's money: buy packs, change the subscription.
+    WRITE_BILLING = "billing:write"
     READ_AUDIT = "audit:read"
     READ_API_KEYS = "api_keys:read"
     WRITE_API_KEYS = "api_keys:write"
@@ -45,7 +48,14 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.ISSUER: _READ
     | {Permission.WRITE_DEPLOYMENTS, Permission.WRITE_TOKENS, Permission.READ_CREDITS},
     Role.COMPLIANCE: _READ | {Permission.READ_AUDIT},
-    Role.BILLING: frozenset({Permission.READ_ORGANISATION, Permission.READ_CREDITS}),
+    Role.BILLING: frozenset(
+        {
+            Permission.READ_ORGANISATION,
+            Permission.READ_CREDITS,
+            Permission.READ_BILLING,
+            Permission.WRITE_BILLING,
+        }
+    ),
     Role.AUDITOR: _READ | {Permission.READ_CREDITS, Permission.READ_AUDIT},
     Role.DEVELOPER: _READ
     | {

@@ -21,7 +21,7 @@ from typing import NewType
 
 from attrs import field, frozen, validators
 
-from domain.catalogue import TariffName
+from domain.catalogue import PackName, TariffName
 
 CustomerId = NewType("CustomerId", str)
 PaymentId = NewType("PaymentId", str)
@@ -84,8 +84,7 @@ class Purchase:
     """A pack that was paid for."""
 
     payment: PaymentId
-    #: Name of the pack.
-    pack: str
+    pack: PackName
     credits: int = field(validator=validators.gt(0))
     #: What was paid, all told.
     amount_minor: int = field(validator=validators.gt(0))
@@ -116,7 +115,7 @@ class PaidPeriod:
     start: datetime
     end: datetime
     payment: PaymentId | None
-    #: What the tariff's price came to on the invoice, and the whole of the invoice, as paid.
+    #: What was paid with the invoice, all told; 0: not looked at.
     amount_minor: int = field(validator=_whole)
     currency: str
     paid_at: datetime
@@ -159,6 +158,8 @@ class BillingFacts:
 
     subscriptions: tuple[Subscription, ...] = ()
     disputes: tuple[Dispute, ...] = ()
+    #: When a pack was last paid for; None: never.
+    purchased_at: datetime | None = None
 
     def running(self, now: datetime) -> Subscription | None:
         """The subscription that says the tariff: of several, the one paid for longest ahead."""
@@ -189,6 +190,24 @@ def taken_back(
     return granted * min(refunded_minor, amount_minor) // amount_minor
 
 
-def unit_cost_micros(amount_minor: int, granted: int) -> int:
-    """What one credit cost, in millionths of a currency unit, for two decimals; rounded down."""
-    return amount_minor * 10_000 // granted
+def unit_cost_micros(amount_minor: int, currency: str, granted: int) -> int:
+    """What one credit cost, in millionths of a currency unit, rounded down."""
+    micros_per_minor: int = 10 ** (6 - minor_digits(currency))
+    return amount_minor * micros_per_minor // granted
+
+
+def minor_digits(currency: str) -> int:
+    """Decimal places of the currency's minor unit (ISO 4217, as payment providers count)."""
+    if currency in _WHOLE:
+        return 0
+    return 3 if currency in _MILLS else 2
+
+
+# https://docs.stripe.com/currencies, "Zero-decimal" and "Three-decimal currencies"
+_WHOLE = frozenset(
+    {
+        "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF",
+        "XOF", "XPF",
+    }
+)  # fmt: skip
+_MILLS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})

@@ -89,15 +89,18 @@ class PostgresBilling(Billing):
         return row is not None and row["is_recorded"]
 
     def facts(self) -> BillingFacts:
-        subscriptions, disputes = self._transaction.batch(
+        subscriptions, disputes, purchases = self._transaction.batch(
             [
                 (BILLING["select_subscriptions"], {"id": None}),
                 (BILLING["select_disputes"], {"payment": None}),
+                (BILLING["newest_purchase"], {}),
             ]
         )
+        newest = purchases.fetchone()
         return BillingFacts(
             subscriptions=tuple(map(_subscription, subscriptions)),
             disputes=tuple(map(_dispute, disputes)),
+            purchased_at=newest["paid_at"] if newest else None,
         )
 
     def purchase(self, payment: PaymentId) -> Purchase | None:

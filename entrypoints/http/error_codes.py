@@ -156,6 +156,38 @@ _CREDITS = (
               "Take back at most the amount of the grant."),
 )
 
+_BILLING = (
+    ErrorCode("billing_not_configured", 503, "This installation takes no money",
+              "Ask the operator for credits or a tariff; everything else works.",
+              Retry.AFTER_CONFIGURATION),
+    ErrorCode("payments_unavailable", 503, "The payment provider does not answer",
+              "Repeat the request with the same Idempotency-Key after the delay.",
+              Retry.AFTER_DELAY, 5),
+    ErrorCode("payments_refused", 409, "The payment provider refused",
+              "Ask the operator, whose log has the provider's reason.",
+              Retry.AFTER_CONFIGURATION),
+    ErrorCode("item_not_published", 409, "This is not for sale at the payment provider's yet",
+              "Repeat the request with the same Idempotency-Key after the delay; the operator has "
+              "been told.", Retry.AFTER_DELAY, 300),
+    ErrorCode("item_not_sold", 422, "This cannot be bought",
+              "Choose a pack or a tariff of GET /v1/billing/plans that has a fixed price, then "
+              "repeat with a new Idempotency-Key."),
+    ErrorCode("subscription_exists", 409, "There is a subscription already",
+              "Change it through POST /v1/billing/portal instead of buying a second one.",
+              Retry.AFTER_REMEDIATION),
+    ErrorCode("nothing_paid_yet", 409, "There is nothing to manage yet",
+              "Buy a pack or a tariff first, with POST /v1/billing/checkout.",
+              Retry.AFTER_REMEDIATION),
+    ErrorCode("signature_invalid", 400, "The event is not signed as it must be",
+              "Compare the endpoint's signing secret with the configured webhook_secrets, and "
+              "both clocks.", Retry.AFTER_CONFIGURATION),
+    ErrorCode("event_of_other_mode", 400, "The event is of the other mode",
+              "Send events of live mode to the production installation only, and those of test "
+              "mode to the others.", Retry.AFTER_CONFIGURATION),
+    ErrorCode("payment_event_not_recorded", 503, "The event could not be recorded",
+              "Send it again; nothing of it was kept.", Retry.AFTER_DELAY, 5),
+)
+
 _DEPLOYMENTS = (
     ErrorCode("deployment_id_used", 409, "The deployment id is used already",
               "Plan again for a fresh id, then repeat with a new Idempotency-Key; or read the "
@@ -323,6 +355,7 @@ SECTIONS: Mapping[str, tuple[ErrorCode, ...]] = {
     "Requests": _REQUESTS,
     "Access": _ACCESS,
     "Credits": _CREDITS,
+    "Paying": _BILLING,
     "Deployments": _DEPLOYMENTS,
     "The installation": _INSTALLATION,
     "The operator's commands": _OPERATOR,

@@ -14,7 +14,7 @@ from application.ports.storage.billing import (
     StaleStateError,
 )
 from application.ports.storage.work import Scope, Store
-from domain.catalogue import TariffName
+from domain.catalogue import PackName, TariffName
 from domain.errors import LockOrderError, MisuseError
 from domain.identifiers import HoldId, OperationId
 from domain.ledger import HoldCredits
@@ -64,7 +64,7 @@ def an_event(**changes: object) -> PaymentEvent:
 def a_purchase(**changes: object) -> Purchase:
     purchase = Purchase(
         payment=PaymentId(f"pi_{uuid4().hex}"),
-        pack="small",
+        pack=PackName("small"),
         credits=500,
         amount_minor=2_900,
         currency="USD",
@@ -295,10 +295,13 @@ def test_facts_are_all_subscriptions_and_disputes(store: Store):
             work.billing.put_subscription(each)
         for found in (dispute, closed):
             work.billing.put_dispute(found)
+        for days in (2, 5, 1):
+            work.billing.put_purchase(a_purchase(paid_at=NOW + days * DAY))
     with store.begin(tenant.scope) as work:
         facts = work.billing.facts()
         assert set(facts.subscriptions) == {subscription, other}
         assert set(facts.disputes) == {dispute, closed}
+        assert facts.purchased_at == NOW + 5 * DAY
         assert set(work.billing.disputes(PaymentId("pi_1"))) == {dispute, closed}
         assert work.billing.disputes(PaymentId("pi_2")) == []
         work.billing.lock()

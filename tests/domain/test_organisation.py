@@ -16,6 +16,8 @@ TABLE = """
     deployments:write  oi...d
     tokens:write       oi...d
     credits:read       oi.bad
+    billing:read       o..b..
+    billing:write      o..b..
     audit:read         o.c.a.
     api_keys:read      o....d
     api_keys:write     o....d

@@ -103,6 +103,9 @@ class MemoryBilling(Billing):
         return BillingFacts(
             subscriptions=tuple(self._mine(self._tables.subscriptions, mine)),
             disputes=tuple(self._mine(self._tables.disputes, mine)),
+            purchased_at=max(
+                (each.paid_at for each in self._mine(self._tables.purchases, mine)), default=None
+            ),
         )
 
     def purchase(self, payment: PaymentId) -> Purchase | None:

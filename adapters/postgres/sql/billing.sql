@@ -44,6 +44,11 @@ SELECT payment, pack, credits, amount_minor, currency, paid_at, refunded_minor, 
  WHERE organisation_id = %(organisation)s
    AND payment = %(payment)s
 
+-- name: newest_purchase
+SELECT max(paid_at) AS paid_at
+  FROM purchases
+ WHERE organisation_id = %(organisation)s
+
 -- name: put_purchase
 -- What was paid stays as it was paid.
 INSERT INTO purchases (organisation_id, payment, pack, credits, amount_minor, currency, paid_at,

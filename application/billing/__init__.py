@@ -1,0 +1,1 @@
+"""Taking money, and giving what was paid for."""

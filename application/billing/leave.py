@@ -1,0 +1,61 @@
+"""When a subscription is over, its organisation goes back to the catalogue's first tariff."""
+
+from datetime import datetime
+
+from attrs import evolve, frozen
+
+from application.audit.trail import Trail
+from application.billing.settle import LicenceEffect, no_effect
+from application.ports.clock import Clock
+from application.ports.identifiers import Identifiers
+from application.ports.storage.work import Scope, Store, Work
+from domain.audit import WORKER
+from domain.catalogue import Catalogue
+from domain.identifiers import OrganisationId, Prefix, public_id
+
+BATCH = 100
+
+
+@frozen(kw_only=True)
+class LeaveEnded:
+    store: Store
+    catalogue: Catalogue
+    clock: Clock
+    identifiers: Identifiers
+    licence_effect: LicenceEffect = no_effect
+
+    def __call__(self) -> int:
+        """Tell how many organisations were looked at."""
+        now = self.clock.now()
+        with self.store.begin(Scope()) as work:
+            ended = work.billing.ended(now, BATCH)
+        for organisation in ended:
+            self._leave(organisation, now)
+        return len(ended)
+
+    def _leave(self, organisation: OrganisationId, now: datetime) -> None:
+        with self.store.begin(Scope(organisation=organisation)) as work:
+            work.billing.lock()
+            facts = work.billing.facts()
+            over = [each for each in facts.subscriptions if each.is_over(now) and not each.left_at]
+            for each in over:
+                work.billing.put_subscription(evolve(each, left_at=now))
+            trail = Trail(identifiers=self.identifiers, organisation=organisation, actor=WORKER)
+            # A tariff that the operator has given meanwhile is not the subscription's to take.
+            if over and facts.running(now) is None:
+                self._take(work, trail, {each.tariff for each in over}, now)
+            self.licence_effect(work, trail, work.billing.facts(), now)
+            trail.write(work)
+
+    def _take(self, work: Work, trail: Trail, tariffs: set[str], now: datetime) -> None:
+        owner = work.organisations.get()
+        first = self.catalogue.first_tariff
+        if owner is None or owner.tariff not in tariffs or owner.tariff == first:
+            return
+        work.organisations.set_tariff(first)
+        trail.add(
+            "billing.tariff_changed",
+            public_id(Prefix.ORGANISATION, trail.organisation),
+            now,
+            details={"tariff": first, "tariff_before": owner.tariff},
+        )

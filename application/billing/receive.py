@@ -1,0 +1,33 @@
+"""Take what the payment provider tells: believed when signed, answered when recorded."""
+
+from attrs import frozen
+
+from application.billing.checkout import NOT_CONFIGURED
+from application.billing.settle import Settle, Settled
+from application.ports.clock import Clock
+from application.ports.payments import PaymentForgedError, Payments
+from domain.errors import Refusal
+
+
+@frozen(kw_only=True)
+class ReceivePaymentEvent:
+    payments: Payments | None
+    settle: Settle | None
+    clock: Clock
+
+    def __call__(self, body: bytes, signature: str) -> Settled | Refusal:
+        """What became of it.  Whoever is answered with it need not tell it again.
+
+        Raises: PaymentsRefusedError, PaymentsUnavailableError, StoreUnavailableError: it is not
+            recorded, and has to be told again.
+        """
+        if self.payments is None or self.settle is None:
+            return NOT_CONFIGURED
+        try:
+            event = self.payments.event(body, signature, self.clock.now())
+        except PaymentForgedError as error:
+            return Refusal(code="signature_invalid", detail=str(error))
+        if event.live is not self.payments.live:
+            mode = "live" if event.live else "test"
+            return Refusal(code="event_of_other_mode", detail=f"this is a {mode} event")
+        return self.settle(event.subject, event)

@@ -1,0 +1,374 @@
+"""What a payment provider's object, fetched whole, means for us: facts, or a contradiction.
+
+Pure rules over what was fetched, what is known and the catalogue.  Prices are ours: what was paid
+is looked up by the price's key, and where its amount or currency are not the catalogue's, nothing
+is granted and a person is called (`Mismatch`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import Enum
+
+from attrs import evolve, field, frozen, validators
+
+from domain.catalogue import Catalogue, Pack, Tariff
+from domain.payment import (
+    CustomerId,
+    Dispute,
+    DisputeId,
+    PaidPeriod,
+    PaymentId,
+    Purchase,
+    Subscription,
+    SubscriptionId,
+)
+
+
+@frozen(kw_only=True)
+class ItemPrice:
+    """A price at the provider's."""
+
+    #: As it is looked up, or the name of what it is a price of; empty: none of ours.
+    key: str
+    amount_minor: int
+    #: ISO 4217.
+    currency: str
+
+
+@frozen(kw_only=True)
+class DisputeState:
+    id: DisputeId
+    opened_at: datetime
+    #: Whether the money stays with us; None: it is open.
+    is_won: bool | None = None
+
+    def fact(self, payment: PaymentId, known: Iterable[Dispute], now: datetime) -> Dispute:
+        """The provider does not say when it was closed: it is when we heard of it."""
+        before = next((each for each in known if each.id == self.id), None)
+        closed_at = None
+        if self.is_won is not None:
+            closed_at = (before and before.closed_at) or now
+        return Dispute(
+            id=self.id,
+            payment=payment,
+            opened_at=self.opened_at,
+            closed_at=closed_at,
+            is_won=self.is_won,
+        )
+
+
+@frozen(kw_only=True)
+class Money:
+    """A payment that succeeded, and what became of it."""
+
+    payment: PaymentId
+    amount_minor: int = field(validator=validators.gt(0))
+    currency: str
+    paid_at: datetime
+    refunded_minor: int = 0
+    disputes: tuple[DisputeState, ...] = ()
+
+
+@frozen(kw_only=True)
+class PackState:
+    """A one-off payment."""
+
+    customer: CustomerId | None
+    price: ItemPrice
+    quantity: int
+    #: What was asked for it, before taxes and after discounts.
+    asked_minor: int
+    #: None: nothing is paid, or not yet.
+    money: Money | None
+
+
+@frozen(kw_only=True)
+class Line:
+    """A tariff's price on an invoice, for a time."""
+
+    price: ItemPrice
+    start: datetime
+    end: datetime
+    #: Below 0: given back for time that is not used.
+    amount_minor: int
+    #: Of part of a period: a change inside it.
+    is_proration: bool = False
+
+
+@frozen(kw_only=True)
+class InvoiceState:
+    id: str
+    lines: tuple[Line, ...]
+    #: None: not paid.
+    paid_at: datetime | None
+    #: When paying failed first, of one that is still owed.
+    failed_at: datetime | None = None
+    payment: PaymentId | None = None
+    #: Looked at only where it is what was asked about.
+    money: Money | None = None
+
+
+class Standing(Enum):
+    """How a subscription stands with the provider."""
+
+    #: The first invoice was never paid: it has not begun.
+    INCOMPLETE = "incomplete"
+    TRIAL = "trial"
+    ACTIVE = "active"
+    OWED = "owed"
+    ENDED = "ended"
+
+
+@frozen(kw_only=True)
+class SubscriptionState:
+    id: SubscriptionId
+    customer: CustomerId | None
+    standing: Standing
+    price: ItemPrice
+    cancelled_at: datetime | None = None
+    #: When it ends or ended, if that is decided.
+    ends_at: datetime | None = None
+    trial_start: datetime | None = None
+    trial_end: datetime | None = None
+    #: Any order.
+    invoices: tuple[InvoiceState, ...] = ()
+
+
+State = PackState | SubscriptionState
+
+
+def moneys(state: State) -> tuple[Money, ...]:
+    """The payments that were looked at."""
+    if isinstance(state, PackState):
+        return (state.money,) if state.money is not None else ()
+    return tuple(invoice.money for invoice in state.invoices if invoice.money is not None)
+
+
+@frozen(kw_only=True)
+class Mismatch:
+    """Money came that the catalogue does not explain."""
+
+    #: The payment or the invoice.
+    subject: str
+    detail: str
+
+
+@frozen(kw_only=True)
+class PackFacts:
+    purchase: Purchase
+    #: What the purchase is of, where it was not known before.
+    pack: Pack | None
+
+
+@frozen(kw_only=True)
+class SubscriptionFacts:
+    subscription: Subscription | None
+    #: Each with what it grants, in the order in which they were paid.
+    periods: tuple[PaidPeriod, ...]
+    #: Of those that were not known before, by their facts: what was asked for what they grant, in
+    #: minor units.
+    asked: Mapping[str, int]
+    mismatches: tuple[Mismatch, ...]
+
+
+def of_pack(
+    state: PackState, catalogue: Catalogue, known: Purchase | None, version: int
+) -> PackFacts | Mismatch | None:
+    """None: nothing is paid.  What a known purchase was worth stays as it was recorded."""
+    money = state.money
+    if money is None:
+        return None
+    if known is not None:
+        purchase = evolve(known, refunded_minor=_refunded(money), version=version)
+        return PackFacts(purchase=purchase, pack=None)
+    pack = next(
+        (
+            each
+            for each in catalogue.packs.values()
+            if catalogue.pack_key(each.name) == state.price.key
+        ),
+        None,
+    )
+    if pack is None:
+        return Mismatch(subject=money.payment, detail=f"no pack has the price {state.price.key!r}")
+    expected = (pack.price_minor, catalogue.currency)
+    for found, what in (
+        ((state.price.amount_minor, state.price.currency), "the price is"),
+        ((state.asked_minor, money.currency), "asked for was"),
+    ):
+        if found != expected:
+            return Mismatch(
+                subject=money.payment, detail=_differs(pack.name, what, found, expected)
+            )
+    if state.quantity != 1 or money.amount_minor < pack.price_minor:
+        detail = f"{money.amount_minor} were paid for {state.quantity} × {pack.name}"
+        return Mismatch(subject=money.payment, detail=detail)
+    return PackFacts(
+        purchase=Purchase(
+            payment=money.payment,
+            pack=pack.name,
+            credits=pack.credits,
+            amount_minor=money.amount_minor,
+            currency=money.currency,
+            paid_at=money.paid_at,
+            refunded_minor=_refunded(money),
+            version=version,
+        ),
+        pack=pack,
+    )
+
+
+def of_subscription(
+    state: SubscriptionState,
+    catalogue: Catalogue,
+    known: Subscription | None,
+    periods: Sequence[PaidPeriod],
+    version: int,
+) -> SubscriptionFacts:
+    """A subscription of which no period was ever paid, nor is on trial, is no fact."""
+    facts = {period.fact: period for period in periods}
+    asked: dict[str, int] = {}
+    mismatches: list[Mismatch] = []
+    for invoice in sorted(state.invoices, key=_when_paid):
+        for line in _bought(invoice):
+            found = _period(state.id, invoice, line, catalogue)
+            if isinstance(found, Mismatch):
+                mismatches.append(found)
+                continue
+            if found.fact not in facts:
+                asked[found.fact] = max(0, sum(each.amount_minor for each in invoice.lines))
+            facts[found.fact] = _with_credits(
+                found, facts.get(found.fact), facts.values(), catalogue
+            )
+    paid = tuple(sorted(facts.values(), key=lambda each: (each.paid_at, each.start, each.price)))
+    return SubscriptionFacts(
+        subscription=_subscription(state, catalogue, known, paid, version),
+        periods=paid,
+        asked=asked,
+        mismatches=tuple(mismatches),
+    )
+
+
+def _subscription(
+    state: SubscriptionState,
+    catalogue: Catalogue,
+    known: Subscription | None,
+    paid: Sequence[PaidPeriod],
+    version: int,
+) -> Subscription | None:
+    if paid:
+        last = max(paid, key=lambda each: (each.end, each.paid_at, each.start, each.price))
+        tariff, start, end = last.tariff, last.start, last.end
+        # An upgrade begins inside the period that it is part of.
+        start = min(each.start for each in paid if each.end == end)
+    elif state.standing is Standing.TRIAL and state.trial_start and state.trial_end:
+        tried = _tariff_of(state.price, catalogue)
+        if isinstance(tried, str):
+            return None
+        tariff, start, end = tried.name, state.trial_start, state.trial_end
+    elif known is not None:
+        tariff, start, end = known.tariff, known.period_start, known.period_end
+    else:
+        return None
+    ends_at = state.ends_at
+    if state.standing is Standing.ENDED and ends_at is not None:
+        # What is paid for is given.
+        ends_at = max(ends_at, end)
+    failures = [each.failed_at for each in state.invoices if each.failed_at is not None]
+    is_owed = state.standing is Standing.OWED
+    return Subscription(
+        id=state.id,
+        tariff=tariff,
+        period_start=start,
+        period_end=end,
+        first_failure_at=min(failures, default=end) if is_owed else None,
+        cancelled_at=state.cancelled_at,
+        ends_at=ends_at,
+        trial_ends_at=state.trial_end,
+        left_at=known.left_at if known is not None and ends_at is not None else None,
+        version=version,
+    )
+
+
+def _bought(invoice: InvoiceState) -> Iterable[Line]:
+    """What an invoice that is paid was paid for; what is given back bought nothing."""
+    if invoice.paid_at is None:
+        return ()
+    return (line for line in invoice.lines if line.price.key and line.amount_minor > 0)
+
+
+def _period(
+    subscription: SubscriptionId, invoice: InvoiceState, line: Line, catalogue: Catalogue
+) -> PaidPeriod | Mismatch:
+    tariff = _tariff_of(line.price, catalogue)
+    if isinstance(tariff, str):
+        return Mismatch(subject=invoice.id, detail=tariff)
+    if not line.is_proration and line.amount_minor != line.price.amount_minor:
+        detail = f"{line.amount_minor} were asked for {line.price.key}"
+        return Mismatch(subject=invoice.id, detail=detail)
+    money = invoice.money
+    return PaidPeriod(
+        subscription=subscription,
+        price=line.price.key,
+        tariff=tariff.name,
+        start=line.start,
+        end=line.end,
+        payment=invoice.payment,
+        amount_minor=money.amount_minor if money else 0,
+        currency=line.price.currency,
+        paid_at=invoice.paid_at or line.start,
+        refunded_minor=_refunded(money) if money else 0,
+    )
+
+
+def _with_credits(
+    found: PaidPeriod, known: PaidPeriod | None, others: Iterable[PaidPeriod], catalogue: Catalogue
+) -> PaidPeriod:
+    """What *found* grants: of a period that was paid for before, what a better tariff adds."""
+    if known is not None:
+        is_looked_at = found.amount_minor > 0
+        return evolve(
+            known,
+            payment=known.payment or found.payment,
+            amount_minor=found.amount_minor if is_looked_at else known.amount_minor,
+            refunded_minor=found.refunded_minor if is_looked_at else known.refunded_minor,
+        )
+    granted = sum(each.credits for each in others if each.end == found.end)
+    worth = catalogue.tariffs[found.tariff].credits_per_month
+    return evolve(found, credits=max(0, worth - granted))
+
+
+def _tariff_of(price: ItemPrice, catalogue: Catalogue) -> Tariff | str:
+    """The tariff, or why it is none."""
+    tariff = next(
+        (
+            each
+            for each in catalogue.tariffs.values()
+            if catalogue.tariff_key(each.name) == price.key
+        ),
+        None,
+    )
+    if tariff is None:
+        return f"no tariff has the price {price.key!r}"
+    expected = (tariff.price_minor, catalogue.currency)
+    found = (price.amount_minor, price.currency)
+    is_agreed = tariff.is_price_least and found[0] >= expected[0] and found[1] == expected[1]
+    if found == expected or is_agreed:
+        return tariff
+    return _differs(tariff.name, "the price is", found, expected)
+
+
+def _refunded(money: Money) -> int:
+    return max(0, min(money.refunded_minor, money.amount_minor))
+
+
+def _when_paid(invoice: InvoiceState) -> tuple[datetime, str]:
+    return (invoice.paid_at or _NEVER, invoice.id)
+
+
+def _differs(name: str, what: str, found: tuple[int, str], expected: tuple[int, str]) -> str:
+    (amount, currency), (ours, our_currency) = found, expected
+    return f"{name}: {what} {amount} {currency}, and in the catalogue it is {ours} {our_currency}"
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
