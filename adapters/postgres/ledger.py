@@ -117,6 +117,9 @@ class PostgresLedger(Ledger):
         row = self._transaction.row(LEDGER["select_holds"], {"holds": [id], "now": None})
         return rows.hold_from_row(row) if row else None
 
+    def held(self) -> Sequence[Hold]:
+        return [rows.hold_from_row(row) for row in self._transaction.rows(LEDGER["select_held"])]
+
     def open_holds(self) -> int:
         row = self._transaction.row(LEDGER["count_open_holds"])
         return row["count"] if row else 0

@@ -14,11 +14,13 @@ from datetime import datetime, timedelta
 from attrs import frozen
 
 from application.audit.trail import Trail
+from application.credits.licence import why_not_begin
 from application.deployments.findings import Finding, Reserve
 from application.deployments.halt import Halt
 from application.deployments.publish import Publish
 from application.deployments.pursue import MAY_BE_FORGOTTEN, Case, Pursuit
 from application.deployments.recording import apply_all, name_event
+from application.deployments.withdraw import before_the_first, give_back, withdraw
 from application.ports.alarms import Alarms
 from application.ports.chain import (
     Chain,
@@ -103,21 +105,27 @@ class Advance:
             account = work.accounts.get(seen.account) if seen.account is not None else None
             payer = work.signers.get(seen.network, seen.sender)
             halted = work.networks.status(seen.network).halted
+            withdrawn = why_not_begin(work, seen, self.clock.now())
         chain = self.chains.get(seen.network)
         if chain is None:
             finding = _waits(WaitReason.NODE_UNAVAILABLE, "this worker has no such network")
         elif halted is not None:
             finding = _waits(WaitReason.NETWORK_HALTED, halted)
         else:
-            finding = self._ask(seen, chain, account, payer)
+            finding = self._ask(seen, chain, account, payer, withdrawn)
         return self._record(claim, seen, finding, chain.network if chain else None)
 
     def _ask(
-        self, seen: Deployment, chain: Chain, account: Account | None, payer: Signer | None
+        self,
+        seen: Deployment,
+        chain: Chain,
+        account: Account | None,
+        payer: Signer | None,
+        withdrawn: Refusal | None,
     ) -> Finding:
         """Act, and turn bad news from outside into a reason to wait."""
         try:
-            return self._act(seen, chain, account, payer)
+            return self._act(seen, chain, account, payer, withdrawn)
         except HistoryUnavailableError as error:
             # Waiting does not bring it back; a node that keeps history does.
             where = f"{seen.network} {seen.named}"
@@ -132,19 +140,28 @@ class Advance:
             return _waits(WaitReason.SIGNER_UNAVAILABLE, str(error))
 
     def _act(
-        self, seen: Deployment, chain: Chain, account: Account | None, payer: Signer | None
+        self,
+        seen: Deployment,
+        chain: Chain,
+        account: Account | None,
+        payer: Signer | None,
+        withdrawn: Refusal | None,
     ) -> Finding:
         match seen.state:
             case State.QUEUED | State.SUBMITTED | State.PENDING:
                 if payer is None:
                     return _waits(WaitReason.OPERATOR, f"{seen.sender} is no signer of ours")
                 placed = _placed(seen, chain, account)
+                slot = seen.step.open_slot
+                if withdrawn is not None and slot is None:
+                    ended = withdraw(self.pursuit, placed or seen, chain, withdrawn)
+                    if ended is not None:
+                        return ended
                 if placed is None:
                     return _waits(WaitReason.ACCOUNT_NOT_READY, "the issuing account has no key")
                 signer = payer
                 if account is not None and _party_of(placed, chain) is Party.OWNER:
                     signer = self._introduce(account, chain)
-                slot = placed.step.open_slot
                 if slot is None:
                     return self._seek_slot(placed, chain, signer)
                 return self.pursuit(
@@ -155,6 +172,7 @@ class Advance:
                         payer=payer,
                         issuer=account,
                         slot=slot,
+                        is_withdrawn=withdrawn is not None,
                         now=self.clock.now(),
                     )
                 )
@@ -266,7 +284,13 @@ class Advance:
             fresh = work.deployments.lock(claim.operation)
             if fresh is None or (fresh.state, fresh.steps) != (seen.state, seen.steps):
                 return fresh, False
+            allowed = before_the_first(work, fresh, finding, self.clock)
+            if allowed is None:
+                return fresh, True
+            finding = allowed
             now = self.clock.now()
+            if finding.is_withdrawn:
+                give_back(work, trail, fresh, now)
             if finding.owner is not None and fresh.owner is None:
                 fresh = fresh.placed(finding.owner, finding.predicted)
             fresh = apply_all(work, trail, fresh, finding.events, now)

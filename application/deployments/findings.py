@@ -27,6 +27,8 @@ class Finding:
     predicted: str | None = None
     #: The signer under whose fence this was done; recorded only if it still holds.
     fenced: Signer | None = None
+    #: The operation must not begin any more: its hold is given back first, and not as our failure.
+    is_withdrawn: bool = False
     #: Why the signer must be halted.
     halts_signer: str | None = None
     #: Address of that one; None: the sender.

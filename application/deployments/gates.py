@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from attrs import frozen
 
+from application.credits.licence import licence_refusal
 from application.credits.terms import terms_of
 from application.ports.storage.work import Work
 from domain.account import Account, AccountState
-from domain.catalogue import Catalogue
+from domain.catalogue import Catalogue, KindClass
 from domain.errors import Refusal
 from domain.identifiers import AccountId, NetworkId, OperationId, instant_of
 from domain.network import Network, NetworkClass
@@ -73,7 +74,7 @@ class Gates:
         )
 
     def tariff_includes(self, kind_class: str) -> Refusal | None:
-        """The tariff's classes and networks."""
+        """The tariff's classes and networks, and what the licence lets begin."""
         terms = terms_of(self.work, self.catalogue, self.now)
         if isinstance(terms, Refusal):
             return terms
@@ -83,6 +84,8 @@ class Gates:
                 code="tariff_too_low",
                 detail=f"the tariff {tariff.name} does not include this kind on this network",
             )
+        if refusal := licence_refusal(self.work, KindClass(kind_class), self.now):
+            return refusal
         if self.network.network_class is not NetworkClass.DEVELOPMENT:
             # Before an address is verified nothing is signed outside development.
             return Refusal(code="address_not_verified", detail="verify your e-mail address first")

@@ -89,6 +89,8 @@ class Case:
     #: The issuing account, where the deployment has one.
     issuer: Account | None
     slot: Slot
+    #: Nothing was signed for it, and nothing may be any more.
+    is_withdrawn: bool = False
     now: datetime
 
     @property
@@ -121,6 +123,8 @@ class Pursuit:
 
     def __call__(self, case: Case) -> Finding:
         newest = case.slot.newest
+        if newest is None and case.is_withdrawn:
+            return self._vacate(case)
         if newest is None:
             return self._sign(case, AttemptRole.EFFECT)
         if newest.broadcast_at is None and newest.rejected is None:
@@ -232,6 +236,15 @@ class Pursuit:
             # Later ones were accepted under a higher ceiling than this one.
             return self._alone(case, AttemptRole.FILL)
         return Finding(wait=draft)
+
+    def _vacate(self, case: Case) -> Finding:
+        """Let go of a slot that nothing may be signed in any more, for the sake of later ones."""
+        outcome = case.chain.outcome(case.slot)
+        if not isinstance(outcome, NotSeen):
+            return self._interpret(outcome, case)
+        if case.slot.expires:
+            return Finding(wait=_window_is_unused(case.slot))
+        return self._alone(case, AttemptRole.FILL)
 
     def _impossible(self, case: Case, draft: Postponed) -> Finding:
         """The effect does not work in a slot that nothing was signed for: it may be there already.
@@ -516,6 +529,11 @@ def _lease_is_held(slot: Slot) -> Postponed:
 
 def _window_is_open(slot: Slot) -> Postponed:
     detail = f"no node wants it; its window ends with round {slot.valid_until}"
+    return Postponed(WaitReason.WINDOW_OPEN, detail)
+
+
+def _window_is_unused(slot: Slot) -> Postponed:
+    detail = f"nothing is signed in it any more; its window ends with round {slot.valid_until}"
     return Postponed(WaitReason.WINDOW_OPEN, detail)
 
 

@@ -41,7 +41,7 @@ LISTING = Shape("DeploymentQuery", (LIMIT, CURSOR, STATE, NETWORK, LIVE, REFEREN
 
 _ANYTHING_THAT_STARTS = (
     "validation_failed", "insufficient_credits", "monthly_quota_exceeded", "tariff_too_low",
-    "tariff_not_in_catalogue",
+    "tariff_not_in_catalogue", "licence_premium_off", "licence_core_off",
     "address_not_verified", "mode_mismatch", "network_not_ready",
 )  # fmt: skip
 

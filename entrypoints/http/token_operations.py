@@ -55,7 +55,7 @@ LISTING = Shape("OperationQuery", (LIMIT, CURSOR, STATE, REFERENCE))
 
 _GATES = (
     "validation_failed", "insufficient_credits", "tariff_too_low",
-    "tariff_not_in_catalogue", "address_not_verified",
+    "tariff_not_in_catalogue", "licence_premium_off", "licence_core_off", "address_not_verified",
     "mode_mismatch", "network_not_ready",
 )  # fmt: skip
 

@@ -71,6 +71,7 @@ def test_a_hold_round_trips_through_its_life(store: Store):
     with store.begin(tenant.scope) as work:
         assert work.ledger.hold(command.id) == held
         assert work.ledger.open_holds() == 1
+        assert work.ledger.held() == [held]
         # With the lots it took from, also those that are empty now.
         wallet = work.ledger.lock(command.id, HoldId(uuid4()))
         assert wallet.holds == (held,)
@@ -81,6 +82,7 @@ def test_a_hold_round_trips_through_its_life(store: Store):
     with store.begin(tenant.scope) as work:
         assert work.ledger.hold(command.id) == evolve(held, state=HoldState.CAPTURED, captured=12)
         assert work.ledger.open_holds() == 0
+        assert work.ledger.held() == []
         assert work.ledger.balance().available == 8
 
 

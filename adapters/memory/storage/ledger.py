@@ -123,6 +123,14 @@ class MemoryLedger(Ledger):
             return None
         return self._transaction.get(self._tables.holds, (organisation, id))
 
+    def held(self) -> Sequence[Hold]:
+        mine = [
+            hold
+            for (organisation, _), hold in self._transaction.items(self._tables.holds)
+            if organisation == self._transaction.organisation and hold.is_open
+        ]
+        return sorted(mine, key=lambda hold: hold.id.int)
+
     def open_holds(self) -> int:
         return sum(
             organisation == self._transaction.organisation and hold.state is HoldState.HELD

@@ -49,6 +49,20 @@ SELECT fact, amount
  WHERE organisation_id = %(organisation)s
    AND fact = ANY(%(facts)s::text[])
 
+-- name: select_held
+SELECT hold.id, hold.subject, hold.operation, hold.kind_class, hold.member, hold.amount,
+       hold.captured, hold.corrected, hold.state, hold.lease_until,
+       array_agg(portion.lot_id ORDER BY portion.position) AS portion_lots,
+       array_agg(portion.amount ORDER BY portion.position) AS portion_amounts
+  FROM holds AS hold
+  JOIN hold_lots AS portion
+    ON portion.organisation_id = hold.organisation_id
+   AND portion.hold_id = hold.id
+ WHERE hold.organisation_id = %(organisation)s
+   AND hold.state = 'held'
+ GROUP BY hold.organisation_id, hold.id
+ ORDER BY hold.id
+
 -- name: is_granted
 SELECT EXISTS (SELECT
                  FROM lots

@@ -98,6 +98,10 @@ class Ledger(Protocol):
 
     def hold(self, id: HoldId) -> Hold | None: ...
 
+    def held(self) -> Sequence[Hold]:
+        """All open holds, by id.  Under the wallet's lock none comes and none goes."""
+        ...
+
     def open_holds(self) -> int:
         """How many holds are open."""
         ...
