@@ -37,7 +37,14 @@ IN_FLIGHT = Refusal(
 #: Answers that may be another one in a moment, without anybody having done anything wrong; and
 #: those that are about who asks, or what there is, and not about what is asked.
 NOT_REMEMBERED = frozenset(
-    {"network_not_ready", "account_not_ready", "forbidden", "mode_mismatch", "not_found"}
+    {
+        "network_not_ready",
+        "account_not_ready",
+        "tariff_not_in_catalogue",
+        "forbidden",
+        "mode_mismatch",
+        "not_found",
+    }
 )
 
 

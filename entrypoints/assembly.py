@@ -9,6 +9,7 @@ from application.ports.chain import Chain
 from application.ports.custody import Custodian, KeyWrapping
 from application.ports.metadata import MetadataStore
 from application.ports.nodes import Endpoint
+from application.ports.storage.books import Books
 from application.ports.storage.work import Store
 from domain.identifiers import NetworkId
 from domain.network import Family, Network
@@ -36,6 +37,12 @@ def store(settings: Settings) -> Any:
     return adapter("postgres").connect(
         settings.database_url, min_size=1, max_size=settings.database_connections
     )
+
+
+def books(settings: Settings) -> Books:
+    """The books, read with as few rights as the configuration has."""
+    made: Books = adapter("postgres").open_books(settings.reader_url or settings.database_url)
+    return made
 
 
 def documents(settings: Settings, store: Any) -> MetadataStore:

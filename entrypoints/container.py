@@ -28,6 +28,7 @@ from application.operator.end import EndOperation
 from application.operator.installation_secret import InstallationSecret
 from application.operator.sweep import Sweep
 from application.operator.treasury import CreateTreasury, Resume
+from application.operator.verify_ledger import VerifyLedger
 from application.tokens.inspect import Inspect
 from application.tokens.request import RequestTokenOperation, ValidateOrder
 from application.tokens.watch import WatchForgotten, WatchTokens
@@ -49,6 +50,7 @@ class Container(containers.DeclarativeContainer):
     identifiers = One(SystemIdentifiers, clock)
     passwords = One(Argon2Passwords)
     store = One(assembly.store, settings)
+    books = One(assembly.books, settings)
     tasks = One(assembly.tasks, settings)
     documents = One(assembly.documents, settings, store)
     metadata = One(assembly.metadata, settings, documents)
@@ -171,6 +173,7 @@ class Container(containers.DeclarativeContainer):
         EndOperation, store=store, chains=chains, clock=clock, identifiers=identifiers
     )
     resume = One(Resume, store=store, chains=chains, clock=clock, identifiers=identifiers)
+    verify_ledger = One(VerifyLedger, books=books)
     dispatch = One(Dispatch, store=store, tasks=tasks)
     sweep = One(Sweep, store=store, tasks=tasks, clock=clock)
 

@@ -45,6 +45,8 @@ class Settings:
     database_url: str = field(repr=False)
     #: As a member of tallystick_migrator, for `migrate` only.
     migrator_url: str | None = field(default=None, repr=False)
+    #: As a member of tallystick_readonly, for `verify` and `report`; else as the application.
+    reader_url: str | None = field(default=None, repr=False)
     database_connections: int = 10
     #: Scheme of the custodian that creates new keys.
     custodian: str = "local-keys"
@@ -94,6 +96,7 @@ class Settings:
             "database": {
                 "url": shown(self.database_url),
                 "migrator_url": shown(self.migrator_url),
+                "reader_url": shown(self.reader_url),
                 "connections": self.database_connections,
             },
             "custodian": {"new_keys": self.custodian},
@@ -250,6 +253,7 @@ def _settings(reader: _Reader) -> Settings | None:
             "database", "url", "postgresql://… of the application's role"
         ),
         migrator_url=reader.text("database", "migrator_url"),
+        reader_url=reader.text("database", "reader_url"),
         database_connections=reader.parsed("database", "connections", _count, 10, "a number"),
         custodian=custodian,
         master_keys=reader.required(

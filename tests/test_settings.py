@@ -129,6 +129,7 @@ def test_the_environment_may_name_the_file(tmp_path):
     [
         ("TALLYSTICK_DATABASE_URL", "database_url"),
         ("TALLYSTICK_DATABASE_MIGRATOR_URL", "migrator_url"),
+        ("TALLYSTICK_DATABASE_READER_URL", "reader_url"),
         ("TALLYSTICK_LOCAL_KEYS_MASTER_KEY", "master_keys"),
     ],
 )
@@ -714,7 +715,8 @@ class TestConfig:
         assert {f"{section}.{key}" for section in shown if section != "networks"
                 for key in shown[section]} == {
             "installation.id", "installation.environment", "database.url",
-            "database.migrator_url", "database.connections", "custodian.new_keys",
+            "database.migrator_url", "database.reader_url", "database.connections",
+            "custodian.new_keys",
             "local_keys.master_key", "local_keys.allow", "http.host", "http.port",
             "http.base_url", "http.request_limit", "http.trusted_proxies", "worker.threads",
             "worker.drift_check_minutes",

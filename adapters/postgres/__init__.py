@@ -7,6 +7,7 @@ is one `begin`; the scope it names is enforced twice, by the queries and by row-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from adapters.postgres.books import PostgresBooks
     from adapters.postgres.documents import PostgresMetadata
     from adapters.postgres.storage import PostgresStore
 
@@ -47,3 +48,10 @@ def metadata(store: "PostgresStore", base_url: str) -> "PostgresMetadata":
     from adapters.postgres.documents import PostgresMetadata  # noqa: PLC0415 - as above
 
     return PostgresMetadata(store, base_url)
+
+
+def open_books(url: str) -> "PostgresBooks":
+    """The books, for an audit.  *url* belongs to a member of tallystick_readonly or _app."""
+    from adapters.postgres.books import PostgresBooks  # noqa: PLC0415 - as above
+
+    return PostgresBooks(url)

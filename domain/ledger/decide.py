@@ -261,7 +261,7 @@ def _claw_back(wallet: Wallet, fact: str, amount: int, now: datetime) -> Decisio
         return Refusal(code="exceeds_grant", detail=detail)
     missing = amount - lot.clawed_back
     if missing < 0:
-        until = lot.expires_at and max(lot.expires_at, now + GRACE)
+        until = lot.over_at and max(lot.over_at, now + GRACE)
         name = f"{_REINSTATED}:{fact}:{wallet.version + 1}"
         return (Reinstated(of=lot.id, lot=_like(lot, name, -missing, now, until)),)
     again = (each for each in wallet.lots if each.fact.startswith(f"{_REINSTATED}:{fact}:"))
@@ -356,6 +356,7 @@ def _like(lot: Lot, fact: str, amount: int, now: datetime, until: datetime | Non
         clawed_back=0,
         effective_at=now,
         expires_at=until,
+        ended_at=None,
         fact=fact,
     )
 

@@ -41,7 +41,7 @@ def fold(wallet: Wallet, event: Event) -> Wallet:
         case Expired(lot=id, amount=amount):
             return _lapsed(_moved(wallet, (Portion(lot=id, amount=amount),), -1), id, amount)
         case LotEnded(lot=id, at=at):
-            return _with_lot(wallet, id, lambda lot: evolve(lot, expires_at=at))
+            return _with_lot(wallet, id, lambda lot: evolve(lot, ended_at=at))
         case Held(hold=hold):
             moved = _moved(wallet, hold.portions, -1)
             return evolve(moved, holds=(*moved.holds, hold))

@@ -40,7 +40,10 @@ class Lot:
     #: How much of it was taken back, because what paid for it was: refunded or disputed.
     clawed_back: int = field(default=0, validator=_not_negative)
     effective_at: datetime
+    #: As it was granted; None: never.
     expires_at: datetime | None = None
+    #: When it was ended before that.  Burn order never asks: what a hold took stays provable.
+    ended_at: datetime | None = None
     #: The economic fact that was paid for; grants once: ``plan:<subscription>:<price>:<period>``.
     fact: str = field(validator=validators.min_len(1))
     #: What one credit cost, in millionths of a currency unit; None where nothing was paid.
@@ -51,8 +54,14 @@ class Lot:
         if self.remaining + self.lapsed > self.amount or self.clawed_back > self.amount:
             raise ValueError("a lot cannot have more than it had")
 
+    @property
+    def over_at(self) -> datetime | None:
+        """When it is over, by its expiry or sooner; None: never."""
+        ends = [at for at in (self.expires_at, self.ended_at) if at is not None]
+        return min(ends, default=None)
+
     def is_expired(self, now: datetime) -> bool:
-        return self.expires_at is not None and self.expires_at <= now
+        return self.over_at is not None and self.over_at <= now
 
     def is_usable(self, now: datetime) -> bool:
         return self.remaining > 0 and self.effective_at <= now and not self.is_expired(now)

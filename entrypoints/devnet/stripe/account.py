@@ -24,6 +24,9 @@ EVENTS_ARE_KEPT = 30 * 86_400
 #: 2026-01-01T00:00:00Z
 START = 1_767_225_600
 
+#: The request of an event that no request has caused.
+NOBODY: Record = {"id": None, "idempotency_key": None}
+
 Action = Callable[["Account", str], None]
 
 
@@ -88,7 +91,7 @@ class Account:
         #: Are told of every event as it happens.
         self.listeners: list[Listener] = []
         #: The request that is being answered, for the events it causes.
-        self.request: Record = {"id": None, "idempotency_key": None}
+        self.request: Record = dict(NOBODY)
         self.refusals: dict[str, Refusals] = {}
         #: What a checkout session's payment or subscription is to be given, by session.
         self.plans: dict[str, Record] = {}
@@ -142,11 +145,14 @@ class Account:
     def advance_to(self, moment: int, clock: str | None = None) -> None:
         """Do what is due until then, each at its moment.  Time does not run backwards."""
         timeline = self._clocks[clock]
+        # What time does, no request has asked for.
+        asked, self.request = self.request, dict(NOBODY)
         while timeline.due and timeline.due[0][0] <= moment:
             at, _, action, id = heapq.heappop(timeline.due)
             timeline.now = max(timeline.now, at)
             action(self, id)
         timeline.now = max(timeline.now, moment)
+        self.request = asked
         while self.events and self._is_forgotten(self.events[0]):
             gone = self.events.popleft()
             event: str = gone["id"]
@@ -182,7 +188,7 @@ class Account:
         self._belongings.setdefault((record["object"], owner), []).append(record)
 
     def of(self, kind: str, owner: str) -> list[Record]:
-        """What was filed under the owner, oldest first."""
+        """What was filed under the owner, in that order."""
         return [*self._belongings.get((kind, owner), ())]
 
     def remove(self, record: Record) -> None:

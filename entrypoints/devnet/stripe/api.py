@@ -22,7 +22,7 @@ from entrypoints.devnet.stripe import (
     reversals,
     subscriptions,
 )
-from entrypoints.devnet.stripe.account import Account
+from entrypoints.devnet.stripe.account import NOBODY, Account
 from entrypoints.devnet.stripe.errors import NotBuiltError, RefusedError
 from entrypoints.devnet.stripe.expansion import expanded
 from entrypoints.devnet.stripe.outages import Outages
@@ -138,12 +138,11 @@ class Api:
             except RefusedError as error:
                 answer = _refusal(error, told)
             finally:
-                account.request = {"id": None, "idempotency_key": None}
+                account.request = dict(NOBODY)
             if is_broken:
                 answer = self._broken("error_after")
             if key is not None:
-                now = account.now
-                self._kept[key] = _Kept(_asked(request), answer, now)
+                self._keep(key, _Kept(_asked(request), answer, account.now))
             return answer
 
     def _must_be_known(self, headers: Mapping[str, str]) -> None:
@@ -175,6 +174,13 @@ class Api:
                 type="idempotency_error",
             )
         return kept
+
+    def _keep(self, key: str, kept: _Kept) -> None:
+        """The oldest come first, and are forgotten first."""
+        self._kept.pop(key, None)
+        self._kept[key] = kept
+        while next(iter(self._kept.values())).at + _KEYS_ARE_KEPT <= kept.at:
+            del self._kept[next(iter(self._kept))]
 
     def _understood(
         self, request: Request, headers: Mapping[str, str]

@@ -193,7 +193,8 @@ class Deliverer:
         if "old_version" in attempt.kinds:
             with self.account.lock:
                 event = as_before(self.account, event)
-            self._strike(event, "old_version")
+            if "old_version" not in self.struck.get(event["id"], ()):
+                self._strike(event, "old_version")
         body = json.dumps(event).encode()
         moment = self.account.now
         if fault == "late":

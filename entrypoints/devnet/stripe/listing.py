@@ -30,7 +30,7 @@ def page(url: str, records: Iterable[Record], form: Record) -> Record:
     found = [
         record
         for record in records
-        if forms.is_within(record["created" if "created" in record else "date"], created)
+        if (not created or forms.is_within(_moment(record), created))
         and all(record.get(name) == value for name, value in equal.items())
     ]
     found.reverse()
@@ -43,6 +43,12 @@ def page(url: str, records: Iterable[Record], form: Record) -> Record:
         start = max(0, end - limit)
         return list_object(url, found[start:end], has_more=start > 0)
     return list_object(url, found[:limit], has_more=limit < len(found))
+
+
+def _moment(record: Record) -> int:
+    """Of its creation; invoice items call it `date`."""
+    moment: int = record["date" if record["object"] == "invoiceitem" else "created"]
+    return moment
 
 
 def _place(found: list[Record], id: str, param: str) -> int:

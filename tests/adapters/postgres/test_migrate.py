@@ -82,6 +82,7 @@ def test_a_member_of_the_migrator_may_do_it_once_the_roles_are_there(empty_datab
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
         connection.execute("GRANT USAGE, CREATE ON SCHEMA public TO tallystick_migrator")
+        connection.execute("GRANT USAGE ON SCHEMA public TO tallystick_narrow")
     assert bring_up(url) == NAMES
 
 

@@ -39,7 +39,15 @@ BROKEN = {
                effective_at, fact
           FROM lots LIMIT 1""",
     "a_lot_has_no_more_than_it_had": """
-        UPDATE lots SET remaining = amount + 1""",
+        UPDATE lots SET remaining = -1""",
+    "a_credit_is_in_one_place": """
+        UPDATE lots SET lapsed = amount - remaining + 1""",
+    "no_more_is_taken_back_than_was_granted": """
+        UPDATE lots SET clawed_back = amount + 1""",
+    "what_is_owed_is_not_negative": """
+        UPDATE wallets SET debt = -1""",
+    "no_more_is_corrected_than_was_captured": """
+        UPDATE holds SET corrected = 1""",
     "no_more_is_captured_than_was_held": """
         UPDATE holds SET state = 'captured', captured = amount + 1, closed_at = now()""",
     "only_a_capture_captures": """

@@ -36,6 +36,7 @@ NARROW = {
     "list_organisations": ("tallystick_narrow", "id"),
     "tariffs_in_use": ("tallystick_narrow", "tariff, organisations"),
     "gifts_under_way": ("tallystick_narrow", "organisation_id, id"),
+    "ledger_volumes": ("tallystick_narrow", "organisation_id, lines"),
     "operation_keeps_its_promises": ("tallystick_narrow", "trigger"),
 }
 
@@ -306,7 +307,7 @@ def test_the_ways_past_the_wall_are_few_narrow_and_pinned(administrator):
         assert is_definer, name
         assert "search_path=pg_catalog, pg_temp" in settings, name
         assert not everybody, name
-        assert not reader, name
+        assert reader == (name == "ledger_volumes"), name
         assert application == (name != "operation_keeps_its_promises"), name
 
 

@@ -1,0 +1,133 @@
+"""The books, read for an audit: a transaction of its own for each organisation.
+
+*Repeatable read* and read-only: every row is of one instant, nothing is locked, a standby will do.
+Long tables come through cursors of the server's.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from typing import Any, LiteralString
+
+import psycopg
+from attrs import define, field, frozen
+from psycopg import Connection
+from psycopg.rows import DictRow, dict_row
+
+from adapters.postgres import queries
+from adapters.postgres.errors import translated
+from application.ports.storage.books import Books, OrganisationBooks, Volume
+from domain.books import EventRow, HoldRow, HoldTotals, Line, LotRow, PortionRow, WalletRow
+from domain.identifiers import OrganisationId
+
+BOOKS = queries.load("books.sql")
+
+_PAGE = 2_000
+
+
+@frozen
+class PostgresBooks(Books):
+    """*url* belongs to a member of tallystick_readonly, or of tallystick_app."""
+
+    _url: str = field(repr=False)
+
+    def volumes(self) -> list[Volume]:
+        found: list[Volume] = []
+        with self._connected() as connection:
+            while True:
+                after = found[-1].organisation if found else None
+                rows = connection.execute(
+                    BOOKS["volumes"], {"after": after, "limit": _PAGE}
+                ).fetchall()
+                found += (
+                    Volume(organisation=row["organisation_id"], lines=row["lines"]) for row in rows
+                )
+                if len(rows) < _PAGE:
+                    return found
+
+    @contextmanager
+    def read(self, organisation: OrganisationId) -> Iterator[OrganisationBooks]:
+        with self._connected() as connection:
+            connection.execute(BOOKS["enter"], {"organisation": organisation})
+            yield _Opened(connection, organisation)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection[DictRow]]:
+        with translated(), psycopg.connect(self._url, row_factory=dict_row) as connection:
+            connection.execute("SET TimeZone TO 'UTC'")
+            connection.commit()
+            connection.execute(BOOKS["open"])
+            yield connection
+            connection.rollback()
+
+
+@define
+class _Opened(OrganisationBooks):
+    _connection: Connection[DictRow]
+    _organisation: OrganisationId
+    _cursors: Iterator[int] = field(factory=count)
+
+    def wallet(self) -> WalletRow | None:
+        row = self._row("wallet")
+        return None if row is None else WalletRow(**row)
+
+    def lots(self) -> Iterator[LotRow]:
+        return (LotRow(**row) for row in self._stream("lots"))
+
+    def hold_totals(self) -> HoldTotals:
+        row = self._row("hold_totals")
+        assert row is not None  # noqa: S101 - an aggregate has one row
+        return HoldTotals(**row)
+
+    def lines(self) -> Iterator[Line]:
+        return (_line(row) for row in self._stream("lines"))
+
+    def events(self) -> Iterator[EventRow]:
+        return (EventRow(**row) for row in self._stream("events"))
+
+    def _row(self, query: str) -> DictRow | None:
+        with translated():
+            return self._connection.execute(BOOKS[query], self._parameters).fetchone()
+
+    def _stream(self, query: str) -> Iterator[DictRow]:
+        statement: LiteralString = BOOKS[query]
+        with (
+            translated(),
+            self._connection.cursor(name=f"{query}_{next(self._cursors)}") as cursor,
+        ):
+            cursor.itersize = _PAGE
+            cursor.execute(statement, self._parameters)
+            yield from cursor
+
+    @property
+    def _parameters(self) -> Mapping[str, Any]:
+        return {"organisation": self._organisation}
+
+
+def _line(row: DictRow) -> Line:
+    return Line(
+        sequence=row["sequence"],
+        at=row["at"],
+        debit=row["debit"],
+        credit=row["credit"],
+        amount=row["amount"],
+        action=row["action"],
+        hold_id=row["hold_id"],
+        lot_id=row["lot_id"],
+        actor=row["actor"],
+        hold=None if row["known_hold"] is None else _hold(row),
+    )
+
+
+def _hold(row: DictRow) -> HoldRow:
+    return HoldRow(
+        id=row["known_hold"],
+        amount=row["hold_amount"],
+        captured=row["captured"],
+        corrected=row["corrected"],
+        state=row["state"],
+        held_at=row["held_at"],
+        closed_at=row["closed_at"],
+        lease_until=row["lease_until"],
+        portions=tuple(map(PortionRow, row["portion_lots"] or (), row["portion_amounts"] or ())),
+    )

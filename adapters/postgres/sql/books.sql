@@ -1,0 +1,57 @@
+-- name: open
+-- One instant for all that follows, and no lock that anybody waits for.
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
+
+-- name: enter
+SELECT set_config('app.organisation_id', %(organisation)s::text, true)
+
+-- name: volumes
+SELECT organisation_id, lines FROM narrow.ledger_volumes(%(after)s, %(limit)s)
+
+-- name: wallet
+SELECT available, held, debt, version
+  FROM wallets
+ WHERE organisation_id = %(organisation)s
+
+-- name: lots
+SELECT id, source::text AS source, priority, amount, remaining, lapsed, clawed_back, effective_at,
+       expires_at, ended_at, fact
+  FROM lots
+ WHERE organisation_id = %(organisation)s
+
+-- name: hold_totals
+SELECT count(*) AS count,
+       count(*) FILTER (WHERE state = 'held') AS open_count,
+       coalesce(sum(amount) FILTER (WHERE state = 'held'), 0)::bigint AS open_amount,
+       coalesce(sum(corrected), 0)::bigint AS corrected
+  FROM holds
+ WHERE organisation_id = %(organisation)s
+
+-- name: lines
+-- Each with the hold that it names as it is by now: a hold is about two lines long, so what it
+-- took is read where it is needed, and never kept.
+SELECT line.sequence, line.at, line.debit::text AS debit, line.credit::text AS credit,
+       line.amount, line.action, line.hold_id, line.lot_id, line.actor,
+       hold.id AS known_hold, hold.amount AS hold_amount, hold.captured, hold.corrected,
+       hold.state::text AS state, hold.held_at, hold.closed_at, hold.lease_until,
+       portion.lots AS portion_lots, portion.amounts AS portion_amounts
+  FROM journal AS line
+  LEFT JOIN holds AS hold
+    ON hold.organisation_id = line.organisation_id
+   AND hold.id = line.hold_id
+  LEFT JOIN LATERAL (
+       SELECT array_agg(lot_id ORDER BY position) AS lots,
+              array_agg(amount ORDER BY position) AS amounts
+         FROM hold_lots
+        WHERE organisation_id = line.organisation_id
+          AND hold_id = line.hold_id) AS portion
+    ON line.hold_id IS NOT NULL
+ WHERE line.organisation_id = %(organisation)s
+ ORDER BY line.sequence
+
+-- name: events
+SELECT sequence, id, at, action, subject, live, body
+  FROM audit_events
+ WHERE organisation_id = %(organisation)s
+   AND action LIKE 'credits.%%'
+ ORDER BY sequence

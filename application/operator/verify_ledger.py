@@ -1,0 +1,57 @@
+"""Every invariant that a database at rest can show, organisation by organisation.
+
+Journal and audit trail are read side by side, so that neither has to be kept: what waits for its
+other half is what is being written, and what is missing.
+"""
+
+from collections.abc import Callable
+from itertools import zip_longest
+
+from attrs import frozen
+
+from application.ports.storage.books import Books, OrganisationBooks
+from domain.books import Evidence, Findings, Replay
+from domain.identifiers import OrganisationId
+
+
+@frozen(kw_only=True)
+class Verdict:
+    organisation: OrganisationId
+    #: How many lines of its journal were read.
+    lines: int
+    findings: Findings
+
+
+@frozen(kw_only=True)
+class VerifyLedger:
+    books: Books
+
+    def __call__(
+        self, organisation: OrganisationId, progress: Callable[[int], None] = lambda _: None
+    ) -> Verdict:
+        """*progress* is told how many lines were read since it was last told."""
+        with self.books.read(organisation) as books:
+            return self._verdict(organisation, books, progress)
+
+    def _verdict(
+        self,
+        organisation: OrganisationId,
+        books: OrganisationBooks,
+        progress: Callable[[int], None],
+    ) -> Verdict:
+        findings = Findings()
+        replay = Replay(findings)
+        evidence = Evidence(findings, organisation)
+        replay.know(books.lots())
+        lines = 0
+        for line, event in zip_longest(books.lines(), books.events()):
+            if line is not None:
+                replay.feed(line)
+                evidence.line(line)
+                lines += 1
+                progress(1)
+            if event is not None:
+                evidence.event(event)
+        replay.finish(books.wallet(), books.hold_totals())
+        evidence.finish()
+        return Verdict(organisation=organisation, lines=lines, findings=findings)

@@ -1,0 +1,52 @@
+"""Reading the books for an audit: organisation by organisation, each as of one instant."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from attrs import frozen
+
+from domain.books import EventRow, HoldTotals, Line, LotRow, WalletRow
+from domain.identifiers import OrganisationId
+
+
+@frozen(kw_only=True)
+class Volume:
+    """How much there is to read of an organisation."""
+
+    organisation: OrganisationId
+    lines: int
+
+
+class OrganisationBooks(Protocol):
+    """One organisation's rows, all as of the instant at which they were opened."""
+
+    def wallet(self) -> WalletRow | None: ...
+
+    def lots(self) -> Iterator[LotRow]:
+        """In any order."""
+        ...
+
+    def hold_totals(self) -> HoldTotals: ...
+
+    def lines(self) -> Iterator[Line]:
+        """The journal in the order of its numbers, a page at a time."""
+        ...
+
+    def events(self) -> Iterator[EventRow]:
+        """The audit events about credits in the order of their numbers, a page at a time."""
+        ...
+
+
+class Books(Protocol):
+    """Read-only, and nobody waits for it.
+
+    Raises:
+        StoreUnavailableError: from every method.
+    """
+
+    def volumes(self) -> list[Volume]:
+        """Every organisation, in the order of ids."""
+        ...
+
+    def read(self, organisation: OrganisationId) -> AbstractContextManager[OrganisationBooks]: ...

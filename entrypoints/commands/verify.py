@@ -1,0 +1,122 @@
+"""``tallystick verify``"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from application.operator.verify_ledger import Verdict
+from application.ports.storage.work import StoreUnavailableError
+from domain.books import Finding
+from domain.identifiers import OrganisationId, Prefix, public_id
+from entrypoints.commands import setting_up
+from entrypoints.container import Container
+
+
+@click.group("verify", help="Check what was recorded, on a live system.")
+def command() -> None: ...
+
+
+@command.command(
+    "ledger",
+    help="Recompute every balance, lot and hold from the journal and compare; all organisations, "
+    "or one ORGANISATION.  Reads only, and nobody waits for it.  Exit status 1 if an invariant is "
+    "broken; docs/ledger.md says what each means.",
+)
+@click.argument("organisation", required=False)
+@setting_up.as_json
+@click.pass_context
+def ledger(ctx: click.Context, organisation: str | None, as_json: bool) -> None:
+    of = setting_up.organisation_id(ctx, organisation) if organisation else None
+    with setting_up.container(ctx) as container:
+        try:
+            verdicts = list(_verdicts(container, of, as_json=as_json))
+        except StoreUnavailableError as error:
+            click.echo(f"the database: {error}", err=True)
+            ctx.exit(1)
+    if of is not None and not verdicts:
+        click.echo(f"there is no organisation {organisation}", err=True)
+        ctx.exit(1)
+    if as_json:
+        click.echo(json.dumps(_shown(verdicts), ensure_ascii=False))
+    else:
+        click.echo(_summary(verdicts))
+    sys.exit(any(verdict.findings for verdict in verdicts))
+
+
+def _verdicts(
+    container: Container, of: OrganisationId | None, *, as_json: bool
+) -> Iterator[Verdict]:
+    books, verify = container.books(), container.verify_ledger()
+    volumes = [each for each in books.volumes() if of in {None, each.organisation}]
+    with _progress(sum(each.lines for each in volumes)) as advance:
+        for volume in volumes:
+            verdict = verify(volume.organisation, advance)
+            if not as_json:
+                _tell(verdict)
+            yield verdict
+
+
+@contextmanager
+def _progress(lines: int) -> Iterator[Callable[[int], None]]:
+    """A bar on the terminal, by lines read; nothing where there is no terminal."""
+    with click.progressbar(
+        length=lines, label="journal lines", file=sys.stderr, update_min_steps=max(lines // 500, 1)
+    ) as bar:
+        yield bar.update
+
+
+def _tell(verdict: Verdict) -> None:
+    name = public_id(Prefix.ORGANISATION, verdict.organisation)
+    for finding in verdict.findings:
+        click.echo(f"\nBROKEN {finding.invariant}  {name}  {finding.subject}")
+        click.echo(f"        expected  {finding.expected}")
+        click.echo(f"        found     {finding.found}")
+        click.echo(f"        {finding.remedy}")
+    for invariant, untold in _untold(verdict).items():
+        click.echo(f"BROKEN {invariant}  {name}  {untold} more")
+
+
+def _untold(verdict: Verdict) -> dict[str, int]:
+    told = [finding.invariant for finding in verdict.findings]
+    return {
+        invariant: count - told.count(invariant)
+        for invariant, count in sorted(verdict.findings.counts.items())
+        if count > told.count(invariant)
+    }
+
+
+def _summary(verdicts: list[Verdict]) -> str:
+    broken = sum(bool(verdict.findings) for verdict in verdicts)
+    lines = sum(verdict.lines for verdict in verdicts)
+    checked = f"{len(verdicts)} organisations, {lines} journal lines"
+    return f"{checked}: {'every invariant holds' if not broken else f'{broken} with findings'}"
+
+
+def _shown(verdicts: list[Verdict]) -> dict[str, object]:
+    return {
+        "organisations": len(verdicts),
+        "lines": sum(verdict.lines for verdict in verdicts),
+        "holds": not any(verdict.findings for verdict in verdicts),
+        "findings": [
+            _finding(verdict, finding) for verdict in verdicts for finding in verdict.findings
+        ],
+        "counts": {
+            public_id(Prefix.ORGANISATION, verdict.organisation): dict(verdict.findings.counts)
+            for verdict in verdicts
+            if verdict.findings
+        },
+    }
+
+
+def _finding(verdict: Verdict, finding: Finding) -> dict[str, str]:
+    return {
+        "invariant": finding.invariant,
+        "organisation": public_id(Prefix.ORGANISATION, verdict.organisation),
+        "subject": finding.subject,
+        "expected": finding.expected,
+        "found": finding.found,
+        "remedy": finding.remedy,
+    }

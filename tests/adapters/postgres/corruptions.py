@@ -1,0 +1,164 @@
+"""What a superuser may do to a ledger, by the invariant that it breaks.
+
+Statements are divided by semicolons; `%(captured)s` and so on are of `Ledger` in
+test_verify_ledger.py.
+"""
+
+OF = "WHERE organisation_id = %(organisation)s"
+LOT = f"{OF} AND fact ="
+LINE = f"{OF} AND sequence ="
+EVENT = f"{OF} AND convert_from(body, 'UTF8') LIKE"
+LAST = f"(SELECT version FROM wallets {OF})"
+ONE_MORE = f"; UPDATE wallets SET version = version + 1 {OF}"
+
+
+def copied(which: str, sequence: str = f"{LAST} + 1", at: str = "now()") -> str:
+    """A line of the journal once more."""
+    return (
+        f"INSERT INTO journal SELECT organisation_id, {sequence}, {at}, debit, credit, amount,"
+        f" action, hold_id, lot_id, actor, subject FROM journal {OF} AND {which}"
+    )
+
+
+def rewritten(before: str, after: str) -> str:
+    """The body of an audit event, changed."""
+    return (
+        "UPDATE audit_events SET body = convert_to(replace(convert_from(body, 'UTF8'),"
+        f" '{before}', '{after}'), 'UTF8') {EVENT} '%%{before}%%'"
+    )
+
+
+BREAKING = {
+    "I1": [
+        f"UPDATE wallets SET available = -1 {OF}",
+        f"UPDATE wallets SET held = -1 {OF}",
+        f"UPDATE wallets SET debt = -1 {OF}",
+        f"UPDATE hold_lots SET amount = amount + 100 {OF} AND hold_id = %(open)s",
+        f"UPDATE journal SET amount = 1000 {OF} AND credit = 'held' AND hold_id = %(open)s",
+        f"UPDATE journal SET debit = 'debt' {OF} AND action = 'credits.clawed_back'",
+    ],
+    "I2": [
+        f"UPDATE wallets SET available = available + 1 {OF}",
+        f"UPDATE wallets SET debt = debt + 1 {OF}",
+        f"UPDATE lots SET remaining = remaining + 1 {LOT} 'pack:1'",
+        # The sum is right, and yet both are wrong.
+        (
+            f"UPDATE lots SET remaining = remaining + 1 {LOT} 'pack:1';"
+            f"UPDATE lots SET remaining = remaining - 1 {LOT} 'pack:2'"
+        ),
+        f"UPDATE lots SET lapsed = lapsed + 1 {LOT} 'promo:1'",
+        f"UPDATE lots SET clawed_back = 0 {LOT} 'pack:1'",
+        f"UPDATE lots SET amount = amount + 1 {LOT} 'plan:1'",
+        f"UPDATE lots SET source = 'gift' {LOT} 'plan:1'",
+        f"UPDATE lots SET expires_at = expires_at + interval '1 year' {LOT} 'promo:1'",
+        (
+            f"UPDATE lots SET expires_at = expires_at + interval '1 year' {OF}"
+            " AND fact LIKE 'grace:%%'"
+        ),
+    ],
+    "I3": [
+        f"UPDATE wallets SET held = held + 1 {OF}",
+        f"UPDATE holds SET state = 'released', closed_at = now() {OF} AND id = %(open)s",
+        f"UPDATE holds SET state = 'held', closed_at = NULL {OF} AND id = %(released)s",
+        f"UPDATE holds SET amount = amount + 1 {OF} AND id = %(open)s",
+    ],
+    "I4": [
+        f"UPDATE journal SET credit = debit {LINE} 4",
+        f"UPDATE journal SET amount = -amount {LINE} 4",
+        f"UPDATE journal SET debit = 'spent' {LINE} 4",
+    ],
+    "I5": [
+        f"DELETE FROM journal {LINE} 5",
+        f"DELETE FROM journal {LINE} {LAST}",
+        copied("sequence = 4", sequence="sequence", at="at + interval '1 s'"),
+        f"UPDATE wallets SET version = version + 1 {OF}",
+        f"DELETE FROM wallets {OF}",
+    ],
+    "I6": [
+        f"UPDATE holds SET state = 'released' {OF} AND id = %(captured)s",
+        f"UPDATE holds SET state = 'expired' {OF} AND id = %(released)s",
+        f"UPDATE holds SET closed_at = closed_at + interval '1 s' {OF} AND id = %(captured)s",
+        f"UPDATE holds SET corrected = corrected + 1 {OF} AND id = %(captured)s",
+        f"UPDATE holds SET corrected = corrected + 1 {OF} AND id = %(leased)s",
+        f"UPDATE holds SET state = 'captured', closed_at = now() {OF} AND id = %(open)s",
+        copied("debit = 'held' AND hold_id = %(leased)s") + ONE_MORE,
+        copied("credit = 'held' AND hold_id = %(open)s") + ONE_MORE,
+        (
+            "INSERT INTO holds (organisation_id, id, subject, amount, captured, state, held_at)"
+            " VALUES (%(organisation)s, gen_random_uuid(), gen_random_uuid(), 5, 0, 'held', now())"
+        ),
+    ],
+    "I7": [
+        f"UPDATE holds SET captured = captured + 1 {OF} AND id = %(captured)s",
+        f"UPDATE holds SET lease_until = held_at {OF} AND id = %(leased)s",
+        (
+            f"UPDATE journal SET credit = 'available' {OF} AND credit = 'spent'"
+            " AND hold_id = %(captured)s"
+        ),
+        f"UPDATE journal SET amount = 100 {OF} AND credit = 'spent' AND hold_id = %(captured)s",
+        f"UPDATE journal SET amount = 100 {OF} AND action = 'credits.corrected'",
+    ],
+    "I9": [
+        f"UPDATE lots SET fact = 'pack:1' {LOT} 'pack:2'",
+        (
+            "INSERT INTO lots (organisation_id, id, source, priority, amount, remaining,"
+            " effective_at, fact) VALUES (%(organisation)s, gen_random_uuid(), 'pack', 40, 5, 0,"
+            " now(), 'pack:9')"
+        ),
+        copied("sequence = 1") + ONE_MORE,
+    ],
+    "I10": [
+        f"UPDATE hold_lots SET position = 10 - position {OF} AND hold_id = %(captured)s",
+        (
+            f"UPDATE hold_lots SET amount = amount - 1 {OF} AND hold_id = %(released)s"
+            " AND position = 1;"
+            f"UPDATE hold_lots SET amount = amount + 1 {OF} AND hold_id = %(released)s"
+            " AND position = 2"
+        ),
+        f"UPDATE lots SET priority = 99 {LOT} 'plan:1'",
+        (
+            f"UPDATE journal SET lot_id = (SELECT id FROM lots {LOT} 'pack:1') {OF}"
+            " AND action = 'credits.corrected'"
+        ),
+        f"UPDATE lots SET source = 'promo' {LOT} 'pack:1'",
+        f"UPDATE lots SET ended_at = effective_at {LOT} 'plan:1'",
+    ],
+    "I12": [
+        f"UPDATE hold_lots SET lot_id = gen_random_uuid() {OF} AND hold_id = %(open)s",
+        f"UPDATE journal SET hold_id = gen_random_uuid() {OF} AND credit = 'spent'",
+        f"UPDATE journal SET lot_id = gen_random_uuid() {LINE} 1",
+        f"UPDATE journal SET lot_id = NULL {LINE} 1",
+        f"UPDATE holds SET organisation_id = gen_random_uuid() {OF} AND id = %(captured)s",
+    ],
+    "I13": [
+        f"DELETE FROM audit_events {EVENT} '%%\"journal_sequence\":5}}%%'",
+        f"UPDATE audit_events SET action = 'credits.captured' {EVENT} '%%sequence\":1}}%%'",
+        f"UPDATE audit_events SET action = 'deployment.queued' {EVENT} '%%sequence\":1}}%%'",
+        f"UPDATE audit_events SET at = at + interval '1 s' {EVENT} '%%sequence\":1}}%%'",
+        f"UPDATE audit_events SET live = NOT live {EVENT} '%%sequence\":1}}%%'",
+        f"UPDATE audit_events SET subject = 'org_1' {EVENT} '%%sequence\":1}}%%'",
+        f"UPDATE audit_events SET id = gen_random_uuid() {EVENT} '%%sequence\":1}}%%'",
+        f"UPDATE audit_events SET body = 'x' {EVENT} '%%sequence\":1}}%%'",
+        f"UPDATE audit_events SET body = '[]' {EVENT} '%%sequence\":1}}%%'",
+        rewritten('"amount":20', '"amount":21'),
+        rewritten('"credit":"available"', '"credit":"held"'),
+        rewritten('"debit":"issued:plan"', '"debit":"issued:pack"'),
+        rewritten('"journal_sequence":1}', '"journal_sequence":999}'),
+        rewritten('"journal_sequence":1}', '"journal_sequence":2}'),
+        rewritten('"kind":"operator"', '"kind":"worker"'),
+        rewritten('"grant":"grt_', '"grant":"grt_0'),
+        rewritten('"hold":"hold_', '"hold":"hold_0'),
+        rewritten('"organisation":"org_', '"organisation":"org_0'),
+        f"UPDATE journal SET actor = 'worker:' {LINE} 1",
+        f"UPDATE journal SET action = 'credits.found' {LINE} 1",
+        f"UPDATE journal SET at = at - interval '1 day' {LINE} 1",
+        f"UPDATE journal SET amount = amount + 1 {OF} AND credit = 'transit'",
+    ],
+    "I14": [
+        f"UPDATE journal SET at = at - interval '1 year' {LINE} 4",
+    ],
+}
+
+CORRUPTIONS = [
+    (invariant, statements) for invariant, each in BREAKING.items() for statements in each
+]
