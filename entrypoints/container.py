@@ -22,6 +22,7 @@ from application.deployments.request import RequestDeployment
 from application.deployments.retry import RetryDeployment
 from application.deployments.validation import ValidateToken
 from application.deployments.watch import WatchNetwork
+from application.operator.adjust import AdjustCredits, CorrectCapture
 from application.operator.credits import GrantCredits, SetTariff
 from application.operator.dispatch import Dispatch
 from application.operator.end import EndOperation
@@ -173,6 +174,8 @@ class Container(containers.DeclarativeContainer):
         EndOperation, store=store, chains=chains, clock=clock, identifiers=identifiers
     )
     resume = One(Resume, store=store, chains=chains, clock=clock, identifiers=identifiers)
+    adjust_credits = One(AdjustCredits, store=store, clock=clock, identifiers=identifiers)
+    correct_capture = One(CorrectCapture, store=store, clock=clock, identifiers=identifiers)
     verify_ledger = One(VerifyLedger, books=books)
     dispatch = One(Dispatch, store=store, tasks=tasks)
     sweep = One(Sweep, store=store, tasks=tasks, clock=clock)

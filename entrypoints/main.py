@@ -14,7 +14,7 @@ COMMANDS = {
     "work": ("work", "Carry deployments on; run any number of these."),
     "migrate": ("migrate", "Bring the database to the newest schema."),
     "treasury": ("treasury", "Create, show, fund or resume the accounts that sign and pay."),
-    "credits": ("credits", "Give credits to an organisation."),
+    "credits": ("credits", "Give credits, take them away, undo a capture, or look."),
     "tariff": ("tariff", "Change an organisation's tariff."),
     "verify": ("verify", "Hold the ledger against every invariant it must keep."),
     "tokens": ("tokens", "Hold issued tokens against what they must be."),
