@@ -224,6 +224,10 @@ def _pay_once(account: Account, session: Record, customer: Record | None, *, lat
 
 def _subscribe(account: Account, session: Record, customer: Record, *, later: bool) -> bool:
     plan = account.plans[session["id"]]["subscription"]
+    if session["subscription"]:
+        begun = account.get("subscription", session["subscription"])
+        if begun["ended_at"] is not None:
+            raise invalid(f"The subscription {begun['id']} has ended")
     card = new_card(account, customer, customer["email"])
     if session["subscription"]:
         subscription = account.get("subscription", session["subscription"])
@@ -238,8 +242,8 @@ def _subscribe(account: Account, session: Record, customer: Record, *, later: bo
             metadata=forms.merged({}, plan.get("metadata")),
             trial_days=plan.get("trial_period_days") or 0,
             description=plan.get("description"),
+            payment_method=card["id"],
         )
-        account.change(subscription, default_payment_method=card["id"])
         account.change(
             session, subscription=subscription["id"], invoice=subscription["latest_invoice"]
         )

@@ -21,6 +21,7 @@ def open_subscription(
     metadata: dict[str, str],
     trial_days: int = 0,
     description: str | None = None,
+    payment_method: str | None = None,
 ) -> Record:
     """A subscription that waits for its first invoice, which is finalized and not yet tried."""
     clock = customer["test_clock"]
@@ -36,7 +37,7 @@ def open_subscription(
             "object": "subscription",
             **nulls("application application_fee_percent billing_cycle_anchor_config"),
             **nulls("billing_thresholds cancel_at canceled_at customer_account days_until_due"),
-            **nulls("default_payment_method default_source default_tax_rates ended_at"),
+            **nulls("default_source default_tax_rates ended_at"),
             **nulls("latest_invoice next_pending_invoice_item_invoice on_behalf_of"),
             **nulls("pause_collection pending_invoice_item_interval pending_setup_intent"),
             **nulls("pending_update schedule transfer_data"),
@@ -50,6 +51,7 @@ def open_subscription(
             "created": now,
             "currency": prices[0][0]["currency"],
             "customer": customer["id"],
+            "default_payment_method": payment_method,
             "description": description,
             "discounts": [],
             "invoice_settings": {
