@@ -188,7 +188,7 @@ def _stretches(lots: Sequence[Lot], now: datetime) -> Iterator[tuple[datetime, d
     end = start + HORIZON
     instants = {midnight + timedelta(days=ahead) for ahead in range(1, HORIZON.days + 1)}
     for lot in lots:
-        instants |= {_next_second(each) for each in (lot.effective_at, lot.expires_at) if each}
+        instants |= {_next_second(each) for each in (lot.effective_at, lot.over_at) if each}
     between = sorted(instant for instant in instants if start < instant < end)
     return pairwise([start, *between, end])
 

@@ -35,6 +35,8 @@ class Permission(StrEnum):
     READ_BILLING = "billing:read"
     #: Spend the organisation's money: buy packs, change the subscription.
     WRITE_BILLING = "billing:write"
+    #: Teams, quotas, gifts.
+    WRITE_CREDITS = "credits:write"
     READ_AUDIT = "audit:read"
     READ_API_KEYS = "api_keys:read"
     WRITE_API_KEYS = "api_keys:write"
@@ -54,6 +56,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
             Permission.READ_CREDITS,
             Permission.READ_BILLING,
             Permission.WRITE_BILLING,
+            Permission.WRITE_CREDITS,
         }
     ),
     Role.AUDITOR: _READ | {Permission.READ_CREDITS, Permission.READ_AUDIT},

@@ -30,6 +30,8 @@ from application.operator.installation_secret import InstallationSecret
 from application.operator.sweep import Sweep
 from application.operator.treasury import CreateTreasury, Resume
 from application.operator.verify_ledger import VerifyLedger
+from application.people.gifts import DeliverGift, SendGift
+from application.people.teams_and_quotas import ChangeQuotas, ChangeTeams
 from application.tokens.inspect import Inspect
 from application.tokens.request import RequestTokenOperation, ValidateOrder
 from application.tokens.watch import WatchForgotten, WatchTokens
@@ -158,6 +160,16 @@ class Container(containers.DeclarativeContainer):
         GiveAllowances, store=store, catalogue=catalogue, clock=clock, identifiers=identifiers
     )
     grant_credits = One(GrantCredits, store=store, clock=clock, identifiers=identifiers)
+    send_gift = One(
+        SendGift,
+        store=store,
+        clock=clock,
+        identifiers=identifiers,
+        daily_cap=settings.provided.gift_daily_cap,
+    )
+    deliver_gift = One(DeliverGift, store=store, clock=clock, identifiers=identifiers)
+    change_teams = One(ChangeTeams, store=store, clock=clock, identifiers=identifiers)
+    change_quotas = One(ChangeQuotas, store=store, clock=clock, identifiers=identifiers)
     set_tariff = One(
         SetTariff, store=store, catalogue=catalogue, clock=clock, identifiers=identifiers
     )

@@ -19,6 +19,7 @@ from uuid import UUID, uuid4
 from attrs import define, field, frozen
 
 from domain.catalogue import Catalogue
+from domain.gift import DAILY_CAP
 from domain.identifiers import InstallationId, Prefix, parse_id, public_id
 from entrypoints import catalogue_settings
 from entrypoints.metadata_settings import LOCAL, faults_of
@@ -57,6 +58,8 @@ class Settings:
     catalogue_file: str = catalogue_settings.DEFAULT
     #: What that file says.
     catalogue: Catalogue
+    #: Credits that an organisation may give away per day.
+    gift_daily_cap: int = DAILY_CAP
     http_host: str = "127.0.0.1"
     http_port: int = 8080
     #: What clients call us, in links.
@@ -102,6 +105,7 @@ class Settings:
             "custodian": {"new_keys": self.custodian},
             "local_keys": {"master_key": shown(self.master_keys), "allow": self.allow_local_keys},
             "catalogue": {"file": self.catalogue_file},
+            "credits": {"gift_daily_cap": self.gift_daily_cap},
             "http": {
                 "host": self.http_host,
                 "port": self.http_port,
@@ -262,6 +266,9 @@ def _settings(reader: _Reader) -> Settings | None:
         networks=networks,
         catalogue_file=catalogue_file,
         catalogue=_catalogue(reader, catalogue_file),
+        gift_daily_cap=reader.parsed(
+            "credits", "gift_daily_cap", _number, DAILY_CAP, "credits per day, 0 or more"
+        ),
         http_host=host,
         http_port=port,
         base_url=base_url,

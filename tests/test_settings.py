@@ -721,6 +721,7 @@ class TestConfig:
             "http.base_url", "http.request_limit", "http.trusted_proxies", "worker.threads",
             "worker.drift_check_minutes",
             "metadata.store", "metadata.url", "catalogue.file",
+            "credits.gift_daily_cap",
         }  # fmt: skip
 
     def test_check_is_content(self, run):

@@ -1,12 +1,14 @@
 """Put back what a queue may have lost, and forget what is over.
 
-Every task can be made again from a row: accounts that still have no key are asked for again.
+Every task can be made again from a row: accounts that still have no key are asked for again, gifts
+that have not arrived are delivered again.
 """
 
 from datetime import timedelta
 
 from attrs import frozen
 
+from application.people.gifts import TOPIC
 from application.ports.clock import Clock
 from application.ports.storage.work import Scope, Store
 from application.ports.tasks import Tasks
@@ -28,10 +30,13 @@ class Sweep:
         now = self.clock.now()
         with self.store.begin(Scope.installation()) as work:
             requested = work.accounts.requested(BATCH)
+            gifts = work.gifts.under_way(BATCH)
             work.idempotency.purge(now)
             work.login_attempts.purge(now - MEMORY - timedelta(hours=1))
         with self.store.begin(Scope.installation()) as work:
             work.audit.prepare_months(now, MONTHS_AHEAD)
         for organisation, id in requested:
             self.tasks.defer("account.requested", organisation, public_id(Prefix.ACCOUNT, id))
-        return len(requested)
+        for organisation, gift in gifts:
+            self.tasks.defer(TOPIC, organisation, public_id(Prefix.GIFT, gift))
+        return len(requested) + len(gifts)

@@ -8,10 +8,11 @@ from datetime import timedelta
 from attrs import frozen
 
 from application.accounts.create_key import CreateAccountKey, NotConfiguredError
+from application.people.gifts import TOPIC, DeliverGift
 from application.ports.custody import CustodyRefusedError, CustodyUnavailableError
 from application.ports.storage.work import StoreUnavailableError
 from application.ports.tasks import TasksUnavailableError
-from domain.identifiers import AccountId, OrganisationId, Prefix, parse_id
+from domain.identifiers import AccountId, GiftId, OrganisationId, Prefix, parse_id
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,9 @@ class Periodic:
             stop.wait(pause.total_seconds())
 
 
-def handlers(create_account_key: CreateAccountKey) -> Mapping[str, Handler]:
+def handlers(
+    create_account_key: CreateAccountKey, deliver_gift: DeliverGift
+) -> Mapping[str, Handler]:
     """What is done for each topic of the outbox."""
 
     def account_requested(organisation: OrganisationId, key: str) -> None:
@@ -57,4 +60,11 @@ def handlers(create_account_key: CreateAccountKey) -> Mapping[str, Handler]:
             # The sweep asks for it again.
             log.warning("account %s has no key yet: %s", key, error)
 
-    return {"account.requested": account_requested}
+    def gift_sent(organisation: OrganisationId, key: str) -> None:
+        id = parse_id(Prefix.GIFT, key)
+        if id is None:
+            log.error("a task names no gift: %s", key)
+            return
+        deliver_gift(organisation, GiftId(id))
+
+    return {"account.requested": account_requested, TOPIC: gift_sent}

@@ -75,7 +75,7 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
 def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
     """What a worker does beside deployments; *stop* ends the tasks that it is at."""
     tasks = container.tasks()
-    todo = handlers(container.create_account_key())
+    todo = handlers(container.create_account_key(), container.deliver_gift())
 
     def run_tasks() -> None:
         tasks.run(todo, stop)

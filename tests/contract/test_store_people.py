@@ -23,7 +23,7 @@ from domain.identifiers import (
     TeamId,
     public_id,
 )
-from domain.ledger import Capture, Correct, HoldState, LedgerAccount, Release, Source
+from domain.ledger import Capture, Correct, EndLot, HoldState, LedgerAccount, Release, Source
 from domain.organisation import ApiKey
 from domain.quota import Quota, QuotaShift, Subject, Taken, Team, Window
 from tests.contract.tenants import NOW, Tenant, a_grant, a_hold, a_tenant, act
@@ -276,6 +276,8 @@ def test_a_period_begins_with_the_earliest_plan_lot_that_is_not_over(store: Stor
                     expires_at=None if ends is None else NOW + ends * DAY,
                 ),
             )
+        act(work, a_grant(1, fact="plan:left", effective_at=NOW - 20 * DAY, expires_at=NOW + DAY))
+        act(work, EndLot(fact="plan:left"), NOW - DAY)
     with store.begin(tenant.scope) as work:
         assert work.quotas.period(NOW) == NOW - 9 * DAY
         assert work.quotas.period(NOW + 21 * DAY) == NOW + 5 * DAY
@@ -461,7 +463,10 @@ def test_lots_are_listed_newest_first_also_the_empty_ones(store: Store):
         for grant in grants:
             act(work, grant)
         act(work, a_hold(5))
-    lots = [grant.lot for grant in grants]
+        ended = a_grant(1, fact="plan:left", effective_at=NOW - 10 * DAY)
+        act(work, ended)
+        act(work, EndLot(fact="plan:left"))
+    lots = [grant.lot for grant in (*grants, ended)]
     with store.begin(tenant.scope) as work:
         page = work.usage.lots(PageRequest(limit=3), NOW, is_open=False)
         assert [lot.id for lot in page.items] == [lot.id for lot in lots[:3]]
@@ -471,7 +476,7 @@ def test_lots_are_listed_newest_first_also_the_empty_ones(store: Store):
         assert [lot.id for lot in rest.items] == [lot.id for lot in lots[3:]]
         assert not rest.has_more
         open_now = work.usage.lots(PageRequest(), NOW, is_open=True)
-        assert [lot.id for lot in open_now.items] == [lot.id for lot in lots[1:]]
+        assert [lot.id for lot in open_now.items] == [lot.id for lot in lots[1:5]]
         later = work.usage.lots(PageRequest(), NOW + DAY, is_open=True)
         assert [lot.id for lot in later.items] == [lot.id for lot in lots[1:4]]
         stranger = a_tenant(store)

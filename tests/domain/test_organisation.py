@@ -18,6 +18,7 @@ TABLE = """
     credits:read       oi.bad
     billing:read       o..b..
     billing:write      o..b..
+    credits:write      o..b..
     audit:read         o.c.a.
     api_keys:read      o....d
     api_keys:write     o....d

@@ -9,12 +9,14 @@ from adapters.memory.tasks import MemoryTasks
 from application.accounts.create_key import CreateAccountKey
 from application.operator.dispatch import Dispatch
 from application.operator.sweep import Sweep
+from application.people.gifts import TOPIC, DeliverGift, GiftRequest, SendGift
 from application.ports.tasks import TasksUnavailableError
 from domain.account import AccountState
 from domain.identifiers import Prefix, public_id
+from domain.ledger import Granted, Lot, Source
 from domain.network import Family
 from entrypoints.worker.background import Periodic, handlers
-from tests.application.house import House
+from tests.application.house import FINGERPRINT, House
 
 
 def the_account(house):
@@ -30,8 +32,9 @@ def run_tasks(house, tasks):
         clock=house.clock,
         identifiers=house.identifiers,
     )
+    deliver = DeliverGift(store=house.store, clock=house.clock, identifiers=house.identifiers)
     for topic, organisation, key in tasks.deferred:
-        handlers(create)[topic](organisation, key)
+        handlers(create, deliver)[topic](organisation, key)
 
 
 def test_a_registration_brings_its_account_a_key():
@@ -96,3 +99,29 @@ def test_a_periodic_act_survives_whatever_it_meets():
     periodic = Periodic(name="test", interval=timedelta(milliseconds=1), act=act)
     periodic.run(stop)
     assert seen == [0, 1]
+
+
+def test_a_gift_is_delivered_and_a_task_that_names_none_is_let_go(caplog):
+    house, tasks = House(), MemoryTasks()
+    neighbour = house.neighbour()
+    pack = Lot(
+        id=house.identifiers.next(),
+        source=Source.PACK,
+        priority=40,
+        amount=10,
+        remaining=10,
+        effective_at=house.clock.now(),
+        fact="pack:pi_1",
+    )
+    with house.store.begin(house.scope) as work:
+        wallet = work.ledger.lock()
+        work.ledger.record(wallet, [Granted(lot=pack)], house.clock.now(), "worker")
+    send = SendGift(store=house.store, clock=house.clock, identifiers=house.identifiers)
+    request = GiftRequest(to=neighbour.registered.organisation.id, amount=10)
+    assert send(house.caller, request, house.key("one"), FINGERPRINT).value.amount == 10
+    Dispatch(store=house.store, tasks=tasks)()
+    tasks.deferred.append((TOPIC, house.registered.organisation.id, "gift_none"))
+    run_tasks(house, tasks)
+    with neighbour.store.begin(neighbour.scope) as work:
+        assert Source.GIFT in {lot.source for lot in work.ledger.balance().lots}
+    assert "names no gift: gift_none" in caplog.text

@@ -178,7 +178,8 @@ class MemoryQuotas(Quotas):
             if organisation == self._transaction.organisation
             and lot.source is Source.PLAN
             and lot.expires_at is not None
-            and lot.effective_at <= now < lot.expires_at
+            and lot.effective_at <= now
+            and not lot.is_expired(now)
         ]
         return min(began, default=None)
 

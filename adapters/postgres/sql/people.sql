@@ -137,8 +137,9 @@ SELECT min(effective_at) AS began_at
   FROM lots
  WHERE organisation_id = %(organisation)s
    AND source = 'plan'
+   AND expires_at IS NOT NULL
    AND effective_at <= %(now)s
-   AND expires_at > %(now)s
+   AND least(expires_at, ended_at) > %(now)s
 
 -- name: insert_gift
 INSERT INTO gifts (organisation_id, id, direction, other_id, amount, message, state, sent_by,
@@ -231,11 +232,12 @@ SELECT CASE %(by)s::text
 
 -- name: list_lots
 SELECT lot.id, lot.source, lot.priority, lot.amount, lot.remaining, lot.lapsed, lot.clawed_back,
-       lot.effective_at, lot.expires_at, lot.fact, lot.unit_cost_micros, lot.currency
+       lot.effective_at, lot.expires_at, lot.ended_at, lot.fact, lot.unit_cost_micros, lot.currency
   FROM lots AS lot
  WHERE lot.organisation_id = %(organisation)s
    AND (NOT %(is_open)s::boolean
-        OR (lot.remaining > 0 AND (lot.expires_at IS NULL OR lot.expires_at > %(now)s)))
+        OR (lot.remaining > 0
+            AND coalesce(least(lot.expires_at, lot.ended_at) > %(now)s, true)))
    AND (%(after)s::uuid IS NULL
         OR (lot.effective_at, lot.id) < (SELECT last.effective_at, last.id
                                            FROM lots AS last

@@ -1,0 +1,1 @@
+"""What people do with credits: teams, quotas, gifts."""
