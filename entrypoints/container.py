@@ -11,6 +11,7 @@ from application.access.log_out import LogOut
 from application.access.refresh import Refresh
 from application.access.register import Register
 from application.accounts.create_key import CreateAccountKey
+from application.billing.follow import FollowLicences
 from application.credits.allowance import GiveAllowances
 from application.deployments.advance import Advance
 from application.deployments.cancel import CancelDeployment
@@ -188,6 +189,7 @@ class Container(containers.DeclarativeContainer):
     resume = One(Resume, store=store, chains=chains, clock=clock, identifiers=identifiers)
     adjust_credits = One(AdjustCredits, store=store, clock=clock, identifiers=identifiers)
     correct_capture = One(CorrectCapture, store=store, clock=clock, identifiers=identifiers)
+    follow_licences = One(FollowLicences, store=store, clock=clock, identifiers=identifiers)
     verify_ledger = One(VerifyLedger, books=books)
     dispatch = One(Dispatch, store=store, tasks=tasks)
     sweep = One(Sweep, store=store, tasks=tasks, clock=clock)

@@ -5,7 +5,7 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from application.audit.trail import Trail
-from application.billing.settle import LicenceEffect, no_effect
+from application.credits.licence import follow_licence
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store, Work
@@ -22,7 +22,6 @@ class LeaveEnded:
     catalogue: Catalogue
     clock: Clock
     identifiers: Identifiers
-    licence_effect: LicenceEffect = no_effect
 
     def __call__(self) -> int:
         """Tell how many organisations were looked at."""
@@ -44,7 +43,7 @@ class LeaveEnded:
             # A tariff that the operator has given meanwhile is not the subscription's to take.
             if over and facts.running(now) is None:
                 self._take(work, trail, {each.tariff for each in over}, now)
-            self.licence_effect(work, trail, work.billing.facts(), now)
+            follow_licence(work, trail, now)
             trail.write(work)
 
     def _take(self, work: Work, trail: Trail, tariffs: set[str], now: datetime) -> None:

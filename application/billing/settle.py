@@ -5,13 +5,14 @@ applied in one: the event's row, facts, tariff, licence, credits and audit event
 version drawn before fetching tells an answer that was overtaken by a later one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 
-from attrs import field, frozen
+from attrs import frozen
 
 from application.audit.trail import Trail
+from application.credits.licence import follow_licence
 from application.credits.post import Order, post_all
 from application.ports.alarms import Alarms
 from application.ports.clock import Clock
@@ -23,7 +24,6 @@ from domain.catalogue import Catalogue, Pack
 from domain.identifiers import INSTALLATION, LotId, OrganisationId, Prefix, public_id
 from domain.ledger import PRIORITIES, Clawback, Command, Grant, Lot, Source
 from domain.payment import (
-    BillingFacts,
     Dispute,
     PaidPeriod,
     PaymentEvent,
@@ -42,9 +42,6 @@ from domain.settlement import (
     of_pack,
     of_subscription,
 )
-
-LicenceEffect = Callable[[Work, Trail, BillingFacts, datetime], None]
-"""What a change of *facts* does to the licence, in the transaction that changes them."""
 
 
 class Outcome(Enum):
@@ -66,10 +63,6 @@ class Settled:
     granted: int = 0
 
 
-def no_effect(*_: object) -> None:
-    return None
-
-
 @frozen(kw_only=True)
 class Settle:
     store: Store
@@ -78,7 +71,6 @@ class Settle:
     alarms: Alarms
     clock: Clock
     identifiers: Identifiers
-    licence_effect: LicenceEffect = field(default=no_effect)
 
     def __call__(self, subject: Subject | None, event: PaymentEvent | None = None) -> Settled:
         """Settle *subject*, which *event* told of; without an event, because we looked.
@@ -154,9 +146,8 @@ class _Deed:
             outcome, mismatches, commands = self._subscription(state, trail)
         if outcome is Outcome.OVERTAKEN:
             return Settled(outcome), ()
-        after = self.work.billing.facts()
-        if after != before:
-            self.settle.licence_effect(self.work, trail, after, self.now)
+        if self.work.billing.facts() != before:
+            follow_licence(self.work, trail, self.now)
         orders = [
             Order(trail=trail, command=command, correlation=self._name) for command in commands
         ]

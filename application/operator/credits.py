@@ -1,9 +1,10 @@
 """The operator gives credits, or another tariff, and says why."""
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from application.audit.trail import Trail
 from application.credits.allowance import orders_due
+from application.credits.licence import follow_licence
 from application.credits.post import post, post_all
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
@@ -73,6 +74,8 @@ class SetTariff:
     ) -> Refusal | None:
         """Put *organisation* on *tariff*; what it gives more this month is there at once.
 
+        A licence that was off is good again: this is how a payment by other ways is recorded.
+
         What the one before has given stays until the month is over.
         """
         if not reason.strip():
@@ -100,6 +103,9 @@ class SetTariff:
                     "tariff_before": before.tariff,
                 },
             )
+            # Whatever was owed before is settled by this.
+            work.licences.put(evolve(work.licences.get(), arranged_at=now))
+            follow_licence(work, trail, now)
             post_all(work, orders_due(work, trail, self.catalogue, now), now)
             trail.write(work)
         return None

@@ -18,6 +18,7 @@ from entrypoints.http import (
     documentation,
     documents,
     health,
+    licence,
     networks,
     organisations,
     token_operations,
@@ -39,6 +40,7 @@ RESOURCES = (
     api_keys,
     credits,
     catalogue,
+    licence,
     health,
     documents,
 )

@@ -11,6 +11,7 @@ from domain.account import AccountState
 from domain.catalogue import KindClass
 from domain.deployment import Reason, State
 from domain.identifiers import Prefix
+from domain.licence import LicenceState
 from domain.network import Family, NetworkClass
 from domain.operation import AttemptRole, WaitReason
 from domain.organisation import Permission, Role
@@ -300,6 +301,10 @@ SCHEMAS: Mapping[str, Schema] = {
             )
         ),
         most_credits_per_request=_INTEGER,
+    ),
+    "Licence": _object(
+        state=_one_of(*(each.value for each in LicenceState)), premium=_BOOLEAN, core=_BOOLEAN,
+        reports=_BOOLEAN, since=_or_null(_INSTANT), until=_or_null(_INSTANT),
     ),
     "Health": _object(status=_TEXT),
     "Document": {"type": "object", "description": "By the token's standard: ARC-3 metadata."},

@@ -22,6 +22,8 @@ LOOK_EVERY = timedelta(seconds=2)
 FORGOTTEN_EVERY = timedelta(minutes=10)
 #: How often it is seen whether a month has begun for somebody; nobody waits for it.
 ALLOWANCES_EVERY = timedelta(minutes=10)
+#: How often it is seen whose licence changes by time; what begins asks the facts itself.
+LICENCES_EVERY = timedelta(seconds=30)
 _STOP_WITHIN = timedelta(seconds=25)
 
 
@@ -105,6 +107,7 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
             interval=ALLOWANCES_EVERY,
             act=_always_pause(container.give_allowances()),
         ),
+        Periodic(name="licences", interval=LICENCES_EVERY, act=container.follow_licences()),
         Periodic(name="tasks", interval=timedelta(seconds=1), act=run_tasks),
     ]
 

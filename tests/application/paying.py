@@ -7,10 +7,10 @@ from attrs import evolve
 
 from application.audit.trail import Trail
 from application.credits.licence import follow_licence, licence_of
-from application.ports.storage.work import Store
+from application.ports.storage.work import Scope, Store
 from domain.audit import WORKER
 from domain.catalogue import TariffName
-from domain.identifiers import OperationId
+from domain.identifiers import OperationId, OrganisationId
 from domain.ledger import Hold
 from domain.licence import Licence
 from domain.operation import SlotState
@@ -43,10 +43,15 @@ def payment_fails(house: House, at: datetime | None = None, store: Store | None 
     return record(house, store, first_failure_at=at or house.clock.now())
 
 
-def record(house: House, store: Store | None = None, **changes: Any) -> Licence:
+def record(
+    house: House,
+    store: Store | None = None,
+    organisation: OrganisationId | None = None,
+    **changes: Any,
+) -> Licence:
     """Keep another state of the one subscription, and follow the licence, in one transaction."""
-    organisation = house.registered.organisation.id
-    with (store or house.store).begin(house.scope) as work:
+    organisation = organisation or house.registered.organisation.id
+    with (store or house.store).begin(Scope(organisation=organisation)) as work:
         work.billing.lock()
         known = work.billing.subscription(SUBSCRIPTION)
         if known is None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
+from application.billing.follow import FollowLicences
 from application.deployments.request import Accepted
 from domain.catalogue import KindClass
 from domain.deployment import Reason, State
@@ -49,6 +50,8 @@ def a_house(kind_class=KindClass.COMPLIANCE, made=House, **options):
     house = made(**options)
     house.set_tariff(house.registered.organisation.id, ENTERPRISE, "for the test")
     house.chain = _Kinds(house.chain, kind_class)
+    # What the operator arranges settles what was owed until then.
+    house.pass_time(timedelta(seconds=1))
     subscribe(house)
     return house
 
@@ -285,6 +288,32 @@ def test_every_change_of_the_state_is_told_once_with_the_one_before():
         ("suspended", "cancelled"),
         ("cancelled", "active"),
     ]
+
+
+def test_a_tariff_given_by_hand_settles_what_is_owed():
+    house = a_house()
+    payment_fails(house)
+    house.pass_time(GRACE)
+    house.set_tariff(house.registered.organisation.id, ENTERPRISE, "paid by bank transfer")
+    assert changes_told(house)[-1] == ("payment_failed", "active")
+    assert isinstance(house.request(), Accepted)
+
+
+def test_the_timer_tells_what_time_has_changed_and_gives_back_what_is_off_from_then_on():
+    house = a_house(KindClass.CORE)
+    payment_fails(house)
+    id = house.deploy().id
+    follow = FollowLicences(store=house.store, clock=house.clock, identifiers=house.identifiers)
+    house.pass_time(GRACE - timedelta(microseconds=1))
+    assert follow() == 0
+    house.pass_time(timedelta(microseconds=1))
+    assert follow() == 1
+    assert hold_of(house, id).state is HoldState.RELEASED
+    assert changes_told(house)[-1] == ("payment_failed", "suspended")
+    assert follow() == 0
+    house.work_until_done()
+    assert house.get(id).state is State.FAILED
+    house.is_intact()
 
 
 # Deaths at the moment of failure.
