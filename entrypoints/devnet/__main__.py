@@ -1,11 +1,16 @@
-"""python -m entrypoints.devnet: a PostgreSQL or an anvil for a terminal.
+"""python -m entrypoints.devnet: a PostgreSQL, an anvil or a Stripe for a terminal.
 
     python -m entrypoints.devnet postgres start FOLDER [--port N] [--option fsync=off]
     python -m entrypoints.devnet postgres stop FOLDER      shut down
     python -m entrypoints.devnet postgres kill FOLDER      SIGKILL; `start` recovers
     python -m entrypoints.devnet anvil [--profile hard] [--state FILE] [--port N]
                                                            until interrupted
+    python -m entrypoints.devnet stripe [--port N] [--webhook URL --secret whsec_…]
+                                                           until interrupted
 
+`stripe` prints its URL.  Its keys are sk_test_loopback and sk_live_loopback; customers pay on the
+pages that checkout sessions name, or by `POST URL/_control/pay_checkout` with {"session": "cs_…"}:
+see entrypoints/devnet/stripe/control.py.  It forgets everything when it ends.
 `postgres start` prints the superuser's URL and leaves the server running; the data is in FOLDER.
 Programs are found by TALLYSTICK_POSTGRES_BIN (a folder) and TALLYSTICK_ANVIL_BIN (a file), else
 where `make setup` put them, else on the system.  The fault proxy has no command: its rules are
@@ -20,6 +25,7 @@ from pathlib import Path
 from entrypoints.devnet import embedded_postgres
 from entrypoints.devnet.anvil import Anvil
 from entrypoints.devnet.processes import DevnetError
+from entrypoints.devnet.stripe import stripe_loopback
 
 
 def main() -> None:
@@ -27,6 +33,8 @@ def main() -> None:
     try:
         if arguments.server == "anvil":
             _run_anvil(arguments)
+        elif arguments.server == "stripe":
+            _run_stripe(arguments)
         elif arguments.action == "start":
             print(
                 embedded_postgres.start(
@@ -54,6 +62,18 @@ def _run_anvil(arguments: argparse.Namespace) -> None:
         signal.sigwait(ends)
 
 
+def _run_stripe(arguments: argparse.Namespace) -> None:
+    ends = {signal.SIGINT, signal.SIGTERM}
+    # Before there are threads, so that none of them is interrupted instead.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    with stripe_loopback(port=arguments.port, uses_wall_clock=True) as running:
+        if arguments.webhook:
+            for mode in (running.test, running.live):
+                mode.control.add_endpoint(arguments.webhook, arguments.secret)
+        print(running.url, flush=True)
+        signal.sigwait(ends)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m entrypoints.devnet",
@@ -73,6 +93,13 @@ def _parser() -> argparse.ArgumentParser:
     anvil.add_argument("--profile", choices=["fast", "hard"], default="fast")
     anvil.add_argument("--state", type=Path, help="keeps the chain between starts")
     anvil.add_argument("--chain-id", type=int, default=31337)
+
+    stripe = servers.add_parser("stripe", help="a Stripe in both modes, until interrupted")
+    stripe.add_argument("--port", type=int, help="default: a free one")
+    stripe.add_argument("--webhook", metavar="URL", help="where events are sent")
+    stripe.add_argument(
+        "--secret", action="append", default=[], help="signs them; two during a rotation"
+    )
     return parser
 
 

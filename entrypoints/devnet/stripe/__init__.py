@@ -7,7 +7,7 @@
     checkout ─ clocks ─ events ─ expansion          the rest of the API
     outages ─ api                                        keys, idempotency, answers
     signatures ─ old_version ─ faults ─ deliverer        webhooks, as badly as they may come
-    control ─ server ─ running                           people, banks, tests; the port
+    control ─ pages ─ server ─ running                   people, banks, tests; the port
 
 Written from Stripe's documentation of the API version `account.API_VERSION`; it imports neither
 the SDK nor anything of ours, and it knows nothing of credits or tariffs.  What it does not know

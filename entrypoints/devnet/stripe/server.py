@@ -1,4 +1,4 @@
-"""The loopback Stripe on a port: the API under /v1, and controls under /_control."""
+"""The loopback Stripe on a port: the API under /v1, controls under /_control, and pages."""
 
 import json
 import socket
@@ -10,6 +10,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from entrypoints.devnet.stripe import pages
 from entrypoints.devnet.stripe.api import Answer, Api, LineLostError, Request
 from entrypoints.devnet.stripe.control import Control
 from entrypoints.devnet.stripe.deliverer import Receiver
@@ -21,7 +22,7 @@ CONTROL = "/_control/"
 class StripeServer(ThreadingHTTPServer):
     """The account is chosen by the secret key; the first one answers those who have none of it.
 
-    Controls are of the first account, or of the one in the query: `/_control/now?mode=live`.
+    Controls are of the account in test mode; of the live one under `/_control/live/`.
     """
 
     daemon_threads = True
@@ -69,6 +70,9 @@ class StripeServer(ThreadingHTTPServer):
         """Raises: LineLostError."""
         if request.path.startswith(CONTROL):
             return self._controlled(request)
+        if request.path.startswith(pages.PREFIXES):
+            is_live = "_live_" in request.path
+            return pages.answer(self._control_of(livemode=is_live), request)
         key = request.headers.get("authorization", "").partition(" ")[2]
         for api, _ in self._accounts:
             if key == api.secret_key:
@@ -76,14 +80,9 @@ class StripeServer(ThreadingHTTPServer):
         return self._accounts[0][0].answer(request)
 
     def _controlled(self, request: Request) -> Answer:
-        wants_live = request.form == "mode=live" if request.method == "GET" else False
         name = request.path.removeprefix(CONTROL)
-        if name.startswith("live/"):
-            wants_live, name = True, name.removeprefix("live/")
-        control = next(
-            (each for api, each in self._accounts if api.account.livemode is wants_live),
-            self._accounts[0][1],
-        )
+        control = self._control_of(livemode=name.startswith("live/"))
+        name = name.removeprefix("live/")
         try:
             arguments = json.loads(request.form or "{}") if request.method == "POST" else {}
             told = control.call(name, arguments)
@@ -92,6 +91,12 @@ class StripeServer(ThreadingHTTPServer):
         except ValueError as error:
             return _json(400, {"error": {"message": str(error)}})
         return _json(200, told)
+
+    def _control_of(self, *, livemode: bool) -> Control:
+        return next(
+            (each for api, each in self._accounts if api.account.livemode is livemode),
+            self._accounts[0][1],
+        )
 
 
 def _json(status: int, told: object) -> Answer:
