@@ -15,7 +15,7 @@ from uuid import UUID
 
 from attrs import evolve, field, frozen, validators
 
-from domain.catalogue import month_of
+from domain.catalogue import Period, month_of
 from domain.errors import Refusal
 from domain.identifiers import MemberId, OrganisationId, Prefix, TeamId, public_id
 
@@ -25,18 +25,18 @@ class Window(StrEnum):
     DAY = "day"
     #: A calendar month, UTC.
     MONTH = "month"
-    #: As long as the credits of the tariff: from one grant of them to the next.
+    #: What the credits of the tariff are given for: the subscription's, or a calendar month.
     PERIOD = "period"
 
-    def began_at(self, now: datetime, period: datetime | None) -> datetime:
-        """When the window around *now* began; without a *period*, the calendar month is one."""
+    def began_at(self, now: datetime, period: Period) -> datetime:
+        """When the window around *now* began; *period* is the one that the tariff counts in."""
         match self:
             case Window.DAY:
                 return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
             case Window.MONTH:
                 return month_of(now).start
             case Window.PERIOD:
-                return period or month_of(now).start
+                return period.start
 
 
 @frozen(kw_only=True)

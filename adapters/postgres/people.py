@@ -118,10 +118,6 @@ class PostgresQuotas(Quotas):
     def shift(self, shift: QuotaShift) -> None:
         self._transaction.change(PEOPLE["insert_shift"], people_rows.shift_to_row(shift))
 
-    def period(self, now: datetime) -> datetime | None:
-        row = self._transaction.row(PEOPLE["plan_began_at"], {"now": now})
-        return row["began_at"] if row else None
-
     def _member(self, asker: str | None) -> MemberId | None:
         if asker is None:
             return None

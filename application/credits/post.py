@@ -129,30 +129,31 @@ def _record(
     ]
     if not any(deed.events for deed in deeds):
         return
-    deeds, told = _watched(before, deeds, now)
+    deeds, threshold, wallet = _watched(before, deeds, now)
     ended, *done = work.ledger.record_all(before, deeds, now)
     first.trail.add_postings(ended, first.correlation, live=first.live)
     for (order, _), entries in zip(decided, done, strict=True):
         order.trail.add_postings(entries, order.correlation, live=order.live)
-    for order, (threshold, wallet) in zip([first, *(o for o, _ in decided)], told, strict=True):
-        if threshold is not None:
-            _warn(order, threshold, wallet, now)
+    if threshold is not None:
+        last = next((order for order, outcome in reversed(decided) if outcome.events), first)
+        _warn(last, threshold, wallet, now)
 
 
 def _watched(
     before: Wallet, deeds: Sequence[Deed], now: datetime
-) -> tuple[list[Deed], list[tuple[Threshold | None, Wallet]]]:
-    """The same deeds, with what is remembered of how low the credits are, and what is told."""
-    wallet, watching, told = before, [], []
-    for deed in deeds:
-        threshold, events = None, deed.events
-        if events:
-            watch, threshold = watched(wallet, events, now)
-            events = events if watch == wallet.watch else (*events, Watched(watch=watch))
-        wallet = _after(wallet, events)
-        watching.append(evolve(deed, events=events))
-        told.append((threshold, wallet))
-    return watching, told
+) -> tuple[list[Deed], Threshold | None, Wallet]:
+    """The same deeds, with what is remembered of how low the credits are, and what is told.
+
+    Of all of them at once: what a lot's end takes, a grant may give again before anybody sees it.
+    """
+    events = [event for deed in deeds for event in deed.events]
+    watch, threshold = watched(before, events, now)
+    remembered = Watched(watch=watch)
+    *others, last = deeds
+    after = _after(before, [*events, remembered])
+    if watch == before.watch:
+        return list(deeds), threshold, after
+    return [*others, evolve(last, events=(*last.events, remembered))], threshold, after
 
 
 def _warn(order: Order, threshold: Threshold, wallet: Wallet, now: datetime) -> None:

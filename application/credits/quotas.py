@@ -7,6 +7,7 @@ from attrs import define, field
 
 from application.ports.storage.people import Binding
 from application.ports.storage.work import Work
+from domain.catalogue import Period, month_of, period_of
 from domain.errors import Refusal
 from domain.identifiers import HoldId, TeamId
 from domain.ledger import Hold
@@ -64,10 +65,17 @@ def standings(work: Work, quotas: Iterable[Quota], now: datetime) -> list[Standi
     """*quotas* in their windows around *now*, as the store has them."""
     quotas = list(quotas)
     needs_period = any(quota.window is Window.PERIOD for quota in quotas)
-    period = work.quotas.period(now) if needs_period else None
+    period = _period(work, now) if needs_period else month_of(now)
     found = []
     for quota in quotas:
         since = quota.window.began_at(now, period)
         taken = work.quotas.taken(quota, since, now)
         found.append(Standing(quota=quota, since=since, taken=taken))
     return found
+
+
+def _period(work: Work, now: datetime) -> Period:
+    """What the tariff's credits are given for."""
+    running = work.billing.facts().running(now)
+    paid = None if running is None else Period(running.period_start, running.period_end)
+    return period_of(paid, now)

@@ -23,7 +23,7 @@ from domain.identifiers import (
     TeamId,
     public_id,
 )
-from domain.ledger import Capture, Correct, EndLot, HoldState, LedgerAccount, Release, Source
+from domain.ledger import Capture, Correct, EndLot, HoldState, LedgerAccount, Release
 from domain.organisation import ApiKey
 from domain.quota import Quota, QuotaShift, Subject, Taken, Team, Window
 from tests.contract.tenants import NOW, Tenant, a_grant, a_hold, a_tenant, act
@@ -253,35 +253,6 @@ def test_what_is_passed_on_moves_the_limits_of_one_window(store: Store):
             assert work.quotas.taken(quota, NOW + DAY, NOW).shifted == 0
             other = evolve(quota, window=Window.MONTH)
             assert work.quotas.taken(other, NOW, NOW).shifted == 0
-
-
-def test_a_period_begins_with_the_earliest_plan_lot_that_is_not_over(store: Store):
-    tenant = a_tenant(store)
-    with store.begin(tenant.scope) as work:
-        assert work.quotas.period(NOW) is None
-        for source, begins, ends in (
-            (Source.PLAN, -40, -10),
-            (Source.PLAN, -9, 21),
-            (Source.PLAN, -2, 21),
-            (Source.PLAN, 5, 30),
-            (Source.PACK, -30, 30),
-            (Source.PLAN, -30, None),
-        ):
-            act(
-                work,
-                a_grant(
-                    1,
-                    source=source,
-                    effective_at=NOW + begins * DAY,
-                    expires_at=None if ends is None else NOW + ends * DAY,
-                ),
-            )
-        act(work, a_grant(1, fact="plan:left", effective_at=NOW - 20 * DAY, expires_at=NOW + DAY))
-        act(work, EndLot(fact="plan:left"), NOW - DAY)
-    with store.begin(tenant.scope) as work:
-        assert work.quotas.period(NOW) == NOW - 9 * DAY
-        assert work.quotas.period(NOW + 21 * DAY) == NOW + 5 * DAY
-        assert work.quotas.period(NOW + 30 * DAY) is None
 
 
 # Gifts.

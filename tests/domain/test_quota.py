@@ -8,12 +8,14 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.catalogue import Period
 from domain.errors import Refusal
 from domain.identifiers import MemberId, OrganisationId, TeamId
 from domain.quota import Quota, Standing, Subject, Taken, Window, charged
 from tests.strategies import examples
 
 NOW = datetime(2026, 2, 28, 23, 30, tzinfo=UTC)
+PAID = Period(NOW - timedelta(days=9), NOW + timedelta(days=21))
 
 
 def a_standing(limit: int, *, team: bool = False, **taken: int) -> Standing:
@@ -31,14 +33,12 @@ def a_standing(limit: int, *, team: bool = False, **taken: int) -> Standing:
 @pytest.mark.parametrize(
     ("window", "period", "began"),
     [
-        (Window.DAY, None, datetime(2026, 2, 28, tzinfo=UTC)),
-        (Window.DAY, NOW - timedelta(days=9), datetime(2026, 2, 28, tzinfo=UTC)),
-        (Window.MONTH, None, datetime(2026, 2, 1, tzinfo=UTC)),
-        (Window.PERIOD, None, datetime(2026, 2, 1, tzinfo=UTC)),
-        (Window.PERIOD, NOW - timedelta(days=9), NOW - timedelta(days=9)),
+        (Window.DAY, PAID, datetime(2026, 2, 28, tzinfo=UTC)),
+        (Window.MONTH, PAID, datetime(2026, 2, 1, tzinfo=UTC)),
+        (Window.PERIOD, PAID, NOW - timedelta(days=9)),
     ],
 )
-def test_a_window_begins(window: Window, period: datetime | None, began: datetime):
+def test_a_window_begins(window: Window, period: Period, began: datetime):
     assert window.began_at(NOW, period) == began
 
 

@@ -36,7 +36,7 @@ from domain.identifiers import (
     parse_id,
     public_id,
 )
-from domain.ledger import Hold, JournalEntry, LedgerAccount, Lot, Source
+from domain.ledger import Hold, JournalEntry, LedgerAccount, Lot
 from domain.quota import Quota, QuotaShift, Subject, Taken, Team, Window
 
 
@@ -170,18 +170,6 @@ class MemoryQuotas(Quotas):
         organisation = self._transaction.require_organisation(shift.organisation)
         if not self._transaction.insert(self._tables.shifts, (organisation, shift.id), shift):
             raise MisuseError(f"there is a shift {shift.id} already")
-
-    def period(self, now: datetime) -> datetime | None:
-        began = [
-            lot.effective_at
-            for (organisation, _), lot in self._transaction.items(self._ledger.lots)
-            if organisation == self._transaction.organisation
-            and lot.source is Source.PLAN
-            and lot.expires_at is not None
-            and lot.effective_at <= now
-            and not lot.is_expired(now)
-        ]
-        return min(began, default=None)
 
     def _shifted(self, quota: Quota, since: datetime) -> int:
         shifted = 0

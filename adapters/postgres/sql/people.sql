@@ -132,15 +132,6 @@ SELECT coalesce(sum(CASE WHEN receiver = %(member)s THEN amount ELSE -amount END
    AND since = %(since)s
    AND %(member)s IN (giver, receiver)
 
--- name: plan_began_at
-SELECT min(effective_at) AS began_at
-  FROM lots
- WHERE organisation_id = %(organisation)s
-   AND source = 'plan'
-   AND expires_at IS NOT NULL
-   AND effective_at <= %(now)s
-   AND least(expires_at, ended_at) > %(now)s
-
 -- name: insert_gift
 INSERT INTO gifts (organisation_id, id, direction, other_id, amount, message, state, sent_by,
                    sent_at, closed_at)

@@ -76,10 +76,6 @@ class Quotas(Protocol):
 
     def shift(self, shift: QuotaShift) -> None: ...
 
-    def period(self, now: datetime) -> datetime | None:
-        """When the earliest plan lot that is not over at *now* began."""
-        ...
-
 
 class Gifts(Protocol):
     """Gifts that the scope's organisation gave and got."""
