@@ -61,7 +61,7 @@ def new_product(account: Account, form: Record) -> Record:
         {
             "id": id,
             "object": "product",
-            **nulls("default_price package_dimensions shippable statement_descriptor tax_details"),
+            **nulls("default_price package_dimensions shippable statement_descriptor"),
             "active": form.get("active", True),
             "created": account.now,
             "description": form.get("description"),
@@ -124,7 +124,6 @@ def new_price(account: Account, form: Record) -> Record:
                 "interval": recurring["interval"],
                 "interval_count": recurring.get("interval_count") or 1,
                 "meter": None,
-                "trial_period_days": None,
                 "usage_type": "licensed",
             },
             "tax_behavior": form.get("tax_behavior") or "unspecified",

@@ -57,7 +57,7 @@ def _create(account: Account, form: Record) -> Record:
             **nulls("customer_details discounts integration_identifier invoice"),
             **nulls("managed_payments origin_context payment_intent payment_link"),
             **nulls("payment_method_configuration_details permissions recovered_from"),
-            **nulls("return_url setup_intent shipping_address_collection shipping_cost"),
+            **nulls("setup_intent shipping_address_collection shipping_cost"),
             **nulls("subscription wallet_options"),
             "allow_promotion_codes": form.get("allow_promotion_codes"),
             "amount_subtotal": total,

@@ -31,8 +31,7 @@ def new_customer(account: Account, form: Record) -> Record:
         {
             "id": account.ids.next("customer"),
             "object": "customer",
-            **nulls("business_name currency customer_account default_source discount"),
-            **nulls("individual_name shipping"),
+            **nulls("currency customer_account default_source discount shipping"),
             "address": form.get("address"),
             "balance": 0,
             "created": account.time_of(clock),
@@ -171,7 +170,7 @@ def new_portal_session(account: Account, form: Record) -> Record:
         {
             "id": id,
             "object": "billing_portal.session",
-            **nulls("after_expiration customer_account flow on_behalf_of"),
+            **nulls("customer_account flow on_behalf_of"),
             "configuration": "bpc_default",
             "created": account.time_of(customer["test_clock"]),
             "customer": customer["id"],

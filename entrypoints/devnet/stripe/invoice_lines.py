@@ -7,7 +7,7 @@ from entrypoints.devnet.stripe.account import Account
 from entrypoints.devnet.stripe.customers import clock_of, living
 from entrypoints.devnet.stripe.errors import invalid
 from entrypoints.devnet.stripe.listing import PAGE, page
-from entrypoints.devnet.stripe.records import Record, nulls
+from entrypoints.devnet.stripe.records import Record
 from entrypoints.devnet.stripe.routing import Route, getter
 
 
@@ -43,7 +43,7 @@ def new_item(
         {
             "id": account.ids.next("invoiceitem"),
             "object": "invoiceitem",
-            **nulls("customer_account proration_details"),
+            "customer_account": None,
             "amount": amount,
             "currency": currency,
             "customer": customer,
@@ -71,9 +71,14 @@ def new_item(
 
 
 def _pricing(price: Record | None, amount: int, quantity: int) -> Record:
-    details = price and {"price": price["id"], "product": price["product"]}
-    unit = str(price["unit_amount"]) if price else str(Decimal(amount) / quantity)
-    return {"price_details": details, "type": "price_details", "unit_amount_decimal": unit}
+    if price is None:
+        unit = str(Decimal(amount) / quantity)
+        return {"type": "price_details", "unit_amount_decimal": unit}
+    return {
+        "price_details": {"price": price["id"], "product": price["product"]},
+        "type": "price_details",
+        "unit_amount_decimal": str(price["unit_amount"]),
+    }
 
 
 def line_of_item(account: Account, item: Record, invoice: str) -> Record:

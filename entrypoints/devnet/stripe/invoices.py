@@ -35,7 +35,6 @@ def new_invoice(
             "subscription_details": {
                 "metadata": dict(subscription["metadata"]),
                 "subscription": subscription["id"],
-                "subscription_proration_date": None,
             },
             "type": "subscription_details",
         }
@@ -49,7 +48,7 @@ def new_invoice(
             **nulls("ending_balance footer from_invoice hosted_invoice_url invoice_pdf"),
             **nulls("last_finalization_error latest_revision next_payment_attempt number"),
             **nulls("on_behalf_of receipt_number rendering shipping_cost shipping_details"),
-            **nulls("statement_descriptor threshold_reason webhooks_delivered_at"),
+            **nulls("statement_descriptor webhooks_delivered_at"),
             "account_country": "US",
             "account_name": "Loopback",
             "amount_due": 0,

@@ -51,5 +51,5 @@ def _invoice(account: Account, record: Record) -> None:
         details = parent[parent["type"]]
         line["proration"] = details["proration"]
         line["type"] = "subscription" if details["subscription"] else "invoiceitem"
-        price = pricing["price_details"] and pricing["price_details"]["price"]
+        price = pricing.get("price_details", {}).get("price")
         line["price"] = price and copied(account.get("price", price))

@@ -63,9 +63,7 @@ def refund(
         {
             "id": account.ids.next("refund"),
             "object": "refund",
-            **nulls("customer_account failure_balance_transaction failure_reason next_action"),
-            **nulls("pending_reason receipt_number source_transfer_reversal transfer_reversal"),
-            **nulls("description instructions_email"),
+            **nulls("customer_account receipt_number source_transfer_reversal transfer_reversal"),
             "amount": amount,
             "charge": charge["id"],
             "created": account.time_of(clock),

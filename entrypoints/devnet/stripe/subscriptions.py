@@ -43,7 +43,7 @@ def open_subscription(
             **nulls("pending_update schedule transfer_data"),
             "automatic_tax": {**nulls("disabled_reason liability"), "enabled": False},
             "billing_cycle_anchor": trial_end or now,
-            "billing_mode": {"flexible": None, "type": "flexible", "updated_at": None},
+            "billing_mode": {"flexible": None, "type": "flexible"},
             "billing_schedules": [],
             "cancel_at_period_end": False,
             "cancellation_details": nulls("comment feedback feedback_option reason"),
@@ -90,7 +90,7 @@ def _item(
     return {
         "id": account.ids.next("subscription_item"),
         "object": "subscription_item",
-        **nulls("billed_until billing_thresholds"),
+        "billing_thresholds": None,
         "created": period[0],
         "current_period_end": period[1],
         "current_period_start": period[0],
