@@ -130,7 +130,7 @@ class SubscriptionState:
     ends_at: datetime | None = None
     trial_start: datetime | None = None
     trial_end: datetime | None = None
-    #: Any order.
+    #: In the order in which they were made.
     invoices: tuple[InvoiceState, ...] = ()
 
 
@@ -362,8 +362,8 @@ def _refunded(money: Money) -> int:
     return max(0, min(money.refunded_minor, money.amount_minor))
 
 
-def _when_paid(invoice: InvoiceState) -> tuple[datetime, str]:
-    return (invoice.paid_at or _NEVER, invoice.id)
+def _when_paid(invoice: InvoiceState) -> datetime:
+    return invoice.paid_at or _NEVER
 
 
 def _differs(name: str, what: str, found: tuple[int, str], expected: tuple[int, str]) -> str:

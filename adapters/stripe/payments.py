@@ -213,7 +213,8 @@ class StripePayments(Payments):
             self._invoice(invoice, invoice["id"] == looked_at)
             for invoice in self._list("/v1/invoices", form)
         ]
-        return states.subscription_state(self._get(f"/v1/subscriptions/{id}"), invoices)
+        # A list begins with the newest.
+        return states.subscription_state(self._get(f"/v1/subscriptions/{id}"), invoices[::-1])
 
     def _invoice(self, invoice: dict[str, Any], is_looked_at: bool) -> InvoiceState:
         lines = invoice["lines"]["data"]

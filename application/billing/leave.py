@@ -1,5 +1,6 @@
 """When a subscription is over, its organisation goes back to the catalogue's first tariff."""
 
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from attrs import evolve, frozen
@@ -10,7 +11,7 @@ from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store, Work
 from domain.audit import WORKER
-from domain.catalogue import Catalogue
+from domain.catalogue import Catalogue, TariffName
 from domain.identifiers import OrganisationId, Prefix, public_id
 
 BATCH = 100
@@ -40,21 +41,28 @@ class LeaveEnded:
             for each in over:
                 work.billing.put_subscription(evolve(each, left_at=now))
             trail = Trail(identifiers=self.identifiers, organisation=organisation, actor=WORKER)
-            # A tariff that the operator has given meanwhile is not the subscription's to take.
-            if over and facts.running(now) is None:
-                self._take(work, trail, {each.tariff for each in over}, now)
+            running = facts.running(now)
+            following = self.catalogue.first_tariff if running is None else running.tariff
+            self._change(work, trail, {each.tariff for each in over}, following, now)
             follow_licence(work, trail, now)
             trail.write(work)
 
-    def _take(self, work: Work, trail: Trail, tariffs: set[str], now: datetime) -> None:
+    def _change(
+        self,
+        work: Work,
+        trail: Trail,
+        over: AbstractSet[TariffName],
+        following: TariffName,
+        now: datetime,
+    ) -> None:
+        """A tariff that the operator has given meanwhile is not the subscription's to take."""
         owner = work.organisations.get()
-        first = self.catalogue.first_tariff
-        if owner is None or owner.tariff not in tariffs or owner.tariff == first:
+        if owner is None or owner.tariff not in over or owner.tariff == following:
             return
-        work.organisations.set_tariff(first)
+        work.organisations.set_tariff(following)
         trail.add(
             "billing.tariff_changed",
             public_id(Prefix.ORGANISATION, trail.organisation),
             now,
-            details={"tariff": first, "tariff_before": owner.tariff},
+            details={"tariff": following, "tariff_before": owner.tariff},
         )

@@ -55,7 +55,7 @@ class Reconcile:
         events = sum(
             self.settle(event.subject, event).outcome is not Outcome.KNOWN
             for event in self.payments.events_since(
-                max(since, last.through - OVERLAP) if last is not None else since
+                max(since, min(last.through, now) - OVERLAP) if last is not None else since
             )
             if event.live is self.payments.live
         )

@@ -410,7 +410,7 @@ def test_the_newest_reconciliation_is_told(store: Store):
     second = evolve(first, at=NOW + DAY, through=NOW)
     with store.begin(tenant.scope) as work:
         assert work.billing.last_reconciliation() is None
-        for each in (second, first):
+        for each in (second, first, evolve(second, repaired=9)):
             work.billing.add_reconciliation(each)
     with store.begin(tenant.scope) as work:
         assert work.billing.last_reconciliation() == second

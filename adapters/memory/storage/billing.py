@@ -182,8 +182,7 @@ class MemoryBilling(Billing):
 
     def add_reconciliation(self, reconciliation: Reconciliation) -> None:
         place = (self._transaction.require_organisation(), reconciliation.at)
-        if not self._transaction.insert(self._tables.reconciliations, place, reconciliation):
-            raise MisuseError(f"there is a reconciliation of {reconciliation.at}")
+        self._transaction.insert(self._tables.reconciliations, place, reconciliation)
 
     def _locked(self) -> OrganisationId:
         organisation = self._transaction.require_organisation()

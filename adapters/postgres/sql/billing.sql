@@ -145,3 +145,4 @@ SELECT at, through, repaired, alarms
 -- name: insert_reconciliation
 INSERT INTO reconciliations (organisation_id, at, through, repaired, alarms)
 VALUES (%(organisation)s, %(at)s, %(through)s, %(repaired)s, %(alarms)s)
+    ON CONFLICT (organisation_id, at) DO NOTHING
