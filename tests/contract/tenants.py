@@ -203,8 +203,8 @@ def a_grant(amount: int, *, fact: str | None = None, **changes: object) -> Grant
     return Grant(lot=evolve(lot, **changes), is_granted_before=False)
 
 
-def a_hold(amount: int) -> HoldCredits:
-    return HoldCredits(id=HoldId(uuid4()), subject=uuid4(), amount=amount)
+def a_hold(amount: int, **changes: object) -> HoldCredits:
+    return evolve(HoldCredits(id=HoldId(uuid4()), subject=uuid4(), amount=amount), **changes)
 
 
 def act(work: Work, command: Command, now: datetime = NOW) -> tuple[Event, ...] | Refusal:
