@@ -3,8 +3,8 @@
     records ─ errors ─ forms ─ routing ─ listing         JSON, and what a request may say
     account                                              objects, events, time
     catalogue ─ customers ─ payments ─ reversals         products … disputes
-    periods ─ invoice_lines ─ invoices ─ standing ─ collection ─ subscriptions
-    checkout ─ clocks ─ events ─ expansion          the rest of the API
+    periods ─ invoice_lines ─ invoices ─ standing ─ collection ─ subscriptions ─ plan_changes
+    checkout ─ completion ─ clocks ─ events ─ expansion
     outages ─ api                                        keys, idempotency, answers
     signatures ─ old_version ─ faults ─ deliverer        webhooks, as badly as they may come
     control ─ pages ─ server ─ running                   people, banks, tests; the port

@@ -19,6 +19,7 @@ from entrypoints.devnet.stripe import (
     forms,
     invoice_lines,
     payments,
+    plan_changes,
     reversals,
     subscriptions,
 )
@@ -37,6 +38,7 @@ ROUTES = [
     *events.ROUTES,
     *invoice_lines.ROUTES,
     *payments.ROUTES,
+    *plan_changes.ROUTES,
     *reversals.ROUTES,
     *subscriptions.ROUTES,
     *clocks.ROUTES,

@@ -10,9 +10,10 @@ from entrypoints.devnet.stripe import (
     checkout,
     clocks,
     collection,
+    completion,
+    plan_changes,
     reversals,
     standing,
-    subscriptions,
 )
 from entrypoints.devnet.stripe.account import Account, Refusals
 from entrypoints.devnet.stripe.api import Api
@@ -40,14 +41,14 @@ class Control:
         """Pay what is asked for; `later` by a bank transfer, which `settle_checkout` ends."""
         record = self._get("checkout.session", session)
         with self.account.lock:
-            checkout.pay(self.account, record, later=later)
+            completion.pay(self.account, record, later=later)
         return copied_record(record)
 
     def settle_checkout(self, session: str, *, succeeded: bool = True) -> Record:
         """The bank transfer has come, or has failed."""
         record = self._get("checkout.session", session)
         with self.account.lock:
-            checkout.finish(self.account, record, succeeded=succeeded)
+            completion.finish(self.account, record, succeeded=succeeded)
         return copied_record(record)
 
     def expire_checkout(self, session: str) -> Record:
@@ -86,14 +87,14 @@ class Control:
         items = [{"id": record["items"]["data"][0]["id"], "price": price}]
         form = {"items": items, "proration_behavior": proration_behavior}
         with self.account.lock:
-            return copied_record(subscriptions.change(self.account, form, subscription))
+            return copied_record(plan_changes.change(self.account, form, subscription))
 
     def cancel_subscription(self, subscription: str, *, at_period_end: bool = False) -> Record:
         record = self._get("subscription", subscription)
         with self.account.lock:
             if at_period_end:
                 form = {"cancel_at_period_end": True}
-                return copied_record(subscriptions.change(self.account, form, subscription))
+                return copied_record(plan_changes.change(self.account, form, subscription))
             if record["ended_at"] is not None:
                 raise invalid(f"Subscription {subscription} has ended")
             return copied_record(standing.end(self.account, record))
@@ -102,7 +103,7 @@ class Control:
         """Take back a cancellation at the period's end."""
         form = {"cancel_at_period_end": False}
         with self.account.lock:
-            return copied_record(subscriptions.change(self.account, form, subscription))
+            return copied_record(plan_changes.change(self.account, form, subscription))
 
     # The bank, and the account's owner in the dashboard
 

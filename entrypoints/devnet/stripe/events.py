@@ -7,6 +7,8 @@ from entrypoints.devnet.stripe.listing import PAGE, page
 from entrypoints.devnet.stripe.records import Record, copied
 from entrypoints.devnet.stripe.routing import Route
 
+_MOST_TYPES = 20
+
 
 def as_told_now(account: Account, event: Record) -> Record:
     """The event, with how many endpoints it has still to reach."""
@@ -18,6 +20,8 @@ def _list(account: Account, form: Record) -> Record:
     types = form.pop("types", None)
     if types and form.get("type"):
         raise invalid("You may only specify one of these parameters: type, types.")
+    if types and len(types) > _MOST_TYPES:
+        raise invalid(f"Array too large: there are at most {_MOST_TYPES} types", "types")
     wanted = types or ([form.pop("type")] if form.get("type") else None)
     listed = page(
         "/v1/events",

@@ -2,6 +2,7 @@
 
 import json
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import stripe
@@ -160,6 +161,16 @@ class TestIdempotency:
         assert shop.api.customers.create({"name": "Ann"}, options).id == first.id
         shop.control.advance(1)
         assert shop.api.customers.create({"name": "Ann"}, options).id != first.id
+
+    def test_a_key_that_comes_on_many_lines_at_once_is_one_request(self, running, shop):
+        def create(_):
+            client = stripe.StripeClient(TEST_KEY, base_addresses={"api": running.url})
+            return client.v1.customers.create({"name": "Ann"}, {"idempotency_key": "key-1"}).id
+
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            ids = set(pool.map(create, range(16)))
+        assert len(ids) == 1
+        assert len(shop.api.customers.list().data) == 2
 
     def test_events_tell_the_key(self, shop):
         shop.api.customers.create({"name": "Ann"}, {"idempotency_key": "key-1"})

@@ -91,3 +91,8 @@ def test_what_has_not_arrived_is_listed_apart(shop):
     assert len(shop.api.events.list({"delivery_success": False}).data) == 5
     arrived = shop.api.events.list({"delivery_success": True, "limit": 5}).data
     assert {event.pending_webhooks for event in arrived} == {0}
+
+
+def test_at_most_twenty_types_are_asked_for(shop):
+    assert refusal(shop.api.events.list, {"types": ["charge.failed"] * 21}).param == "types"
+    assert shop.api.events.list({"types": ["charge.failed"] * 20}).data == []
