@@ -1,0 +1,159 @@
+"""Waiting commands share a transaction (ADR 23).
+
+Whoever finds a place free leads: takes the next turn of the line, its own command among others',
+and commits it.  Whoever comes meanwhile waits in the line, and one of them leads the next turn.
+So a lone command goes at once, nobody waits for a timer, and the busier it is the more commands
+share one commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from queue import SimpleQueue
+from threading import Lock
+from typing import Generic, TypeVar, cast
+
+from attrs import define, field
+
+from application.credits.line import Line
+from application.ports.storage.work import StoreUnavailableError
+from domain.identifiers import OrganisationId
+
+C = TypeVar("C")
+A = TypeVar("A")
+
+#: Commits the commands of several organisations in one transaction, and answers each in its
+#: place.  Where it raises nothing of them is kept, unless it is `StoreUnavailableError`: then
+#: nobody knows.
+Commit = Callable[[Mapping[OrganisationId, Sequence[C]]], Mapping[OrganisationId, Sequence[A]]]
+
+
+@define(eq=False)
+class _Ticket(Generic[C, A]):
+    """Somebody in the line."""
+
+    command: C
+    #: Says that something has changed below.
+    bell: SimpleQueue[None] = field(factory=SimpleQueue)
+    #: Has a place, and is to lead the next turn.
+    is_called: bool = False
+    #: Has an outcome.  Whoever was served is not called any more.
+    is_served: bool = False
+    answer: A | None = None
+    error: Exception | None = None
+
+    def outcome(self) -> A:
+        if self.error is not None:
+            raise self.error
+        return cast("A", self.answer)
+
+
+@define(eq=False)
+class GroupCommit(Generic[C, A]):
+    commit: Commit[C, A]
+    #: How many turns are committed at once; each takes a connection.
+    most_leaders: int = 2
+    most_organisations: int = 64
+    #: Commands of one organisation in one turn.
+    most_each: int = 64
+    _line: Line[_Ticket[C, A]] = field(factory=Line)
+    _leaders: int = 0
+    _lock: Lock = field(factory=Lock)
+
+    def __call__(self, organisation: OrganisationId, command: C) -> A:
+        """What *command* is answered, once the transaction it was part of has committed.
+
+        Raises:
+            StoreUnavailableError: everybody of its turn hears it; what they asked for may have
+                been committed or not.
+            Exception: what *command* alone made `commit` raise; the others do not notice.
+        """
+        ticket: _Ticket[C, A] = _Ticket(command)
+        with self._lock:
+            self._line = self._line.joined(organisation, ticket)
+            self._call_another()
+        while True:
+            is_served = ticket.is_served
+            if ticket.is_called:
+                self._lead(ticket)
+            elif is_served:
+                return ticket.outcome()
+            else:
+                ticket.bell.get()
+
+    def _lead(self, leader: _Ticket[C, A]) -> None:
+        """One turn, then the place goes to somebody who waits.
+
+        Where somebody else has served the leader meanwhile, it goes there at once.
+        """
+        turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]] = {}
+        with self._lock:
+            leader.is_called = False
+            if not leader.is_served:
+                turn, self._line = self._line.turn(
+                    most_organisations=self.most_organisations, most_each=self.most_each
+                )
+                self._call_another()
+        try:
+            if turn:
+                self._serve(turn)
+        except BaseException as error:
+            _tell(turn, StoreUnavailableError(f"interrupted: {type(error).__name__}"))
+            raise
+        finally:
+            with self._lock:
+                self._line = self._line.finished(turn)
+                self._leaders -= 1
+                self._call_another()
+
+    def _call_another(self) -> None:
+        """Let the first who waits lead, where there is a place.
+
+        One who was called already calls the next one itself, as soon as it has its turn.
+        """
+        first = self._line.first
+        if first is not None and not first.is_called and self._leaders < self.most_leaders:
+            first.is_called = True
+            self._leaders += 1
+            first.bell.put(None)
+
+    def _serve(self, turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]]) -> None:
+        try:
+            answers = self.commit(
+                {id: [ticket.command for ticket in tickets] for id, tickets in turn.items()}
+            )
+        except StoreUnavailableError as error:
+            _tell(turn, error)
+        except Exception as error:
+            each = [(id, ticket) for id, tickets in turn.items() for ticket in tickets]
+            if len(each) == 1:
+                _tell(turn, error)
+                return
+            # Nothing was kept: whoever it was about hears it alone.
+            for id, ticket in each:
+                self._serve({id: (ticket,)})
+        else:
+            for id, tickets in turn.items():
+                for ticket, answer in zip(tickets, answers[id], strict=True):
+                    ticket.answer = answer
+                    _wake(ticket)
+
+
+def _tell(turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]], error: Exception) -> None:
+    for tickets in turn.values():
+        for ticket in tickets:
+            if not ticket.is_served:
+                ticket.error = _again(error)
+                _wake(ticket)
+
+
+def _again(error: Exception) -> Exception:
+    """An exception of each caller's own: raising writes a traceback into it."""
+    copy = type(error)(*error.args)
+    copy.__cause__ = error
+    return copy
+
+
+def _wake(ticket: _Ticket[C, A]) -> None:
+    ticket.is_served = True
+    ticket.bell.put(None)

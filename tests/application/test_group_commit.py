@@ -1,0 +1,234 @@
+"""Who waits is served in a fair order, by one of those who wait, and hears its own answer."""
+
+import random
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import pytest
+from attrs import define, field
+from hypothesis import given
+from hypothesis import strategies as st
+
+from application.credits.group_commit import GroupCommit
+from application.credits.line import Line
+from application.ports.storage.work import StoreUnavailableError
+from domain.errors import MisuseError
+
+A, B, C, D = (UUID(int=number) for number in range(1, 5))
+ORGANISATIONS = (A, B, C, D)
+WORD = "that"
+
+
+# The line, as a value.
+
+joins = st.tuples(st.just("join"), st.sampled_from(ORGANISATIONS))
+turns = st.tuples(st.just("turn"), st.tuples(st.integers(1, 3), st.integers(1, 3)))
+ends = st.tuples(st.just("end"), st.integers(0, 3))
+
+
+@given(st.lists(st.one_of(joins, joins, turns, ends), max_size=60))
+def test_everybody_is_served_once_and_in_the_order_of_arrival(steps):
+    """Against lists: what came in, and what has come out, organisation by organisation."""
+    line, came, went, open_turns = Line(), {id: [] for id in ORGANISATIONS}, Counter(), []
+    for number, (step, what) in enumerate(steps):
+        if step == "join":
+            came[what].append(number)
+            line = line.joined(what, number)
+        elif step == "turn":
+            most_organisations, most_each = what
+            before = {id for turn in open_turns for id in turn}
+            turn, line = line.turn(most_organisations=most_organisations, most_each=most_each)
+            assert len(turn) <= most_organisations
+            assert before.isdisjoint(turn)
+            for id, items in turn.items():
+                assert 1 <= len(items) <= most_each
+                assert list(items) == came[id][went[id] : went[id] + len(items)]
+                went[id] += len(items)
+            open_turns += [turn] if turn else []
+        elif open_turns:
+            line = line.finished(open_turns.pop(what % len(open_turns)))
+    for turn in open_turns:
+        line = line.finished(turn)
+    while line.first is not None:
+        turn, line = line.turn(most_organisations=4, most_each=4)
+        for id, items in turn.items():
+            assert list(items) == came[id][went[id] : went[id] + len(items)]
+            went[id] += len(items)
+        line = line.finished(turn)
+    assert {id: went[id] for id in ORGANISATIONS} == {id: len(came[id]) for id in ORGANISATIONS}
+    assert line == Line()
+
+
+@given(
+    crowd=st.integers(1, 200),
+    others=st.permutations((B, C, D)),
+    most_organisations=st.integers(1, 4),
+    most_each=st.integers(1, 8),
+    arriving=st.integers(0, 8),
+)
+def test_a_crowd_keeps_nobody_else_waiting(crowd, others, most_organisations, most_each, arriving):
+    """However many wait for A, and keep coming: at most one of A's turns comes before yours."""
+    line = Line()
+    for number in range(crowd):
+        line = line.joined(A, number)
+    for id in others:
+        line = line.joined(id, "quiet")
+    waited = 0
+    while any(id in line.waiting for id in others):
+        turn, line = line.turn(most_organisations=most_organisations, most_each=most_each)
+        assert turn
+        for number in range(arriving):
+            line = line.joined(A, number)
+        line = line.finished(turn)
+        waited += 1
+    # Four organisations in line, so many in each turn.
+    assert waited <= -(-4 // most_organisations)
+
+
+# The commit, with threads.
+
+
+@define
+class Book:
+    """Answers each command with its own word, and keeps count."""
+
+    turns: list[dict] = field(factory=list)
+    kept: list = field(factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+    busy: set = field(factory=set)
+    lock: threading.Lock = field(factory=threading.Lock)
+    is_open: threading.Event = field(factory=threading.Event)
+    #: Commands that a commit does not survive.
+    poison: set = field(factory=set)
+    unknown: set = field(factory=set)
+
+    def __attrs_post_init__(self):
+        self.is_open.set()
+
+    def __call__(self, batch):
+        with self.lock:
+            assert self.busy.isdisjoint(batch), "two turns of one organisation at once"
+            self.busy |= batch.keys()
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+            self.turns.append(batch)
+        try:
+            self.is_open.wait(10)
+            commands = [command for each in batch.values() for command in each]
+            if self.poison.intersection(commands):
+                raise MisuseError(f"of {len(commands)}")
+            if self.unknown.intersection(commands):
+                raise StoreUnavailableError("the line is dead")
+            with self.lock:
+                self.kept += commands
+            return {id: [(WORD, command) for command in each] for id, each in batch.items()}
+        finally:
+            with self.lock:
+                self.busy -= batch.keys()
+                self.at_once -= 1
+
+
+def ask(group, organisation, command):
+    """The answer, or what was raised."""
+    try:
+        return group(organisation, command)
+    except (MisuseError, StoreUnavailableError) as error:
+        return error
+
+
+def crowd(group, commands):
+    """The commands of a crowd that comes while the first turn lasts, in one organisation each."""
+    with ThreadPoolExecutor(len(commands)) as threads:
+        asked = [threads.submit(ask, group, id, command) for id, command in commands]
+        wait_for(
+            lambda: (
+                sum(len(items) for items in group._line.waiting.values())
+                + 1
+                + sum(len(c) for t in group.commit.turns for c in t.values())
+                > len(commands)
+            )
+        )
+        group.commit.is_open.set()
+        return [each.result(10) for each in asked]
+
+
+def wait_for(condition):
+    deadline = threading.Event()
+    for _ in range(10_000):
+        if condition():
+            return
+        deadline.wait(0.001)
+    raise AssertionError("it never came")
+
+
+def test_a_lone_command_goes_at_once_in_its_own_thread():
+    seen = []
+
+    def commit(batch):
+        seen.append(threading.current_thread())
+        return {id: list(each) for id, each in batch.items()}
+
+    assert GroupCommit(commit)(A, 7) == 7
+    assert seen == [threading.current_thread()]
+
+
+def test_those_who_come_meanwhile_share_the_next_commit():
+    book = Book()
+    book.is_open.clear()
+    group = GroupCommit(book, most_leaders=1)
+    answers = crowd(group, [(A, number) for number in range(20)])
+    assert answers == [(WORD, number) for number in range(20)]
+    assert [len(turn[A]) for turn in book.turns] == [1, 19]
+
+
+def test_an_organisation_is_in_one_turn_at_a_time_and_leaders_are_few():
+    book = Book()
+    group = GroupCommit(book, most_leaders=3, most_organisations=2, most_each=4)
+
+    def call(number):
+        chance = random.Random(number)
+        for turn in range(200):
+            command = (number, turn)
+            assert group(chance.choice(ORGANISATIONS), command) == (WORD, command)
+
+    with ThreadPoolExecutor(24) as threads:
+        list(threads.map(call, range(24)))
+    assert Counter(book.kept).most_common(1)[0][1] == 1
+    assert len(book.kept) == 24 * 200
+    assert book.most_at_once <= 3
+    assert (group._line, group._leaders) == (Line(), 0)
+
+
+def test_one_callers_misuse_is_heard_by_nobody_else():
+    book = Book(poison={5})
+    book.is_open.clear()
+    answers = crowd(GroupCommit(book, most_leaders=1), [(A, number) for number in range(10)])
+    assert isinstance(answers.pop(5), MisuseError)
+    assert answers == [(WORD, number) for number in range(10) if number != 5]
+    assert sorted(book.kept) == [0, 1, 2, 3, 4, 6, 7, 8, 9]
+
+
+def test_an_unknown_outcome_is_heard_by_everybody_of_the_turn():
+    book = Book(unknown={5})
+    book.is_open.clear()
+    group = GroupCommit(book, most_leaders=1)
+    answers = crowd(group, [(ORGANISATIONS[number % 4], number) for number in range(10)])
+    unheard = [answer for answer in answers if isinstance(answer, StoreUnavailableError)]
+    assert len({id(answer) for answer in unheard}) == len(unheard) == 9
+    # Whoever went alone before has an answer; nobody is left, and the next one is served.
+    assert book.kept == [command for _, command in (a for a in answers if isinstance(a, tuple))]
+    assert group(B, 99) == (WORD, 99)
+
+
+def test_what_nobody_foresaw_keeps_nobody_waiting():
+    def commit(_):
+        raise KeyboardInterrupt
+
+    group = GroupCommit(commit)
+    with pytest.raises(KeyboardInterrupt):
+        group(A, 1)
+    group.commit = Book()
+    assert group(A, 2) == (WORD, 2)
