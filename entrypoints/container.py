@@ -3,7 +3,7 @@
 from dependency_injector import containers, providers
 
 from adapters.argon2 import Argon2Passwords
-from adapters.system import LogAlarms, SystemClock, SystemIdentifiers
+from adapters.system import GroupCommit, LogAlarms, SystemClock, SystemIdentifiers
 from application.access.api_keys import CreateApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
 from application.access.log_in import LogIn
@@ -23,6 +23,8 @@ from application.deployments.request import RequestDeployment
 from application.deployments.retry import RetryDeployment
 from application.deployments.validation import ValidateToken
 from application.deployments.watch import WatchNetwork
+from application.metered.serve import ServeTurn
+from application.metered.spend import SpendCredits
 from application.operator.adjust import AdjustCredits, CorrectCapture
 from application.operator.credits import GrantCredits, SetTariff
 from application.operator.dispatch import Dispatch
@@ -126,6 +128,10 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         identifiers=identifiers,
     )
+    serve_turn = One(
+        ServeTurn, store=store, catalogue=catalogue, clock=clock, identifiers=identifiers
+    )
+    spend = One(SpendCredits, together=One(GroupCommit, serve_turn))
     inspect = One(Inspect, store=store, chains=chains)
     halt = One(Halt, store=store, alarms=alarms, clock=clock, identifiers=identifiers)
     pursuit = One(Pursuit, store=store, custodians=custodians)

@@ -1,5 +1,6 @@
 """Which requests have been answered already."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from attrs import asdict, astuple, field, frozen
@@ -45,6 +46,34 @@ class PostgresIdempotencyKeys(IdempotencyKeys):
         parameters = {**asdict(key), **rows.remembered_to_row(remembered)}
         self._transaction.change(IDEMPOTENCY["remember"], parameters)
 
+    def recall(
+        self, keys: Collection[IdempotencyKey], now: datetime
+    ) -> dict[IdempotencyKey, Remembered]:
+        if not keys:
+            return {}
+        parameters = {
+            "live": [key.live for key in keys],
+            "routes": [key.route for key in keys],
+            "keys": [key.key for key in keys],
+            "now": now,
+        }
+        return {
+            key_from_row(row): rows.remembered_from_row(row)
+            for row in self._transaction.rows(IDEMPOTENCY["recall"], parameters)
+        }
+
+    def keep(self, remembered: Mapping[IdempotencyKey, Remembered]) -> None:
+        self._transaction.batch(
+            [
+                (IDEMPOTENCY["remember"], {**asdict(key), **rows.remembered_to_row(each)})
+                for key, each in remembered.items()
+            ]
+        )
+
     def purge(self, before: datetime) -> int:
         row = self._transaction.row(IDEMPOTENCY["purge"], {"before": before})
         return row["count"] if row else 0
+
+
+def key_from_row(row: rows.Row) -> IdempotencyKey:
+    return IdempotencyKey(live=row["live"], route=row["route"], key=row["key"])

@@ -95,7 +95,10 @@ class PostgresLedger(Ledger):
         after = reduce(fold, events, wallet)
         entries = entered(wallet.version, deeds, at)
         lines = [line for lines in entries for line in lines]
-        updated = self._transaction.batch(_statements(wallet, after, events, lines, at))
+        statements: list[Statement] = [
+            (LEDGER[query], row) for query, row in written(wallet, after, events, lines, at)
+        ]
+        updated = self._transaction.batch(statements)
         if any(cursor.rowcount != 1 for cursor in updated):
             raise MisuseError(f"this was not decided about version {wallet.version} as it is")
         return entries
@@ -150,14 +153,17 @@ def _as_it_was(hold: Hold) -> Row:
     return {"state_before": hold.state.value, "corrected_before": hold.corrected}
 
 
-def _statements(
+def written(
     before: Wallet,
     after: Wallet,
     events: Sequence[Event],
     entries: Sequence[JournalEntry],
     at: datetime,
-) -> list[Statement]:
-    """What is referred to first, the wallet last.  Each touches one row, or all was in vain."""
+) -> list[tuple[str, Row]]:
+    """Names of queries with their rows: what is referred to first, the wallet last.
+
+    Each touches one row, or all was in vain.
+    """
     owner = {"organisation_id": after.organisation, "at": at}
     granted = {e.lot.id for e in events if isinstance(e, Granted | Graced | Reinstated)}
     held = {event.hold.id for event in events if isinstance(event, Held)}
@@ -176,7 +182,7 @@ def _statements(
         "held_before": before.held,
         **rows.watch_to_row(after.watch),
     }
-    written: list[tuple[str, Row]] = [
+    rows_of: list[tuple[str, Row]] = [
         *(
             ("insert_lot" if lot.id in granted else "update_lot", rows.lot_to_row(lot))
             for lot in lots
@@ -196,4 +202,4 @@ def _statements(
         *(("insert_line", rows.journal_entry_to_row(entry)) for entry in entries),
         ("update_wallet", wallet),
     ]
-    return [(LEDGER[query], {**owner, **row}) for query, row in written]
+    return [(query, {**owner, **row}) for query, row in rows_of]

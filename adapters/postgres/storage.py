@@ -3,13 +3,13 @@
 `begin` takes one round trip (``BEGIN`` and the scope travel together), and so does its end.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 
 import psycopg
 from attrs import define, frozen
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.rows import DictRow
 from psycopg_pool import ConnectionPool
 
@@ -37,9 +37,21 @@ from adapters.postgres.people import (
     PostgresUsage,
 )
 from adapters.postgres.signers import PostgresNetworks, PostgresSigners
+from adapters.postgres.together import (
+    Account,
+    Turn,
+    TurnAuditLog,
+    TurnLedger,
+    TurnOrganisations,
+    locking,
+    transaction_of,
+)
 from adapters.postgres.tokens import PostgresTokenWatches
-from adapters.postgres.transaction import Transaction
-from application.ports.storage.work import Scope, Store, Work
+from adapters.postgres.transaction import Statement, Transaction
+from application.ports.clock import Clock
+from application.ports.storage.together import Joint, SharedStore, Wanted
+from application.ports.storage.work import Scope, Work
+from domain.identifiers import OrganisationId
 
 SCOPE = queries.load("scope.sql")
 
@@ -145,8 +157,27 @@ class PostgresWork(Work):
         return PostgresOutbox(self._transaction)
 
 
+@define(slots=False)
+class PostgresTurnWork(PostgresWork):
+    """One organisation's part of a shared transaction."""
+
+    _account: Account
+
+    @cached_property
+    def organisations(self) -> PostgresOrganisations:
+        return TurnOrganisations(self._transaction, account=self._account)
+
+    @cached_property
+    def ledger(self) -> PostgresLedger:
+        return TurnLedger(self._transaction, account=self._account)
+
+    @cached_property
+    def audit(self) -> PostgresAuditLog:
+        return TurnAuditLog(self._transaction, account=self._account)
+
+
 @frozen
-class PostgresStore(Store):
+class PostgresStore(SharedStore):
     """Built closed; the process opens and closes it."""
 
     _pool: ConnectionPool[Connection[DictRow]]
@@ -166,10 +197,17 @@ class PostgresStore(Store):
 
     @contextmanager
     def transaction(self, scope: Scope) -> Iterator[Transaction]:
-        connection = self._enter(scope)
+        with self._entered([_scoped(scope)]) as (connection, _):
+            yield Transaction(connection, scope)
+
+    @contextmanager
+    def _entered(
+        self, statements: Sequence[Statement]
+    ) -> Iterator[tuple[Connection[DictRow], Cursor[DictRow]]]:
+        connection, found = self._enter(statements)
         try:
             try:
-                yield Transaction(connection, scope)
+                yield connection, found
             except BaseException:
                 # What went wrong is told by the exception; a broken connection undoes as well.
                 with suppress(psycopg.Error):
@@ -179,6 +217,18 @@ class PostgresStore(Store):
                 connection.commit()
         finally:
             self._pool.putconn(connection)
+
+    @contextmanager
+    def together(self, wanted: Mapping[OrganisationId, Wanted], clock: Clock) -> Iterator[Joint]:
+        with self._entered(locking(wanted)) as (connection, locked):
+            now = clock.now()
+            turn = Turn.loaded(connection, locked, wanted, now)
+            works = {
+                id: PostgresTurnWork(transaction_of(turn, id), account)
+                for id, account in turn.accounts.items()
+            }
+            yield Joint(works=works, now=now, busy=frozenset(wanted) - works.keys())
+            turn.flush()
 
     def ping(self) -> None:
         """Raises: StoreUnavailableError."""
@@ -198,8 +248,10 @@ class PostgresStore(Store):
         with translated(), self._pool.connection() as connection:
             return health.installation(connection)
 
-    def _enter(self, scope: Scope) -> Connection[DictRow]:
-        """A connection with a transaction begun on it.
+    def _enter(
+        self, statements: Sequence[Statement]
+    ) -> tuple[Connection[DictRow], Cursor[DictRow]]:
+        """A connection with a transaction begun on it, and what the last of *statements* found.
 
         The pool may hold connections that died with the server; nothing has happened on them yet,
         so the next one will do.
@@ -210,23 +262,28 @@ class PostgresStore(Store):
                 connection = self._pool.getconn()
                 try:
                     with connection.pipeline():
-                        connection.execute(
-                            SCOPE["enter"],
-                            {
-                                "organisation": _setting(scope.organisation),
-                                "user": _setting(scope.user),
-                            },
-                        )
+                        *_, last = [
+                            connection.execute(query, parameters)
+                            for query, parameters in statements
+                        ]
                 except BaseException as error:
+                    is_dead = connection.closed
                     self._pool.putconn(connection)
                     dead += 1
                     if (
-                        not isinstance(error, psycopg.OperationalError)
+                        not (isinstance(error, psycopg.OperationalError) and is_dead)
                         or dead > self._pool.max_size
                     ):
                         raise
                 else:
-                    return connection
+                    return connection, last
+
+
+def _scoped(scope: Scope) -> Statement:
+    return SCOPE["enter"], {
+        "organisation": _setting(scope.organisation),
+        "user": _setting(scope.user),
+    }
 
 
 def _setting(id: object) -> str:

@@ -2,6 +2,7 @@
 
 from adapters.system.alarms import LogAlarms
 from adapters.system.clock import SystemClock
+from adapters.system.group_commit import GroupCommit
 from adapters.system.identifiers import SystemIdentifiers
 
-__all__ = ["LogAlarms", "SystemClock", "SystemIdentifiers"]
+__all__ = ["GroupCommit", "LogAlarms", "SystemClock", "SystemIdentifiers"]

@@ -1,17 +1,19 @@
 """Decide ledger commands and record them, inside the caller's transaction."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from attrs import evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from application.audit.trail import Trail
 from application.credits.quotas import QuotaBook
 from application.ports.storage.ledger import Deed
 from application.ports.storage.work import Work
 from domain.errors import Refusal
-from domain.identifiers import Prefix, public_id
+from domain.identifiers import HoldId, LotId, Prefix, public_id
 from domain.ledger import (
     Command,
     Event,
@@ -80,31 +82,72 @@ def post_all(work: Work, orders: Sequence[Order], now: datetime) -> list[Outcome
     if not orders:
         return []
     commands = [order.command for order in orders]
-    before = work.ledger.lock(
-        *dict.fromkeys(id for command in commands for id in holds_of(command)),
+    books = Books.about(
+        work,
+        now,
+        holds=dict.fromkeys(id for command in commands for id in holds_of(command)),
         facts=[fact for command in commands for fact in facts_of(command)],
         lots=[lot for command in commands for lot in lots_of(command)],
-        now=now,
     )
-    over = expire(before, now)
-    wallet = _after(before, over)
-    quotas = QuotaBook(work, now)
-    outcomes: list[Outcome] = []
-    for command in commands:
-        decided = _within(quotas, decide(wallet, command, now))
-        if isinstance(decided, Refusal):
-            outcomes.append(Outcome(events=(), refusal=decided))
-        else:
-            wallet = _after(wallet, decided)
-            outcomes.append(Outcome(events=decided, refusal=None))
-    _record(work, before, over, list(zip(orders, outcomes, strict=True)), now)
-    quotas.record()
+    outcomes = [books.post(order) for order in orders]
+    books.close()
     return outcomes
 
 
-def _within(
-    quotas: QuotaBook, decided: tuple[Event, ...] | Refusal
-) -> tuple[Event, ...] | Refusal:
+@define(kw_only=True)
+class Books:
+    """A locked wallet while commands are decided about it, one after another."""
+
+    work: Work
+    now: datetime
+    before: Wallet
+    #: What time has ended.
+    over: tuple[Event, ...]
+    #: As what was decided so far leaves it.
+    wallet: Wallet
+    quotas: QuotaBook
+    posted: list[tuple[Order, Outcome]] = field(factory=list)
+
+    @classmethod
+    def about(
+        cls,
+        work: Work,
+        now: datetime,
+        *,
+        holds: Iterable[HoldId] = (),
+        facts: Collection[str] = (),
+        lots: Collection[LotId] = (),
+    ) -> Books:
+        """Lock the wallet with all that the commands will be about."""
+        before = work.ledger.lock(*holds, facts=facts, lots=lots, now=now)
+        over = expire(before, now)
+        return cls(
+            work=work,
+            now=now,
+            before=before,
+            over=over,
+            wallet=_after(before, over),
+            quotas=QuotaBook(work, now),
+        )
+
+    def post(self, order: Order) -> Outcome:
+        decided = _within(self.quotas, decide(self.wallet, order.command, self.now))
+        if isinstance(decided, Refusal):
+            outcome = Outcome(events=(), refusal=decided)
+        else:
+            self.wallet = _after(self.wallet, decided)
+            outcome = Outcome(events=decided, refusal=None)
+        self.posted.append((order, outcome))
+        return outcome
+
+    def close(self) -> None:
+        """Store what was decided, and what time has ended: in the first order's trail."""
+        if self.posted:
+            _record(self.work, self.before, self.over, self.posted, self.now)
+        self.quotas.record()
+
+
+def _within(quotas: QuotaBook, decided: Decision) -> Decision:
     """What was decided, unless a quota has not enough left for it."""
     if isinstance(decided, Refusal):
         return decided

@@ -110,6 +110,7 @@ def services(container: Container, stopping: threading.Event) -> Services:
         validate_order=container.validate_order(),
         request_token_operation=container.request_token_operation(),
         inspect=container.inspect(),
+        spend=container.spend(),
         catalogue=settings.catalogue,
         store=container.store(),
         clock=container.clock(),

@@ -41,16 +41,16 @@ def start(
     else a free one.  The server ends with this process unless it is to outlive it.
     """
     folder = folder.absolute()
-    programs = _programs()
+    binaries = programs()
     if not (folder / "PG_VERSION").exists():
-        _initialise(folder, programs)
+        _initialise(folder, binaries)
     remembered = folder / "devnet_port"
     if port is None:
         port = int(remembered.read_text()) if remembered.exists() else free_port()
     remembered.write_text(str(port))
     _await_end(folder)
     deadline = time.monotonic() + _RETRY_SECONDS
-    while not _run(folder, programs, port, options, outlive=outlive):
+    while not _run(folder, binaries, port, options, outlive=outlive):
         # Children of a killed server hold its shared memory for a moment ("still in use").
         said = _log_tail(folder)
         if "in use" not in said or time.monotonic() > deadline:
@@ -205,8 +205,8 @@ def _nobody() -> pwd.struct_passwd | None:
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
-def _programs() -> Path:
-    """The folder of initdb: as set, else of the PyPI package, else the system's newest."""
+def programs() -> Path:
+    """The folder of initdb and its like: as set, else of the package, else the system's newest."""
     chosen = os.environ.get("TALLYSTICK_POSTGRES_BIN")
     if chosen:
         return Path(chosen)

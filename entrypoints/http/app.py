@@ -23,6 +23,7 @@ from entrypoints.http import (
     organisations,
     token_operations,
     tokens,
+    usage_holds,
 )
 from entrypoints.http.authentication import Gatekeeper, Source
 from entrypoints.http.decoding import AnyRequest
@@ -39,6 +40,7 @@ RESOURCES = (
     token_operations,
     api_keys,
     credits,
+    usage_holds,
     catalogue,
     licence,
     health,
@@ -113,6 +115,7 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "validate_order": services.validate_order,
         "request_operation": services.request_token_operation,
         "inspect": services.inspect,
+        "spend": services.spend,
         "catalogue": services.catalogue,
         "store": services.store,
         "clock": services.clock,

@@ -12,7 +12,7 @@ from domain.account import Account
 from domain.audit import AuditEvent, JsonValue, timestamp
 from domain.deployment import Deployment, Reason
 from domain.identifiers import Prefix, instant_of, public_id
-from domain.ledger import JournalEntry, Lot, Wallet
+from domain.ledger import Hold, HoldState, JournalEntry, Lot, Wallet
 from domain.network import Block, Family, Network, NetworkClass, NetworkStatus
 from domain.operation import Attempt, OperationKind, Step
 from domain.organisation import ApiKey, Member, Organisation, Role, User
@@ -373,6 +373,20 @@ def _lot(each: Lot) -> Document:
         "remaining": each.remaining,
         "effective_at": timestamp(each.effective_at),
         "expires_at": _at(each.expires_at),
+    }
+
+
+def usage_hold(each: Hold, now: datetime) -> Document:
+    """A metered hold; one whose lease is over is expired, whether or not that is recorded."""
+    state = HoldState.EXPIRED if each.is_due(now) else each.state
+    return {
+        "id": public_id(Prefix.HOLD, each.id),
+        "operation": each.operation,
+        "state": state.value,
+        "credits": each.amount,
+        "captured": each.captured,
+        "lease_until": _at(each.lease_until),
+        "requested_by": each.member,
     }
 
 

@@ -223,6 +223,24 @@ class Number(Rule[int]):
 
 
 @frozen(kw_only=True)
+class Whole(Rule[int]):
+    """A whole number in a body."""
+
+    least: int
+    most: int
+
+    def read(self, value: object, pointer: str) -> int | Faulty:
+        if not isinstance(value, int) or isinstance(value, bool):
+            return _wrong_type(pointer, "a whole number")
+        if not self.least <= value <= self.most:
+            return _fault(pointer, "out_of_range", f"must be from {self.least} to {self.most}")
+        return value
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
+
+
+@frozen(kw_only=True)
 class Switch(Rule[bool]):
     """``true`` or ``false`` in a query."""
 

@@ -11,6 +11,7 @@ from domain.account import AccountState
 from domain.catalogue import KindClass
 from domain.deployment import Reason, State
 from domain.identifiers import Prefix
+from domain.ledger import HoldState
 from domain.licence import LicenceState
 from domain.network import Family, NetworkClass
 from domain.operation import AttemptRole, WaitReason
@@ -305,6 +306,11 @@ SCHEMAS: Mapping[str, Schema] = {
     "Licence": _object(
         state=_one_of(*(each.value for each in LicenceState)), premium=_BOOLEAN, core=_BOOLEAN,
         reports=_BOOLEAN, since=_or_null(_INSTANT), until=_or_null(_INSTANT),
+    ),
+    "UsageHold": _object(
+        id=_id(Prefix.HOLD), operation=_TEXT,
+        state=_one_of(*(each.value for each in HoldState)), credits=_INTEGER, captured=_INTEGER,
+        lease_until=_INSTANT, requested_by=_or_null(_TEXT),
     ),
     "Health": _object(status=_TEXT),
     "Document": {"type": "object", "description": "By the token's standard: ARC-3 metadata."},

@@ -18,6 +18,7 @@ from application.deployments.plan import PlanDeployment
 from application.deployments.request import RequestDeployment
 from application.deployments.retry import RetryDeployment
 from application.deployments.validation import ValidateToken
+from application.metered.spend import SpendCredits
 from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
@@ -82,6 +83,7 @@ class Services:
     validate_order: ValidateOrder
     request_token_operation: RequestTokenOperation
     inspect: Inspect
+    spend: SpendCredits
     catalogue: Catalogue
     # Ports that handlers read from.
     store: Store

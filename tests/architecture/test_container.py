@@ -205,6 +205,8 @@ def differences(name, value, hint):
         yield f"{name} is a {type(value).__name__} and should be a {kind.__name__}"
         return
     arguments = typing.get_args(hint)
+    if not isinstance(value, collections.abc.Iterable):
+        return
     items = value.values() if isinstance(value, collections.abc.Mapping) else value
     for item in items if arguments else ():
         yield from differences(f"an item of {name}", item, arguments[-1])

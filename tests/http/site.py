@@ -11,6 +11,7 @@ from litestar.testing import TestClient
 
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.wrapping import MemoryKeyWrapping
+from adapters.system.group_commit import GroupCommit
 from application.access.api_keys import CreateApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
 from application.access.log_in import LogIn
@@ -23,6 +24,8 @@ from application.deployments.plan import PlanDeployment
 from application.deployments.request import RequestDeployment
 from application.deployments.retry import RetryDeployment
 from application.deployments.validation import ValidateToken
+from application.metered.serve import ServeTurn
+from application.metered.spend import SpendCredits
 from application.operator.credits import GrantCredits
 from application.ports.nodes import NodeCondition, NodePool, NodeReport
 from application.ports.storage.work import Scope
@@ -69,6 +72,7 @@ def services_of(house: House, **changes: Any) -> Services:
         validate_order=ValidateOrder(store=house.store, **network),
         request_token_operation=RequestTokenOperation(**common, **network, **catalogue),
         inspect=Inspect(store=house.store, **network),
+        spend=SpendCredits(together=GroupCommit(ServeTurn(**common, catalogue=house.catalogue))),
         **common,
         **network,
         **catalogue,

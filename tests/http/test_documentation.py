@@ -72,6 +72,7 @@ def test_what_spends_says_that_it_needs_a_key(description):
         "/v1/deployments/{id}/retry",
         "/v1/tokens/{id}/operations",
         "/v1/operations/{id}/retry",
+        "/v1/usage/holds",
     }
 
 

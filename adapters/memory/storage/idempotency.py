@@ -1,3 +1,4 @@
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from attrs import define, field
@@ -41,6 +42,24 @@ class MemoryIdempotencyKeys(IdempotencyKeys):
         if not self._transaction.holds(self._tables.keys, (organisation, key)):
             raise MisuseError(f"{key} was not taken in this transaction")
         self._transaction.put(self._tables.keys, (organisation, key), remembered)
+
+    def recall(
+        self, keys: Collection[IdempotencyKey], now: datetime
+    ) -> dict[IdempotencyKey, Remembered]:
+        organisation = self._transaction.require_organisation()
+        found = {
+            key: self._transaction.get(self._tables.keys, (organisation, key)) for key in keys
+        }
+        return {
+            key: remembered
+            for key, remembered in found.items()
+            if remembered is not None and remembered.expires_at >= now
+        }
+
+    def keep(self, remembered: Mapping[IdempotencyKey, Remembered]) -> None:
+        organisation = self._transaction.require_organisation()
+        for key, each in remembered.items():
+            self._transaction.put(self._tables.keys, (organisation, key), each)
 
     def purge(self, before: datetime) -> int:
         purged = 0

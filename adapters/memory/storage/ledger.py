@@ -193,3 +193,26 @@ class MemoryLedger(Ledger):
                 is_new = True
         if not is_new:
             raise MisuseError(f"{type(event).__name__} happens once: {event}")
+
+
+@define(eq=False)
+class MemoryTurnLedger(MemoryLedger):
+    """The ledger of a turn: its wallet is locked, and loaded for what was wanted of it."""
+
+    wanted: frozenset[HoldId]
+    now: datetime
+
+    def lock(
+        self,
+        *holds: HoldId,
+        facts: Collection[str] = (),
+        lots: Collection[LotId] = (),
+        now: datetime | None = None,
+    ) -> Wallet:
+        if not self.wanted.issuperset(holds) or facts or lots or now not in {None, self.now}:
+            raise MisuseError("a turn's wallet is loaded for the holds named at its start")
+        organisation = self._transaction.require_organisation()
+        head = self._transaction.get(self._tables.wallets, organisation)
+        if head is None:
+            raise MisuseError(f"there is no organisation {organisation}")
+        return self._loaded(head, set(), tuple(self.wanted), self.now)

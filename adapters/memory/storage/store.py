@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from uuid import UUID, uuid4
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from adapters.memory.storage.abuse import AbuseTables, MemorySpendings, MemoryThrottles
 from adapters.memory.storage.access import (
@@ -29,7 +29,7 @@ from adapters.memory.storage.deployments import (
     MemorySigners,
 )
 from adapters.memory.storage.idempotency import IdempotencyTables, MemoryIdempotencyKeys
-from adapters.memory.storage.ledger import LedgerTables, MemoryLedger
+from adapters.memory.storage.ledger import LedgerTables, MemoryLedger, MemoryTurnLedger
 from adapters.memory.storage.licence import LicenceTables, MemoryLicences
 from adapters.memory.storage.people import (
     MemoryGifts,
@@ -40,9 +40,11 @@ from adapters.memory.storage.people import (
 )
 from adapters.memory.storage.tokens import MemoryTokenWatches, TokenTables
 from adapters.memory.storage.transaction import Locks, Transaction
-from application.ports.storage.work import Scope, Store, Work
+from application.ports.clock import Clock
+from application.ports.storage.together import Joint, SharedStore, Wanted
+from application.ports.storage.work import Lock, Scope, Work
 from domain.catalogue import TariffName
-from domain.identifiers import INSTALLATION
+from domain.identifiers import INSTALLATION, OrganisationId
 from domain.ledger import Wallet
 from domain.organisation import Organisation
 
@@ -76,7 +78,7 @@ class MemoryWork(Work):
 
 
 @define(eq=False)
-class MemoryStore(Store):
+class MemoryStore(SharedStore):
     #: Seconds on the store's own clock: leases run on it.
     lease_clock: Callable[[], float] = time.monotonic
     #: Where lease tokens and the ids of outbox rows come from.
@@ -114,6 +116,35 @@ class MemoryStore(Store):
             transaction.commit()
         finally:
             transaction.close()
+
+    @contextmanager
+    def together(self, wanted: Mapping[OrganisationId, Wanted], clock: Clock) -> Iterator[Joint]:
+        with ExitStack() as stack:
+            transactions: dict[OrganisationId, Transaction] = {}
+            for id in sorted(wanted):
+                transaction = Transaction(Scope(organisation=id), self.lease_clock, self._locks)
+                stack.callback(transaction.close)
+                if len(wanted) == 1 or transaction.try_hold(self._ledger.wallets, id):
+                    transaction.lock(Lock.WALLET, self._ledger.wallets, id)
+                    transaction.lock(Lock.AUDIT_HEAD, self._audit.heads, id)
+                    transactions[id] = transaction
+            now = clock.now()
+            yield Joint(
+                works={
+                    id: evolve(
+                        self._work(each),
+                        ledger=MemoryTurnLedger(each, self._ledger, wanted[id].holds, now),
+                    )
+                    for id, each in transactions.items()
+                },
+                now=now,
+                busy=frozenset(wanted) - transactions.keys(),
+            )
+            # All or none: what was put off is looked at before anything is kept.
+            for transaction in transactions.values():
+                transaction.check()
+            for transaction in transactions.values():
+                transaction.commit()
 
     def _work(self, transaction: Transaction) -> MemoryWork:
         organisations = self._access.organisations

@@ -185,9 +185,13 @@ class Transaction:
         """A deferred constraint: looked at when everything has been written."""
         self._checks.append(check)
 
-    def commit(self) -> None:
+    def check(self) -> None:
+        """Look at what `at_commit` put off."""
         for check in self._checks:
             check()
+
+    def commit(self) -> None:
+        self.check()
         with self._locks.changed:
             for table, rows in self._written.items():
                 for key, row in rows.items():

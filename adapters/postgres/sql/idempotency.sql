@@ -25,5 +25,13 @@ VALUES (%(organisation)s, %(live)s, %(route)s, %(key)s, %(fingerprint)s, %(opera
        refusal = EXCLUDED.refusal,
        expires_at = EXCLUDED.expires_at
 
+-- name: recall
+SELECT live, route, key, fingerprint, operation_id, refusal, expires_at
+  FROM idempotency_keys
+  JOIN unnest(%(live)s::boolean[], %(routes)s::text[], %(keys)s::text[])
+    AS asked (live, route, key) USING (live, route, key)
+ WHERE organisation_id = %(organisation)s
+   AND expires_at >= %(now)s
+
 -- name: purge
 SELECT narrow.purge_idempotency_keys(%(before)s) AS count

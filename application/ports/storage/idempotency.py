@@ -1,5 +1,6 @@
 """Which requests have been answered already."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -46,6 +47,19 @@ class IdempotencyKeys(Protocol):
 
     def remember(self, key: IdempotencyKey, remembered: Remembered) -> None:
         """In the same transaction as the effect."""
+        ...
+
+    def recall(
+        self, keys: Collection[IdempotencyKey], now: datetime
+    ) -> Mapping[IdempotencyKey, Remembered]:
+        """What is remembered under each of *keys*.
+
+        For keys that are used under the wallet's lock only: that lock holds them.
+        """
+        ...
+
+    def keep(self, remembered: Mapping[IdempotencyKey, Remembered]) -> None:
+        """As `remember`, for such keys."""
         ...
 
     def purge(self, before: datetime) -> int:

@@ -15,15 +15,17 @@ from typing import Generic, TypeVar, cast
 
 from attrs import define, field
 
-from application.credits.line import Line
+from application.metered.line import Line
 from application.ports.storage.work import StoreUnavailableError
+from application.ports.together import Together
 from domain.identifiers import OrganisationId
 
 C = TypeVar("C")
 A = TypeVar("A")
 
 #: Commits the commands of several organisations in one transaction, and answers each in its
-#: place.  Where it raises nothing of them is kept, unless it is `StoreUnavailableError`: then
+#: place.  An organisation that could not be served together with others is left out; alone it is
+#: served.  Where it raises nothing of them is kept, unless it is `StoreUnavailableError`: then
 #: nobody knows.
 Commit = Callable[[Mapping[OrganisationId, Sequence[C]]], Mapping[OrganisationId, Sequence[A]]]
 
@@ -49,7 +51,7 @@ class _Ticket(Generic[C, A]):
 
 
 @define(eq=False)
-class GroupCommit(Generic[C, A]):
+class GroupCommit(Together[C, A]):
     commit: Commit[C, A]
     #: How many turns are committed at once; each takes a connection.
     most_leaders: int = 2
@@ -61,13 +63,6 @@ class GroupCommit(Generic[C, A]):
     _lock: Lock = field(factory=Lock)
 
     def __call__(self, organisation: OrganisationId, command: C) -> A:
-        """What *command* is answered, once the transaction it was part of has committed.
-
-        Raises:
-            StoreUnavailableError: everybody of its turn hears it; what they asked for may have
-                been committed or not.
-            Exception: what *command* alone made `commit` raise; the others do not notice.
-        """
         ticket: _Ticket[C, A] = _Ticket(command)
         with self._lock:
             self._line = self._line.joined(organisation, ticket)
@@ -124,19 +119,21 @@ class GroupCommit(Generic[C, A]):
             )
         except StoreUnavailableError as error:
             _tell(turn, error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whoever it is about hears it
             each = [(id, ticket) for id, tickets in turn.items() for ticket in tickets]
             if len(each) == 1:
                 _tell(turn, error)
                 return
-            # Nothing was kept: whoever it was about hears it alone.
+            # Nothing was kept, so each may go again, alone.
             for id, ticket in each:
                 self._serve({id: (ticket,)})
         else:
-            for id, tickets in turn.items():
-                for ticket, answer in zip(tickets, answers[id], strict=True):
+            for id, given in answers.items():
+                for ticket, answer in zip(turn[id], given, strict=True):
                     ticket.answer = answer
                     _wake(ticket)
+            for id in turn.keys() - answers.keys():
+                self._serve({id: turn[id]})
 
 
 def _tell(turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]], error: Exception) -> None:

@@ -11,8 +11,8 @@ from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from application.credits.group_commit import GroupCommit
-from application.credits.line import Line
+from adapters.system.group_commit import GroupCommit
+from application.metered.line import Line
 from application.ports.storage.work import StoreUnavailableError
 from domain.errors import MisuseError
 

@@ -1,0 +1,190 @@
+-- name: enter
+-- The organisations of this transaction, for the statements that are about all of them.
+-- They are looked up by their keys, whatever the statistics say of the tables that day.
+SELECT set_config('app.organisations', %(organisations)s, true),
+       set_config('app.organisation_id', '', true),
+       set_config('app.user_id', '', true),
+       set_config('enable_hashjoin', 'off', true),
+       set_config('enable_mergejoin', 'off', true),
+       set_config('enable_material', 'off', true),
+       set_config('enable_bitmapscan', 'off', true),
+       set_config('enable_seqscan', 'off', true)
+
+-- name: lock
+-- A batch waits for nobody: who is busy elsewhere is served alone, later.
+SELECT wallet.organisation_id, wallet.available, wallet.held, wallet.debt, wallet.version,
+       wallet.watch_granted, wallet.watch_since, wallet.watch_told, head.sequence
+  FROM wallets AS wallet
+  JOIN audit_heads AS head USING (organisation_id)
+ WHERE wallet.organisation_id = ANY(%(organisations)s::uuid[])
+ ORDER BY wallet.organisation_id
+   FOR UPDATE OF wallet, head SKIP LOCKED
+
+-- name: wait_for_wallet
+SELECT FROM wallets WHERE organisation_id = ANY(%(organisations)s::uuid[]) FOR UPDATE
+
+-- name: wait_for_head
+SELECT FROM audit_heads WHERE organisation_id = ANY(%(organisations)s::uuid[]) FOR UPDATE
+
+-- name: select_organisations
+SELECT id AS organisation_id, name AS organisation_name, tariff,
+       created_at AS organisation_created_at
+  FROM organisations
+ WHERE id = ANY(%(organisations)s::uuid[])
+
+-- name: select_holds
+WITH wanted AS (
+    SELECT hold.organisation_id, hold.id
+      FROM unnest(%(owners)s::uuid[], %(holds)s::uuid[]) AS named (organisation_id, id)
+      JOIN holds AS hold USING (organisation_id, id)
+     UNION
+    SELECT hold.organisation_id, hold.id
+      FROM holds AS hold
+     WHERE hold.organisation_id = ANY(%(organisations)s::uuid[])
+       AND hold.state = 'held'
+       AND hold.lease_until <= %(now)s
+)
+SELECT hold.organisation_id, hold.id, hold.subject, hold.operation, hold.kind_class, hold.member,
+       hold.amount, hold.captured, hold.corrected, hold.state, hold.lease_until,
+       array_agg(portion.lot_id ORDER BY portion.position) AS portion_lots,
+       array_agg(portion.amount ORDER BY portion.position) AS portion_amounts
+  FROM wanted
+  JOIN holds AS hold USING (organisation_id, id)
+  JOIN hold_lots AS portion
+    ON portion.organisation_id = hold.organisation_id
+   AND portion.hold_id = hold.id
+ GROUP BY hold.organisation_id, hold.id
+ ORDER BY hold.organisation_id, hold.id
+
+-- name: select_lots
+-- Those with anything left, and the emptied ones of *lots*: what the holds took from.
+SELECT lot.organisation_id, lot.id, lot.source, lot.priority, lot.amount, lot.remaining,
+       lot.lapsed, lot.clawed_back, lot.effective_at, lot.expires_at, lot.ended_at, lot.fact,
+       lot.unit_cost_micros, lot.currency
+  FROM lots AS lot
+ WHERE lot.organisation_id = ANY(%(organisations)s::uuid[])
+   AND (lot.remaining > 0
+        OR lot.id IN (SELECT portion.lot_id
+                        FROM unnest(%(owners)s::uuid[], %(holds)s::uuid[])
+                          AS named (organisation_id, hold_id)
+                        JOIN hold_lots AS portion USING (organisation_id, hold_id))
+        OR lot.id IN (SELECT portion.lot_id
+                        FROM holds AS hold
+                        JOIN hold_lots AS portion
+                          ON portion.organisation_id = hold.organisation_id
+                         AND portion.hold_id = hold.id
+                       WHERE hold.organisation_id = ANY(%(organisations)s::uuid[])
+                         AND hold.state = 'held'
+                         AND hold.lease_until <= %(now)s))
+ ORDER BY lot.organisation_id, lot.id
+
+-- name: write
+-- Everything that a turn has decided, in one statement: what it touches is counted, and has to be
+-- what was meant to be touched.
+WITH new_lots AS (
+    INSERT INTO lots (organisation_id, id, source, priority, amount, remaining, lapsed,
+                      clawed_back, effective_at, expires_at, ended_at, fact, unit_cost_micros,
+                      currency)
+    SELECT *
+      FROM json_to_recordset(%(new_lots)s::json)
+        AS lot (organisation_id uuid, id uuid, source lot_source, priority integer, amount bigint,
+                remaining bigint, lapsed bigint, clawed_back bigint, effective_at timestamptz,
+                expires_at timestamptz, ended_at timestamptz, fact text, unit_cost_micros bigint,
+                currency text)
+ RETURNING 1
+), changed_lots AS (
+    UPDATE lots
+       SET remaining = lot.remaining,
+           lapsed = lot.lapsed,
+           clawed_back = lot.clawed_back,
+           ended_at = lot.ended_at
+      FROM json_to_recordset(%(changed_lots)s::json)
+        AS lot (organisation_id uuid, id uuid, remaining bigint, lapsed bigint,
+                clawed_back bigint, ended_at timestamptz)
+     WHERE lots.organisation_id = lot.organisation_id
+       AND lots.id = lot.id
+ RETURNING 1
+), new_holds AS (
+    INSERT INTO holds (organisation_id, id, subject, operation, kind_class, member, amount,
+                       captured, corrected, state, lease_until, held_at, closed_at)
+    SELECT *
+      FROM json_to_recordset(%(new_holds)s::json)
+        AS hold (organisation_id uuid, id uuid, subject uuid, operation text, kind_class text,
+                 member text, amount bigint, captured bigint, corrected bigint, state hold_state,
+                 lease_until timestamptz, at timestamptz, closed_at timestamptz)
+ RETURNING 1
+), changed_holds AS (
+    UPDATE holds
+       SET captured = hold.captured,
+           corrected = hold.corrected,
+           state = hold.state,
+           lease_until = hold.lease_until,
+           closed_at = coalesce(holds.closed_at, hold.closed_at)
+      FROM json_to_recordset(%(changed_holds)s::json)
+        AS hold (organisation_id uuid, id uuid, captured bigint, corrected bigint,
+                 state hold_state, lease_until timestamptz, closed_at timestamptz,
+                 state_before hold_state, corrected_before bigint)
+     WHERE holds.organisation_id = hold.organisation_id
+       AND holds.id = hold.id
+       AND holds.state = hold.state_before
+       AND holds.corrected = hold.corrected_before
+ RETURNING 1
+), portions AS (
+    INSERT INTO hold_lots (organisation_id, hold_id, position, lot_id, amount)
+    SELECT *
+      FROM json_to_recordset(%(portions)s::json)
+        AS portion (organisation_id uuid, hold_id uuid, position integer, lot_id uuid,
+                    amount bigint)
+ RETURNING 1
+), lines AS (
+    INSERT INTO journal (organisation_id, sequence, at, debit, credit, amount, action, hold_id,
+                         lot_id, actor, subject)
+    SELECT *
+      FROM json_to_recordset(%(lines)s::json)
+        AS line (organisation_id uuid, sequence bigint, at timestamptz, debit ledger_account,
+                 credit ledger_account, amount bigint, action text, hold_id uuid, lot_id uuid,
+                 actor text, subject uuid)
+ RETURNING 1
+), changed_wallets AS (
+    UPDATE wallets
+       SET available = wallet.available,
+           held = wallet.held,
+           debt = wallet.debt,
+           version = wallet.version,
+           watch_granted = wallet.watch_granted,
+           watch_since = wallet.watch_since,
+           watch_told = wallet.watch_told
+      FROM json_to_recordset(%(wallets)s::json)
+        AS wallet (organisation_id uuid, available bigint, held bigint, debt bigint,
+                   version bigint, watch_granted bigint, watch_since timestamptz,
+                   watch_told bigint, version_before bigint, available_before bigint,
+                   held_before bigint, debt_before bigint)
+     WHERE wallets.organisation_id = wallet.organisation_id
+       AND wallets.version = wallet.version_before
+       AND wallets.available = wallet.available_before
+       AND wallets.held = wallet.held_before
+       AND wallets.debt = wallet.debt_before
+ RETURNING 1
+), events AS (
+    INSERT INTO audit_events (organisation_id, sequence, id, at, action, subject, live, salt,
+                              body)
+    SELECT event.organisation_id, event.sequence, event.id, event.at, event.action,
+           event.subject, event.live, event.salt, convert_to(event.body, 'UTF8')
+      FROM json_to_recordset(%(events)s::json)
+        AS event (organisation_id uuid, sequence bigint, id uuid, at timestamptz, action text,
+                  subject text, live boolean, salt bytea, body text)
+ RETURNING 1
+), heads AS (
+    UPDATE audit_heads
+       SET sequence = head.sequence
+      FROM json_to_recordset(%(heads)s::json)
+        AS head (organisation_id uuid, sequence bigint, sequence_before bigint)
+     WHERE audit_heads.organisation_id = head.organisation_id
+       AND audit_heads.sequence = head.sequence_before
+ RETURNING 1
+)
+SELECT (SELECT count(*) FROM new_lots) + (SELECT count(*) FROM changed_lots)
+     + (SELECT count(*) FROM new_holds) + (SELECT count(*) FROM changed_holds)
+     + (SELECT count(*) FROM portions) + (SELECT count(*) FROM lines)
+     + (SELECT count(*) FROM changed_wallets) + (SELECT count(*) FROM events)
+     + (SELECT count(*) FROM heads) AS touched

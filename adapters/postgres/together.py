@@ -1,0 +1,280 @@
+"""Several organisations' works on one connection.
+
+Wallets and audit heads are locked and loaded for all at once; what is recorded and appended is
+kept until the end, and written in one statement.  Everything else a work does goes to the
+database at once, in its own scope, after what was kept.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import reduce
+from itertools import groupby
+from typing import LiteralString
+
+from attrs import define, field, frozen
+from psycopg import Connection, Cursor
+from psycopg.rows import DictRow
+
+from adapters.postgres import ledger_rows, queries
+from adapters.postgres.access import PostgresOrganisations
+from adapters.postgres.audit import PostgresAuditLog
+from adapters.postgres.errors import translated
+from adapters.postgres.ledger import PostgresLedger, written
+from adapters.postgres.rows import Row, organisation_from_row
+from adapters.postgres.transaction import Parameters, Statement, Transaction
+from application.ports.storage.ledger import Deed, entered
+from application.ports.storage.together import Wanted
+from application.ports.storage.work import Lock, Scope
+from domain.audit import AuditDraft, AuditEvent
+from domain.errors import MisuseError
+from domain.identifiers import HoldId, LotId, OrganisationId
+from domain.ledger import Event, JournalEntry, Wallet, fold
+from domain.organisation import Organisation
+
+SCOPE = queries.load("scope.sql")
+TOGETHER = queries.load("together.sql")
+
+#: Where the rows of a query of `ledger.sql` go to.
+_TABLES = {
+    "insert_lot": "new_lots",
+    "update_lot": "changed_lots",
+    "insert_hold": "new_holds",
+    "update_hold": "changed_holds",
+    "insert_portion": "portions",
+    "insert_line": "lines",
+    "update_wallet": "wallets",
+}
+
+
+@define
+class Account:
+    """What a turn knows and has decided of one organisation."""
+
+    organisation: Organisation
+    wallet: Wallet
+    #: What it was loaded for.
+    holds: frozenset[HoldId]
+    head: int
+    now: datetime
+    #: The wallet that the first deed was decided about, and the one that the last has left.
+    before: Wallet | None = None
+    after: Wallet | None = None
+    events: list[Event] = field(factory=list)
+    lines: list[JournalEntry] = field(factory=list)
+    audit: list[AuditEvent] = field(factory=list)
+
+
+def locking(wanted: Collection[OrganisationId]) -> list[Statement]:
+    """Name the organisations of the transaction and lock their wallets and audit heads.
+
+    Told is whoever is locked.  After it: read the clock, then `Turn.loaded`.
+    """
+    organisations = sorted(wanted)
+    named = {"organisations": organisations}
+    # One alone is waited for: by the end of that the last statement finds nobody at it.
+    waits = ("wait_for_wallet", "wait_for_head") if len(organisations) == 1 else ()
+    return [
+        (TOGETHER["enter"], {"organisations": f"{{{','.join(map(str, organisations))}}}"}),
+        *((TOGETHER[query], named) for query in (*waits, "lock")),
+    ]
+
+
+@define
+class Turn:
+    """The connection, and what is kept for its end."""
+
+    connection: Connection[DictRow]
+    accounts: dict[OrganisationId, Account] = field(factory=dict)
+    _scope: Scope = field(factory=Scope)
+
+    def enter(self, scope: Scope) -> None:
+        """Statements from here on are in *scope*.  Inside a pipeline: no round trip."""
+        if scope != self._scope:
+            self.connection.execute(
+                SCOPE["enter"],
+                {"organisation": str(scope.organisation or ""), "user": str(scope.user or "")},
+            )
+            self._scope = scope
+
+    def flush(self) -> None:
+        """Write what was kept.  Raises: MisuseError: it was not decided about what is there."""
+        tables = _rows_of(self.accounts)
+        meant = sum(len(rows) for rows in tables.values())
+        if not meant:
+            return
+        parameters = {name: json.dumps(rows, default=str) for name, rows in tables.items()}
+        with translated():
+            row = self.connection.execute(TOGETHER["write"], parameters).fetchone()
+        if row is None or row["touched"] != meant:
+            raise MisuseError(f"{meant} rows were decided about, and they are not as they were")
+        for account in self.accounts.values():
+            _forget(account)
+
+    @classmethod
+    def loaded(
+        cls,
+        connection: Connection[DictRow],
+        locked: Iterable[Row],
+        wanted: Mapping[OrganisationId, Wanted],
+        now: datetime,
+    ) -> "Turn":
+        heads: dict[OrganisationId, Row] = {row["organisation_id"]: row for row in locked}
+        named = [(id, hold) for id in heads for hold in wanted[id].holds]
+        parameters = {
+            "organisations": list(heads),
+            "owners": [id for id, _ in named],
+            "holds": [hold for _, hold in named],
+            "now": now,
+        }
+        with translated(), connection.pipeline():
+            organisations, lots, holds = (
+                connection.execute(TOGETHER[query], parameters)
+                for query in ("select_organisations", "select_lots", "select_holds")
+            )
+        known = {row["organisation_id"]: row for row in organisations}
+        lots_of, holds_of = _by_owner(lots), _by_owner(holds)
+        accounts = {
+            id: Account(
+                organisation=organisation_from_row(known[id]),
+                wallet=Wallet(
+                    organisation=id,
+                    available=row["available"],
+                    held=row["held"],
+                    debt=row["debt"],
+                    version=row["version"],
+                    watch=ledger_rows.watch_from_row(row),
+                    lots=tuple(map(ledger_rows.lot_from_row, lots_of.get(id, []))),
+                    holds=tuple(map(ledger_rows.hold_from_row, holds_of.get(id, []))),
+                ),
+                holds=wanted[id].holds,
+                head=row["sequence"],
+                now=now,
+            )
+            for id, row in heads.items()
+        }
+        return cls(connection, accounts)
+
+
+@frozen
+class TurnTransaction(Transaction):
+    """A transaction whose connection others use as well."""
+
+    _turn: Turn = field(kw_only=True)
+
+    def batch(self, statements: Sequence[Statement]) -> list[Cursor[DictRow]]:
+        self._turn.flush()
+        with translated(), self._turn.connection.pipeline():
+            self._turn.enter(self.scope)
+            return [self._turn.connection.execute(q, self._with(p)) for q, p in statements]
+
+    def _run(self, query: LiteralString, parameters: Parameters | None) -> Cursor[DictRow]:
+        (cursor,) = self.batch([(query, parameters or {})])
+        return cursor
+
+
+@frozen
+class TurnOrganisations(PostgresOrganisations):
+    account: Account = field(kw_only=True)
+
+    def get(self) -> Organisation | None:
+        return self.account.organisation
+
+
+@define
+class TurnLedger(PostgresLedger):
+    account: Account = field(kw_only=True)
+
+    def lock(
+        self,
+        *holds: HoldId,
+        facts: Collection[str] = (),
+        lots: Collection[LotId] = (),
+        now: datetime | None = None,
+    ) -> Wallet:
+        account = self.account
+        is_loaded = account.holds.issuperset(holds) and not facts and not lots
+        if is_loaded and now in {None, account.now}:
+            self._is_locked = True
+            return account.after or account.wallet
+        # The rank is that of the audit head by now; the lock itself is held.
+        raise MisuseError("a turn's wallet is loaded for the holds that were named at its start")
+
+    def record_all(
+        self, wallet: Wallet, deeds: Sequence[Deed], at: datetime
+    ) -> tuple[tuple[JournalEntry, ...], ...]:
+        account = self.account
+        if not self._is_locked or wallet != (account.after or account.wallet):
+            raise MisuseError(f"the wallet of {wallet.organisation} is not this one")
+        entries = entered(wallet.version, deeds, at)
+        events = [event for deed in deeds for event in deed.events]
+        if events:
+            account.before = account.before or wallet
+            account.after = reduce(fold, events, wallet)
+            account.events += events
+            account.lines += [line for lines in entries for line in lines]
+        return entries
+
+
+@frozen
+class TurnAuditLog(PostgresAuditLog):
+    account: Account = field(kw_only=True)
+
+    def append(self, *drafts: AuditDraft) -> tuple[AuditEvent, ...]:
+        account = self.account
+        first = account.head + len(account.audit) + 1
+        events = tuple(draft.numbered(number) for number, draft in enumerate(drafts, start=first))
+        account.audit += events
+        return events
+
+
+def transaction_of(turn: Turn, organisation: OrganisationId) -> TurnTransaction:
+    transaction = TurnTransaction(turn.connection, Scope(organisation=organisation), turn=turn)
+    # What is held is held: nothing more is locked, and nothing of an earlier rank.
+    transaction.enter(Lock.AUDIT_HEAD, organisation)
+    return transaction
+
+
+def _by_owner(rows: Iterable[DictRow]) -> dict[OrganisationId, list[DictRow]]:
+    """*rows* come in the order of their owners."""
+    return {id: list(each) for id, each in groupby(rows, key=lambda row: row["organisation_id"])}
+
+
+def _rows_of(accounts: Mapping[OrganisationId, Account]) -> dict[str, list[Row]]:
+    tables: dict[str, list[Row]] = {name: [] for name in (*_TABLES.values(), "events", "heads")}
+    for id, account in accounts.items():
+        if account.before is not None and account.after is not None:
+            kept = written(
+                account.before, account.after, account.events, account.lines, account.now
+            )
+            for query, row in kept:
+                tables[_TABLES[query]].append(row)
+        for event in account.audit:
+            tables["events"].append(_audit_row(event))
+        if account.audit:
+            last = account.audit[-1].sequence
+            head = {"sequence": last, "sequence_before": account.head}
+            tables["heads"].append({"organisation_id": id, **head})
+    return tables
+
+
+def _audit_row(event: AuditEvent) -> Row:
+    return {
+        "organisation_id": event.organisation,
+        "sequence": event.sequence,
+        "id": event.id,
+        "at": event.at,
+        "action": event.action,
+        "subject": event.subject,
+        "live": event.live,
+        "salt": f"\\x{event.salt.hex()}",
+        "body": event.body.decode(),
+    }
+
+
+def _forget(account: Account) -> None:
+    """What was written is what there is."""
+    account.wallet = account.after or account.wallet
+    account.head += len(account.audit)
+    account.before = account.after = None
+    account.events, account.lines, account.audit = [], [], []

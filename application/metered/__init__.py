@@ -1,0 +1,1 @@
+"""Spending on metered operations: holds with a lease, for other services."""

@@ -1,0 +1,168 @@
+"""Serve those whose turn it is: one transaction, each command decided in the order it came."""
+
+from collections.abc import Mapping, Sequence
+
+from attrs import define, field, frozen
+
+from application.credits.allowance import orders_due
+from application.credits.licence import licence_refusal
+from application.credits.post import Books, Order
+from application.credits.terms import price_of
+from application.metered.usage import (
+    Answer,
+    Asked,
+    CaptureUsage,
+    HoldUsage,
+    ReleaseUsage,
+    RenewUsage,
+    Served,
+    subject_of,
+)
+from application.once import is_remembered, refusal_of, remembered_refusal
+from application.ports.clock import Clock
+from application.ports.identifiers import Identifiers
+from application.ports.storage.idempotency import IdempotencyKey, Remembered
+from application.ports.storage.together import SharedStore, Wanted
+from domain.catalogue import Catalogue
+from domain.errors import Refusal
+from domain.identifiers import OrganisationId, Prefix, public_id
+from domain.ledger import Capture, Command, Hold, HoldCredits, Release, Renew
+
+
+@frozen(kw_only=True)
+class ServeTurn:
+    """Whose wallet somebody else holds is left out where others are to be served too."""
+
+    store: SharedStore
+    clock: Clock
+    identifiers: Identifiers
+    catalogue: Catalogue
+
+    def __call__(
+        self, turn: Mapping[OrganisationId, Sequence[Asked]]
+    ) -> Mapping[OrganisationId, Sequence[Answer]]:
+        wanted = {id: _wanted(asked) for id, asked in turn.items()}
+        with self.store.together(wanted, self.clock) as joint:
+            return {
+                id: _Desk(
+                    books=Books.about(work, joint.now, holds=wanted[id].holds),
+                    remembered=work.idempotency.recall(wanted[id].keys, joint.now),
+                    catalogue=self.catalogue,
+                    identifiers=self.identifiers,
+                ).serve(turn[id])
+                for id, work in joint.works.items()
+            }
+
+
+def _wanted(asked: Sequence[Asked]) -> Wanted:
+    return Wanted(
+        holds=frozenset(each.hold for each in asked),
+        keys=frozenset(each.usage.key for each in asked if isinstance(each.usage, HoldUsage)),
+    )
+
+
+@define(kw_only=True)
+class _Desk:
+    """One organisation's part of a turn."""
+
+    books: Books
+    #: Refusals of before, by the key of the hold that was asked for.
+    remembered: Mapping[IdempotencyKey, Remembered]
+    catalogue: Catalogue
+    identifiers: Identifiers
+    _refused: dict[IdempotencyKey, Remembered] = field(factory=dict)
+    _is_given: bool = False
+
+    def serve(self, turn: Sequence[Asked]) -> Sequence[Answer]:
+        answers = [self._answer(asked) for asked in turn]
+        self.books.close()
+        work = self.books.work
+        if self._refused:
+            work.idempotency.keep(self._refused)
+        for order, _ in self.books.posted:
+            order.trail.write(work)
+        return answers
+
+    def _answer(self, asked: Asked) -> Answer:
+        if isinstance(asked.usage, HoldUsage):
+            return self._hold(asked, asked.usage)
+        hold = self.books.wallet.hold(asked.usage.id)
+        if hold is None or hold.lease_until is None:
+            # What pays for a deployment is nobody's to end here.
+            return Refusal(code="hold_not_found", detail="there is no such metered hold")
+        return self._post(asked, _command(asked.usage, self.books))
+
+    def _hold(self, asked: Asked, usage: HoldUsage) -> Answer:
+        hold = self.books.wallet.hold(asked.hold)
+        if hold is not None:
+            return self._repeated(usage, hold)
+        before = self._refused.get(usage.key) or self.remembered.get(usage.key)
+        if before is not None:
+            return refusal_of(before, usage.fingerprint)
+        command = self._priced(asked, usage)
+        answer = command if isinstance(command, Refusal) else self._post(asked, command)
+        if isinstance(answer, Refusal) and is_remembered(answer):
+            self._refused[usage.key] = remembered_refusal(
+                usage.fingerprint, answer, self.books.now
+            )
+        return answer
+
+    def _priced(self, asked: Asked, usage: HoldUsage) -> HoldCredits | Refusal:
+        work, now = self.books.work, self.books.now
+        price = price_of(work, self.catalogue, usage.operation, now)
+        if isinstance(price, Refusal):
+            return price
+        if refusal := licence_refusal(work, price.klass, now):
+            return refusal
+        self._give_allowance(asked)
+        return HoldCredits(
+            id=asked.hold,
+            subject=subject_of(usage),
+            amount=price.credits * usage.units,
+            operation=usage.operation,
+            kind_class=price.klass,
+            member=asked.caller.name,
+            lease_until=now + usage.lease,
+        )
+
+    def _give_allowance(self, asked: Asked) -> None:
+        """What the tariff gives every month, when it is first wanted."""
+        if self._is_given:
+            return
+        self._is_given = True
+        trail = asked.caller.trail(self.identifiers)
+        for order in orders_due(self.books.work, trail, self.catalogue, self.books.now):
+            self.books.post(order)
+
+    def _post(self, asked: Asked, command: Command) -> Answer:
+        order = Order(
+            trail=asked.caller.trail(self.identifiers),
+            command=command,
+            correlation=public_id(Prefix.HOLD, asked.hold),
+            live=asked.live,
+        )
+        outcome = self.books.post(order)
+        if outcome.refusal is not None:
+            return outcome.refusal
+        after = self.books.wallet.hold(asked.hold)
+        assert after is not None  # noqa: S101 - it was found, or made, just now
+        return Served(hold=after, at=self.books.now, replayed=not outcome.events)
+
+    def _repeated(self, usage: HoldUsage, hold: Hold) -> Answer:
+        """The hold as it is now, where the request is the one that made it."""
+        if hold.subject != subject_of(usage):
+            return Refusal(
+                code="idempotency_key_reused",
+                detail="this idempotency key was used before, for a different request",
+            )
+        return Served(hold=hold, at=self.books.now, replayed=True)
+
+
+def _command(usage: RenewUsage | CaptureUsage | ReleaseUsage, books: Books) -> Command:
+    match usage:
+        case RenewUsage(id=id, lease=lease):
+            return Renew(id=id, lease_until=books.now + lease)
+        case CaptureUsage(id=id, amount=amount):
+            return Capture(id=id, amount=amount)
+        case ReleaseUsage(id=id, failed=failed):
+            return Release(id=id, is_ours=failed)

@@ -1,0 +1,90 @@
+"""``make bench``: measure figures and write them to benchmarks/results/latest.json.
+
+Figures that are not measured this time keep what an earlier run wrote, with the commit it was of.
+"""
+
+import argparse
+import datetime as dt
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks import ledger
+from benchmarks.figures import FEWEST_ROUNDS, Figure, measure
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results" / "latest.json"
+
+FIGURES: dict[str, Figure] = {figure.name: figure for figure in ledger.FIGURES}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
+    parser.add_argument("figures", nargs="*", help=f"of: {', '.join(FIGURES)}; all by default")
+    parser.add_argument("--rounds", type=int, default=FEWEST_ROUNDS)
+    parser.add_argument("--seconds", type=float, default=8.0, help="of one side in one round")
+    parser.add_argument("--keep", action="store_true", help="print only, write nothing")
+    asked = parser.parse_args()
+    if unknown := [name for name in asked.figures if name not in FIGURES]:
+        parser.error(f"there is no figure {', '.join(unknown)}")
+    measured = {
+        name: measure(FIGURES[name], asked.rounds, asked.seconds, _say) | _circumstances()
+        for name in asked.figures or FIGURES
+    }
+    for name, figure in measured.items():
+        _say(f"{name}: {figure['ratio']} (floor {figure['floor']}, goal {figure['goal']})")
+    if not asked.keep:
+        _write(measured)
+    return 0
+
+
+def _write(measured: dict[str, dict[str, object]]) -> None:
+    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"figures": {}}
+    figures = known["figures"] | measured
+    skips = sorted(set(FIGURES) - set(figures))
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(
+        json.dumps({"figures": figures, "skips": skips}, indent=2, sort_keys=True) + "\n"
+    )
+    _say(f"written: {RESULTS.relative_to(ROOT)}")
+
+
+def _circumstances() -> dict[str, object]:
+    return {
+        "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "HEAD"),
+        "has_uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "processor": _processor(),
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+        "load_before": round(os.getloadavg()[0], 2),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+        platform.processor(),
+    )
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
