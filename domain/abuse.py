@@ -65,7 +65,11 @@ class Rule(StrEnum):
     OUTPUT = "output"
     BLOCK = "block"
     HOURLY_SPEND = "hourly_spend"
-    FREEZE = "freeze"
+
+    @property
+    def action(self) -> str:
+        """The name of its event in the trail."""
+        return f"abuse.{self.value}"
 
 
 @frozen(kw_only=True)
@@ -84,6 +88,9 @@ class AbuseRules:
     credits_per_hour: int = field(default=500, validator=_positive)
     #: Whether who takes more is also stopped, until the hour is over or a person lifts it.
     freezes: bool = False
+
+
+DEFAULT_RULES = AbuseRules()
 
 
 #: What a window of requests looks back over.

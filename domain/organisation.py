@@ -143,6 +143,8 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    #: Changing requests that the operator lets it make, where that is more than others may.
+    requests_per_minute: int | None = None
 
     def is_good(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)

@@ -10,6 +10,7 @@ from application.access.log_in import LogIn
 from application.access.log_out import LogOut
 from application.access.refresh import Refresh
 from application.access.register import Register
+from application.access.throttle import CountRequests
 from application.accounts.create_key import CreateAccountKey
 from application.billing.follow import FollowLicences
 from application.credits.allowance import GiveAllowances
@@ -30,6 +31,7 @@ from application.operator.credits import GrantCredits, SetTariff
 from application.operator.dispatch import Dispatch
 from application.operator.end import EndOperation
 from application.operator.installation_secret import InstallationSecret
+from application.operator.limits import LiftLimits, RaiseLimit
 from application.operator.sweep import Sweep
 from application.operator.treasury import CreateTreasury, Resume
 from application.operator.verify_ledger import VerifyLedger
@@ -78,6 +80,14 @@ class Container(containers.DeclarativeContainer):
     refresh = One(Refresh, store=store, clock=clock, identifiers=identifiers, wrapping=wrapping)
     log_out = One(LogOut, store=store, clock=clock, identifiers=identifiers)
     authenticate = One(Authenticate, store=store, clock=clock)
+    count_requests = One(
+        CountRequests,
+        store=store,
+        catalogue=catalogue,
+        rules=settings.provided.abuse,
+        clock=clock,
+        identifiers=identifiers,
+    )
     create_api_key = One(CreateApiKey, store=store, clock=clock, identifiers=identifiers)
     revoke_api_key = One(RevokeApiKey, store=store, clock=clock, identifiers=identifiers)
 
@@ -107,6 +117,7 @@ class Container(containers.DeclarativeContainer):
         chains=chains,
         clock=clock,
         identifiers=identifiers,
+        rules=settings.provided.abuse,
     )
     cancel_deployment = One(
         CancelDeployment, store=store, chains=chains, clock=clock, identifiers=identifiers
@@ -118,6 +129,7 @@ class Container(containers.DeclarativeContainer):
         chains=chains,
         clock=clock,
         identifiers=identifiers,
+        rules=settings.provided.abuse,
     )
     validate_order = One(ValidateOrder, store=store, chains=chains)
     request_token_operation = One(
@@ -127,6 +139,7 @@ class Container(containers.DeclarativeContainer):
         chains=chains,
         clock=clock,
         identifiers=identifiers,
+        rules=settings.provided.abuse,
     )
     serve_turn = One(
         ServeTurn, store=store, catalogue=catalogue, clock=clock, identifiers=identifiers
@@ -180,6 +193,8 @@ class Container(containers.DeclarativeContainer):
     set_tariff = One(
         SetTariff, store=store, catalogue=catalogue, clock=clock, identifiers=identifiers
     )
+    lift_limits = One(LiftLimits, store=store, clock=clock, identifiers=identifiers)
+    raise_limit = One(RaiseLimit, store=store, clock=clock, identifiers=identifiers)
     create_treasury = One(
         CreateTreasury,
         store=store,

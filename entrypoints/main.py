@@ -16,6 +16,7 @@ COMMANDS = {
     "treasury": ("treasury", "Create, show, fund or resume the accounts that sign and pay."),
     "credits": ("credits", "Give credits, take them away, undo a capture, or look."),
     "tariff": ("tariff", "Change an organisation's tariff."),
+    "abuse": ("abuse", "Lift what the limits have stopped, or raise one."),
     "verify": ("verify", "Hold the ledger against every invariant it must keep."),
     "tokens": ("tokens", "Hold issued tokens against what they must be."),
     "operations": ("operations", "End an operation that has begun and will not be finished."),

@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 
 from attrs import define, field, frozen
 
+from domain.abuse import DEFAULT_RULES, AbuseRules
 from domain.catalogue import Catalogue
 from domain.gift import DAILY_CAP
 from domain.identifiers import InstallationId, Prefix, parse_id, public_id
@@ -66,6 +67,10 @@ class Settings:
     base_url: str = "http://127.0.0.1:8080"
     #: Changing requests per minute and member.
     request_limit: int = 30
+    premium_gap: timedelta = DEFAULT_RULES.premium_gap
+    output_limit: int = DEFAULT_RULES.output_units
+    hourly_credits: int = DEFAULT_RULES.credits_per_hour
+    freeze: bool = DEFAULT_RULES.freezes
     #: How many proxies of ours stand in front; their X-Forwarded-For is believed.
     trusted_proxies: int = 0
     #: ``local``, or ``ipfs+`` and the URL of an IPFS node's API: where documents are published.
@@ -77,6 +82,17 @@ class Settings:
     drift_check: timedelta = timedelta(minutes=60)
     #: `local-keys` outside development only if told so.
     allow_local_keys: bool = False
+
+    @property
+    def abuse(self) -> AbuseRules:
+        return AbuseRules(
+            requests_per_minute=self.request_limit,
+            premium_gap=self.premium_gap,
+            credits_per_request=self.catalogue.most_credits_per_request,
+            output_units=self.output_limit,
+            credits_per_hour=self.hourly_credits,
+            freezes=self.freeze,
+        )
 
     @property
     def document_base(self) -> str:
@@ -112,6 +128,12 @@ class Settings:
                 "base_url": self.base_url,
                 "request_limit": self.request_limit,
                 "trusted_proxies": self.trusted_proxies,
+            },
+            "abuse": {
+                "premium_gap_seconds": self.premium_gap // timedelta(seconds=1),
+                "output_limit": self.output_limit,
+                "credits_per_hour": self.hourly_credits,
+                "freeze": self.freeze,
             },
             "metadata": {
                 # An API's address may carry a password.
@@ -250,6 +272,14 @@ def _settings(reader: _Reader) -> Settings | None:
     metadata_store = reader.text("metadata", "store") or LOCAL
     metadata_url = reader.text("metadata", "url") or None
     reader.faults += faults_of(metadata_store, metadata_url, base_url, networks)
+    rules = DEFAULT_RULES
+    gap = reader.parsed(
+        "abuse",
+        "premium_gap_seconds",
+        _number,
+        rules.premium_gap // timedelta(seconds=1),
+        "a number of seconds, 0 or more",
+    )
     settings = Settings(
         installation=InstallationId(installation or UUID(int=0)),
         environment=environment,
@@ -275,6 +305,14 @@ def _settings(reader: _Reader) -> Settings | None:
         metadata_store=metadata_store,
         metadata_url=metadata_url,
         request_limit=reader.parsed("http", "request_limit", _count, 30, "a number above 0"),
+        premium_gap=timedelta(seconds=gap),
+        output_limit=reader.parsed(
+            "abuse", "output_limit", _count, rules.output_units, "a number above 0"
+        ),
+        hourly_credits=reader.parsed(
+            "abuse", "credits_per_hour", _count, rules.credits_per_hour, "a number above 0"
+        ),
+        freeze=reader.parsed("abuse", "freeze", _boolean, rules.freezes, "true or false"),
         trusted_proxies=reader.parsed("http", "trusted_proxies", _number, 0, "a number"),
         worker_threads=reader.parsed("worker", "threads", _count, 4, "a number above 0"),
         drift_check=timedelta(minutes=drift_check),

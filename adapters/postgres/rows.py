@@ -134,6 +134,7 @@ def api_key_from_row(row: Row) -> ApiKey:
         created_at=row["created_at"],
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
+        requests_per_minute=row["requests_per_minute"],
     )
 
 
@@ -150,6 +151,7 @@ def api_key_to_row(key: ApiKey) -> Row:
         "created_at": key.created_at,
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
+        "requests_per_minute": key.requests_per_minute,
     }
 
 

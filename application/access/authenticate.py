@@ -40,6 +40,7 @@ class Authenticate:
             live=None,
             request_id=request_id,
             member=member.id,
+            tariff=organisation.tariff,
             user=user,
             session=session.id,
         )
@@ -69,6 +70,8 @@ class Authenticate:
             request_id=request_id,
             member=key.created_by,
             expires_at=key.expires_at,
+            tariff=organisation.tariff,
+            requests_per_minute=key.requests_per_minute,
         )
 
 

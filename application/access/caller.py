@@ -8,6 +8,7 @@ from application.audit.trail import Trail
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope
 from domain.audit import Actor
+from domain.catalogue import TariffName
 from domain.errors import Refusal
 from domain.identifiers import MemberId, OrganisationId, Prefix, SessionId, UserId, public_id
 from domain.organisation import Permission
@@ -27,6 +28,10 @@ class Caller:
     member: MemberId
     #: When the API key ends; None for one that does not, and for a session.
     expires_at: datetime | None = None
+    #: The organisation's tariff, and what the operator lets the API key do: either may raise how
+    #: many changing requests a minute may make.
+    tariff: TariffName | None = None
+    requests_per_minute: int | None = None
     #: Set for a session only.
     user: UserId | None = None
     session: SessionId | None = None

@@ -10,6 +10,7 @@ from application.access.caller import Caller
 from application.audit.trail import Trail
 from application.credits.allowance import orders_due
 from application.credits.post import Order, post_all
+from application.credits.spending import count_spend, frozen_refusal
 from application.deployments.gates import Gates, sender_of
 from application.once import Answered, Once
 from application.ports.chain import Chain
@@ -17,6 +18,7 @@ from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Store, Work
+from domain.abuse import DEFAULT_RULES, AbuseRules
 from domain.account import Account
 from domain.audit import details_of
 from domain.catalogue import Catalogue, KindClass
@@ -67,6 +69,7 @@ class RequestDeployment:
     chains: Mapping[NetworkId, Chain]
     clock: Clock
     identifiers: Identifiers
+    rules: AbuseRules = DEFAULT_RULES
 
     def __call__(
         self, caller: Caller, request: DeploymentRequest, key: IdempotencyKey, fingerprint: bytes
@@ -149,7 +152,9 @@ class RequestDeployment:
         now: datetime,
     ) -> Deployment | Refusal:
         trail = caller.trail(self.identifiers)
-        if refusal := hold_for(work, trail, self.catalogue, deployment, kind_class, now):
+        if refusal := hold_for(
+            work, trail, self.catalogue, self.rules, deployment, kind_class, now
+        ):
             trail.write(work)
             return refusal
         work.deployments.add(deployment, due_at=now)
@@ -171,6 +176,7 @@ def hold_for(
     work: Work,
     trail: Trail,
     catalogue: Catalogue,
+    rules: AbuseRules,
     deployment: Deployment,
     kind_class: KindClass,
     now: datetime,
@@ -179,15 +185,18 @@ def hold_for(
 
     What the tariff gives this month is there before, however the holding ends.
     """
-    if deployment.hold is None:
+    asker = trail.actor.id
+    if deployment.hold is None or asker is None:
         return None
+    if refusal := frozen_refusal(work, trail, asker, now):
+        return refusal
     command = HoldCredits(
         id=deployment.hold,
         subject=deployment.id,
         amount=deployment.credits,
         operation=deployment.kind.value,
         kind_class=kind_class,
-        member=trail.actor.id,
+        member=asker,
     )
     order = Order(
         trail=trail,
@@ -197,6 +206,8 @@ def hold_for(
         live=deployment.live,
     )
     *_, held = post_all(work, [*orders_due(work, trail, catalogue, now), order], now)
+    if held.refusal is None:
+        count_spend(work, trail, rules, asker, deployment.credits, now)
     return held.refusal
 
 

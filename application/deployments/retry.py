@@ -20,6 +20,7 @@ from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Store, Work
+from domain.abuse import DEFAULT_RULES, AbuseRules
 from domain.catalogue import Catalogue
 from domain.deployment import Deployment, RetryRequested
 from domain.errors import Refusal
@@ -33,6 +34,7 @@ class RetryDeployment:
     chains: Mapping[NetworkId, Chain]
     clock: Clock
     identifiers: Identifiers
+    rules: AbuseRules = DEFAULT_RULES
 
     def __call__(
         self, caller: Caller, id: OperationId, key: IdempotencyKey, fingerprint: bytes
@@ -77,7 +79,7 @@ class RetryDeployment:
         trail = caller.trail(self.identifiers)
         hold = HoldId(self.identifiers.next())
         again = evolve(deployment, hold=hold)
-        if refusal := hold_for(work, trail, self.catalogue, again, kind_class, now):
+        if refusal := hold_for(work, trail, self.catalogue, self.rules, again, kind_class, now):
             trail.write(work)
             return refusal
         queued = apply_all(work, trail, deployment, [RetryRequested(hold=hold)], now)

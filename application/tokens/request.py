@@ -25,6 +25,7 @@ from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Store, Work
+from domain.abuse import DEFAULT_RULES, AbuseRules
 from domain.audit import details_of
 from domain.catalogue import Catalogue, KindClass
 from domain.deployment import ACTIONS, Deployment, Queued, State
@@ -75,6 +76,7 @@ class RequestTokenOperation:
     chains: Mapping[NetworkId, Chain]
     clock: Clock
     identifiers: Identifiers
+    rules: AbuseRules = DEFAULT_RULES
 
     def __call__(
         self,
@@ -162,7 +164,9 @@ class RequestTokenOperation:
         now: datetime,
     ) -> Deployment | Refusal:
         trail = caller.trail(self.identifiers)
-        if refusal := hold_for(work, trail, self.catalogue, operation, kind_class, now):
+        if refusal := hold_for(
+            work, trail, self.catalogue, self.rules, operation, kind_class, now
+        ):
             trail.write(work)
             return refusal
         work.deployments.add(operation, due_at=now)

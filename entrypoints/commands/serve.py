@@ -15,7 +15,7 @@ from entrypoints.container import Container, build_container
 from entrypoints.http.access_tokens import AccessTokens
 from entrypoints.http.app import create_app
 from entrypoints.http.protocol import ImpatientProtocol
-from entrypoints.http.services import Limits, Services
+from entrypoints.http.services import Services
 from entrypoints.logs import log_to_stderr
 from entrypoints.readiness import await_database, readiness, tell_of_tariffs
 from entrypoints.settings import SettingsError
@@ -100,6 +100,7 @@ def services(container: Container, stopping: threading.Event) -> Services:
         refresh=container.refresh(),
         log_out=container.log_out(),
         authenticate=container.authenticate(),
+        count_requests=container.count_requests(),
         create_api_key=container.create_api_key(),
         revoke_api_key=container.revoke_api_key(),
         validate_token=container.validate_token(),
@@ -120,7 +121,6 @@ def services(container: Container, stopping: threading.Event) -> Services:
         documents=container.documents(),
         document_host=settings.document_host,
         tokens=AccessTokens(seed=seed, installation=settings.installation),
-        limits=Limits(request_limit_per_minute=settings.request_limit),
         ready=readiness(container),
         public_url=settings.base_url,
         trusted_proxies=settings.trusted_proxies,

@@ -15,6 +15,7 @@ from litestar.types import Scope
 
 from application.access.authenticate import KEY_PREFIX, Authenticate
 from application.access.caller import Caller
+from application.access.throttle import CountRequests
 from application.ports.clock import Clock
 from domain.errors import Refusal
 from domain.organisation import Permission
@@ -23,7 +24,7 @@ from entrypoints.http.decoding import AnyRequest
 from entrypoints.http.edge import add_headers, remember_caller, request_id_of
 from entrypoints.http.operations import Operation
 from entrypoints.http.problems import RefusedError, granted
-from entrypoints.http.rate_limit import RateLimits
+from entrypoints.http.rate_limit import Allowance, RateLimits
 from entrypoints.http.services import Limits, Services
 
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -55,6 +56,8 @@ class Gatekeeper:
     """Lets in who may come in, as often as they may."""
 
     door: Door
+    #: Counts changes, for all processes; what follows counts in this one.
+    count: CountRequests
     clock: Clock
     limits: Limits
     trusted_proxies: int
@@ -67,7 +70,13 @@ class Gatekeeper:
         door = Door(
             tokens=services.tokens, authenticate=services.authenticate, clock=services.clock
         )
-        return cls(door, services.clock, services.limits, services.trusted_proxies)
+        return cls(
+            door,
+            services.count_requests,
+            services.clock,
+            services.limits,
+            services.trusted_proxies,
+        )
 
     def caller(self, request: AnyRequest) -> Caller:
         """Raises: RefusedError: 401, or 429."""
@@ -75,7 +84,7 @@ class Gatekeeper:
         caller = granted(self.door(request.headers.get("Authorization"), request_id))
         remember_caller(request.scope, caller)
         if _is_change(request):
-            self._count(request.scope, caller.name, self.limits.request_limit_per_minute)
+            self._count_change(request.scope, caller)
         else:
             self._count(request.scope, f"{caller.name} reads", self.limits.read_limit_per_minute)
         return caller
@@ -105,6 +114,13 @@ class Gatekeeper:
             yield
         finally:
             self._streams[caller.name] -= 1
+
+    def _count_change(self, scope: Scope, caller: Caller) -> None:
+        verdict = self.count.change(caller)
+        if verdict.allowance is not None:
+            add_headers(scope, Allowance.of(verdict.allowance).headers)
+        if verdict.refusal is not None:
+            raise RefusedError(verdict.refusal)
 
     def _count(self, scope: Scope, key: str, limit: int) -> None:
         allowance = self._rates.take(key, limit, self.clock.now())

@@ -1,7 +1,7 @@
-"""How many requests a caller may make: a token bucket per caller, in this process.
+"""How many reads a caller may make, and strangers anything: a token bucket each, in this process.
 
 Every process counts for itself, so an installation with three of them lets three times as many
-through; limits over all processes need counters in the database.
+through.  What changes something is counted in the store (`application.access.throttle`).
 """
 
 import math
@@ -9,6 +9,8 @@ import threading
 from datetime import datetime, timedelta
 
 from attrs import define, evolve, field, frozen
+
+from domain import abuse
 
 #: Buckets beyond this many are forgotten, the longest unused first.
 MOST_BUCKETS = 10_000
@@ -38,6 +40,16 @@ class Allowance:
     remaining: int
     #: Until one more request is allowed, or until the bucket is full.
     seconds: int
+
+    @classmethod
+    def of(cls, counted: abuse.Allowance) -> "Allowance":
+        """What the store's counters allow, in whole seconds."""
+        return cls(
+            is_allowed=counted.remaining > 0,
+            limit=counted.limit,
+            remaining=counted.remaining,
+            seconds=max(1, math.ceil(counted.wait / timedelta(seconds=1))),
+        )
 
     @property
     def wait(self) -> timedelta:

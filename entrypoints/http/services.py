@@ -13,6 +13,7 @@ from application.access.log_in import LogIn
 from application.access.log_out import LogOut
 from application.access.refresh import Refresh
 from application.access.register import Register
+from application.access.throttle import CountRequests
 from application.deployments.cancel import CancelDeployment
 from application.deployments.plan import PlanDeployment
 from application.deployments.request import RequestDeployment
@@ -55,8 +56,6 @@ class Limits:
     max_body_bytes: int = 64 * 1024
     #: How long a body may take to arrive.
     body_seconds: float = 10.0
-    #: Changing requests per minute of one member or API key.
-    request_limit_per_minute: int = 30
     #: Reads, plans, and whatever comes from one network without a log-in.
     read_limit_per_minute: int = 600
     #: Event streams of one member or API key that are open at once, in one process.
@@ -73,6 +72,7 @@ class Services:
     refresh: Refresh
     log_out: LogOut
     authenticate: Authenticate
+    count_requests: CountRequests
     create_api_key: CreateApiKey
     revoke_api_key: RevokeApiKey
     validate_token: ValidateToken

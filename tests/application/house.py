@@ -64,6 +64,7 @@ from application.tokens.request import (
     TokenOperationRequest,
     ValidateOrder,
 )
+from domain.abuse import DEFAULT_RULES
 from domain.account import Account
 from domain.audit import Actor, AuditEvent
 from domain.catalogue import Catalogue
@@ -261,7 +262,7 @@ class House:
     # What a member does.
 
     def request(self, **changes: Any) -> Accepted | Refusal:
-        """Ask for a deployment; `key`, `fingerprint`, `caller` and `store` may be others."""
+        """Ask for a deployment; `key`, `fingerprint`, `caller`, `store`, `rules` may be others."""
         self._requests += 1
         key = changes.pop("key", f"key-{self._requests}")
         fingerprint = changes.pop("fingerprint", FINGERPRINT)
@@ -272,6 +273,7 @@ class House:
             chains=self.chains,
             clock=self.clock,
             identifiers=self.identifiers,
+            rules=changes.pop("rules", DEFAULT_RULES),
         )
         wanted = {"network": self.network, "token": self.token()} | changes
         request = DeploymentRequest(**wanted)

@@ -140,7 +140,7 @@ class TestReadme:
             section, key = next(
                 (section, variable.removeprefix(f"TALLYSTICK_{section.upper()}_").lower())
                 for section in ("installation", "database", "custodian", "local_keys", "http",
-                                "metadata", "worker", "catalogue", "credits")
+                                "metadata", "worker", "catalogue", "credits", "abuse")
                 if variable.startswith(f"TALLYSTICK_{section.upper()}_")
             )  # fmt: skip
             assert f"| `[{section}] {key}` | `{variable}` |" in text_of(README)

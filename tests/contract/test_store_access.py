@@ -48,6 +48,7 @@ def a_key(tenant: Tenant) -> ApiKey:
         hint="wxyz",
         created_by=tenant.member,
         created_at=NOW,
+        requests_per_minute=90,
     )
 
 

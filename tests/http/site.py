@@ -18,6 +18,7 @@ from application.access.log_in import LogIn
 from application.access.log_out import LogOut
 from application.access.refresh import Refresh
 from application.access.register import Register
+from application.access.throttle import CountRequests
 from application.accounts.create_key import CreateAccountKey
 from application.deployments.cancel import CancelDeployment
 from application.deployments.plan import PlanDeployment
@@ -31,6 +32,7 @@ from application.ports.nodes import NodeCondition, NodePool, NodeReport
 from application.ports.storage.work import Scope
 from application.tokens.inspect import Inspect
 from application.tokens.request import RequestTokenOperation, ValidateOrder
+from domain.abuse import AbuseRules
 from domain.identifiers import AccountId, InstallationId, OrganisationId, Prefix, parse_id
 from domain.network import Block
 from entrypoints.http.access_tokens import AccessTokens
@@ -60,6 +62,7 @@ def services_of(house: House, **changes: Any) -> Services:
         refresh=Refresh(**common, wrapping=MemoryKeyWrapping()),
         log_out=LogOut(**common),
         authenticate=Authenticate(store=house.store, clock=house.clock),
+        count_requests=count_requests(house, requests_per_minute=10_000),
         create_api_key=CreateApiKey(**common),
         revoke_api_key=RevokeApiKey(**common),
         validate_token=ValidateToken(**network),
@@ -79,10 +82,20 @@ def services_of(house: House, **changes: Any) -> Services:
         pools={house.network: StubPool()},
         documents=house.metadata,
         tokens=AccessTokens(bytes(range(32)), InstallationId(house.identifiers.next())),
-        limits=Limits(request_limit_per_minute=10_000, read_limit_per_minute=100_000),
+        limits=Limits(read_limit_per_minute=100_000),
         is_stopping=StopSignal(),
     )
     return evolve(services, **changes)
+
+
+def count_requests(house: House, **rules: Any) -> CountRequests:
+    return CountRequests(
+        store=house.store,
+        catalogue=house.catalogue,
+        rules=AbuseRules(**rules),
+        clock=house.clock,
+        identifiers=house.identifiers,
+    )
 
 
 @define(eq=False)

@@ -107,16 +107,16 @@ SELECT session.id AS session_id, session.user_id, session.organisation_id, sessi
 
 -- name: insert_api_key
 INSERT INTO api_keys (organisation_id, id, name, live, scopes, secret_hash, hint, created_by,
-                      created_at, expires_at, revoked_at)
+                      created_at, expires_at, revoked_at, requests_per_minute)
 VALUES (%(organisation_id)s, %(id)s, %(name)s, %(live)s, %(scopes)s, %(secret_hash)s, %(hint)s,
-        %(created_by)s, %(created_at)s, %(expires_at)s, %(revoked_at)s)
+        %(created_by)s, %(created_at)s, %(expires_at)s, %(revoked_at)s, %(requests_per_minute)s)
 
 -- name: find_api_key
 SELECT organisation_id, id FROM narrow.find_api_key(%(id)s)
 
 -- name: select_api_key
 SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, created_at,
-       expires_at, revoked_at
+       expires_at, revoked_at, requests_per_minute
   FROM api_keys
  WHERE organisation_id = %(organisation)s
    AND id = %(id)s
@@ -124,6 +124,7 @@ SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, c
 -- name: select_api_key_standing
 SELECT key.organisation_id, key.id, key.name, key.live, key.scopes, key.secret_hash, key.hint,
        key.created_by, key.created_at, key.expires_at, key.revoked_at,
+       key.requests_per_minute,
        organisation.name AS organisation_name, organisation.tariff,
        organisation.created_at AS organisation_created_at
   FROM api_keys AS key
@@ -136,13 +137,14 @@ UPDATE api_keys
    SET name = %(name)s,
        scopes = %(scopes)s,
        expires_at = %(expires_at)s,
-       revoked_at = %(revoked_at)s
+       revoked_at = %(revoked_at)s,
+       requests_per_minute = %(requests_per_minute)s
  WHERE organisation_id = %(organisation_id)s
    AND id = %(id)s
 
 -- name: list_api_keys
 SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, created_at,
-       expires_at, revoked_at
+       expires_at, revoked_at, requests_per_minute
   FROM api_keys
  WHERE organisation_id = %(organisation)s
    AND (%(after)s::uuid IS NULL OR id < %(after)s)

@@ -150,6 +150,8 @@ BROKEN = {
         UPDATE token_watches SET differences = '["supply"]'""",
     "a_look_has_an_end": """
         UPDATE token_watches SET lease_token = gen_random_uuid()""",
+    "a_key_may_do_something": """
+        UPDATE api_keys SET requests_per_minute = 0""",
     "a_second_has_a_count": """
         UPDATE throttles SET counts = '{}'""",
     "what_was_told_was_told_at_a_time": """

@@ -1,0 +1,44 @@
+"""How much is taken within an hour: counted where credits are held, under the wallet's lock."""
+
+from datetime import datetime
+
+from application.audit.trail import Trail
+from application.ports.storage.work import Work
+from domain.abuse import AbuseRules, Rule, spend
+from domain.errors import Refusal
+from domain.identifiers import Prefix, public_id
+
+
+def frozen_refusal(work: Work, trail: Trail, asker: str, now: datetime) -> Refusal | None:
+    """Why *asker*, or the whole organisation, takes nothing more now; None: they may.
+
+    *asker* is the public id of a member or API key.
+    """
+    spendings = work.spendings.get(_subjects(trail, asker))
+    refusals = (each.refusal(now) for each in spendings.values())
+    return next((refusal for refusal in refusals if refusal is not None), None)
+
+
+def count_spend(
+    work: Work, trail: Trail, rules: AbuseRules, asker: str, taken: int, now: datetime
+) -> None:
+    """*taken* credits were held for *asker*: tell whose hour is over its limit by that."""
+    counted = {}
+    for subject, before in work.spendings.get(_subjects(trail, asker)).items():
+        counted[subject], is_alert = spend(rules, before, taken, now)
+        if is_alert:
+            trail.add(
+                Rule.HOURLY_SPEND.action,
+                subject,
+                now,
+                details={
+                    "credits": counted[subject].total(now),
+                    "limit": rules.credits_per_hour,
+                    "frozen": counted[subject].refusal(now) is not None,
+                },
+            )
+    work.spendings.put(counted)
+
+
+def _subjects(trail: Trail, asker: str) -> tuple[str, str]:
+    return asker, public_id(Prefix.ORGANISATION, trail.organisation)
