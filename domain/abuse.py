@@ -65,6 +65,7 @@ class Rule(StrEnum):
     OUTPUT = "output"
     BLOCK = "block"
     HOURLY_SPEND = "hourly_spend"
+    FREEZE = "freeze"
 
     @property
     def action(self) -> str:
@@ -182,7 +183,7 @@ def failed(counters: Throttle, now: datetime) -> Verdict:
         after.locked_until is not None and after.locked_until != counters.failures.locked_until
     )
     changed = evolve(counters, failures=after)
-    return _telling(changed, Rule.BLOCK, None, now) if blocks else Verdict(counters=changed)
+    return telling(changed, Rule.BLOCK, None, now) if blocks else Verdict(counters=changed)
 
 
 def _change(counters: Throttle, limit: int, now: datetime) -> Verdict:
@@ -199,7 +200,7 @@ def _change(counters: Throttle, limit: int, now: datetime) -> Verdict:
         allowance = Allowance(
             limit=limit, remaining=0, wait=_until_room(recent, taken - limit, now)
         )
-        told = _telling(evolve(counters, recent=recent), Rule.RATE, refusal, now)
+        told = telling(evolve(counters, recent=recent), Rule.RATE, refusal, now)
         return evolve(told, allowance=allowance)
     if recent and recent[-1][0] == second:
         recent = (*recent[:-1], (second, recent[-1][1] + 1))
@@ -220,7 +221,7 @@ def _metered(rules: AbuseRules, counters: Throttle, call: MeteredCall, now: date
             detail="too many spends were malformed or overdrawn",
             retry_after=until - now,
         )
-        return _telling(counters, Rule.BLOCK, blocked, now)
+        return telling(counters, Rule.BLOCK, blocked, now)
     if call.credits > rules.credits_per_request:
         detail = (
             f"{call.credits} credits are more than the {rules.credits_per_request} of a request"
@@ -248,15 +249,16 @@ def _metered(rules: AbuseRules, counters: Throttle, call: MeteredCall, now: date
             detail=f"two premium calls of one member are at least {seconds:g} s apart",
             retry_after=wait,
         )
-        return _telling(counters, Rule.GAP, refusal, now)
+        return telling(counters, Rule.GAP, refusal, now)
     return Verdict(counters=evolve(counters, premium_at=now))
 
 
 def _malformed(counters: Throttle, rule: Rule, refusal: Refusal, now: datetime) -> Verdict:
-    return _telling(failed(counters, now).counters, rule, refusal, now)
+    return telling(failed(counters, now).counters, rule, refusal, now)
 
 
-def _telling(counters: Throttle, rule: Rule, refusal: Refusal | None, now: datetime) -> Verdict:
+def telling(counters: Throttle, rule: Rule, refusal: Refusal | None, now: datetime) -> Verdict:
+    """*rule* bites: told at most once a minute."""
     last = counters.told.get(rule)
     if last is not None and last <= now < last + TOLD_AGAIN_AFTER:
         return Verdict(counters=counters, refusal=refusal)
