@@ -65,7 +65,6 @@ def record(
             )
         version = work.billing.draw()
         work.billing.put_subscription(evolve(known, version=version, **changes))
-        work.ledger.lock()
         trail = Trail(identifiers=house.identifiers, organisation=organisation, actor=WORKER)
         found = follow_licence(work, trail, house.clock.now())
         trail.write(work)

@@ -31,7 +31,7 @@ from tests.catalogue import ENTERPRISE
 GRACE = 15 * DAY
 
 
-class _Kinds:
+class Kinds:
     """A chain that offers its kinds in another class."""
 
     def __init__(self, chain, kind_class):
@@ -49,7 +49,7 @@ def a_house(kind_class=KindClass.COMPLIANCE, made=House, **options):
     """An organisation that pays for everything, and whose tokens are of that class."""
     house = made(**options)
     house.set_tariff(house.registered.organisation.id, ENTERPRISE, "for the test")
-    house.chain = _Kinds(house.chain, kind_class)
+    house.chain = Kinds(house.chain, kind_class)
     # What the operator arranges settles what was owed until then.
     house.pass_time(timedelta(seconds=1))
     subscribe(house)
@@ -95,7 +95,7 @@ def test_after_a_failed_payment_premium_does_not_begin_and_core_does():
     house = a_house()
     payment_fails(house)
     is_refused(house.request(), "licence_premium_off")
-    house.chain = _Kinds(house.chain, KindClass.CORE)
+    house.chain = Kinds(house.chain, KindClass.CORE)
     assert isinstance(house.request(), Accepted)
 
 
@@ -194,7 +194,7 @@ def test_a_nonce_that_nothing_was_signed_for_is_filled_and_then_it_is_over():
     assert slots_of(house, id) == [(SlotState.OPEN, 0)]
     payment_fails(house)
     assert hold_of(house, id).state is HoldState.RELEASED
-    house.chain = _Kinds(house.chain, KindClass.CORE)
+    house.chain = Kinds(house.chain, KindClass.CORE)
     behind = house.deploy().id
     for _ in range(12):
         house.work()
