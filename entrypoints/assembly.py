@@ -9,6 +9,7 @@ from application.ports.chain import Chain
 from application.ports.custody import Custodian, KeyWrapping
 from application.ports.metadata import MetadataStore
 from application.ports.nodes import Endpoint
+from application.ports.payments import Payments
 from application.ports.storage.books import Books
 from application.ports.storage.work import Store
 from domain.identifiers import NetworkId
@@ -152,6 +153,17 @@ def migrate(settings: Settings, login: tuple[str, str] | None) -> list[str]:
     except errors.SchemaError as error:
         raise SettingsError([str(error)]) from error
     return [*applied, *(["procrastinate"] if adapter("procrastinate").install(url) else [])]
+
+
+def payments(settings: Settings) -> Payments | None:
+    """Who takes money for us; None: nobody."""
+    stripe = settings.stripe
+    if stripe is None:
+        return None
+    made: Payments = adapter("stripe").connect(
+        stripe.secret_key, stripe.webhook_secrets, api_base=stripe.api_base
+    )
+    return made
 
 
 def wrapping(settings: Settings) -> KeyWrapping:

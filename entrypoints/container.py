@@ -12,7 +12,14 @@ from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.accounts.create_key import CreateAccountKey
+from application.billing.checkout import StartCheckout
+from application.billing.customer_pages import ListInvoices, OpenPortal
 from application.billing.follow import FollowLicences
+from application.billing.leave import LeaveEnded
+from application.billing.publish import PublishCatalogue
+from application.billing.receive import ReceivePaymentEvent
+from application.billing.reconcile import Reconcile
+from application.billing.settle import Settle
 from application.credits.allowance import GiveAllowances
 from application.deployments.advance import Advance
 from application.deployments.cancel import CancelDeployment
@@ -64,6 +71,7 @@ class Container(containers.DeclarativeContainer):
     metadata = One(assembly.metadata, settings, documents)
     chains = One(assembly.chains, settings, metadata)
     wrapping = One(assembly.wrapping, settings)
+    payments = One(assembly.payments, settings)
     custodians = One(assembly.custodians, settings, store)
 
     register = One(
@@ -211,6 +219,37 @@ class Container(containers.DeclarativeContainer):
     adjust_credits = One(AdjustCredits, store=store, clock=clock, identifiers=identifiers)
     correct_capture = One(CorrectCapture, store=store, clock=clock, identifiers=identifiers)
     follow_licences = One(FollowLicences, store=store, clock=clock, identifiers=identifiers)
+    start_checkout = One(
+        StartCheckout,
+        store=store,
+        payments=payments,
+        catalogue=catalogue,
+        alarms=alarms,
+        clock=clock,
+        identifiers=identifiers,
+        return_url=settings.provided.base_url,
+    )
+    open_portal = One(
+        OpenPortal, store=store, payments=payments, return_url=settings.provided.base_url
+    )
+    list_invoices = One(ListInvoices, store=store, payments=payments)
+    settle = One(
+        Settle,
+        store=store,
+        payments=payments,
+        catalogue=catalogue,
+        alarms=alarms,
+        clock=clock,
+        identifiers=identifiers,
+    )
+    receive_payment_event = One(ReceivePaymentEvent, payments=payments, settle=settle, clock=clock)
+    publish_catalogue = One(PublishCatalogue, payments=payments, catalogue=catalogue)
+    reconcile = One(
+        Reconcile, store=store, payments=payments, settle=settle, alarms=alarms, clock=clock
+    )
+    leave_ended = One(
+        LeaveEnded, store=store, catalogue=catalogue, clock=clock, identifiers=identifiers
+    )
     verify_ledger = One(VerifyLedger, books=books)
     dispatch = One(Dispatch, store=store, tasks=tasks)
     sweep = One(Sweep, store=store, tasks=tasks, clock=clock)

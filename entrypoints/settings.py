@@ -25,6 +25,7 @@ from domain.identifiers import InstallationId, Prefix, parse_id, public_id
 from entrypoints import catalogue_settings
 from entrypoints.metadata_settings import LOCAL, faults_of
 from entrypoints.network_settings import NetworkSettings, read_networks, shown
+from entrypoints.stripe_settings import API, StripeSettings, read_stripe
 
 T = TypeVar("T")
 
@@ -77,6 +78,8 @@ class Settings:
     metadata_store: str = LOCAL
     #: Where this installation serves documents, if not at `base_url`.
     metadata_url: str | None = None
+    #: None: no money is taken here.
+    stripe: StripeSettings | None = None
     worker_threads: int = 4
     #: How often each issued token is held against its plan.
     drift_check: timedelta = timedelta(minutes=60)
@@ -140,6 +143,7 @@ class Settings:
                 "store": self.metadata_store.partition("+")[0],
                 "url": self.metadata_url,
             },
+            "stripe": {} if self.stripe is None else self.stripe.redacted(),
             "worker": {
                 "threads": self.worker_threads,
                 "drift_check_minutes": self.drift_check // timedelta(minutes=1),
@@ -280,6 +284,16 @@ def _settings(reader: _Reader) -> Settings | None:
         rules.premium_gap // timedelta(seconds=1),
         "a number of seconds, 0 or more",
     )
+    stripe, stripe_faults = read_stripe(
+        reader.text("stripe", "secret_key"),
+        reader.text("stripe", "webhook_secrets"),
+        reader.text("stripe", "api_base") or API,
+        environment,
+        allow_test_mode=reader.parsed(
+            "stripe", "allow_test_mode", _boolean, False, "true or false"
+        ),
+    )
+    reader.faults += stripe_faults
     settings = Settings(
         installation=InstallationId(installation or UUID(int=0)),
         environment=environment,
@@ -314,6 +328,7 @@ def _settings(reader: _Reader) -> Settings | None:
         ),
         freeze=reader.parsed("abuse", "freeze", _boolean, rules.freezes, "true or false"),
         trusted_proxies=reader.parsed("http", "trusted_proxies", _number, 0, "a number"),
+        stripe=stripe,
         worker_threads=reader.parsed("worker", "threads", _count, 4, "a number above 0"),
         drift_check=timedelta(minutes=drift_check),
         allow_local_keys=allow_local,

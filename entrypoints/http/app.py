@@ -12,6 +12,7 @@ from application.access.caller import Caller
 from entrypoints.http import (
     api_keys,
     auth,
+    billing,
     catalogue,
     credits,  # noqa: A004 - the product's own word
     deployments,
@@ -42,6 +43,7 @@ RESOURCES = (
     credits,
     usage_holds,
     catalogue,
+    billing,
     licence,
     health,
     documents,
@@ -116,6 +118,10 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "request_operation": services.request_token_operation,
         "inspect": services.inspect,
         "spend": services.spend,
+        "start_checkout": services.start_checkout,
+        "open_portal": services.open_portal,
+        "find_invoices": services.list_invoices,
+        "receive": services.receive_payment_event,
         "catalogue": services.catalogue,
         "store": services.store,
         "clock": services.clock,

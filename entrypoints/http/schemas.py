@@ -70,6 +70,14 @@ _ACTION = _one_of(*(action.value for action in Action))
 _POWER = _one_of(*(power.value for power in Power))
 _ORGANISATION = _id(Prefix.ORGANISATION)
 
+_CHECKOUT = _object(
+    url=_TEXT, expires_at=_INSTANT, item=_TEXT, created_at=_INSTANT,
+)  # fmt: skip
+_INVOICE = _object(
+    id=_TEXT, number=_or_null(_TEXT), state=_TEXT, total_minor=_INTEGER, currency=_TEXT,
+    created_at=_INSTANT, period_start=_INSTANT, period_end=_INSTANT, url=_or_null(_TEXT),
+)  # fmt: skip
+
 _TOKENS = _object(
     access_token=_TEXT, token_type=_TEXT, expires_in=_INTEGER, refresh_token=_TEXT,
     session=_id(Prefix.SESSION), user=_id(Prefix.USER), organisation=_ORGANISATION,
@@ -267,6 +275,11 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "ApiKey": _API_KEY,
     "NewApiKey": {"allOf": [ref("ApiKey"), _object(key=_TEXT)]},
+    "Checkout": _CHECKOUT,
+    "Invoice": _INVOICE,
+    "InvoicePage": _page(ref("Invoice")),
+    "PaymentEventTaken": _object(outcome=_TEXT),
+    "PortalPage": _object(url=_TEXT),
     "Balance": _object(
         available=_INTEGER, held=_INTEGER,
         lots=_list(

@@ -14,6 +14,9 @@ from application.access.log_out import LogOut
 from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
+from application.billing.checkout import StartCheckout
+from application.billing.customer_pages import ListInvoices, OpenPortal
+from application.billing.receive import ReceivePaymentEvent
 from application.deployments.cancel import CancelDeployment
 from application.deployments.plan import PlanDeployment
 from application.deployments.request import RequestDeployment
@@ -85,6 +88,10 @@ class Services:
     inspect: Inspect
     spend: SpendCredits
     catalogue: Catalogue
+    start_checkout: StartCheckout
+    open_portal: OpenPortal
+    list_invoices: ListInvoices
+    receive_payment_event: ReceivePaymentEvent
     # Ports that handlers read from.
     store: Store
     clock: Clock

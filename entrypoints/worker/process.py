@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
+from application.ports.payments import PaymentsRefusedError, PaymentsUnavailableError
 from domain.identifiers import NetworkId
 from entrypoints.container import Container
 from entrypoints.readiness import await_database, tell_of_tariffs
@@ -24,6 +25,8 @@ FORGOTTEN_EVERY = timedelta(minutes=10)
 ALLOWANCES_EVERY = timedelta(minutes=10)
 #: How often it is seen whose licence changes by time; what begins asks the facts itself.
 LICENCES_EVERY = timedelta(seconds=30)
+ENDED_EVERY = timedelta(minutes=1)
+RECONCILE_EVERY = timedelta(days=1)
 _STOP_WITHIN = timedelta(seconds=25)
 
 
@@ -108,8 +111,31 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
             act=_always_pause(container.give_allowances()),
         ),
         Periodic(name="licences", interval=LICENCES_EVERY, act=container.follow_licences()),
+        Periodic(name="ended subscriptions", interval=ENDED_EVERY, act=container.leave_ended()),
+        *_reconciling(container),
         Periodic(name="tasks", interval=timedelta(seconds=1), act=run_tasks),
     ]
+
+
+def _reconciling(container: Container) -> list[Periodic]:
+    """Only where money is taken.  What the provider does not answer now, it does tomorrow."""
+    if container.settings().stripe is None:
+        return []
+    reconcile = container.reconcile()
+
+    def compare() -> None:
+        try:
+            compared = reconcile()
+        except (PaymentsRefusedError, PaymentsUnavailableError) as error:
+            log.warning("the payment provider's books were not compared: %s", error)
+            return
+        log.info(
+            "compared with the payment provider: %d events and %d payments were missing here",
+            compared.events,
+            compared.payments,
+        )
+
+    return [Periodic(name="reconciliation", interval=RECONCILE_EVERY, act=compare)]
 
 
 def _always_pause(act: Callable[[], int]) -> Callable[[], None]:

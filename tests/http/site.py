@@ -10,6 +10,7 @@ from attrs import define, evolve, field
 from litestar.testing import TestClient
 
 from adapters.memory.passwords import MemoryPasswords
+from adapters.memory.payments import MemoryPayments
 from adapters.memory.wrapping import MemoryKeyWrapping
 from adapters.system.group_commit import GroupCommit
 from application.access.api_keys import CreateApiKey, RevokeApiKey
@@ -20,6 +21,10 @@ from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.accounts.create_key import CreateAccountKey
+from application.billing.checkout import StartCheckout
+from application.billing.customer_pages import ListInvoices, OpenPortal
+from application.billing.receive import ReceivePaymentEvent
+from application.billing.settle import Settle
 from application.deployments.cancel import CancelDeployment
 from application.deployments.plan import PlanDeployment
 from application.deployments.request import RequestDeployment
@@ -76,6 +81,7 @@ def services_of(house: House, **changes: Any) -> Services:
         request_token_operation=RequestTokenOperation(**common, **network, **catalogue),
         inspect=Inspect(store=house.store, **network),
         spend=SpendCredits(together=GroupCommit(ServeTurn(**common, catalogue=house.catalogue))),
+        **billing_of(house, None),
         **common,
         **network,
         **catalogue,
@@ -96,6 +102,22 @@ def count_requests(house: House, **rules: Any) -> CountRequests:
         clock=house.clock,
         identifiers=house.identifiers,
     )
+def billing_of(house: House, payments: MemoryPayments | None) -> dict[str, Any]:
+    """The use cases that take money with *payments*, or with nobody."""
+    common = {"store": house.store, "payments": payments}
+    timed = {"clock": house.clock, "identifiers": house.identifiers, "alarms": house.alarms}
+    settle = Settle(**common, **timed, catalogue=house.catalogue) if payments else None
+    url = "https://issue.example.com"
+    return {
+        "start_checkout": StartCheckout(
+            **common, **timed, catalogue=house.catalogue, return_url=url
+        ),
+        "open_portal": OpenPortal(**common, return_url=url),
+        "list_invoices": ListInvoices(**common),
+        "receive_payment_event": ReceivePaymentEvent(
+            payments=payments, settle=settle, clock=house.clock
+        ),
+    }
 
 
 @define(eq=False)
