@@ -5,6 +5,7 @@ from typing import Any
 
 from adapters import pool
 from adapters.pool import Pool
+from adapters.system import NoPayments
 from application.ports.chain import Chain
 from application.ports.custody import Custodian, KeyWrapping
 from application.ports.metadata import MetadataStore
@@ -155,11 +156,11 @@ def migrate(settings: Settings, login: tuple[str, str] | None) -> list[str]:
     return [*applied, *(["procrastinate"] if adapter("procrastinate").install(url) else [])]
 
 
-def payments(settings: Settings) -> Payments | None:
-    """Who takes money for us; None: nobody."""
+def payments(settings: Settings) -> Payments:
+    """Who takes money for us, if anybody does."""
     stripe = settings.stripe
     if stripe is None:
-        return None
+        return NoPayments()
     made: Payments = adapter("stripe").connect(
         stripe.secret_key, stripe.webhook_secrets, api_base=stripe.api_base
     )

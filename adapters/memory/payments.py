@@ -69,7 +69,7 @@ class _Session:
 @define(eq=False)
 class MemoryPayments(Payments):
     now: Callable[[], datetime]
-    live: bool = False
+    live: bool | None = False
     secret: bytes = field(default=b"whsec_memory", repr=False)
     prices: dict[str, Priced] = field(factory=dict)
     #: What was told, oldest first.
@@ -418,7 +418,7 @@ class MemoryPayments(Payments):
             id=self._id("evt"),
             kind=kind,
             created_at=self.now(),
-            live=self.live,
+            live=self.live is True,
             subject=subject,
         )
         self.events.append(event)

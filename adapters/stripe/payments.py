@@ -32,7 +32,7 @@ _CHARGE = "latest_charge.balance_transaction"
 class StripePayments(Payments):
     _client: StripeClient = field(repr=False)
     _webhook_secrets: tuple[str, ...] = field(repr=False)
-    live: bool = field(kw_only=True)
+    live: bool | None = field(kw_only=True)
     #: By id: product, amount and currency of a price never change.
     _prices: dict[str, ItemPrice] = field(factory=dict)
 
@@ -153,9 +153,17 @@ class StripePayments(Payments):
     ) -> tuple[Sequence[Invoice], bool]:
         form: dict[str, Any] = {"customer": customer, "limit": limit}
         if after is not None:
+            if not self._is_invoice_of(customer, after):
+                return (), False
             form["starting_after"] = after
         found = self._get("/v1/invoices", form)
         return [states.shown(each) for each in found["data"]], bool(found["has_more"])
+
+    def _is_invoice_of(self, customer: CustomerId, id: str) -> bool:
+        try:
+            return bool(self._get(f"/v1/invoices/{id}")["customer"] == customer)
+        except NoSuchObjectError:
+            return False
 
     # What is so now.
 

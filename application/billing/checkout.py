@@ -70,7 +70,7 @@ class Item:
 @frozen(kw_only=True)
 class StartCheckout:
     store: Store
-    payments: Payments | None
+    payments: Payments
     catalogue: Catalogue
     alarms: Alarms
     clock: Clock
@@ -81,7 +81,7 @@ class StartCheckout:
     def __call__(
         self, caller: Caller, item: Item, key: IdempotencyKey, fingerprint: bytes
     ) -> Answered[Checkout] | Refusal:
-        if self.payments is None:
+        if self.payments.live is None:
             return NOT_CONFIGURED
         if refusal := caller.refusal(Permission.WRITE_BILLING, live=self.payments.live):
             return refusal
@@ -95,7 +95,7 @@ class StartCheckout:
         if is_known or refusal is not None:
             answer = refusal or IN_FLIGHT
         else:
-            answer = self._open(self.payments, caller, item, key)
+            answer = self._open(caller, item, key)
         if answer is _REUSED:
             # The first request's answer is the one to be remembered.
             return _REUSED
@@ -131,15 +131,13 @@ class StartCheckout:
             )
         return None
 
-    def _open(
-        self, payments: Payments, caller: Caller, item: Item, key: IdempotencyKey
-    ) -> Page | Refusal:
+    def _open(self, caller: Caller, item: Item, key: IdempotencyKey) -> Page | Refusal:
         derived = _derived(caller.organisation, key)
         try:
             customer = customer_of(
-                self.store, payments, caller.organisation, self.clock, f"{derived}-customer"
+                self.store, self.payments, caller.organisation, self.clock, f"{derived}-customer"
             )
-            return payments.checkout(self._order(caller, item, customer), derived)
+            return self.payments.checkout(self._order(caller, item, customer), derived)
         except RequestChangedError:
             return _REUSED
         except PaymentsUnavailableError:
@@ -178,7 +176,7 @@ class StartCheckout:
             "billing.checkout_started",
             public_id(Prefix.ORGANISATION, caller.organisation),
             now,
-            live=self.payments is not None and self.payments.live,
+            live=self.payments.live is True,
             details={"item": item.name, "session": page.id},
         )
         trail.write(work)

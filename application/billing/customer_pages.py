@@ -27,12 +27,12 @@ _REFUSED = Refusal(
 @frozen(kw_only=True)
 class OpenPortal:
     store: Store
-    payments: Payments | None
+    payments: Payments
     return_url: str
 
     def __call__(self, caller: Caller) -> str | Refusal:
         """The URL of a page where card, invoices and subscription are changed; short-lived."""
-        if self.payments is None:
+        if self.payments.live is None:
             return NOT_CONFIGURED
         if refusal := caller.refusal(Permission.WRITE_BILLING, live=self.payments.live):
             return refusal
@@ -51,13 +51,13 @@ class OpenPortal:
 @frozen(kw_only=True)
 class ListInvoices:
     store: Store
-    payments: Payments | None
+    payments: Payments
 
     def __call__(
         self, caller: Caller, limit: int, after: str | None
     ) -> tuple[Sequence[Invoice], bool] | Refusal:
         """Newest first, and whether there are more; of the caller's own customer only."""
-        if self.payments is None:
+        if self.payments.live is None:
             return NOT_CONFIGURED
         if refusal := caller.refusal(Permission.READ_BILLING):
             return refusal

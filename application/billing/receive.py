@@ -11,8 +11,8 @@ from domain.errors import Refusal
 
 @frozen(kw_only=True)
 class ReceivePaymentEvent:
-    payments: Payments | None
-    settle: Settle | None
+    payments: Payments
+    settle: Settle
     clock: Clock
 
     def __call__(self, body: bytes, signature: str) -> Settled | Refusal:
@@ -21,7 +21,7 @@ class ReceivePaymentEvent:
         Raises: PaymentsRefusedError, PaymentsUnavailableError, StoreUnavailableError: it is not
             recorded, and has to be told again.
         """
-        if self.payments is None or self.settle is None:
+        if self.payments.live is None:
             return NOT_CONFIGURED
         try:
             event = self.payments.event(body, signature, self.clock.now())

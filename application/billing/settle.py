@@ -298,7 +298,7 @@ class _Deed:
     def _tell(self, trail: Trail, action: str, details: dict[str, JsonValue]) -> None:
         if self.event is not None:
             details = {**details, "event": self.event.id}
-        live = self.settle.payments.live
+        live = self.settle.payments.live is True
         trail.add(action, self._name, self.now, live=live, details=details)
 
 

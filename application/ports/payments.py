@@ -99,8 +99,8 @@ class Payments(Protocol):
     """Every call that changes something takes a *key*: the same key does it once."""
 
     @property
-    def live(self) -> bool:
-        """Whether real money moves."""
+    def live(self) -> bool | None:
+        """Whether real money moves; None: this installation takes none."""
         ...
 
     def create_customer(self, reference: str, name: str, key: str) -> CustomerId: ...

@@ -18,7 +18,7 @@ from domain.audit import timestamp
 from domain.catalogue import PackName, TariffName
 from domain.errors import FieldFault
 from domain.organisation import Permission
-from entrypoints.http.answers import Json, answer, page, read_cursor
+from entrypoints.http.answers import Json, answer, bad_cursor, page, read_cursor
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.deployment_requests import fingerprint, idempotency_key
@@ -63,7 +63,7 @@ def create_checkout(
     asked = CHECKOUT.decode(request, body)
     pack, tariff = asked.get(PACK), asked.get(TARIFF)
     if (pack is None) is (tariff is None):
-        fault = "conflicting_fields" if pack else "required"
+        fault = "conflicting_fields" if pack is not None else "missing"
         raise invalid([FieldFault("/pack", fault, "name a pack or a tariff, one of the two")])
     item = Item(pack=PackName(pack)) if pack is not None else Item(tariff=TariffName(tariff or ""))
     named = IdempotencyKey(live=False, route="POST /v1/billing/checkout", key=key)
@@ -113,6 +113,8 @@ def list_invoices(
     cursor = asked.get(CURSOR)
     after = read_cursor(cursor) if cursor else None
     found, has_more = granted(find_invoices(caller, asked.get(LIMIT) or 20, after))
+    if cursor and not found:
+        raise bad_cursor()
     last = found[-1].id if found else None
     return answer(page([_invoice(each) for each in found], has_more=has_more, last=last))
 

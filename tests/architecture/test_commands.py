@@ -29,6 +29,7 @@ UNUSED = {
     "abuse": WEB | {"procrastinate", "psycopg"},
     "verify": WEB | {"procrastinate", "psycopg"},
     "tokens": WEB | {"procrastinate", "psycopg"},
+    "billing": WEB | {"procrastinate", "psycopg"},
     "operations": WEB | {"procrastinate", "psycopg"},
     "doctor": WEB | {"procrastinate", "psycopg"},
     "config": WEB | {"procrastinate", "psycopg"},

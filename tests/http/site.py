@@ -10,8 +10,8 @@ from attrs import define, evolve, field
 from litestar.testing import TestClient
 
 from adapters.memory.passwords import MemoryPasswords
-from adapters.memory.payments import MemoryPayments
 from adapters.memory.wrapping import MemoryKeyWrapping
+from adapters.system import NoPayments
 from adapters.system.group_commit import GroupCommit
 from application.access.api_keys import CreateApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
@@ -34,6 +34,7 @@ from application.metered.serve import ServeTurn
 from application.metered.spend import SpendCredits
 from application.operator.credits import GrantCredits
 from application.ports.nodes import NodeCondition, NodePool, NodeReport
+from application.ports.payments import Payments
 from application.ports.storage.work import Scope
 from application.tokens.inspect import Inspect
 from application.tokens.request import RequestTokenOperation, ValidateOrder
@@ -81,7 +82,7 @@ def services_of(house: House, **changes: Any) -> Services:
         request_token_operation=RequestTokenOperation(**common, **network, **catalogue),
         inspect=Inspect(store=house.store, **network),
         spend=SpendCredits(together=GroupCommit(ServeTurn(**common, catalogue=house.catalogue))),
-        **billing_of(house, None),
+        **billing_of(house, NoPayments()),
         **common,
         **network,
         **catalogue,
@@ -104,9 +105,11 @@ def count_requests(house: House, **rules: Any) -> CountRequests:
     )
 def billing_of(house: House, payments: MemoryPayments | None) -> dict[str, Any]:
     """The use cases that take money with *payments*, or with nobody."""
+def billing_of(house: House, payments: Payments) -> dict[str, Any]:
+    """The use cases that take money with *payments*."""
     common = {"store": house.store, "payments": payments}
     timed = {"clock": house.clock, "identifiers": house.identifiers, "alarms": house.alarms}
-    settle = Settle(**common, **timed, catalogue=house.catalogue) if payments else None
+    settle = Settle(**common, **timed, catalogue=house.catalogue)
     url = "https://issue.example.com"
     return {
         "start_checkout": StartCheckout(

@@ -73,6 +73,7 @@ def test_what_spends_says_that_it_needs_a_key(description):
         "/v1/tokens/{id}/operations",
         "/v1/operations/{id}/retry",
         "/v1/usage/holds",
+        "/v1/billing/checkout",
     }
 
 

@@ -42,7 +42,7 @@ def test_a_worker_does_all_that_is_periodic(container):
     acts = {each.name: each.act for each in periodics(container, threading.Event())}
     assert set(acts) == {
         "watch eip155:31337", "dispatch", "sweep", "tasks", "tokens", "forgotten tokens",
-        "allowances", "licences",
+        "allowances", "licences", "ended subscriptions",
     }  # fmt: skip
     assert isinstance(acts["dispatch"], Dispatch)
     assert isinstance(acts["tokens"], WatchTokens)
