@@ -140,8 +140,8 @@ class TestReadme:
             section, key = next(
                 (section, variable.removeprefix(f"TALLYSTICK_{section.upper()}_").lower())
                 for section in ("installation", "database", "custodian", "local_keys", "http",
-                                "metadata", "worker", "catalogue", "credits", "abuse")
-                                "metadata", "worker", "catalogue", "credits", "stripe")
+                                "metadata", "worker", "catalogue", "credits", "abuse",
+                                "stripe")
                 if variable.startswith(f"TALLYSTICK_{section.upper()}_")
             )  # fmt: skip
             assert f"| `[{section}] {key}` | `{variable}` |" in text_of(README)

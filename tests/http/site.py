@@ -103,8 +103,8 @@ def count_requests(house: House, **rules: Any) -> CountRequests:
         clock=house.clock,
         identifiers=house.identifiers,
     )
-def billing_of(house: House, payments: MemoryPayments | None) -> dict[str, Any]:
-    """The use cases that take money with *payments*, or with nobody."""
+
+
 def billing_of(house: House, payments: Payments) -> dict[str, Any]:
     """The use cases that take money with *payments*."""
     common = {"store": house.store, "payments": payments}
