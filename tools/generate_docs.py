@@ -20,7 +20,8 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 MEANINGS: Mapping[Reason, str] = {
     Reason.DEPLOYMENT_SUBMITTED: "Signed bytes and transaction id are stored; the outcome may be "
     "unknown from here on.",
-    Reason.DEPLOYMENT_VALIDATION_FAILED: "The chain would refuse it; nothing was signed.",
+    Reason.DEPLOYMENT_VALIDATION_FAILED: "The chain would refuse it, or the licence no longer "
+    "lets it begin; nothing was signed.",
     Reason.USER_CANCELLED: "Withdrawn while no slot was reserved.",
     Reason.TRANSACTION_BROADCAST: "A node has the bytes.",
     Reason.TRANSACTION_SUBMISSION_FAILED: "Proven: it can never land. No node took it.",

@@ -51,7 +51,8 @@ def why_not_begin(work: Work, operation: Deployment, now: datetime) -> Refusal |
         return None
     hold = work.ledger.hold(operation.hold)
     if hold is None or not hold.is_open:
-        return Refusal(code="hold_closed", detail="its credits were given back unsigned")
+        detail = "a payment failed or the subscription ended, and its credits were given back"
+        return Refusal(code="hold_closed", detail=detail)
     return licence_refusal(work, hold.kind_class, now)
 
 

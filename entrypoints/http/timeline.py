@@ -128,8 +128,8 @@ _OF_ORDERS: Mapping[str, str] = {
 }
 
 _FAILURES: Mapping[Reason, str] = {
-    Reason.DEPLOYMENT_VALIDATION_FAILED: "The network would refuse this token, so nothing was "
-    "signed; the credits are given back.",
+    Reason.DEPLOYMENT_VALIDATION_FAILED: "The network would refuse this token, or the licence no "
+    "longer lets it begin; nothing was signed, and the credits are given back.",
     Reason.TRANSACTION_SUBMISSION_FAILED: "It is proven that the transaction can never arrive; no "
     "token exists, and the credits are given back.",
     Reason.TRANSACTION_REVERTED: "The transaction had no effect; it is proven that no token "
@@ -139,8 +139,8 @@ _FAILURES: Mapping[Reason, str] = {
 }
 
 _FAILED_ORDERS: Mapping[Reason, str] = {
-    Reason.DEPLOYMENT_VALIDATION_FAILED: "The network would refuse this order, so nothing was "
-    "signed; the credits are given back.",
+    Reason.DEPLOYMENT_VALIDATION_FAILED: "The network would refuse this order, or the licence no "
+    "longer lets it begin; nothing was signed, and the credits are given back.",
     Reason.TRANSACTION_SUBMISSION_FAILED: "It is proven that the transaction can never arrive; "
     "the token is as it was, and the credits are given back.",
     Reason.TRANSACTION_REVERTED: "The transaction had no effect; it is proven that the token is "
