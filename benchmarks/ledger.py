@@ -16,6 +16,7 @@ from benchmarks.callers import calls
 from benchmarks.figures import Figure, Sides
 from benchmarks.organisations import Town, town
 from benchmarks.tpcb import CLIENTS, SCALE, tpcb
+from domain.abuse import AbuseRules
 from domain.audit import Actor
 from domain.errors import Refusal
 from domain.identifiers import MemberId, OrganisationId, Prefix, public_id
@@ -49,6 +50,8 @@ class Service:
             clock=place.clock,
             identifiers=place.identifiers,
             catalogue=place.catalogue,
+            # No limit that a benchmark would run into; all are counted.
+            rules=AbuseRules(premium_gap=timedelta(0), credits_per_hour=10**12),
         )
         group: GroupCommit[Asked, Answer] = GroupCommit(serve)
         self._spend = SpendCredits(together=group)

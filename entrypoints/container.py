@@ -150,7 +150,12 @@ class Container(containers.DeclarativeContainer):
         rules=settings.provided.abuse,
     )
     serve_turn = One(
-        ServeTurn, store=store, catalogue=catalogue, clock=clock, identifiers=identifiers
+        ServeTurn,
+        store=store,
+        catalogue=catalogue,
+        rules=settings.provided.abuse,
+        clock=clock,
+        identifiers=identifiers,
     )
     spend = One(SpendCredits, together=One(GroupCommit, serve_turn))
     inspect = One(Inspect, store=store, chains=chains)

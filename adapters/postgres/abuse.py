@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 
 from attrs import frozen
-from psycopg.rows import DictRow
 
 from adapters.postgres import queries
+from adapters.postgres.rows import Row
 from adapters.postgres.transaction import Transaction
 from application.ports.storage.abuse import Spendings, Throttles
 from application.ports.storage.work import Lock
@@ -28,20 +28,10 @@ class PostgresThrottles(Throttles):
             [(ABUSE["open_throttle"], parameters), (ABUSE["lock_throttle"], parameters)]
         )
         row = locked.fetchone()
-        return _throttle(row) if row else Throttle()
+        return throttle_from_row(row) if row else Throttle()
 
     def put(self, subject: str, throttle: Throttle) -> None:
-        row = {
-            "subject": subject,
-            "seconds": [second for second, _ in throttle.recent],
-            "counts": [count for _, count in throttle.recent],
-            "premium_at": throttle.premium_at,
-            "failures": throttle.failures.count,
-            "failed_at": throttle.failures.last_at,
-            "blocked_until": throttle.failures.locked_until,
-            "told": [rule.value for rule in throttle.told],
-            "told_at": list(throttle.told.values()),
-        }
+        row = throttle_to_row(subject, throttle)
         self._transaction.update(f"throttle of {subject}", ABUSE["update_throttle"], row)
 
 
@@ -51,28 +41,19 @@ class PostgresSpendings(Spendings):
 
     def get(self, subjects: Collection[str]) -> Mapping[str, Spending]:
         found = self._transaction.rows(ABUSE["select_spendings"], {"subjects": list(subjects)})
-        known = {row["subject"]: _spending(row) for row in found}
+        known = {row["subject"]: spending_from_row(row) for row in found}
         return {subject: known.get(subject, Spending()) for subject in subjects}
 
     def put(self, spendings: Mapping[str, Spending]) -> None:
         self._transaction.batch(
             [
-                (
-                    ABUSE["put_spending"],
-                    {
-                        "subject": subject,
-                        "bucket_starts": [start for start, _ in spending.buckets],
-                        "bucket_credits": [taken for _, taken in spending.buckets],
-                        "alerted_at": spending.alerted_at,
-                        "frozen_until": spending.frozen_until,
-                    },
-                )
+                (ABUSE["put_spending"], spending_to_row(subject, spending))
                 for subject, spending in sorted(spendings.items())
             ]
         )
 
 
-def _throttle(row: DictRow) -> Throttle:
+def throttle_from_row(row: Row) -> Throttle:
     return Throttle(
         recent=tuple(zip(row["seconds"], row["counts"], strict=True)),
         premium_at=row["premium_at"],
@@ -83,9 +64,33 @@ def _throttle(row: DictRow) -> Throttle:
     )
 
 
-def _spending(row: DictRow) -> Spending:
+def spending_from_row(row: Row) -> Spending:
     return Spending(
         buckets=tuple(zip(row["bucket_starts"], row["bucket_credits"], strict=True)),
         alerted_at=row["alerted_at"],
         frozen_until=row["frozen_until"],
     )
+
+
+def throttle_to_row(subject: str, throttle: Throttle) -> Row:
+    return {
+        "subject": subject,
+        "seconds": [second for second, _ in throttle.recent],
+        "counts": [count for _, count in throttle.recent],
+        "premium_at": throttle.premium_at,
+        "failures": throttle.failures.count,
+        "failed_at": throttle.failures.last_at,
+        "blocked_until": throttle.failures.locked_until,
+        "told": [rule.value for rule in throttle.told],
+        "told_at": list(throttle.told.values()),
+    }
+
+
+def spending_to_row(subject: str, spending: Spending) -> Row:
+    return {
+        "subject": subject,
+        "bucket_starts": [start for start, _ in spending.buckets],
+        "bucket_credits": [taken for _, taken in spending.buckets],
+        "alerted_at": spending.alerted_at,
+        "frozen_until": spending.frozen_until,
+    }

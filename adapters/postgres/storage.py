@@ -41,8 +41,14 @@ from adapters.postgres.together import (
     Account,
     Turn,
     TurnAuditLog,
+    TurnBilling,
+    TurnIdempotencyKeys,
     TurnLedger,
+    TurnLicences,
     TurnOrganisations,
+    TurnQuotas,
+    TurnSpendings,
+    TurnThrottles,
     locking,
     transaction_of,
 )
@@ -168,6 +174,30 @@ class PostgresTurnWork(PostgresWork):
         return TurnOrganisations(self._transaction, account=self._account)
 
     @cached_property
+    def billing(self) -> PostgresBilling:
+        return TurnBilling(self._transaction, account=self._account)
+
+    @cached_property
+    def licences(self) -> PostgresLicences:
+        return TurnLicences(self._transaction, account=self._account)
+
+    @cached_property
+    def quotas(self) -> PostgresQuotas:
+        return TurnQuotas(self._transaction, account=self._account)
+
+    @cached_property
+    def throttles(self) -> PostgresThrottles:
+        return TurnThrottles(self._transaction, account=self._account)
+
+    @cached_property
+    def spendings(self) -> PostgresSpendings:
+        return TurnSpendings(self._transaction, account=self._account)
+
+    @cached_property
+    def idempotency(self) -> PostgresIdempotencyKeys:
+        return TurnIdempotencyKeys(self._transaction, account=self._account)
+
+    @cached_property
     def ledger(self) -> PostgresLedger:
         return TurnLedger(self._transaction, account=self._account)
 
@@ -203,7 +233,7 @@ class PostgresStore(SharedStore):
     @contextmanager
     def _entered(
         self, statements: Sequence[Statement]
-    ) -> Iterator[tuple[Connection[DictRow], Cursor[DictRow]]]:
+    ) -> Iterator[tuple[Connection[DictRow], list[Cursor[DictRow]]]]:
         connection, found = self._enter(statements)
         try:
             try:
@@ -220,9 +250,10 @@ class PostgresStore(SharedStore):
 
     @contextmanager
     def together(self, wanted: Mapping[OrganisationId, Wanted], clock: Clock) -> Iterator[Joint]:
-        with self._entered(locking(wanted)) as (connection, locked):
+        with self._entered(locking(wanted)) as (connection, found):
             now = clock.now()
-            turn = Turn.loaded(connection, locked, wanted, now)
+            throttles, locked = found[-2 if len(wanted) > 1 else -4], found[-1]
+            turn = Turn.loaded(connection, throttles, locked, wanted, now)
             works = {
                 id: PostgresTurnWork(transaction_of(turn, id), account)
                 for id, account in turn.accounts.items()
@@ -250,8 +281,8 @@ class PostgresStore(SharedStore):
 
     def _enter(
         self, statements: Sequence[Statement]
-    ) -> tuple[Connection[DictRow], Cursor[DictRow]]:
-        """A connection with a transaction begun on it, and what the last of *statements* found.
+    ) -> tuple[Connection[DictRow], list[Cursor[DictRow]]]:
+        """A connection with a transaction begun on it, and what each of *statements* found.
 
         The pool may hold connections that died with the server; nothing has happened on them yet,
         so the next one will do.
@@ -262,7 +293,7 @@ class PostgresStore(SharedStore):
                 connection = self._pool.getconn()
                 try:
                     with connection.pipeline():
-                        *_, last = [
+                        found = [
                             connection.execute(query, parameters)
                             for query, parameters in statements
                         ]
@@ -276,7 +307,7 @@ class PostgresStore(SharedStore):
                     ):
                         raise
                 else:
-                    return connection, last
+                    return connection, found
 
 
 def _scoped(scope: Scope) -> Statement:

@@ -9,7 +9,6 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
-from itertools import groupby
 from typing import LiteralString
 
 from attrs import define, field, frozen
@@ -17,20 +16,37 @@ from psycopg import Connection, Cursor
 from psycopg.rows import DictRow
 
 from adapters.postgres import ledger_rows, queries
+from adapters.postgres.abuse import (
+    PostgresSpendings,
+    PostgresThrottles,
+    spending_from_row,
+    spending_to_row,
+    throttle_from_row,
+    throttle_to_row,
+)
 from adapters.postgres.access import PostgresOrganisations
 from adapters.postgres.audit import PostgresAuditLog
+from adapters.postgres.billing import PostgresBilling
 from adapters.postgres.errors import translated
+from adapters.postgres.idempotency import PostgresIdempotencyKeys, key_from_row
 from adapters.postgres.ledger import PostgresLedger, written
-from adapters.postgres.rows import Row, organisation_from_row
+from adapters.postgres.licence import PostgresLicences
+from adapters.postgres.people import PostgresQuotas
+from adapters.postgres.rows import Row, organisation_from_row, remembered_from_row
 from adapters.postgres.transaction import Parameters, Statement, Transaction
+from application.ports.storage.idempotency import IdempotencyKey, Remembered
 from application.ports.storage.ledger import Deed, entered
+from application.ports.storage.licence import LicenceRecord
+from application.ports.storage.people import Binding
 from application.ports.storage.together import Wanted
 from application.ports.storage.work import Lock, Scope
+from domain.abuse import Spending, Throttle
 from domain.audit import AuditDraft, AuditEvent
 from domain.errors import MisuseError
-from domain.identifiers import HoldId, LotId, OrganisationId
+from domain.identifiers import HoldId, LotId, OrganisationId, Prefix, public_id
 from domain.ledger import Event, JournalEntry, Wallet, fold
 from domain.organisation import Organisation
+from domain.payment import BillingFacts
 
 SCOPE = queries.load("scope.sql")
 TOGETHER = queries.load("together.sql")
@@ -51,12 +67,20 @@ _TABLES = {
 class Account:
     """What a turn knows and has decided of one organisation."""
 
-    organisation: Organisation
+    wanted: Wanted
+    #: The organisation's row, and of what it has anything at all.
+    facts: Row
     wallet: Wallet
-    #: What it was loaded for.
-    holds: frozenset[HoldId]
     head: int
     now: datetime
+    throttles: dict[str, Throttle]
+    spendings: dict[str, Spending]
+    #: Credits by the facts of plans, of the last two months.
+    plans: Mapping[str, int]
+    remembered: Mapping[IdempotencyKey, Remembered]
+    #: Whose counters are others than those that were loaded.
+    counted: set[str] = field(factory=set)
+    spent: set[str] = field(factory=set)
     #: The wallet that the first deed was decided about, and the one that the last has left.
     before: Wallet | None = None
     after: Wallet | None = None
@@ -65,18 +89,24 @@ class Account:
     audit: list[AuditEvent] = field(factory=list)
 
 
-def locking(wanted: Collection[OrganisationId]) -> list[Statement]:
-    """Name the organisations of the transaction and lock their wallets and audit heads.
+def locking(wanted: Mapping[OrganisationId, Wanted]) -> list[Statement]:
+    """Name the organisations of the transaction; lock counters, then wallets and audit heads.
 
-    Told is whoever is locked.  After it: read the clock, then `Turn.loaded`.
+    Told are the counters, and whoever is locked.  After it: read the clock, then `Turn.loaded`.
     """
     organisations = sorted(wanted)
-    named = {"organisations": organisations}
+    askers = [(id, asker) for id in organisations for asker in sorted(wanted[id].askers)]
+    named = {
+        "organisations": organisations,
+        "owners": [id for id, _ in askers],
+        "askers": [asker for _, asker in askers],
+    }
+    opens = ("open_throttles",) if askers else ()
     # One alone is waited for: by the end of that the last statement finds nobody at it.
     waits = ("wait_for_wallet", "wait_for_head") if len(organisations) == 1 else ()
     return [
         (TOGETHER["enter"], {"organisations": f"{{{','.join(map(str, organisations))}}}"}),
-        *((TOGETHER[query], named) for query in (*waits, "lock")),
+        *((TOGETHER[query], named) for query in (*opens, "lock_throttles", *waits, "lock")),
     ]
 
 
@@ -115,28 +145,50 @@ class Turn:
     def loaded(
         cls,
         connection: Connection[DictRow],
+        throttles: Iterable[DictRow],
         locked: Iterable[Row],
         wanted: Mapping[OrganisationId, Wanted],
         now: datetime,
     ) -> "Turn":
         heads: dict[OrganisationId, Row] = {row["organisation_id"]: row for row in locked}
         named = [(id, hold) for id in heads for hold in wanted[id].holds]
+        keys = [(id, key) for id in heads for key in wanted[id].keys]
+        subjects = [asker for id in heads for asker in wanted[id].askers]
         parameters = {
             "organisations": list(heads),
             "owners": [id for id, _ in named],
             "holds": [hold for _, hold in named],
+            "subjects": [*subjects, *(public_id(Prefix.ORGANISATION, id) for id in heads)],
+            "key_owners": [id for id, _ in keys],
+            "live": [key.live for _, key in keys],
+            "routes": [key.route for _, key in keys],
+            "keys": [key.key for _, key in keys],
             "now": now,
         }
+        asked = ["select_organisations", "select_lots", "select_holds"]
+        if keys:
+            # What is only needed where something new is to be held.
+            asked += ["select_spendings", "select_plans", "recall"]
         with translated(), connection.pipeline():
-            organisations, lots, holds = (
-                connection.execute(TOGETHER[query], parameters)
-                for query in ("select_organisations", "select_lots", "select_holds")
-            )
-        known = {row["organisation_id"]: row for row in organisations}
-        lots_of, holds_of = _by_owner(lots), _by_owner(holds)
+            found = [connection.execute(TOGETHER[query], parameters) for query in asked]
+        organisations, lots_of, holds_of, *more = map(_by_owner, found)
+        spendings_of, plans_of, remembered_of = more or ({}, {}, {})
+        throttles_of = _by_owner(throttles)
         accounts = {
             id: Account(
-                organisation=organisation_from_row(known[id]),
+                facts=organisations[id][0],
+                throttles={
+                    row["subject"]: throttle_from_row(row) for row in throttles_of.get(id, [])
+                },
+                spendings={
+                    row["subject"]: spending_from_row(row) for row in spendings_of.get(id, [])
+                },
+                plans={row["fact"]: row["amount"] for row in plans_of.get(id, [])},
+                remembered={
+                    key_from_row(row): remembered_from_row(row)
+                    for row in remembered_of.get(id, [])
+                },
+                wanted=wanted[id],
                 wallet=Wallet(
                     organisation=id,
                     available=row["available"],
@@ -147,7 +199,6 @@ class Turn:
                     lots=tuple(map(ledger_rows.lot_from_row, lots_of.get(id, []))),
                     holds=tuple(map(ledger_rows.hold_from_row, holds_of.get(id, []))),
                 ),
-                holds=wanted[id].holds,
                 head=row["sequence"],
                 now=now,
             )
@@ -178,7 +229,69 @@ class TurnOrganisations(PostgresOrganisations):
     account: Account = field(kw_only=True)
 
     def get(self) -> Organisation | None:
-        return self.account.organisation
+        return organisation_from_row(self.account.facts)
+
+
+@define
+class TurnBilling(PostgresBilling):
+    account: Account = field(kw_only=True)
+
+    def facts(self) -> BillingFacts:
+        return super().facts() if self.account.facts["has_payments"] else BillingFacts()
+
+
+@frozen
+class TurnLicences(PostgresLicences):
+    account: Account = field(kw_only=True)
+
+    def get(self) -> LicenceRecord:
+        return super().get() if self.account.facts["has_licence"] else LicenceRecord()
+
+
+@frozen
+class TurnQuotas(PostgresQuotas):
+    account: Account = field(kw_only=True)
+
+    def binding(self, asker: str | None) -> Binding:
+        return super().binding(asker) if self.account.facts["has_people"] else Binding()
+
+
+@frozen
+class TurnThrottles(PostgresThrottles):
+    account: Account = field(kw_only=True)
+
+    def lock(self, subject: str) -> Throttle:
+        return self.account.throttles[subject]
+
+    def put(self, subject: str, throttle: Throttle) -> None:
+        self.account.throttles[subject] = throttle
+        self.account.counted.add(subject)
+
+
+@frozen
+class TurnSpendings(PostgresSpendings):
+    account: Account = field(kw_only=True)
+
+    def get(self, subjects: Collection[str]) -> Mapping[str, Spending]:
+        return {each: self.account.spendings.get(each, Spending()) for each in subjects}
+
+    def put(self, spendings: Mapping[str, Spending]) -> None:
+        self.account.spendings |= spendings
+        self.account.spent |= spendings.keys()
+
+
+@frozen
+class TurnIdempotencyKeys(PostgresIdempotencyKeys):
+    account: Account = field(kw_only=True)
+
+    def recall(
+        self, keys: Collection[IdempotencyKey], now: datetime
+    ) -> dict[IdempotencyKey, Remembered]:
+        return {
+            key: each
+            for key, each in self.account.remembered.items()
+            if key in keys and each.expires_at >= now
+        }
 
 
 @define
@@ -193,12 +306,17 @@ class TurnLedger(PostgresLedger):
         now: datetime | None = None,
     ) -> Wallet:
         account = self.account
-        is_loaded = account.holds.issuperset(holds) and not facts and not lots
+        is_loaded = account.wanted.holds.issuperset(holds) and not facts and not lots
         if is_loaded and now in {None, account.now}:
             self._is_locked = True
             return account.after or account.wallet
         # The rank is that of the audit head by now; the lock itself is held.
         raise MisuseError("a turn's wallet is loaded for the holds that were named at its start")
+
+    def granted(self, facts: Collection[str]) -> dict[str, int]:
+        if all(fact.startswith("plan:") for fact in facts):
+            return {fact: self.account.plans[fact] for fact in facts if fact in self.account.plans}
+        return super().granted(facts)
 
     def record_all(
         self, wallet: Wallet, deeds: Sequence[Deed], at: datetime
@@ -236,12 +354,16 @@ def transaction_of(turn: Turn, organisation: OrganisationId) -> TurnTransaction:
 
 
 def _by_owner(rows: Iterable[DictRow]) -> dict[OrganisationId, list[DictRow]]:
-    """*rows* come in the order of their owners."""
-    return {id: list(each) for id, each in groupby(rows, key=lambda row: row["organisation_id"])}
+    owned: dict[OrganisationId, list[DictRow]] = {}
+    for row in rows:
+        owned.setdefault(row["organisation_id"], []).append(row)
+    return owned
 
 
 def _rows_of(accounts: Mapping[OrganisationId, Account]) -> dict[str, list[Row]]:
-    tables: dict[str, list[Row]] = {name: [] for name in (*_TABLES.values(), "events", "heads")}
+    tables: dict[str, list[Row]] = {
+        name: [] for name in (*_TABLES.values(), "throttles", "spendings", "events", "heads")
+    }
     for id, account in accounts.items():
         if account.before is not None and account.after is not None:
             kept = written(
@@ -249,6 +371,12 @@ def _rows_of(accounts: Mapping[OrganisationId, Account]) -> dict[str, list[Row]]
             )
             for query, row in kept:
                 tables[_TABLES[query]].append(row)
+        for subject in account.counted:
+            counter = throttle_to_row(subject, account.throttles[subject])
+            tables["throttles"].append({"organisation_id": id, **counter})
+        for subject in account.spent:
+            spending = spending_to_row(subject, account.spendings[subject])
+            tables["spendings"].append({"organisation_id": id, **spending})
         for event in account.audit:
             tables["events"].append(_audit_row(event))
         if account.audit:
@@ -278,3 +406,4 @@ def _forget(account: Account) -> None:
     account.head += len(account.audit)
     account.before = account.after = None
     account.events, account.lines, account.audit = [], [], []
+    account.counted, account.spent = set(), set()

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import define, field, frozen
 
+from application.audit.trail import Trail
 from application.credits.allowance import orders_due
 from application.credits.licence import licence_refusal
 from application.credits.post import Books, Order
@@ -18,12 +19,14 @@ from application.metered.usage import (
     Served,
     subject_of,
 )
+from application.metered.watch import Watch
 from application.once import is_remembered, refusal_of, remembered_refusal
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.idempotency import IdempotencyKey, Remembered
 from application.ports.storage.together import SharedStore, Wanted
-from domain.catalogue import Catalogue
+from domain.abuse import AbuseRules, MeteredCall
+from domain.catalogue import Catalogue, KindClass
 from domain.errors import Refusal
 from domain.identifiers import OrganisationId, Prefix, public_id
 from domain.ledger import Capture, Command, Hold, HoldCredits, Release, Renew
@@ -37,6 +40,7 @@ class ServeTurn:
     clock: Clock
     identifiers: Identifiers
     catalogue: Catalogue
+    rules: AbuseRules
 
     def __call__(
         self, turn: Mapping[OrganisationId, Sequence[Asked]]
@@ -49,6 +53,7 @@ class ServeTurn:
                     remembered=work.idempotency.recall(wanted[id].keys, joint.now),
                     catalogue=self.catalogue,
                     identifiers=self.identifiers,
+                    watch=Watch(work=work, rules=self.rules, now=joint.now),
                 ).serve(turn[id])
                 for id, work in joint.works.items()
             }
@@ -57,6 +62,7 @@ class ServeTurn:
 def _wanted(asked: Sequence[Asked]) -> Wanted:
     return Wanted(
         holds=frozenset(each.hold for each in asked),
+        askers=frozenset(each.caller.name for each in asked if isinstance(each.usage, HoldUsage)),
         keys=frozenset(each.usage.key for each in asked if isinstance(each.usage, HoldUsage)),
     )
 
@@ -70,6 +76,8 @@ class _Desk:
     remembered: Mapping[IdempotencyKey, Remembered]
     catalogue: Catalogue
     identifiers: Identifiers
+    watch: Watch
+    _trails: list[Trail] = field(factory=list)
     _refused: dict[IdempotencyKey, Remembered] = field(factory=dict)
     _is_given: bool = False
 
@@ -79,8 +87,9 @@ class _Desk:
         work = self.books.work
         if self._refused:
             work.idempotency.keep(self._refused)
-        for order, _ in self.books.posted:
-            order.trail.write(work)
+        self.watch.close()
+        for trail in self._trails:
+            trail.write(work)
         return answers
 
     def _answer(self, asked: Asked) -> Answer:
@@ -90,7 +99,7 @@ class _Desk:
         if hold is None or hold.lease_until is None:
             # What pays for a deployment is nobody's to end here.
             return Refusal(code="hold_not_found", detail="there is no such metered hold")
-        return self._post(asked, _command(asked.usage, self.books))
+        return self._post(self._trail(asked), asked, _command(asked.usage, self.books))
 
     def _hold(self, asked: Asked, usage: HoldUsage) -> Answer:
         hold = self.books.wallet.hold(asked.hold)
@@ -99,44 +108,61 @@ class _Desk:
         before = self._refused.get(usage.key) or self.remembered.get(usage.key)
         if before is not None:
             return refusal_of(before, usage.fingerprint)
-        command = self._priced(asked, usage)
-        answer = command if isinstance(command, Refusal) else self._post(asked, command)
+        trail = self._trail(asked)
+        command = self._priced(trail, asked, usage)
+        if isinstance(command, Refusal):
+            answer: Answer = command
+        else:
+            answer = self._post(trail, asked, command)
+            self.watch.taken(trail, asked, command.amount, answer)
         if isinstance(answer, Refusal) and is_remembered(answer):
             self._refused[usage.key] = remembered_refusal(
                 usage.fingerprint, answer, self.books.now
             )
         return answer
 
-    def _priced(self, asked: Asked, usage: HoldUsage) -> HoldCredits | Refusal:
+    def _trail(self, asked: Asked) -> Trail:
+        trail = asked.caller.trail(self.identifiers)
+        self._trails.append(trail)
+        return trail
+
+    def _priced(self, trail: Trail, asked: Asked, usage: HoldUsage) -> HoldCredits | Refusal:
         work, now = self.books.work, self.books.now
         price = price_of(work, self.catalogue, usage.operation, now)
         if isinstance(price, Refusal):
             return price
+        call = MeteredCall(
+            credits=price.credits * usage.units,
+            is_premium=price.klass is not KindClass.CORE,
+            output_units=usage.output_units,
+        )
+        if refusal := self.watch.refusal(trail, asked, call):
+            return refusal
         if refusal := licence_refusal(work, price.klass, now):
             return refusal
-        self._give_allowance(asked)
+        self._give_allowance(trail)
         return HoldCredits(
             id=asked.hold,
             subject=subject_of(usage),
-            amount=price.credits * usage.units,
+            amount=call.credits,
             operation=usage.operation,
             kind_class=price.klass,
             member=asked.caller.name,
             lease_until=now + usage.lease,
         )
 
-    def _give_allowance(self, asked: Asked) -> None:
+    def _give_allowance(self, trail: Trail) -> None:
         """What the tariff gives every month, when it is first wanted."""
         if self._is_given:
             return
         self._is_given = True
-        trail = asked.caller.trail(self.identifiers)
         for order in orders_due(self.books.work, trail, self.catalogue, self.books.now):
+            self._trails.append(order.trail)
             self.books.post(order)
 
-    def _post(self, asked: Asked, command: Command) -> Answer:
+    def _post(self, trail: Trail, asked: Asked, command: Command) -> Answer:
         order = Order(
-            trail=asked.caller.trail(self.identifiers),
+            trail=trail,
             command=command,
             correlation=public_id(Prefix.HOLD, asked.hold),
             live=asked.live,

@@ -81,8 +81,12 @@ def services_of(house: House, **changes: Any) -> Services:
         validate_order=ValidateOrder(store=house.store, **network),
         request_token_operation=RequestTokenOperation(**common, **network, **catalogue),
         inspect=Inspect(store=house.store, **network),
-        spend=SpendCredits(together=GroupCommit(ServeTurn(**common, catalogue=house.catalogue))),
         **billing_of(house, NoPayments()),
+        spend=SpendCredits(
+            together=GroupCommit(
+                ServeTurn(**common, catalogue=house.catalogue, rules=AbuseRules())
+            )
+        ),
         **common,
         **network,
         **catalogue,

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from application.ports.storage.work import Scope
 from domain.identifiers import OrganisationId, Prefix, parse_id
 from tests.catalogue import PROFESSIONAL
 
@@ -205,3 +206,53 @@ def test_every_posting_is_in_the_journal_and_the_trail(site, ada):
         ("credits.held", 4),
     ]
     assert {line["hold"] for line in lines} == {document["id"]}
+
+
+# The limits of metered calls.
+
+
+def test_premium_calls_of_one_member_are_seconds_apart(site, pro):
+    held(pro, "first", operation="premium_call")
+    refused = hold(pro, "second", operation="premium_call")
+    assert code_of(refused) == (429, "too_soon")
+    assert refused.headers["Retry-After"] == "3"
+    # What was asked before is no second call; nor is it another member's, or of another class.
+    assert hold(pro, "first", operation="premium_call").status_code == 201
+    held(pro, "report")
+    held(pro.key(scopes=["usage:write"]), operation="premium_call")
+    site.house.pass_time(timedelta(seconds=3))
+    held(pro, "second", operation="premium_call")
+
+
+def test_one_request_has_a_most_of_credits_and_of_output(ada):
+    assert code_of(hold(ada, "a", units=6)) == (422, "too_many_credits")
+    assert code_of(hold(ada, "b", output_units=2_001)) == (422, "too_much_output")
+    assert hold(ada, "c", units=5, output_units=2_000).status_code == 201
+    assert ada.balance == (15, 10)
+
+
+def test_five_overdrawn_spends_block_for_a_quarter_of_an_hour(site, ada):
+    for number in range(2):
+        held(ada, f"key {number}", units=5)
+    held(ada, "key 2", units=2)
+    for number in range(5):
+        assert code_of(hold(ada, f"over {number}")) == (402, "insufficient_credits")
+    blocked = hold(ada, "blocked")
+    assert code_of(blocked) == (423, "spending_blocked")
+    assert blocked.headers["Retry-After"] == "900"
+    # The same refusal to the same key is no new attempt; and 423 is not kept.
+    assert code_of(hold(ada, "over 0")) == (402, "insufficient_credits")
+    site.house.pass_time(timedelta(minutes=15))
+    ada.token = site.log_in()
+    assert hold(ada, "blocked").status_code == 201
+
+
+def test_each_rule_that_bites_is_told_once_a_minute(site, pro):
+    held(pro, "first", operation="premium_call")
+    for number in range(3):
+        hold(pro, f"soon {number}", operation="premium_call")
+    house = site.house
+    scope = Scope(organisation=OrganisationId(parse_id(Prefix.ORGANISATION, pro.organisation)))
+    with house.store.begin(scope) as work:
+        told = [event for event in work.audit.all(limit=1_000) if event.action == "abuse.gap"]
+    assert [event.subject for event in told] == [pro.registered["member"]["id"]]

@@ -38,6 +38,17 @@ class MemoryThrottles(Throttles):
 
 
 @define(eq=False)
+class MemoryTurnThrottles(MemoryThrottles):
+    """Of a turn: the counters were locked before its wallets."""
+
+    def lock(self, subject: str) -> Throttle:
+        place = (self._transaction.require_organisation(), subject)
+        if not self._transaction.holds(self._tables.throttles, place):
+            raise MisuseError(f"the throttle of {subject} was not named at the turn's start")
+        return self._transaction.get(self._tables.throttles, place) or Throttle()
+
+
+@define(eq=False)
 class MemorySpendings(Spendings):
     _transaction: Transaction
     _tables: AbuseTables

@@ -9,7 +9,12 @@ from uuid import UUID, uuid4
 
 from attrs import define, evolve, field
 
-from adapters.memory.storage.abuse import AbuseTables, MemorySpendings, MemoryThrottles
+from adapters.memory.storage.abuse import (
+    AbuseTables,
+    MemorySpendings,
+    MemoryThrottles,
+    MemoryTurnThrottles,
+)
 from adapters.memory.storage.access import (
     AccessTables,
     MemoryApiKeys,
@@ -124,6 +129,8 @@ class MemoryStore(SharedStore):
             for id in sorted(wanted):
                 transaction = Transaction(Scope(organisation=id), self.lease_clock, self._locks)
                 stack.callback(transaction.close)
+                for asker in sorted(wanted[id].askers):
+                    MemoryThrottles(transaction, self._abuse).lock(asker)
                 if len(wanted) == 1 or transaction.try_hold(self._ledger.wallets, id):
                     transaction.lock(Lock.WALLET, self._ledger.wallets, id)
                     transaction.lock(Lock.AUDIT_HEAD, self._audit.heads, id)
@@ -133,6 +140,7 @@ class MemoryStore(SharedStore):
                 works={
                     id: evolve(
                         self._work(each),
+                        throttles=MemoryTurnThrottles(each, self._abuse),
                         ledger=MemoryTurnLedger(each, self._ledger, wanted[id].holds, now),
                     )
                     for id, each in transactions.items()

@@ -10,6 +10,21 @@ SELECT set_config('app.organisations', %(organisations)s, true),
        set_config('enable_bitmapscan', 'off', true),
        set_config('enable_seqscan', 'off', true)
 
+-- name: open_throttles
+INSERT INTO throttles (organisation_id, subject)
+SELECT organisation_id, subject
+  FROM unnest(%(owners)s::uuid[], %(askers)s::text[]) AS asker (organisation_id, subject)
+    ON CONFLICT (organisation_id, subject) DO NOTHING
+
+-- name: lock_throttles
+-- Before any wallet, and in the order of their keys.
+SELECT throttle.organisation_id, throttle.subject, seconds, counts, premium_at, failures,
+       failed_at, blocked_until, told, told_at
+  FROM unnest(%(owners)s::uuid[], %(askers)s::text[]) AS asker (organisation_id, subject)
+  JOIN throttles AS throttle USING (organisation_id, subject)
+ ORDER BY throttle.organisation_id, throttle.subject
+   FOR UPDATE OF throttle
+
 -- name: lock
 -- A batch waits for nobody: who is busy elsewhere is served alone, later.
 SELECT wallet.organisation_id, wallet.available, wallet.held, wallet.debt, wallet.version,
@@ -27,10 +42,44 @@ SELECT FROM wallets WHERE organisation_id = ANY(%(organisations)s::uuid[]) FOR U
 SELECT FROM audit_heads WHERE organisation_id = ANY(%(organisations)s::uuid[]) FOR UPDATE
 
 -- name: select_organisations
+-- What most organisations have none of is asked for only where there is some.
 SELECT id AS organisation_id, name AS organisation_name, tariff,
-       created_at AS organisation_created_at
-  FROM organisations
+       created_at AS organisation_created_at,
+       EXISTS (SELECT FROM subscriptions AS each WHERE each.organisation_id = organisation.id)
+       OR EXISTS (SELECT FROM disputes AS each WHERE each.organisation_id = organisation.id)
+       OR EXISTS (SELECT FROM purchases AS each WHERE each.organisation_id = organisation.id)
+          AS has_payments,
+       EXISTS (SELECT FROM licences AS each WHERE each.organisation_id = organisation.id)
+          AS has_licence,
+       EXISTS (SELECT FROM quotas AS each WHERE each.organisation_id = organisation.id)
+       OR EXISTS (SELECT FROM teams AS each WHERE each.organisation_id = organisation.id)
+          AS has_people
+  FROM organisations AS organisation
  WHERE id = ANY(%(organisations)s::uuid[])
+
+-- name: select_spendings
+SELECT organisation_id, subject, bucket_starts, bucket_credits, alerted_at, frozen_until
+  FROM spendings
+ WHERE organisation_id = ANY(%(organisations)s::uuid[])
+   AND subject = ANY(%(subjects)s::text[])
+ ORDER BY organisation_id
+
+-- name: recall
+SELECT asked.organisation_id, live, route, key, fingerprint, operation_id, refusal, expires_at
+  FROM unnest(%(key_owners)s::uuid[], %(live)s::boolean[], %(routes)s::text[],
+              %(keys)s::text[]) AS asked (organisation_id, live, route, key)
+  JOIN idempotency_keys USING (organisation_id, live, route, key)
+ WHERE expires_at >= %(now)s
+ ORDER BY organisation_id
+
+-- name: select_plans
+-- The credits of plans that were given lately: what a month gives is given once.
+SELECT organisation_id, fact, amount
+  FROM lots
+ WHERE organisation_id = ANY(%(organisations)s::uuid[])
+   AND source = 'plan'
+   AND effective_at > %(now)s::timestamptz - interval '62 days'
+ ORDER BY organisation_id
 
 -- name: select_holds
 WITH wanted AS (
@@ -182,8 +231,39 @@ WITH new_lots AS (
      WHERE audit_heads.organisation_id = head.organisation_id
        AND audit_heads.sequence = head.sequence_before
  RETURNING 1
+), counters AS (
+    UPDATE throttles
+       SET seconds = counter.seconds,
+           counts = counter.counts,
+           premium_at = counter.premium_at,
+           failures = counter.failures,
+           failed_at = counter.failed_at,
+           blocked_until = counter.blocked_until,
+           told = counter.told,
+           told_at = counter.told_at
+      FROM json_to_recordset(%(throttles)s::json)
+        AS counter (organisation_id uuid, subject text, seconds bigint[], counts integer[],
+                    premium_at timestamptz, failures integer, failed_at timestamptz,
+                    blocked_until timestamptz, told text[], told_at timestamptz[])
+     WHERE throttles.organisation_id = counter.organisation_id
+       AND throttles.subject = counter.subject
+ RETURNING 1
+), hours AS (
+    INSERT INTO spendings (organisation_id, subject, bucket_starts, bucket_credits, alerted_at,
+                           frozen_until)
+    SELECT *
+      FROM json_to_recordset(%(spendings)s::json)
+        AS spending (organisation_id uuid, subject text, bucket_starts timestamptz[],
+                     bucket_credits bigint[], alerted_at timestamptz, frozen_until timestamptz)
+        ON CONFLICT (organisation_id, subject) DO UPDATE
+       SET bucket_starts = EXCLUDED.bucket_starts,
+           bucket_credits = EXCLUDED.bucket_credits,
+           alerted_at = EXCLUDED.alerted_at,
+           frozen_until = EXCLUDED.frozen_until
+ RETURNING 1
 )
-SELECT (SELECT count(*) FROM new_lots) + (SELECT count(*) FROM changed_lots)
+SELECT (SELECT count(*) FROM counters) + (SELECT count(*) FROM hours)
+     + (SELECT count(*) FROM new_lots) + (SELECT count(*) FROM changed_lots)
      + (SELECT count(*) FROM new_holds) + (SELECT count(*) FROM changed_holds)
      + (SELECT count(*) FROM portions) + (SELECT count(*) FROM lines)
      + (SELECT count(*) FROM changed_wallets) + (SELECT count(*) FROM events)

@@ -18,6 +18,8 @@ class Wanted:
     """What is to be known of one organisation beside its wallet."""
 
     holds: frozenset[HoldId] = frozenset()
+    #: Public ids of those whose `Throttles` are locked, before any wallet.
+    askers: frozenset[str] = frozenset()
     #: Under which something may be remembered.
     keys: frozenset[IdempotencyKey] = frozenset()
 
@@ -40,9 +42,10 @@ class SharedStore(Store, Protocol):
     ) -> AbstractContextManager[Joint]:
         """As `begin`, for several organisations, with their wallets locked.
 
-        What `Ledger.lock` tells of the wanted holds and of those whose lease is over, and what
-        `IdempotencyKeys.recall` tells of the wanted keys, is loaded for all at once; what is
-        recorded and appended is written for all at once, at the end.
+        What `Ledger.lock` tells of the wanted holds and of those whose lease is over, what
+        `IdempotencyKeys.recall` tells of the wanted keys, and what is counted of the askers is
+        loaded for all at once; what is recorded, counted and appended is written for all at once,
+        at the end.
         One wanted organisation alone is waited for.
         """
         ...
