@@ -106,7 +106,7 @@ class History:
     def verify(self) -> None:
         """Our books are what Stripe's say they must be."""
         for organisation in self.organisations:
-            _verify(self.house, organisation)
+            verify(self.house, organisation)
 
     def _outages(self) -> dict[str, int]:
         return self.house.stripe.api.outages.counts
@@ -330,7 +330,7 @@ _ACTS: list[Callable[[History, OrganisationId], bool]] = [
 ]
 
 
-def _verify(house: BillingHouse, organisation: OrganisationId) -> None:
+def verify(house: BillingHouse, organisation: OrganisationId) -> None:
     truth = Truth(house.stripe.account)
     packs, periods = truth.packs(organisation), truth.periods(organisation)
     due = {f"pack:{payment}": each for payment, each in packs.items()}

@@ -71,7 +71,7 @@ class BillingHouse:
         self.payments = payments_on(self.stripe)
         self.clock = LoopbackClock(self.stripe)
         self.identifiers = MemoryIdentifiers(self.clock, seed=hash(str(uuid4())))
-        PublishCatalogue(payments=self.payments, catalogue=self.catalogue)()
+        self.publish()
 
     # What we do.
 
@@ -105,6 +105,9 @@ class BillingHouse:
             alarms=self.alarms,
             clock=self.clock,
         )()
+
+    def publish(self) -> None:
+        PublishCatalogue(payments=self.payments, catalogue=self.catalogue)()
 
     def leave_ended(self) -> int:
         return LeaveEnded(
