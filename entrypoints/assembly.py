@@ -47,6 +47,11 @@ def books(settings: Settings) -> Books:
     return made
 
 
+def coin_digits(settings: Settings) -> dict[str, int]:
+    """Of each configured network's coin."""
+    return {entry.network.id: entry.network.native_decimals for entry in settings.networks}
+
+
 def documents(settings: Settings, store: Any) -> MetadataStore:
     """What tokens point at, kept in *store*'s database and served by us."""
     made: MetadataStore = adapter("postgres").metadata(store, settings.document_base)

@@ -39,6 +39,7 @@ from application.operator.dispatch import Dispatch
 from application.operator.end import EndOperation
 from application.operator.installation_secret import InstallationSecret
 from application.operator.limits import LiftLimits, RaiseLimit
+from application.operator.margin import ReportMargin
 from application.operator.sweep import Sweep
 from application.operator.treasury import CreateTreasury, Resume
 from application.operator.verify_ledger import VerifyLedger
@@ -254,6 +255,11 @@ class Container(containers.DeclarativeContainer):
     )
     leave_ended = One(
         LeaveEnded, store=store, catalogue=catalogue, clock=clock, identifiers=identifiers
+    report_margin = One(
+        ReportMargin,
+        books=books,
+        decimals=One(assembly.coin_digits, settings),
+        currency=catalogue.provided.currency,
     )
     verify_ledger = One(VerifyLedger, books=books)
     dispatch = One(Dispatch, store=store, tasks=tasks)

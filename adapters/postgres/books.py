@@ -6,6 +6,7 @@ Long tables come through cursors of the server's.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fractions import Fraction
 from itertools import count
 from typing import Any, LiteralString
 
@@ -16,9 +17,16 @@ from psycopg.rows import DictRow, dict_row
 
 from adapters.postgres import queries
 from adapters.postgres.errors import translated
-from application.ports.storage.books import Books, OrganisationBooks, Volume
+from application.ports.storage.books import (
+    ALWAYS,
+    Books,
+    OrganisationBooks,
+    Volume,
+    Window,
+)
 from domain.books import EventRow, HoldRow, HoldTotals, Line, LotRow, PortionRow, WalletRow
 from domain.identifiers import OrganisationId
+from domain.margin import ChainCost
 
 BOOKS = queries.load("books.sql")
 
@@ -79,8 +87,24 @@ class _Opened(OrganisationBooks):
         assert row is not None  # noqa: S101 - an aggregate has one row
         return HoldTotals(**row)
 
-    def lines(self) -> Iterator[Line]:
-        return (_line(row) for row in self._stream("lines"))
+    def lines(self, window: Window = ALWAYS) -> Iterator[Line]:
+        return (_line(row) for row in self._stream("lines", window))
+
+    def tariff(self) -> str | None:
+        row = self._row("tariff")
+        return None if row is None else row["tariff"]
+
+    def chain_costs(self, window: Window = ALWAYS) -> Iterator[ChainCost]:
+        return (
+            ChainCost(
+                operation=row["operation"],
+                network=row["network"],
+                amount=int(row["amount"]),
+                price=None if row["price"] is None else Fraction(row["price"]),
+                currency=row["currency"],
+            )
+            for row in self._stream("chain_costs", window)
+        )
 
     def events(self) -> Iterator[EventRow]:
         return (EventRow(**row) for row in self._stream("events"))
@@ -89,14 +113,15 @@ class _Opened(OrganisationBooks):
         with translated():
             return self._connection.execute(BOOKS[query], self._parameters).fetchone()
 
-    def _stream(self, query: str) -> Iterator[DictRow]:
+    def _stream(self, query: str, window: Window = ALWAYS) -> Iterator[DictRow]:
         statement: LiteralString = BOOKS[query]
         with (
             translated(),
             self._connection.cursor(name=f"{query}_{next(self._cursors)}") as cursor,
         ):
             cursor.itersize = _PAGE
-            cursor.execute(statement, self._parameters)
+            bounds = {"since": window.since, "until": window.until}
+            cursor.execute(statement, {**self._parameters, **bounds})
             yield from cursor
 
     @property
@@ -122,6 +147,7 @@ def _line(row: DictRow) -> Line:
 def _hold(row: DictRow) -> HoldRow:
     return HoldRow(
         id=row["known_hold"],
+        operation=row["operation"],
         amount=row["hold_amount"],
         captured=row["captured"],
         corrected=row["corrected"],

@@ -31,6 +31,8 @@ class LotRow:
     #: Before it was to expire.
     ended_at: datetime | None
     fact: str
+    unit_cost_micros: int | None
+    currency: str | None
 
     def is_over(self, at: datetime, *, ended: bool) -> bool:
         """Whether it is over then; *ended*: at the very instant of its early end, too."""
@@ -50,6 +52,8 @@ class PortionRow:
 @frozen(kw_only=True)
 class HoldRow:
     id: UUID
+    #: By its name in the catalogue: ``deployment``.
+    operation: str
     amount: int
     captured: int
     corrected: int

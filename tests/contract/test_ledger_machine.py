@@ -19,9 +19,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
+    MultipleResults,
     RuleBasedStateMachine,
     initialize,
     invariant,
+    multiple,
     rule,
     run_state_machine_as_test,
 )
@@ -56,7 +58,13 @@ from tests.contract.ledger_model import CAPTURED, EXPIRED, HELD, RELEASED, ALot,
 from tests.contract.tenants import NOW, Tenant, a_grant, a_hold, a_tenant, act
 from tests.strategies import examples
 
-amounts = st.integers(1, 30)
+#: Of grants: small, so that holds take from several.
+few = st.integers(3, 9)
+amounts = st.integers(1, 20)
+lives = st.none() | st.integers(1, 6)
+mostly = st.sampled_from([True, True, True, False])
+#: Few, so that what ends and what happens often meet at the very instant.
+hours = st.sampled_from([1, 5, 24, 48])
 Answer = tuple[Event, ...] | Refusal
 
 
@@ -65,8 +73,13 @@ class LedgerHistory(RuleBasedStateMachine):
     holds = Bundle("holds")
     facts = Bundle("facts")
 
-    @initialize()
-    def register(self) -> None:
+    @initialize(
+        target=facts,
+        lots=st.lists(
+            st.tuples(few, st.sampled_from(list(Source)), lives), min_size=3, max_size=5
+        ),
+    )
+    def register(self, lots: list[tuple[int, Source, int | None]]) -> MultipleResults[str]:
         self.tenant, self.bystander = a_tenant(self.store), a_tenant(self.store, granted=7)
         self.model = Model()
         self.journal: list[JournalEntry] = []
@@ -74,6 +87,7 @@ class LedgerHistory(RuleBasedStateMachine):
         self.again: dict[str, list[ALot]] = {}
         #: What was available and held when, after everything of that instant (I14).
         self.balances: dict[datetime, tuple[int, int]] = {}
+        return multiple(*(self.grant(amount, 10, source, days) for amount, source, days in lots))
 
     def ask(self, command: Command) -> Answer:
         with self.store.begin(self.tenant.scope) as work:
@@ -98,10 +112,10 @@ class LedgerHistory(RuleBasedStateMachine):
 
     @rule(
         target=facts,
-        amount=amounts,
+        amount=few,
         priority=st.sampled_from([10, 20, 30]),
         source=st.sampled_from(list(Source)),
-        days=st.none() | st.integers(1, 6),
+        days=lives,
     )
     def grant(self, amount: int, priority: int, source: Source, days: int | None) -> str:
         expires = None if days is None else self.model.now + timedelta(days=days)
@@ -132,8 +146,12 @@ class LedgerHistory(RuleBasedStateMachine):
 
     # Holds.
 
-    @rule(target=holds, amount=amounts, hours=st.none() | st.integers(1, 60))
-    def hold(self, amount: int, hours: int | None) -> HoldId:
+    @rule(target=holds, amount=amounts, hours=st.none() | hours, is_modest=mostly)
+    def hold(
+        self, amount: int, hours: int | None, is_modest: bool
+    ) -> HoldId | MultipleResults[HoldId]:
+        if is_modest:
+            amount = min(amount, max(self.model.available, 1))
         lease = None if hours is None else self.model.now + timedelta(hours=hours)
         command = a_hold(amount, lease_until=lease)
         answer = self.ask(command)
@@ -144,7 +162,18 @@ class LedgerHistory(RuleBasedStateMachine):
         else:
             self.done(answer)
             self.model.hold(command)
-        return command.id
+            return command.id
+        return multiple()
+
+    @rule(target=holds, amount=amounts, share=st.integers(0, 8), is_captured=mostly)
+    def use(self, amount: int, share: int, is_captured: bool) -> HoldId | MultipleResults[HoldId]:
+        """What becomes of most holds, at once."""
+        id = self.hold(amount, 48, is_modest=True)
+        if isinstance(id, UUID) and is_captured:
+            self.capture(HoldId(id), share)
+        elif isinstance(id, UUID):
+            self.release(HoldId(id), is_ours=True)
+        return id
 
     @rule(id=holds, is_same=st.booleans())
     def hold_again_i8(self, id: HoldId, is_same: bool) -> None:
@@ -157,7 +186,7 @@ class LedgerHistory(RuleBasedStateMachine):
         other = HoldCredits(id=id, subject=uuid4(), amount=known.command.amount)
         self.refused(self.ask(other), "hold_conflict")
 
-    @rule(id=holds, hours=st.integers(1, 60))
+    @rule(id=holds, hours=hours)
     def renew(self, id: HoldId, hours: int) -> None:
         until = self.model.now + timedelta(hours=hours)
         answer = self.ask(Renew(id=id, lease_until=until))
@@ -172,10 +201,12 @@ class LedgerHistory(RuleBasedStateMachine):
             assert bool(self.done(answer)) is (until > known.lease)
             known.lease = max(until, known.lease)
 
-    @rule(id=holds, share=st.none() | st.integers(0, 40))
+    @rule(id=holds, share=st.none() | st.integers(0, 21))
     def capture(self, id: HoldId, share: int | None) -> None:
-        answer = self.ask(Capture(id=id, amount=share))
         known = self.model.holds.get(id)
+        if known is not None and share is not None and share > known.command.amount:
+            share = known.command.amount + 1
+        answer = self.ask(Capture(id=id, amount=share))
         if known is None:
             self.refused(answer, "hold_not_found")
             return
@@ -222,9 +253,17 @@ class LedgerHistory(RuleBasedStateMachine):
             self.model.correct(known, wanted, made_by(self.done(answer)))
             self.model.pay()
 
+    @rule(amount=st.integers(1, 9))
+    def correct_what_took_most_lots(self, amount: int) -> None:
+        """Several times, if it is drawn so: each goes on where the one before stopped."""
+        spent = [hold for hold in self.model.holds.values() if hold.captured > hold.corrected]
+        if spent:
+            most = max(spent, key=lambda hold: (len(hold.taken), hold.captured))
+            self.correct(most.command.id, min(amount, most.captured - most.corrected))
+
     # What goes out.
 
-    @rule(fact=facts, total=st.integers(0, 31))
+    @rule(fact=facts, total=st.integers(0, 10))
     def claw_back(self, fact: str, total: int) -> None:
         answer = self.ask(Clawback(fact=fact, total=total))
         lot, again = self.model.lot(fact), self.again.setdefault(fact, [])
@@ -238,7 +277,7 @@ class LedgerHistory(RuleBasedStateMachine):
             self.done(answer)
             self.model.claw_back(lot, total, again)
 
-    @rule(amount=st.integers(1, 12))
+    @rule(amount=st.sampled_from([1, 30]))
     def adjust(self, amount: int) -> None:
         answer = self.ask(Adjust(amount=amount))
         if amount > self.model.available:
@@ -247,7 +286,7 @@ class LedgerHistory(RuleBasedStateMachine):
             self.done(answer)
             self.model.take(self.model.lots, amount, "adjust")
 
-    @rule(amount=st.integers(1, 12))
+    @rule(amount=st.integers(1, 5))
     def give_away(self, amount: int) -> None:
         gift = uuid4()
         answer = self.ask(GiftOut(gift=gift, amount=amount))
@@ -288,16 +327,16 @@ class LedgerHistory(RuleBasedStateMachine):
 
     # Time.
 
-    @rule(hours=st.sampled_from([1, 5, 24, 50]))
+    @rule(hours=hours)
     def time_passes(self, hours: int) -> None:
         with self.store.begin(self.tenant.scope) as work:
             wallet = work.ledger.balance()
         self.balances[self.model.now] = (wallet.available, wallet.held)
         self.model.now += timedelta(hours=hours)
 
-    @rule()
-    def what_is_over_is_noticed(self) -> None:
-        self.refused(self.ask(Release(id=HoldId(uuid4()))), "hold_not_found")
+    @rule(command=st.sampled_from([Release, Capture, Correct]))
+    def what_is_over_is_noticed(self, command: type[Release | Capture | Correct]) -> None:
+        self.refused(self.ask(command(id=HoldId(uuid4()))), "hold_not_found")
 
     # What holds at all times.
 
@@ -386,7 +425,7 @@ def test_any_history_of_the_ledger(store: Store):
         history,
         settings=settings(
             max_examples=examples(25),
-            stateful_step_count=30,
+            stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

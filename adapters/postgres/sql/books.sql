@@ -15,7 +15,7 @@ SELECT available, held, debt, version
 
 -- name: lots
 SELECT id, source::text AS source, priority, amount, remaining, lapsed, clawed_back, effective_at,
-       expires_at, ended_at, fact
+       expires_at, ended_at, fact, unit_cost_micros, currency
   FROM lots
  WHERE organisation_id = %(organisation)s
 
@@ -32,7 +32,7 @@ SELECT count(*) AS count,
 -- took is read where it is needed, and never kept.
 SELECT line.sequence, line.at, line.debit::text AS debit, line.credit::text AS credit,
        line.amount, line.action, line.hold_id, line.lot_id, line.actor,
-       hold.id AS known_hold, hold.amount AS hold_amount, hold.captured, hold.corrected,
+       hold.id AS known_hold, hold.operation, hold.amount AS hold_amount, hold.captured, hold.corrected,
        hold.state::text AS state, hold.held_at, hold.closed_at, hold.lease_until,
        portion.lots AS portion_lots, portion.amounts AS portion_amounts
   FROM journal AS line
@@ -47,6 +47,8 @@ SELECT line.sequence, line.at, line.debit::text AS debit, line.credit::text AS c
           AND hold_id = line.hold_id) AS portion
     ON line.hold_id IS NOT NULL
  WHERE line.organisation_id = %(organisation)s
+   AND (%(since)s::timestamptz IS NULL OR line.at >= %(since)s)
+   AND (%(until)s::timestamptz IS NULL OR line.at < %(until)s)
  ORDER BY line.sequence
 
 -- name: events
@@ -55,3 +57,30 @@ SELECT sequence, id, at, action, subject, live, body
  WHERE organisation_id = %(organisation)s
    AND action LIKE 'credits.%%'
  ORDER BY sequence
+
+-- name: tariff
+SELECT tariff FROM organisations WHERE id = %(organisation)s
+
+-- name: chain_costs
+-- What the treasury paid for, those attempts too that came to nothing; by when they were signed.
+SELECT CASE WHEN detail.order_action IS NULL THEN 'deployment' ELSE 'token_operation' END
+           AS operation,
+       slot.network, attempt.cost AS amount, attempt.cost_rate AS price,
+       attempt.cost_currency AS currency
+  FROM attempts AS attempt
+  JOIN slots AS slot
+    ON slot.organisation_id = attempt.organisation_id
+   AND slot.operation_id = attempt.operation_id
+   AND slot.step_number = attempt.step_number
+   AND slot.number = attempt.slot_number
+  JOIN operations AS operation
+    ON operation.organisation_id = attempt.organisation_id
+   AND operation.id = attempt.operation_id
+  LEFT JOIN deployments AS detail
+    ON detail.organisation_id = attempt.organisation_id
+   AND detail.id = attempt.operation_id
+ WHERE attempt.organisation_id = %(organisation)s
+   AND attempt.cost > 0
+   AND slot.signer = operation.sender
+   AND (%(since)s::timestamptz IS NULL OR attempt.signed_at >= %(since)s)
+   AND (%(until)s::timestamptz IS NULL OR attempt.signed_at < %(until)s)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Protocol
 
 from attrs import frozen
 
 from domain.books import EventRow, HoldTotals, Line, LotRow, WalletRow
 from domain.identifiers import OrganisationId
+from domain.margin import ChainCost
 
 
 @frozen(kw_only=True)
@@ -16,6 +18,17 @@ class Volume:
 
     organisation: OrganisationId
     lines: int
+
+
+@frozen(kw_only=True)
+class Window:
+    """From *since*, which is in it, to *until*, which is not; None: without that end."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+ALWAYS = Window()
 
 
 class OrganisationBooks(Protocol):
@@ -29,8 +42,16 @@ class OrganisationBooks(Protocol):
 
     def hold_totals(self) -> HoldTotals: ...
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self, window: Window = ALWAYS) -> Iterator[Line]:
         """The journal in the order of its numbers, a page at a time."""
+        ...
+
+    def tariff(self) -> str | None:
+        """What it subscribes to now."""
+        ...
+
+    def chain_costs(self, window: Window = ALWAYS) -> Iterator[ChainCost]:
+        """What the sender's transactions cost that were signed then."""
         ...
 
     def events(self) -> Iterator[EventRow]:
