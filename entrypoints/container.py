@@ -255,6 +255,7 @@ class Container(containers.DeclarativeContainer):
     )
     leave_ended = One(
         LeaveEnded, store=store, catalogue=catalogue, clock=clock, identifiers=identifiers
+    )
     report_margin = One(
         ReportMargin,
         books=books,
