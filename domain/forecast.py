@@ -19,10 +19,12 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from math import isqrt
+from uuid import UUID
 
 from attrs import field, frozen
 
-from domain.ledger import Lot
+from domain.identifiers import LotId
+from domain.ledger import PRIORITIES, Lot, Source
 
 HORIZON = timedelta(days=365)
 #: Fewer whole days say nothing about a week.
@@ -197,3 +199,33 @@ def _next_second(instant: datetime) -> datetime:
     """The first whole second at which what begins or ends at *instant* has done so."""
     rest = timedelta(microseconds=instant.microsecond)
     return instant if not rest else instant - rest + timedelta(seconds=1)
+
+
+def refreshes(monthly: int, first: datetime) -> tuple[Lot, ...]:
+    """The lots that a tariff of *monthly* credits gives from *first* on, within `HORIZON`.
+
+    Each lives until the next one comes, a month later: on the same day, or on the month's last.
+    """
+    starts = [_months_later(first, number) for number in range(14)]
+    return tuple(
+        Lot(
+            id=LotId(UUID(int=number)),
+            source=Source.PLAN,
+            priority=PRIORITIES[Source.PLAN],
+            amount=monthly,
+            remaining=monthly,
+            effective_at=start,
+            expires_at=end,
+            fact=f"plan:to come:{number}",
+        )
+        for number, (start, end) in enumerate(pairwise(starts))
+        if monthly and start < first + HORIZON
+    )
+
+
+def _months_later(instant: datetime, number: int) -> datetime:
+    years, month = divmod(instant.month - 1 + number, 12)
+    first = instant.replace(year=instant.year + years, month=month + 1, day=1)
+    # Every month has 28 days; the last of them is a day before the next month's first.
+    last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    return first.replace(day=min(instant.day, last.day))

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
 
 from attrs import evolve, frozen
 
@@ -197,6 +198,9 @@ class PostgresUsage(Usage):
             )
             for row in self._transaction.rows(PEOPLE["usage"], asked)
         ]
+
+    def is_lot(self, id: UUID) -> bool:
+        return self._transaction.row(PEOPLE["select_lot_id"], {"id": id}) is not None
 
     def lots(self, page: PageRequest, now: datetime, *, is_open: bool) -> Page[Lot]:
         asked = {"after": page.after, "limit": page.limit + 1, "now": now, "is_open": is_open}

@@ -40,7 +40,8 @@ from entrypoints.http.services import AStore, Chains, Given
 LISTING = Shape("DeploymentQuery", (LIMIT, CURSOR, STATE, NETWORK, LIVE, REFERENCE))
 
 _ANYTHING_THAT_STARTS = (
-    "validation_failed", "insufficient_credits", "monthly_quota_exceeded", "tariff_too_low",
+    "validation_failed", "insufficient_credits", "debt_outstanding", "quota_exceeded",
+    "monthly_quota_exceeded", "tariff_too_low",
     "tariff_not_in_catalogue", "licence_premium_off", "licence_core_off",
     "address_not_verified", "mode_mismatch", "network_not_ready",
 )  # fmt: skip

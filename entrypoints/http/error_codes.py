@@ -124,6 +124,19 @@ _CREDITS = (
     ErrorCode("monthly_quota_exceeded", 403, "The month's deployments are used up",
               "Wait for the next month or change the tariff, then repeat with a new Idempotency-"
               "Key.", Retry.AFTER_REMEDIATION),
+    ErrorCode("quota_exceeded", 403, "A quota has not enough left",
+              "Wait for the quota's next window, or ask an owner for a higher one, then repeat "
+              "with a new Idempotency-Key.", Retry.AFTER_REMEDIATION),
+    ErrorCode("quota_not_set", 409, "There is no quota to move a part of",
+              "Ask an owner to set one for both members, then repeat with a new Idempotency-Key.",
+              Retry.AFTER_REMEDIATION),
+    ErrorCode("member_not_found", 422, "Somebody named is no member",
+              "Name members of your own organisation."),
+    ErrorCode("gift_to_self", 422, "A gift is for others",
+              "Name another organisation, or another member of yours."),
+    ErrorCode("gift_cap_exceeded", 403, "The day's gifts are given",
+              "Wait for the next day (UTC), or give less, then repeat with a new Idempotency-Key.",
+              Retry.AFTER_REMEDIATION),
     ErrorCode("tariff_too_low", 403, "The tariff does not include this",
               "Change the tariff, or choose another kind or network, then repeat with a new "
               "Idempotency-Key.", Retry.AFTER_REMEDIATION),
@@ -315,6 +328,8 @@ _FIELDS = (
            "Send at most what `message` says."),
     _fault("too_deep", "The body is nested too deeply",
            "Send a flatter body."),
+    _fault("invalid_date", "The text is not a day",
+           "Send year, month and day: 2026-11-21."),
     _fault("too_many", "There are too many entries",
            "Send at most what `message` says."),
     _fault("out_of_range", "The value is out of its range",

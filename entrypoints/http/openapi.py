@@ -135,7 +135,10 @@ def _query(shape: Shape | None) -> Iterable[Schema]:
 def _responses(operation: Operation) -> Schema:
     good: Schema = {"description": operation.summary}
     if operation.answers is not None:
-        good["content"] = {operation.media_type: {"schema": ref(operation.answers)}}
+        content: Schema = {operation.media_type: {"schema": ref(operation.answers)}}
+        if operation.other_media_type is not None:
+            content[operation.other_media_type] = {"schema": {"type": "string"}}
+        good["content"] = content
     by_status: dict[int, list[str]] = {}
     for code in codes_of(operation):
         by_status.setdefault(ERROR_CODES[code].status, []).append(code)

@@ -7,6 +7,7 @@ from attrs import frozen
 from entrypoints.http.decoding import Shape
 
 NOTHING = Shape("Nothing", ())
+CSV = "text/csv"
 
 
 @frozen(kw_only=True)
@@ -20,6 +21,8 @@ class Operation:
     status: int = 200
     #: Of the answer, where it is not JSON.
     media_type: str = "application/json"
+    #: What else Accept may ask for.
+    other_media_type: str | None = None
     description: str = ""
     body: Shape | None = None
     query: Shape | None = None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -24,6 +24,7 @@ from entrypoints.http.decoding import (
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -160,6 +161,45 @@ class Instant(Rule[datetime]):
 
     def schema(self) -> dict[str, object]:
         return {"type": "string", "format": "date-time"}
+
+
+@frozen(kw_only=True)
+class Day(Rule[date]):
+    """A calendar day, in UTC."""
+
+    def read(self, value: object, pointer: str) -> date | Faulty:
+        if not isinstance(value, str):
+            return _wrong_type(pointer, "a string")
+        try:
+            if _DAY.fullmatch(value):
+                return date.fromisoformat(value)
+        except ValueError:
+            pass
+        return _fault(pointer, "invalid_date", "must be a day, like 2026-11-21")
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "string", "format": "date"}
+
+
+@frozen(kw_only=True)
+class OneOfIds(Rule[tuple[Prefix, UUID]]):
+    """An id of one of several kinds."""
+
+    prefixes: tuple[Prefix, ...]
+
+    def read(self, value: object, pointer: str) -> tuple[Prefix, UUID] | Faulty:
+        if not isinstance(value, str):
+            return _wrong_type(pointer, "a string")
+        for prefix in self.prefixes:
+            id = parse_id(prefix, value)
+            if id is not None:
+                return prefix, id
+        names = " or ".join(f"{prefix}_" for prefix in self.prefixes)
+        return _fault(pointer, "invalid_id", f"must be {names} and 26 letters")
+
+    def schema(self) -> dict[str, object]:
+        names = "|".join(self.prefixes)
+        return {"type": "string", "pattern": f"^({names})_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"}
 
 
 @frozen(kw_only=True)

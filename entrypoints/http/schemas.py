@@ -7,15 +7,18 @@ not ``enum``.
 from collections.abc import Mapping
 
 from application.ports.nodes import NodeCondition
+from application.ports.storage.people import UsageKey
 from domain.account import AccountState
 from domain.catalogue import KindClass
 from domain.deployment import Reason, State
+from domain.gift import Direction, GiftState
 from domain.identifiers import Prefix
 from domain.ledger import HoldState
 from domain.licence import LicenceState
 from domain.network import Family, NetworkClass
 from domain.operation import AttemptRole, WaitReason
 from domain.organisation import Permission, Role
+from domain.quota import Window
 from domain.token import Action, Power
 from entrypoints.http.compliance import SENTENCES
 from entrypoints.http.error_codes import ERROR_CODES, Retry
@@ -62,6 +65,8 @@ _INSTANT: Schema = {"type": "string", "format": "date-time"}
 _AMOUNT: Schema = {
     "type": "string", "pattern": "^[0-9]+$", "description": "Base units, as decimal digits.",
 }  # fmt: skip
+_DATE: Schema = {"type": "string", "format": "date"}
+_DECIMAL: Schema = {"type": "string", "pattern": "^[0-9]+\\.[0-9]{6}$"}
 _BLOCK = _object(number=_INTEGER, hash=_TEXT)
 _WAIT = _one_of(*(reason.value for reason in WaitReason))
 _MOVER = _one_of("nobody", "you", "operator")
@@ -287,6 +292,42 @@ SCHEMAS: Mapping[str, Schema] = {
                     effective_at=_INSTANT, expires_at=_or_null(_INSTANT))
         ),
     ),
+    "Usage": _object(
+        **{"from": _DATE}, by=_one_of(*(each.value for each in UsageKey)), to=_DATE,
+        data=_list(
+            _object(key=_or_null(_TEXT), captured=_INTEGER, held=_INTEGER, number=_INTEGER)
+        ),
+        captured=_INTEGER, held=_INTEGER, number=_INTEGER,
+    ),
+    "Grant": _object(
+        id=_id(Prefix.GRANT), source=_TEXT, amount=_INTEGER, remaining=_INTEGER,
+        effective_at=_INSTANT, expires_at=_or_null(_INSTANT), unit_cost=_or_null(_DECIMAL),
+        currency=_or_null(_TEXT), fact=_TEXT,
+    ),
+    "Forecast": _object(
+        history_days=_INTEGER, needed_days=_INTEGER, has_enough_history=_BOOLEAN,
+        spent_per_day=_or_null(_DECIMAL),
+        runs_out_at=_or_null(
+            _object(p10=_or_null(_INSTANT), p50=_or_null(_INSTANT), p90=_or_null(_INSTANT))
+        ),
+        horizon_days=_INTEGER, monthly_credits=_INTEGER,
+    ),
+    "Team": _object(
+        id=_id(Prefix.TEAM), name=_TEXT, members=_list(_id(Prefix.MEMBER)), created_at=_INSTANT,
+        dissolved_at=_or_null(_INSTANT),
+    ),
+    "Quota": _object(
+        subject=_TEXT, window=_one_of(*(each.value for each in Window)), limit=_INTEGER,
+        set_at=_INSTANT, since=_INSTANT, passed_on=_INTEGER, held=_INTEGER, used=_INTEGER,
+        left=_INTEGER,
+    ),
+    "Gift": _object(
+        id=_id(Prefix.GIFT), direction=_one_of(*(each.value for each in Direction)),
+        organisation=_ORGANISATION, credits=_INTEGER, message=_or_null(_TEXT),
+        state=_one_of(*(each.value for each in GiftState)), sent_by=_TEXT, sent_at=_INSTANT,
+        closed_at=_or_null(_INSTANT),
+    ),
+    "GiftOrQuota": {"anyOf": [ref("Gift"), ref("Quota")]},
     "JournalEntry": _object(
         sequence=_INTEGER, at=_INSTANT, action=_TEXT, debit=_TEXT, credit=_TEXT, amount=_INTEGER,
         hold=_or_null(_id(Prefix.HOLD)), grant=_or_null(_id(Prefix.GRANT)),
@@ -337,5 +378,9 @@ SCHEMAS: Mapping[str, Schema] = {
     "History": _page(ref("HistoryEntry")),
     "AuditEventPage": _page(ref("AuditEvent")),
     "ApiKeyPage": _page(ref("ApiKey")),
+    "GrantPage": _page(ref("Grant")),
+    "TeamPage": _page(ref("Team")),
+    "QuotaPage": _page(ref("Quota")),
+    "GiftPage": _page(ref("Gift")),
     "JournalPage": _page(ref("JournalEntry")),
 }  # fmt: skip

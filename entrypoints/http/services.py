@@ -23,6 +23,8 @@ from application.deployments.request import RequestDeployment
 from application.deployments.retry import RetryDeployment
 from application.deployments.validation import ValidateToken
 from application.metered.spend import SpendCredits
+from application.people.gifts import SendGift
+from application.people.teams_and_quotas import ChangeQuotas, ChangeTeams
 from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
@@ -87,6 +89,9 @@ class Services:
     request_token_operation: RequestTokenOperation
     inspect: Inspect
     spend: SpendCredits
+    send_gift: SendGift
+    change_teams: ChangeTeams
+    change_quotas: ChangeQuotas
     catalogue: Catalogue
     start_checkout: StartCheckout
     open_portal: OpenPortal

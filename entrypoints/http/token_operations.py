@@ -54,7 +54,8 @@ CREATE = Shape("OperationRequest", (ACTION, PARAMETERS, CLIENT_REFERENCE, METADA
 LISTING = Shape("OperationQuery", (LIMIT, CURSOR, STATE, REFERENCE))
 
 _GATES = (
-    "validation_failed", "insufficient_credits", "tariff_too_low",
+    "validation_failed", "insufficient_credits", "debt_outstanding", "quota_exceeded",
+    "tariff_too_low",
     "tariff_not_in_catalogue", "licence_premium_off", "licence_core_off", "address_not_verified",
     "mode_mismatch", "network_not_ready",
 )  # fmt: skip

@@ -82,6 +82,7 @@ _OF_ONE = ("validation_failed", "hold_not_found", "hold_closed", "hold_expired")
             "tariff_not_in_catalogue", "licence_premium_off", "licence_core_off",
             "insufficient_credits", "debt_outstanding", "too_soon",
             "too_many_credits", "too_much_output", "spending_blocked", "spending_frozen",
+            "quota_exceeded",
         ),
     ).opt,
 )  # fmt: skip

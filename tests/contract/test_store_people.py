@@ -442,6 +442,8 @@ def test_lots_are_listed_newest_first_also_the_empty_ones(store: Store):
         page = work.usage.lots(PageRequest(limit=3), NOW, is_open=False)
         assert [lot.id for lot in page.items] == [lot.id for lot in lots[:3]]
         assert page.has_more
+        assert work.usage.is_lot(page.items[-1].id)
+        assert not work.usage.is_lot(uuid4())
         asked = PageRequest(limit=3, after=page.items[-1].id)
         rest = work.usage.lots(asked, NOW, is_open=False)
         assert [lot.id for lot in rest.items] == [lot.id for lot in lots[3:]]
@@ -453,6 +455,7 @@ def test_lots_are_listed_newest_first_also_the_empty_ones(store: Store):
         stranger = a_tenant(store)
     with store.begin(stranger.scope) as work:
         assert work.usage.lots(PageRequest(), NOW, is_open=False).items == ()
+        assert not work.usage.is_lot(lots[0].id)
 
 
 # Whose they are.

@@ -21,10 +21,12 @@ from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.accounts.create_key import CreateAccountKey
+from application.audit.trail import Trail
 from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
 from application.billing.receive import ReceivePaymentEvent
 from application.billing.settle import Settle
+from application.credits.post import post
 from application.deployments.cancel import CancelDeployment
 from application.deployments.plan import PlanDeployment
 from application.deployments.request import RequestDeployment
@@ -33,13 +35,24 @@ from application.deployments.validation import ValidateToken
 from application.metered.serve import ServeTurn
 from application.metered.spend import SpendCredits
 from application.operator.credits import GrantCredits
+from application.people.gifts import DeliverGift, SendGift
+from application.people.teams_and_quotas import ChangeQuotas, ChangeTeams
 from application.ports.nodes import NodeCondition, NodePool, NodeReport
 from application.ports.payments import Payments
 from application.ports.storage.work import Scope
 from application.tokens.inspect import Inspect
 from application.tokens.request import RequestTokenOperation, ValidateOrder
 from domain.abuse import AbuseRules
-from domain.identifiers import AccountId, InstallationId, OrganisationId, Prefix, parse_id
+from domain.audit import OPERATOR
+from domain.identifiers import (
+    AccountId,
+    InstallationId,
+    LotId,
+    OrganisationId,
+    Prefix,
+    parse_id,
+)
+from domain.ledger import PRIORITIES, Grant, Lot, Source
 from domain.network import Block
 from entrypoints.http.access_tokens import AccessTokens
 from entrypoints.http.error_codes import ERROR_CODES
@@ -87,6 +100,9 @@ def services_of(house: House, **changes: Any) -> Services:
                 ServeTurn(**common, catalogue=house.catalogue, rules=AbuseRules())
             )
         ),
+        send_gift=SendGift(**common),
+        change_teams=ChangeTeams(**common),
+        change_quotas=ChangeQuotas(**common),
         **common,
         **network,
         **catalogue,
@@ -328,6 +344,35 @@ class Site:
         answered = self.call("POST", "/v1/auth/login", json={"email": email, "password": password})
         assert answered.status_code == 200, answered.text
         return str(answered.json()["access_token"])
+
+    def sell(self, person: Person, amount: int) -> None:
+        """A pack, as when it was paid for."""
+        organisation = OrganisationId(parse_id(Prefix.ORGANISATION, person.organisation))
+        house = self.house
+        now = house.clock.now()
+        pack = Lot(
+            id=LotId(house.identifiers.next()),
+            source=Source.PACK,
+            priority=PRIORITIES[Source.PACK],
+            amount=amount,
+            remaining=amount,
+            effective_at=now,
+            fact=f"pack:{house.identifiers.next()}",
+            unit_cost_micros=58_000,
+            currency="USD",
+        )
+        trail = Trail(identifiers=house.identifiers, organisation=organisation, actor=OPERATOR)
+        with house.store.begin(Scope(organisation=organisation)) as work:
+            post(work, trail, Grant(lot=pack, is_granted_before=False), now)
+            trail.write(work)
+
+    def deliver_gifts(self) -> None:
+        house = self.house
+        deliver = DeliverGift(store=house.store, clock=house.clock, identifiers=house.identifiers)
+        with house.store.begin(Scope.installation()) as work:
+            found = work.gifts.under_way(100)
+        for giver, id in found:
+            deliver(giver, id)
 
     @property
     def grant_credits(self) -> GrantCredits:

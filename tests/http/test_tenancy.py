@@ -55,6 +55,9 @@ NUMBERED = {
 }
 
 
+KEY = {"Idempotency-Key": "key-1"}
+
+
 @pytest.fixture
 def bob(site):
     return site.register("bob@example.org")
@@ -69,6 +72,9 @@ def things(site, bob):
     operation = bob.mint(token)
     key = bob.key().registered
     (account,) = bob.get("/v1/accounts").json()["data"]
+    site.sell(bob, 10)
+    given = {"to": public_id(Prefix.ORGANISATION, site.house.identifiers.next()), "credits": 1}
+    gift = bob.post("/v1/credits/gifts", given, headers=KEY).json()["id"]
     return {
         "deployments": deployment["id"],
         "tokens": token["id"],
@@ -76,6 +82,11 @@ def things(site, bob):
         "api_keys": key["id"],
         "accounts": account["id"],
         "organisations": bob.organisation,
+        "teams": bob.post("/v1/teams", {"name": "Ops"}, headers=KEY).json()["id"],
+        "quotas": bob.registered["member"]["id"],
+        "credits": gift,
+        "gifts": gift,
+        "grants": bob.get("/v1/credits/grants").json()["data"][0]["id"],
     }
 
 
@@ -97,7 +108,12 @@ def test_an_id_in_a_path(site, ada, things, path, method, operation):
     options = {"json": {}} if operation.body is not None else {}
 
     def ask(id):
-        answered = ada.call(method.upper(), path.replace("{id}", id), headers=headers, **options)
+        answered = ada.call(
+            method.upper(),
+            path.replace("{id}", id).replace("{window}", "day"),
+            headers=headers,
+            **options,
+        )
         assert (answered.status_code, answered.json()["code"]) == (404, "not_found")
         return without_request_id(answered)
 

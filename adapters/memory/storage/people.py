@@ -304,6 +304,12 @@ class MemoryUsage(Usage):
             for name in sorted(names, key=lambda name: (name is None, name or ""))
         ]
 
+    def is_lot(self, id: UUID) -> bool:
+        organisation = self._transaction.organisation
+        if organisation is None:
+            return False
+        return self._transaction.get(self._ledger.lots, (organisation, LotId(id))) is not None
+
     def lots(self, page: PageRequest, now: datetime, *, is_open: bool) -> Page[Lot]:
         organisation = self._transaction.organisation
         mine = [

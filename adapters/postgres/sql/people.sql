@@ -221,6 +221,12 @@ SELECT CASE %(by)s::text
  GROUP BY 1
  ORDER BY 1 NULLS LAST
 
+-- name: select_lot_id
+SELECT id
+  FROM lots
+ WHERE organisation_id = %(organisation)s
+   AND id = %(id)s
+
 -- name: list_lots
 SELECT lot.id, lot.source, lot.priority, lot.amount, lot.remaining, lot.lapsed, lot.clawed_back,
        lot.effective_at, lot.expires_at, lot.ended_at, lot.fact, lot.unit_cost_micros, lot.currency

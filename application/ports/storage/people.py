@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
+from uuid import UUID
 
 from attrs import frozen
 
@@ -126,6 +127,10 @@ class Usage(Protocol):
 
     def by(self, key: UsageKey, first: date, last: date) -> list[UsageRow]:
         """Days in UTC, both included; rows in the order of their keys."""
+        ...
+
+    def is_lot(self, id: UUID) -> bool:
+        """Whether a lot of the organisation's has this id."""
         ...
 
     def lots(self, page: PageRequest, now: datetime, *, is_open: bool) -> Page[Lot]:
