@@ -62,6 +62,8 @@ class Fees:
     markup_basis_points: int = field(default=0, validator=_whole(0, 10_000))
     #: Of the value that was declared.
     value_basis_points: int = field(default=0, validator=_whole(0, 10_000))
+    #: Where they are charged: what is tried out costs nothing.
+    networks: frozenset[NetworkClass] = frozenset({NetworkClass.LIVE})
 
 
 @frozen(kw_only=True)

@@ -36,6 +36,7 @@ from domain.identifiers import (
     Prefix,
     public_id,
 )
+from domain.money import Money, Rate
 from domain.network import Block
 from domain.operation import (
     Attempt,
@@ -349,6 +350,8 @@ class Deployment:
     #: The hold that pays; a retry takes a new one.  None for the installation's own operations.
     hold: HoldId | None = None
     plan_hash: bytes | None = None
+    #: What who asked says that it is worth.
+    declared_value: Money | None = None
     client_reference: str | None = None
     metadata: Mapping[str, str] = field(factory=dict)
     #: When it was accepted, or accepted again: what the month's number goes by.
@@ -402,6 +405,15 @@ class Deployment:
     @property
     def _has_live_slot(self) -> bool:
         return any(s.slot is not None and not s.slot.state.is_dead for s in self.steps)
+
+    @property
+    def has_unvalued_costs(self) -> bool:
+        """Something of it took coin, and it is not known what that was worth."""
+        return any(a.cost and a.rate is None for step in self.steps for a in step.attempts)
+
+    def valued(self, rate: Rate) -> Deployment:
+        """The deployment with *rate* for what took coin since the last one was recorded."""
+        return evolve(self, steps=tuple(step.valued(rate) for step in self.steps))
 
     def placed(self, owner: str, predicted: str | None) -> Deployment:
         """The deployment once its owner's address is known.  Not a transition: nothing happens."""
@@ -463,11 +475,14 @@ class Deployment:
                 step, _ = self._open(number, event)
                 self._require(step.inclusion is not None, event)
                 return self._with_step(evolve(step, inclusion=None))
-            case SlotSpent(step=number, slot_state=state):
+            case SlotSpent(step=number, slot_state=state, transaction_id=id):
                 step, slot = self._open(number, event)
                 # A window ends by itself, and by nothing else; a nonce never does.
                 ends = state is SlotState.EXPIRED if slot.expires else state in _TAKEN
                 self._require(ends, event)
+                if step.inclusion is not None and step.inclusion.transaction_id == id:
+                    cost = step.inclusion.cost
+                    slot = slot.changing(id, lambda known: known.costing(cost))
                 return self._with_step(
                     evolve(step.with_last_slot(evolve(slot, state=state)), inclusion=None)
                 )
@@ -490,7 +505,10 @@ class Deployment:
                     and _is_effect(winner),
                     event,
                 )
-                used = step.with_last_slot(evolve(slot, state=SlotState.USED))
+                paid = slot.changing(
+                    inclusion.transaction_id, lambda known: known.costing(inclusion.cost)
+                )
+                used = step.with_last_slot(evolve(paid, state=SlotState.USED))
                 changed = self._with_step(evolve(used, inclusion=inclusion, is_final=True))
                 if all(step.is_final for step in changed.steps):
                     moved = changed._moved(State.CONFIRMED, Reason.TRANSACTION_CONFIRMED)

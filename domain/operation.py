@@ -26,6 +26,7 @@ from attrs import evolve, field, frozen, validators
 
 from domain.errors import IllegalTransitionError
 from domain.identifiers import KeyRef, NetworkId, OperationId, OrganisationId
+from domain.money import Rate
 from domain.network import Block
 from domain.signing import PublicKey, Purpose
 from domain.token import Action, Order, Token
@@ -130,6 +131,14 @@ class Attempt:
     broadcast_at: datetime | None = None
     #: Why a node definitely refused it.
     rejected: str | None = None
+    #: What it took at finality, in base units; None: it is not known to have landed.
+    cost: int | None = None
+    #: What the network's coin was worth then, as far as somebody had said.
+    rate: Rate | None = None
+
+    def costing(self, cost: int) -> Attempt:
+        """After it took its slot."""
+        return evolve(self, cost=cost)
 
     def sent(self, at: datetime) -> Attempt:
         """After a node took it: the first instant counts."""
@@ -220,6 +229,20 @@ class Step:
     def slot(self) -> Slot | None:
         """The slot that counts: the last one."""
         return self.slots[-1] if self.slots else None
+
+    def valued(self, rate: Rate) -> Step:
+        """The step with *rate* for each attempt that took coin and has none."""
+        slots = (
+            evolve(
+                slot,
+                attempts=tuple(
+                    evolve(each, rate=rate) if each.cost and each.rate is None else each
+                    for each in slot.attempts
+                ),
+            )
+            for slot in self.slots
+        )
+        return evolve(self, slots=tuple(slots))
 
     @property
     def open_slot(self) -> Slot | None:

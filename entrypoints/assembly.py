@@ -184,6 +184,10 @@ def custodians(settings: Settings, store: Store) -> dict[str, Custodian]:
     return {scheme: adapter(scheme).connect(store, _master_keys(settings))}
 
 
+def network_ids(settings: Settings) -> frozenset[NetworkId]:
+    return frozenset(entry.network.id for entry in settings.networks)
+
+
 def development_families(settings: Settings) -> frozenset[Family]:
     """Where accounts are created at once; elsewhere an address is verified first."""
     return frozenset(

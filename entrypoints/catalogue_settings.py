@@ -178,8 +178,11 @@ def _tariff(table: _Table, name: str) -> Tariff | None:
 def _fees(table: _Table) -> Fees | None:
     markup = table.take("markup_percent", _percent, 0)
     value = table.take("value_percent", _percent, 0)
+    networks = table.take("networks", _set_of(NetworkClass), frozenset({NetworkClass.LIVE}))
     table.nothing_is_left()
-    return Fees(markup_basis_points=markup, value_basis_points=value) if table.is_good else None
+    if not table.is_good:
+        return None
+    return Fees(markup_basis_points=markup, value_basis_points=value, networks=networks)
 
 
 def _pack(table: _Table, name: str) -> Pack | None:

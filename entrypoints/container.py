@@ -20,7 +20,9 @@ from application.billing.publish import PublishCatalogue
 from application.billing.receive import ReceivePaymentEvent
 from application.billing.reconcile import Reconcile
 from application.billing.settle import Settle
+from application.credits.account import StateAccount
 from application.credits.allowance import GiveAllowances
+from application.credits.fees import PriceFees, SetRate
 from application.deployments.advance import Advance
 from application.deployments.cancel import CancelDeployment
 from application.deployments.halt import Halt
@@ -166,6 +168,7 @@ class Container(containers.DeclarativeContainer):
     advance = One(
         Advance,
         store=store,
+        catalogue=catalogue,
         chains=chains,
         pursuit=pursuit,
         publish=publish,
@@ -189,6 +192,15 @@ class Container(containers.DeclarativeContainer):
 
     installation_secret = One(
         InstallationSecret, store=store, wrapping=wrapping, identifiers=identifiers
+    )
+    state_account = One(StateAccount, store=store, catalogue=catalogue, clock=clock)
+    price_fees = One(PriceFees, store=store, catalogue=catalogue, clock=clock)
+    set_rate = One(
+        SetRate,
+        store=store,
+        networks=One(assembly.network_ids, settings),
+        clock=clock,
+        identifiers=identifiers,
     )
     give_allowances = One(
         GiveAllowances, store=store, catalogue=catalogue, clock=clock, identifiers=identifiers

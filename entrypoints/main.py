@@ -20,6 +20,7 @@ COMMANDS = {
     "verify": ("verify", "Hold the ledger against every invariant it must keep."),
     "billing": ("billing", "Put the catalogue up for sale, and compare the books."),
     "report": ("report", "What the operator earns, and how it grows."),
+    "rates": ("rates", "Say what coins are worth, for fees in money."),
     "tokens": ("tokens", "Hold issued tokens against what they must be."),
     "operations": ("operations", "End an operation that has begun and will not be finished."),
     "doctor": ("doctor", "Check configuration, database, nodes and custodian; say what to fix."),

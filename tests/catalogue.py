@@ -86,8 +86,23 @@ TOKENS = Catalogue(
     most_credits_per_request=10,
 )
 
+#: With fees on development networks too.
+CHARGED = TariffName("charged")
+
 FOR_TESTS = evolve(
-    TOKENS, tariffs=TOKENS.tariffs | {UNLIMITED: _tariff(UNLIMITED, 0, None, 25, _EVERY)}
+    TOKENS,
+    tariffs=TOKENS.tariffs
+    | {
+        UNLIMITED: _tariff(UNLIMITED, 0, None, 25, _EVERY),
+        CHARGED: _tariff(
+            CHARGED,
+            0,
+            None,
+            25,
+            _EVERY,
+            fees=Fees(markup_basis_points=1_500, value_basis_points=50, networks=_ALL),
+        ),
+    },
 )
 
 AI = Catalogue(

@@ -43,6 +43,7 @@ _KEPT = (
     "fee_ceiling",
     "credits",
     "plan_hash",
+    "declared_value",
     "client_reference",
     "metadata",
 )

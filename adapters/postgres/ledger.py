@@ -23,10 +23,12 @@ from domain.ledger import (
     Held,
     Hold,
     JournalEntry,
+    LedgerAccount,
     Reinstated,
     Wallet,
     fold,
 )
+from domain.statement import Flow
 
 LEDGER = queries.load("ledger.sql")
 
@@ -126,6 +128,20 @@ class PostgresLedger(Ledger):
     def open_holds(self) -> int:
         row = self._transaction.row(LEDGER["count_open_holds"])
         return row["count"] if row else 0
+
+    def flows(self, since: datetime, until: datetime) -> list[Flow]:
+        found = self._transaction.rows(LEDGER["flows"], {"since": since, "until": until})
+        return [
+            Flow(
+                debit=LedgerAccount(row["debit"]),
+                credit=LedgerAccount(row["credit"]),
+                action=row["action"],
+                operation=row["operation"],
+                credits=int(row["credits"]),
+                is_within=row["is_within"],
+            )
+            for row in found
+        ]
 
     def journal(self, *, before: int | None, limit: int) -> Page[JournalEntry]:
         parameters = {"before": before, "limit": limit + 1}

@@ -15,6 +15,7 @@ from domain.audit import AuditEvent
 from domain.catalogue import TariffName
 from domain.deployment import Deployment, Failure, Payer, Reason, State
 from domain.errors import FieldFault, Refusal
+from domain.money import Money, Rate
 from domain.network import Block, Family, NetworkStatus
 from domain.operation import (
     Attempt,
@@ -258,6 +259,7 @@ def deployments_from_rows(
 
 def deployment_to_row(deployment: Deployment) -> Row:
     token, failure, order = deployment.token, deployment.failure, deployment.order
+    worth = deployment.declared_value
     return {
         "organisation_id": deployment.organisation,
         "id": deployment.id,
@@ -282,6 +284,8 @@ def deployment_to_row(deployment: Deployment) -> Row:
         "credits": deployment.credits,
         "hold_id": deployment.hold,
         "plan_hash": deployment.plan_hash,
+        "declared_minor": worth and worth.amount_minor,
+        "declared_currency": worth and worth.currency,
         "client_reference": deployment.client_reference,
         "metadata": Jsonb(dict(deployment.metadata)),
         "accepted_at": deployment.accepted_at,
@@ -329,6 +333,7 @@ def slot_to_row(deployment: Deployment, step: Step, slot: Slot) -> Row:
 
 
 def attempt_to_row(deployment: Deployment, step: Step, slot: Slot, attempt: Attempt) -> Row:
+    rate = attempt.rate
     return {
         "organisation_id": deployment.organisation,
         "operation_id": deployment.id,
@@ -344,6 +349,11 @@ def attempt_to_row(deployment: Deployment, step: Step, slot: Slot, attempt: Atte
         "signed_at": attempt.signed_at,
         "broadcast_at": attempt.broadcast_at,
         "rejected": attempt.rejected,
+        "cost": attempt.cost,
+        "cost_rate": rate and rate.price,
+        "cost_currency": rate and rate.currency,
+        "cost_rate_source": rate and rate.source,
+        "cost_rate_at": rate and rate.at,
     }
 
 
@@ -465,6 +475,9 @@ def _deployment_from_row(row: Row, steps: Sequence[Step]) -> Deployment:
         credits=row["credits"],
         hold=row["hold_id"],
         plan_hash=row["plan_hash"],
+        declared_value=None
+        if row["declared_minor"] is None
+        else Money(amount_minor=row["declared_minor"], currency=row["declared_currency"]),
         client_reference=row["client_reference"],
         metadata=row["metadata"],
         accepted_at=row["accepted_at"],
@@ -519,6 +532,14 @@ def _attempt_from_row(row: Row) -> Attempt:
         signed_at=row["signed_at"],
         broadcast_at=row["broadcast_at"],
         rejected=row["rejected"],
+        cost=None if row["cost"] is None else int(row["cost"]),
+        rate=row["cost_rate"]
+        and Rate(
+            price=row["cost_rate"],
+            currency=row["cost_currency"],
+            source=row["cost_rate_source"],
+            at=row["cost_rate_at"],
+        ),
     )
 
 

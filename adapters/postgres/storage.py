@@ -27,6 +27,7 @@ from adapters.postgres.audit import PostgresAuditLog, PostgresOutbox
 from adapters.postgres.billing import PostgresBilling
 from adapters.postgres.deployments import PostgresClaims, PostgresDeployments
 from adapters.postgres.errors import translated
+from adapters.postgres.fees import PostgresFeeLines, PostgresRates
 from adapters.postgres.idempotency import PostgresIdempotencyKeys
 from adapters.postgres.ledger import PostgresLedger
 from adapters.postgres.licence import PostgresLicences
@@ -153,6 +154,14 @@ class PostgresWork(Work):
     @cached_property
     def usage(self) -> PostgresUsage:
         return PostgresUsage(self._transaction)
+
+    @cached_property
+    def rates(self) -> PostgresRates:
+        return PostgresRates(self._transaction)
+
+    @cached_property
+    def fees(self) -> PostgresFeeLines:
+        return PostgresFeeLines(self._transaction)
 
     @cached_property
     def audit(self) -> PostgresAuditLog:

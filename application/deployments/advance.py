@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from attrs import frozen
 
 from application.audit.trail import Trail
+from application.credits.fees import charge, valued
 from application.credits.licence import why_not_begin
 from application.deployments.findings import Finding, Reserve
 from application.deployments.halt import Halt
@@ -35,6 +36,7 @@ from application.ports.storage.deployments import Claim
 from application.ports.storage.work import Scope, Store, Work
 from domain.account import Account
 from domain.audit import WORKER
+from domain.catalogue import Catalogue
 from domain.deployment import (
     Completed,
     Deployment,
@@ -76,6 +78,7 @@ _NEVER: Mapping[State, Reason] = {
 @frozen(kw_only=True)
 class Advance:
     store: Store
+    catalogue: Catalogue
     chains: Mapping[NetworkId, Chain]
     pursuit: Pursuit
     publish: Publish
@@ -294,6 +297,10 @@ class Advance:
             if finding.owner is not None and fresh.owner is None:
                 fresh = fresh.placed(finding.owner, finding.predicted)
             fresh = apply_all(work, trail, fresh, finding.events, now)
+            if network is not None and finding.events:
+                fresh = valued(work, self.catalogue, fresh, network, now)
+                if any(isinstance(event, Completed) for event in finding.events):
+                    charge(work, self.catalogue, fresh, network, now)
             wait = finding.wait
             if finding.fenced is not None:
                 work.signers.check_fence(finding.fenced)

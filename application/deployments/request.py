@@ -31,6 +31,7 @@ from domain.identifiers import (
     OperationId,
 )
 from domain.ledger import HoldCredits
+from domain.money import Money
 from domain.operation import Intent, Party, Step, WaitReason
 from domain.organisation import Permission
 from domain.plan import Plan, SignerPlan, StepPlan
@@ -51,6 +52,7 @@ class DeploymentRequest:
     custodian: str | None = None
     payer: Payer = Payer.SPONSORED
     plan_hash: bytes | None = None
+    declared_value: Money | None = None
     client_reference: str | None = None
     metadata: Mapping[str, str] = field(factory=dict)
 
@@ -129,6 +131,7 @@ class RequestDeployment:
             credits=self.catalogue.deployment_credits,
             hold=HoldId(self.identifiers.next()),
             plan_hash=request.plan_hash,
+            declared_value=request.declared_value,
             client_reference=request.client_reference,
             metadata=dict(request.metadata),
             accepted_at=now,

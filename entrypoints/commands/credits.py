@@ -10,7 +10,7 @@ from domain.audit import timestamp
 from domain.errors import Refusal
 from domain.identifiers import HoldId, OrganisationId, Prefix, parse_id, public_id
 from domain.ledger import Lot, Wallet, expire, fold
-from entrypoints.commands import setting_up
+from entrypoints.commands import setting_up, statement
 from entrypoints.container import Container
 
 _reason = click.option("--reason", required=True, help="Why; kept in the audit trail.")
@@ -21,6 +21,9 @@ _reference = click.option(
 
 @click.group("credits", help="Give credits, take them away, undo a capture, or look.")
 def command() -> None: ...
+
+
+command.add_command(statement.command)
 
 
 @command.command("grant", help="Give an organisation AMOUNT credits that do not expire.")

@@ -23,7 +23,11 @@ from entrypoints.http import (
     licence,
     networks,
     organisations,
+<<<<<<< HEAD
     people,
+=======
+    statement,
+>>>>>>> 6fdc212 (What a deployment costs in money is told line by line: the network's share by the rate of its hour, and a statement that adds it up)
     token_operations,
     tokens,
     usage_holds,
@@ -49,6 +53,7 @@ RESOURCES = (
     catalogue,
     billing,
     licence,
+    statement,
     health,
     documents,
 )
@@ -130,6 +135,7 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "change_teams": services.change_teams,
         "change_quotas": services.change_quotas,
         "catalogue": services.catalogue,
+        "state_account": services.state_account,
         "store": services.store,
         "clock": services.clock,
         "chains": services.chains,

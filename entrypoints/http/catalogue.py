@@ -18,7 +18,7 @@ from entrypoints.http.services import ACatalogue, Given
         id="list_tariffs", tag="billing", summary="Tariffs, packs and prices",
         description="Prices of tariffs and packs are in minor units of `currency` (ISO 4217), "
         "those of operations in whole credits. A null number of deployments is no limit. Fees are "
-        "in money, on live networks, in hundredths of a percent.",
+        "in money, in hundredths of a percent, on networks of the classes in `fees`.",
         answers="Catalogue",
     ).opt,
 )  # fmt: skip
@@ -60,6 +60,7 @@ def _fees(each: Fees) -> Json:
     return {
         "markup_basis_points": each.markup_basis_points,
         "value_basis_points": each.value_basis_points,
+        "networks": sorted(network.value for network in each.networks),
     }
 
 

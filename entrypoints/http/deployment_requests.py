@@ -20,6 +20,7 @@ from entrypoints.http.decoding import (
     Shape,
     parse,
 )
+from entrypoints.http.money_rules import Amount
 from entrypoints.http.problems import RefusedError, invalid
 from entrypoints.http.rules import Choice, Hash, Labels, Parameters, PublicId, Text
 
@@ -60,13 +61,28 @@ CLIENT_REFERENCE = Field(
     Text(most=100, ascii_only=True),
     "Your own name for it; unique in your organisation and mode, for ever.",
 )
+DECLARED_VALUE = Field(
+    "declared_value", Amount(),
+    "What it is worth, in whole units; a share of it is charged where the tariff has fees.",
+    example={"amount": "1250000.00", "currency": "USD"},
+)  # fmt: skip
 METADATA = Field("metadata", Labels(), "Up to 20 words of your own.")
 DEPLOYMENT_ID = Field(
     "deployment_id", PublicId(prefix=Prefix.DEPLOYMENT), "From a plan of the last 24 hours."
 )
 PLAN_HASH = Field("plan_hash", Hash(), "From that plan: it is refused if anything has changed.")
 
-_COMMON = (KIND, NETWORK, TOKEN, ACCOUNT, CUSTODIAN, PAYER, CLIENT_REFERENCE, METADATA)
+_COMMON = (
+    KIND,
+    NETWORK,
+    TOKEN,
+    ACCOUNT,
+    CUSTODIAN,
+    PAYER,
+    CLIENT_REFERENCE,
+    METADATA,
+    DECLARED_VALUE,
+)
 PLAN = Shape("PlanRequest", _COMMON, exclusive=((ACCOUNT, CUSTODIAN),))
 CREATE = Shape(
     "DeploymentRequest", (*_COMMON, DEPLOYMENT_ID, PLAN_HASH), exclusive=((ACCOUNT, CUSTODIAN),)
@@ -96,6 +112,7 @@ def read_request(
         custodian=asked.get(CUSTODIAN),
         payer=asked.get(PAYER) or Payer.SPONSORED,
         plan_hash=asked.get(PLAN_HASH),
+        declared_value=asked.get(DECLARED_VALUE),
         client_reference=asked.get(CLIENT_REFERENCE),
         metadata=asked.get(METADATA) or {},
     ), asked

@@ -301,6 +301,9 @@ _OPERATOR = (
               "Give at least one credit."),
     ErrorCode("unknown_tariff", 400, "The catalogue has no such tariff",
               "Name one of those in `detail`, or add it to the catalogue's file and restart."),
+    ErrorCode("invalid_rate", 400, "This is no rate of a coin",
+              "Give the price of one whole coin, its currency (ISO 4217), its source, and an "
+              "instant that has passed and has no rate yet."),
     ErrorCode("reason_missing", 400, "A reason is needed",
               "Say why: it is kept with the audit event."),
     ErrorCode("already_granted", 409, "The reference was granted before",
@@ -352,6 +355,11 @@ _FIELDS = (
            "Send 64 hexadecimal digits in lower case."),
     _fault("invalid_instant", "The text is not an instant",
            "Send RFC 3339 with a zone, like 2026-11-20T12:00:00Z."),
+    _fault("invalid_month", "The text is not a month",
+           "Send year and month, like 2026-11."),
+    _fault("not_money", "The text is not an amount of that currency",
+           "Send whole units as a decimal in a string, with no more digits behind the point than "
+           "the currency has."),
     _fault("invalid_cursor", "The cursor is not one of this list",
            "Use next_cursor of the page before as it is, or start again without one."),
     _fault("invalid_email", "The text is not an e-mail address",

@@ -245,6 +245,12 @@ def deployment(
         "address": each.result,
         "address_url": token_url(network, each.token, each.result),
         "plan_hash": each.plan_hash and each.plan_hash.hex(),
+        "declared_value": None
+        if each.declared_value is None
+        else {
+            "amount": each.declared_value.decimal,
+            "currency": each.declared_value.currency,
+        },
         **_in_common(each, network, next_look_at),
         "links": _links(f"/v1/deployments/{each.named}"),
     }

@@ -11,7 +11,11 @@ from application.ports.storage.people import UsageKey
 from domain.account import AccountState
 from domain.catalogue import KindClass
 from domain.deployment import Reason, State
+<<<<<<< HEAD
 from domain.gift import Direction, GiftState
+=======
+from domain.fees import FeeKind
+>>>>>>> 6fdc212 (What a deployment costs in money is told line by line: the network's share by the rate of its hour, and a statement that adds it up)
 from domain.identifiers import Prefix
 from domain.ledger import HoldState
 from domain.licence import LicenceState
@@ -65,8 +69,12 @@ _INSTANT: Schema = {"type": "string", "format": "date-time"}
 _AMOUNT: Schema = {
     "type": "string", "pattern": "^[0-9]+$", "description": "Base units, as decimal digits.",
 }  # fmt: skip
+<<<<<<< HEAD
 _DATE: Schema = {"type": "string", "format": "date"}
 _DECIMAL: Schema = {"type": "string", "pattern": "^[0-9]+\\.[0-9]{6}$"}
+=======
+_MONEY = _object(amount=_TEXT, currency=_TEXT)
+>>>>>>> 6fdc212 (What a deployment costs in money is told line by line: the network's share by the rate of its hour, and a statement that adds it up)
 _BLOCK = _object(number=_INTEGER, hash=_TEXT)
 _WAIT = _one_of(*(reason.value for reason in WaitReason))
 _MOVER = _one_of("nobody", "you", "operator")
@@ -82,6 +90,7 @@ _INVOICE = _object(
     id=_TEXT, number=_or_null(_TEXT), state=_TEXT, total_minor=_INTEGER, currency=_TEXT,
     created_at=_INSTANT, period_start=_INSTANT, period_end=_INSTANT, url=_or_null(_TEXT),
 )  # fmt: skip
+_BALANCES = _object(available=_INTEGER, held=_INTEGER, debt=_INTEGER, balance=_INTEGER)
 
 _TOKENS = _object(
     access_token=_TEXT, token_type=_TEXT, expires_in=_INTEGER, refresh_token=_TEXT,
@@ -220,7 +229,8 @@ SCHEMAS: Mapping[str, Schema] = {
     "Deployment": _object(
         id=_id(Prefix.DEPLOYMENT), state=_STATE, live=_BOOLEAN, network=_TEXT, kind=_TEXT,
         token={"type": "object"}, predicted_address=_or_null(_TEXT), address=_or_null(_TEXT),
-        address_url=_or_null(_TEXT), plan_hash=_or_null(_TEXT), **_PURSUED,
+        address_url=_or_null(_TEXT), plan_hash=_or_null(_TEXT),
+        declared_value=_or_null(_MONEY), **_PURSUED,
         links=_object(self=_TEXT, history=_TEXT, events=_TEXT, audit_events=_TEXT),
     ),
     "Operation": _object(
@@ -342,7 +352,12 @@ SCHEMAS: Mapping[str, Schema] = {
                 deployments_per_month=_or_null(_INTEGER), credits_per_month=_INTEGER,
                 classes=_list(_one_of(*(each.value for each in KindClass))),
                 networks=_list(_one_of(*(each.value for each in NetworkClass))),
-                fees=_or_null(_object(markup_basis_points=_INTEGER, value_basis_points=_INTEGER)),
+                fees=_or_null(
+                    _object(
+                        markup_basis_points=_INTEGER, value_basis_points=_INTEGER,
+                        networks=_list(_one_of(*(each.value for each in NetworkClass))),
+                    )
+                ),
                 requests_per_minute=_or_null(_INTEGER),
             )
         ),
@@ -365,6 +380,28 @@ SCHEMAS: Mapping[str, Schema] = {
         id=_id(Prefix.HOLD), operation=_TEXT,
         state=_one_of(*(each.value for each in HoldState)), credits=_INTEGER, captured=_INTEGER,
         lease_until=_INSTANT, requested_by=_or_null(_TEXT),
+    ),
+    "Statement": _object(
+        period=_object(start=_INSTANT, end=_INSTANT), opening=_BALANCES,
+        lines=_list(_object(what=_TEXT, of=_or_null(_TEXT), credits=_INTEGER)),
+        closing=_BALANCES,
+        fees=_list(
+            _object(
+                deployment=_id(Prefix.DEPLOYMENT), kind=_one_of(*(each.value for each in FeeKind)),
+                live=_BOOLEAN, at=_INSTANT, currency=_TEXT, amount=_or_null(_TEXT),
+                waiting_for=_or_null(_one_of("rate")), basis_points=_INTEGER,
+                costs=_list(
+                    _object(
+                        transaction_id=_TEXT, amount=_AMOUNT,
+                        rate=_or_null(
+                            _object(price=_TEXT, currency=_TEXT, source=_TEXT, at=_INSTANT)
+                        ),
+                    )
+                ),
+                declared_value=_or_null(_MONEY), invoice_item=_or_null(_TEXT),
+            )
+        ),
+        totals=_list(_MONEY),
     ),
     "Health": _object(status=_TEXT),
     "Document": {"type": "object", "description": "By the token's standard: ARC-3 metadata."},

@@ -17,6 +17,7 @@ from application.access.throttle import CountRequests
 from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
 from application.billing.receive import ReceivePaymentEvent
+from application.credits.account import StateAccount
 from application.deployments.cancel import CancelDeployment
 from application.deployments.plan import PlanDeployment
 from application.deployments.request import RequestDeployment
@@ -89,9 +90,13 @@ class Services:
     request_token_operation: RequestTokenOperation
     inspect: Inspect
     spend: SpendCredits
+<<<<<<< HEAD
     send_gift: SendGift
     change_teams: ChangeTeams
     change_quotas: ChangeQuotas
+=======
+    state_account: StateAccount
+>>>>>>> 6fdc212 (What a deployment costs in money is told line by line: the network's share by the rate of its hour, and a statement that adds it up)
     catalogue: Catalogue
     start_checkout: StartCheckout
     open_portal: OpenPortal

@@ -27,6 +27,8 @@ ALLOWANCES_EVERY = timedelta(minutes=10)
 LICENCES_EVERY = timedelta(seconds=30)
 ENDED_EVERY = timedelta(minutes=1)
 RECONCILE_EVERY = timedelta(days=1)
+#: How often it is seen whether a rate has become known that fees wait for.
+FEES_EVERY = timedelta(minutes=1)
 _STOP_WITHIN = timedelta(seconds=25)
 
 
@@ -113,6 +115,7 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
         Periodic(name="licences", interval=LICENCES_EVERY, act=container.follow_licences()),
         Periodic(name="ended subscriptions", interval=ENDED_EVERY, act=container.leave_ended()),
         *_reconciling(container),
+        Periodic(name="fees", interval=FEES_EVERY, act=_always_pause(container.price_fees())),
         Periodic(name="tasks", interval=timedelta(seconds=1), act=run_tasks),
     ]
 

@@ -465,6 +465,7 @@ class House:
         """A worker's use case; its ports may be replaced by mortal ones."""
         store = store or self.store
         return Advance(
+            catalogue=self.catalogue,
             store=store,
             chains={self.network: chain or self.chain},
             pursuit=Pursuit(

@@ -46,7 +46,7 @@ def test_every_fault_of_a_deployment_is_listed_at_once(ada, path):
         "payer": "self",
         "client_reference": "x" * 101,
         "metadata": {"k" * 41: "v", "long": "v" * 501, "number": 1},
-        "declared_value": {"amount": "1", "currency": "EUR"},
+        "declared_value": {"amount": "1.001", "currency": "EUR"},
         "surprise/~": True,
     }
     answered = ada.post(path, body, headers={"Idempotency-Key": "k"})
@@ -63,7 +63,7 @@ def test_every_fault_of_a_deployment_is_listed_at_once(ada, path):
         f"/metadata/{'k' * 41}": "too_long",
         "/metadata/long": "too_long",
         "/metadata/number": "wrong_type",
-        "/declared_value": "unknown_field",
+        "/declared_value/amount": "not_money",
         "/surprise~1~0": "unknown_field",
     }
     codes = [(f["pointer"], f["code"]) for f in answered.json()["errors"]]

@@ -20,7 +20,7 @@ def sold(site):
 def test_tariffs_tell_their_price_and_what_is_included(sold):
     assert (sold["name"], sold["currency"], sold["first_tariff"]) == ("tokens", "USD", "free")
     assert [each["name"] for each in sold["tariffs"]] == [
-        "free", "starter", "professional", "enterprise", "unlimited",
+        "free", "starter", "professional", "enterprise", "unlimited", "charged",
     ]  # fmt: skip
     assert sold["tariffs"][0] == {
         "name": "free", "price_minor": 0, "price_is_least": False, "deployments_per_month": 5,
@@ -29,7 +29,11 @@ def test_tariffs_tell_their_price_and_what_is_included(sold):
     }  # fmt: skip
     assert sold["tariffs"][3]["deployments_per_month"] is None
     assert sold["tariffs"][3]["price_is_least"] is True
-    assert sold["tariffs"][3]["fees"] == {"markup_basis_points": 1500, "value_basis_points": 50}
+    assert sold["tariffs"][3]["fees"] == {
+        "markup_basis_points": 1500,
+        "value_basis_points": 50,
+        "networks": ["live"],
+    }
 
 
 def test_packs_and_operations_tell_their_price(sold):

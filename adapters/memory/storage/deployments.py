@@ -476,5 +476,6 @@ def _identity(deployment: Deployment) -> tuple[object, ...]:
         deployment.of,
         deployment.sender,
         deployment.credits,
+        deployment.declared_value,
         deployment.client_reference,
     )

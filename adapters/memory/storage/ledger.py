@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -20,10 +21,12 @@ from domain.ledger import (
     HoldState,
     JournalEntry,
     Lot,
+    Posting,
     Reinstated,
     Wallet,
     fold,
 )
+from domain.statement import Flow
 
 
 @define(eq=False)
@@ -136,6 +139,29 @@ class MemoryLedger(Ledger):
             organisation == self._transaction.organisation and hold.state is HoldState.HELD
             for (organisation, _), hold in self._transaction.items(self._tables.holds)
         )
+
+    def flows(self, since: datetime, until: datetime) -> list[Flow]:
+        found: Counter[tuple[Posting, str | None, bool]] = Counter()
+        with self._transaction.one_instant():
+            for (organisation, _), entry in self._transaction.items(self._tables.journal):
+                if organisation == self._transaction.organisation and entry.at < until:
+                    posting = entry.posting
+                    hold = None if posting.hold is None else self.hold(posting.hold)
+                    kind = evolve(posting, amount=1, hold=None, lot=None)
+                    within = entry.at >= since
+                    operation = None if hold is None else hold.operation
+                    found[kind, operation, within] += posting.amount
+        return [
+            Flow(
+                debit=kind.debit,
+                credit=kind.credit,
+                action=kind.action,
+                operation=operation,
+                credits=amount,
+                is_within=is_within,
+            )
+            for (kind, operation, is_within), amount in found.items()
+        ]
 
     def journal(self, *, before: int | None, limit: int) -> Page[JournalEntry]:
         mine = [

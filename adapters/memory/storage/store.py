@@ -33,6 +33,7 @@ from adapters.memory.storage.deployments import (
     MemoryNetworks,
     MemorySigners,
 )
+from adapters.memory.storage.fees import FeeTables, MemoryFeeLines, MemoryRates
 from adapters.memory.storage.idempotency import IdempotencyTables, MemoryIdempotencyKeys
 from adapters.memory.storage.ledger import LedgerTables, MemoryLedger, MemoryTurnLedger
 from adapters.memory.storage.licence import LicenceTables, MemoryLicences
@@ -78,6 +79,8 @@ class MemoryWork(Work):
     quotas: MemoryQuotas
     gifts: MemoryGifts
     usage: MemoryUsage
+    rates: MemoryRates
+    fees: MemoryFeeLines
     audit: MemoryAuditLog
     outbox: MemoryOutbox
 
@@ -96,6 +99,7 @@ class MemoryStore(SharedStore):
     _audit: AuditTables = field(factory=AuditTables)
     _billing: BillingTables = field(factory=BillingTables)
     _deployments: DeploymentTables = field(factory=DeploymentTables)
+    _fees: FeeTables = field(factory=FeeTables)
     _idempotency: IdempotencyTables = field(factory=IdempotencyTables)
     _ledger: LedgerTables = field(factory=LedgerTables)
     _licence: LicenceTables = field(factory=LicenceTables)
@@ -185,6 +189,8 @@ class MemoryStore(SharedStore):
             quotas=MemoryQuotas(transaction, self._people, self._access, self._ledger),
             gifts=MemoryGifts(transaction, self._people),
             usage=MemoryUsage(transaction, self._ledger),
+            rates=MemoryRates(transaction, self._fees),
+            fees=MemoryFeeLines(transaction, self._fees),
             audit=MemoryAuditLog(transaction, self._audit),
             outbox=MemoryOutbox(
                 transaction, self._audit, lambda: next(self._tickets), self.new_id

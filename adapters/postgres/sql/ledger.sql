@@ -178,6 +178,17 @@ SELECT count(*) AS count
  WHERE organisation_id = %(organisation)s
    AND state = 'held'
 
+-- name: flows
+SELECT line.debit, line.credit, line.action, hold.operation, sum(line.amount) AS credits,
+       line.at >= %(since)s AS is_within
+  FROM journal AS line
+  LEFT JOIN holds AS hold
+    ON hold.organisation_id = line.organisation_id
+   AND hold.id = line.hold_id
+ WHERE line.organisation_id = %(organisation)s
+   AND line.at < %(until)s
+ GROUP BY line.debit, line.credit, line.action, hold.operation, is_within
+
 -- name: select_journal
 SELECT sequence, at, debit, credit, amount, action, hold_id, lot_id, actor, subject
   FROM journal

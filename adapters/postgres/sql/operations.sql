@@ -4,12 +4,13 @@
 WITH deployment AS (
     INSERT INTO deployments (organisation_id, id, live, account_id, owner, token_kind, token_name,
                              token_symbol, token_decimals, token_supply, token_parameters,
-                             predicted, plan_hash, client_reference, metadata, of_id,
-                             order_action, order_parameters)
+                             predicted, plan_hash, declared_minor, declared_currency,
+                             client_reference, metadata, of_id, order_action,
+                             order_parameters)
     VALUES (%(organisation_id)s, %(id)s, %(live)s, %(account_id)s, %(owner)s, %(token_kind)s,
             %(token_name)s, %(token_symbol)s, %(token_decimals)s, %(token_supply)s,
-            %(token_parameters)s, %(predicted)s, %(plan_hash)s, %(client_reference)s,
-            %(metadata)s, %(of_id)s, %(order_action)s, %(order_parameters)s)
+            %(token_parameters)s, %(predicted)s, %(plan_hash)s, %(declared_minor)s,
+            %(declared_currency)s, %(client_reference)s, %(metadata)s, %(of_id)s, %(order_action)s, %(order_parameters)s)
         ON CONFLICT DO NOTHING
     RETURNING organisation_id, id, live
 )
@@ -48,6 +49,7 @@ SELECT operation.organisation_id, operation.id, operation.kind, operation.networ
        deployment.account_id, deployment.owner, deployment.token_kind, deployment.token_name,
        deployment.token_symbol, deployment.token_decimals, deployment.token_supply,
        deployment.token_parameters, deployment.predicted, deployment.plan_hash,
+       deployment.declared_minor, deployment.declared_currency,
        deployment.client_reference, deployment.metadata, deployment.of_id,
        deployment.order_action, deployment.order_parameters
   FROM operations AS operation
@@ -75,7 +77,8 @@ SELECT operation_id, step_number, number, network, signer, sequence, lease, vali
 
 -- name: select_attempts
 SELECT operation_id, step_number, slot_number, number, role, origin, transaction_id, raw, body,
-       fee_cap, signed_at, broadcast_at, rejected
+       fee_cap, signed_at, broadcast_at, rejected, cost, cost_rate, cost_currency,
+       cost_rate_source, cost_rate_at
   FROM attempts
  WHERE organisation_id = %(organisation)s
    AND operation_id = ANY(%(ids)s)
@@ -154,13 +157,20 @@ VALUES (%(organisation_id)s, %(operation_id)s, %(step_number)s, %(number)s, %(ne
 -- What was signed stays as it was signed.
 INSERT INTO attempts (organisation_id, operation_id, step_number, slot_number, number, role,
                       origin, transaction_id, raw, body, fee_cap, signed_at, broadcast_at,
-                      rejected)
+                      rejected, cost, cost_rate, cost_currency, cost_rate_source,
+                      cost_rate_at)
 VALUES (%(organisation_id)s, %(operation_id)s, %(step_number)s, %(slot_number)s, %(number)s,
         %(role)s, %(origin)s, %(transaction_id)s, %(raw)s, %(body)s, %(fee_cap)s, %(signed_at)s,
-        %(broadcast_at)s, %(rejected)s)
+        %(broadcast_at)s, %(rejected)s, %(cost)s, %(cost_rate)s, %(cost_currency)s,
+        %(cost_rate_source)s, %(cost_rate_at)s)
     ON CONFLICT (organisation_id, operation_id, step_number, number) DO UPDATE
    SET broadcast_at = EXCLUDED.broadcast_at,
-       rejected = EXCLUDED.rejected
+       rejected = EXCLUDED.rejected,
+       cost = EXCLUDED.cost,
+       cost_rate = EXCLUDED.cost_rate,
+       cost_currency = EXCLUDED.cost_currency,
+       cost_rate_source = EXCLUDED.cost_rate_source,
+       cost_rate_at = EXCLUDED.cost_rate_at
 
 -- name: due_at
 SELECT due_at

@@ -11,6 +11,7 @@ from attrs import frozen
 from application.ports.storage.paging import Page
 from domain.identifiers import HoldId, LotId
 from domain.ledger import Event, Hold, JournalEntry, Wallet, postings
+from domain.statement import Flow
 
 
 @frozen(kw_only=True)
@@ -104,6 +105,10 @@ class Ledger(Protocol):
 
     def open_holds(self) -> int:
         """How many holds are open."""
+        ...
+
+    def flows(self, since: datetime, until: datetime) -> Sequence[Flow]:
+        """All that was posted before *until*, added up; from *since* on apart."""
         ...
 
     def journal(self, *, before: int | None, limit: int) -> Page[JournalEntry]:

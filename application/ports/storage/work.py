@@ -14,6 +14,7 @@ from application.ports.storage.accounts import Accounts, SealedSecrets
 from application.ports.storage.audit import AuditLog, Outbox
 from application.ports.storage.billing import Billing
 from application.ports.storage.deployments import Claims, Deployments, Networks, Signers
+from application.ports.storage.fees import FeeLines, Rates
 from application.ports.storage.idempotency import IdempotencyKeys
 from application.ports.storage.ledger import Ledger
 from application.ports.storage.licence import Licences
@@ -130,6 +131,10 @@ class Work(Protocol):
     def gifts(self) -> Gifts: ...
     @property
     def usage(self) -> Usage: ...
+    @property
+    def rates(self) -> Rates: ...
+    @property
+    def fees(self) -> FeeLines: ...
     @property
     def audit(self) -> AuditLog: ...
     @property

@@ -15,8 +15,10 @@ from domain.abuse import LoginFailures, Rule, Spending, Throttle
 from domain.account import Account
 from domain.audit import WORKER, AuditDraft
 from domain.deployment import Deployment, Signed, SlotReserved
+from domain.fees import FeeKind, FeeLine
 from domain.gift import Direction, Gift, GiftPortion
 from domain.ledger import Grant, HoldCredits, Lot, Source, decide, fold
+from domain.money import Money
 from domain.network import Family, Finality, Network, NetworkClass
 from domain.operation import Attempt, NonceLine, Signer, TransactionId
 from domain.organisation import ApiKey, Member, Organisation, Permission, Role, Session, User
@@ -138,12 +140,27 @@ class Resident:
                 )
             )
         with store.begin(self.scope) as work:
+            work.fees.add(self.a_fee())
+        with store.begin(self.scope) as work:
             self.pay(work)
         with store.begin(self.scope) as work:
             self.be_counted(work)
         with store.begin(self.scope) as work:
             self.share(work)
         return self
+
+    def a_fee(self):
+        """A share of what the submitted deployment was said to be worth."""
+        return FeeLine(
+            deployment=self.submitted,
+            kind=FeeKind.VALUE,
+            live=False,
+            at=NOW,
+            currency="USD",
+            amount_minor=5,
+            basis_points=50,
+            declared=Money(amount_minor=1_000, currency="USD"),
+        )
 
     def be_counted(self, work):
         """What is counted of the member, and told of the licence."""

@@ -168,6 +168,32 @@ BROKEN = {
         UPDATE spendings SET alerted_at = NULL, frozen_until = now()""",
     "a_licence_is_in_a_state": """
         UPDATE licences SET told = 'paid'""",
+    "a_value_has_its_currency": f"""
+        UPDATE deployments SET declared_minor = 1 WHERE {WAITING}""",
+    "a_rate_is_told_in_full": """
+        UPDATE attempts SET cost = 1, cost_rate = 1""",
+    "what_has_a_rate_has_a_cost": """
+        UPDATE attempts
+           SET cost = NULL, cost_rate = 1, cost_currency = 'USD', cost_rate_source = 'me',
+               cost_rate_at = now()""",
+    "a_coin_is_worth_something": """
+        INSERT INTO rates (network, currency, at, price, source)
+        VALUES ('eip155:1', 'USD', now(), 0, 'me')""",
+    "a_fee_is_of_a_kind": """
+        UPDATE fee_lines SET kind = 'tip'""",
+    "a_fee_is_of_its_organisations_deployment": """
+        INSERT INTO fee_lines (organisation_id, fact, deployment_id, kind, live, at, currency,
+                               amount_minor, basis_points, decimals, costs)
+        VALUES (%(organisation)s, 'fee:2', gen_random_uuid(), 'network', false, now(), 'USD', 1,
+                0, 0, '[]')""",
+    "costs_are_a_list": """
+        UPDATE fee_lines SET costs = '{}'""",
+    "a_share_is_of_something": """
+        UPDATE fee_lines SET declared_minor = NULL, declared_currency = NULL""",
+    "what_is_billed_is_billed_at_a_time": """
+        UPDATE fee_lines SET invoice_item = 'ii_1'""",
+    "what_has_no_price_is_not_billed": """
+        UPDATE fee_lines SET invoice_item = 'ii_1', billed_at = now(), amount_minor = NULL""",
     "a_request_is_done_or_refused": """
         UPDATE idempotency_keys SET refusal = '{}'""",
     "a_customer_is_one_organisations": """

@@ -10,7 +10,8 @@ from psycopg.errors import InsufficientPrivilege
 from tests.contract.subjects.postgres import APPLICATION, application_url
 
 #: Tables that belong to no organisation and no user.
-UNSCOPED = {"login_attempts", "networks", "signers", "installation", "migrations", "documents"}
+UNSCOPED = {"login_attempts", "networks", "signers", "installation", "migrations", "documents",
+            "rates"}  # fmt: skip
 #: Filled through the port by `Resident`; the outbox is not for reading.
 UNREADABLE = {"outbox"}
 HISTORY = ("journal", "audit_events")
@@ -33,6 +34,7 @@ NARROW = {
     "ended_subscriptions": ("tallystick_narrow", "organisation_id"),
     "due_licences": ("tallystick_narrow", "organisation_id"),
     "paid_lots": ("tallystick_narrow", "organisation_id, fact"),
+    "open_fees": ("tallystick_narrow", "organisation_id"),
     "list_organisations": ("tallystick_narrow", "id"),
     "tariffs_in_use": ("tallystick_narrow", "tariff, organisations"),
     "gifts_under_way": ("tallystick_narrow", "organisation_id, id"),
