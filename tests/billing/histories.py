@@ -53,12 +53,16 @@ class Met:
         self.acts += acts
 
 
+Act = Callable[["History", OrganisationId], bool]
+
+
 @define(eq=False)
 class History:
-    """One installation, two organisations, and an endpoint that is served badly."""
+    """One installation, a few organisations, and an endpoint that is served badly."""
 
     house: BillingHouse
     chance: random.Random
+    size: int = 2
     organisations: list[OrganisationId] = field(init=False)
     endpoint: Deliverer = field(init=False)
     acts: Counter[str] = field(factory=Counter)
@@ -68,7 +72,7 @@ class History:
     on_their_way: list[str] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self.organisations = [self.house.register() for _ in range(2)]
+        self.organisations = [self.house.register() for _ in range(self.size)]
         plan = Plan(
             seed=self.chance.randrange(2**32), likelihood=self.chance.choice((0.1, 0.3, 0.6))
         )
@@ -92,9 +96,12 @@ class History:
         return struck
 
     def _does_something(self) -> bool:
-        act = self.chance.choice(_ACTS)
+        return self.does(self.chance.choice(_ACTS), self.chance.choice(self.organisations))
+
+    def does(self, act: Act, organisation: OrganisationId) -> bool:
+        """Whether *organisation* could do it now."""
         try:
-            is_done = act(self, self.chance.choice(self.organisations))
+            is_done = act(self, organisation)
         except RefusedError:
             # What cannot be done now is not done: a charge that is disputed, an ended plan.
             return False
@@ -308,7 +315,7 @@ class History:
 
 
 #: What is listed twice is done twice as often.
-_ACTS: list[Callable[[History, OrganisationId], bool]] = [
+_ACTS: list[Act] = [
     *[History._buys_a_pack] * 4,
     *[History._subscribes] * 4,
     *[History._is_refunded] * 3,
@@ -327,6 +334,14 @@ _ACTS: list[Callable[[History, OrganisationId], bool]] = [
     *[History._the_bank_decides] * 2,
     History._the_api_fails,
     History._spends,
+]
+
+
+#: What is done to money: neither time passing, nor the API failing, nor credits spent.
+OF_MONEY = [
+    act
+    for act in _ACTS
+    if act not in (History._a_month_passes, History._the_api_fails, History._spends)
 ]
 
 

@@ -37,6 +37,10 @@ class LedgerTables:
     #: A unique index: an economic fact grants once.
     facts: Table[tuple[OrganisationId, str], LotId] = field(factory=lambda: Table("lot_facts"))
     holds: Table[tuple[OrganisationId, HoldId], Hold] = field(factory=lambda: Table("holds"))
+    #: An index: the open ones that have a lease.
+    leased: Table[tuple[OrganisationId, HoldId], HoldId] = field(
+        factory=lambda: Table("holds_leased")
+    )
     journal: Table[tuple[OrganisationId, int], JournalEntry] = field(
         factory=lambda: Table("journal")
     )
@@ -105,6 +109,7 @@ class MemoryLedger(Ledger):
             # At once, so that the next event meets what this one has made.
             for hold in after.holds:
                 self._transaction.put(self._tables.holds, (organisation, hold.id), hold)
+                self._index(organisation, hold)
             for lot in after.lots:
                 self._transaction.put(self._tables.lots, (organisation, lot.id), lot)
         self._transaction.update(
@@ -176,15 +181,26 @@ class MemoryLedger(Ledger):
     def _loaded(
         self, head: Wallet, lots: set[LotId], holds: Collection[HoldId], now: datetime | None
     ) -> Wallet:
+        leased = [
+            id
+            for owner, id in dict(self._transaction.items(self._tables.leased))
+            if owner == head.organisation and now is not None
+        ]
         found = [
             hold
-            for (owner, id), hold in self._transaction.items(self._tables.holds)
-            if owner == head.organisation
-            and (id in holds or (now is not None and hold.is_due(now)))
+            for hold in map(self.hold, {*holds, *leased})
+            if hold is not None and (hold.id in holds or (now is not None and hold.is_due(now)))
         ]
         took = {portion.lot for hold in found for portion in hold.portions}
         found.sort(key=lambda hold: hold.id.int)
         return evolve(head, lots=self._lots(head.organisation, lots | took), holds=tuple(found))
+
+    def _index(self, organisation: OrganisationId, hold: Hold) -> None:
+        place = (organisation, hold.id)
+        if hold.is_open and hold.lease_until is not None:
+            self._transaction.put(self._tables.leased, place, hold.id)
+        elif self._transaction.get(self._tables.leased, place) is not None:
+            self._transaction.delete(self._tables.leased, place)
 
     def _lot_of(self, organisation: OrganisationId, fact: str) -> LotId | None:
         return self._transaction.get(self._tables.facts, (organisation, fact))
