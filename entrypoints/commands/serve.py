@@ -116,13 +116,10 @@ def services(container: Container, stopping: threading.Event) -> Services:
         open_portal=container.open_portal(),
         list_invoices=container.list_invoices(),
         receive_payment_event=container.receive_payment_event(),
-<<<<<<< HEAD
         send_gift=container.send_gift(),
         change_teams=container.change_teams(),
         change_quotas=container.change_quotas(),
-=======
         state_account=container.state_account(),
->>>>>>> 6fdc212 (What a deployment costs in money is told line by line: the network's share by the rate of its hour, and a statement that adds it up)
         catalogue=settings.catalogue,
         store=container.store(),
         clock=container.clock(),

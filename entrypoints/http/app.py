@@ -23,11 +23,8 @@ from entrypoints.http import (
     licence,
     networks,
     organisations,
-<<<<<<< HEAD
     people,
-=======
     statement,
->>>>>>> 6fdc212 (What a deployment costs in money is told line by line: the network's share by the rate of its hour, and a statement that adds it up)
     token_operations,
     tokens,
     usage_holds,

@@ -11,11 +11,8 @@ from application.ports.storage.people import UsageKey
 from domain.account import AccountState
 from domain.catalogue import KindClass
 from domain.deployment import Reason, State
-<<<<<<< HEAD
-from domain.gift import Direction, GiftState
-=======
 from domain.fees import FeeKind
->>>>>>> 6fdc212 (What a deployment costs in money is told line by line: the network's share by the rate of its hour, and a statement that adds it up)
+from domain.gift import Direction, GiftState
 from domain.identifiers import Prefix
 from domain.ledger import HoldState
 from domain.licence import LicenceState
@@ -69,12 +66,9 @@ _INSTANT: Schema = {"type": "string", "format": "date-time"}
 _AMOUNT: Schema = {
     "type": "string", "pattern": "^[0-9]+$", "description": "Base units, as decimal digits.",
 }  # fmt: skip
-<<<<<<< HEAD
 _DATE: Schema = {"type": "string", "format": "date"}
 _DECIMAL: Schema = {"type": "string", "pattern": "^[0-9]+\\.[0-9]{6}$"}
-=======
 _MONEY = _object(amount=_TEXT, currency=_TEXT)
->>>>>>> 6fdc212 (What a deployment costs in money is told line by line: the network's share by the rate of its hour, and a statement that adds it up)
 _BLOCK = _object(number=_INTEGER, hash=_TEXT)
 _WAIT = _one_of(*(reason.value for reason in WaitReason))
 _MOVER = _one_of("nobody", "you", "operator")

@@ -90,13 +90,10 @@ class Services:
     request_token_operation: RequestTokenOperation
     inspect: Inspect
     spend: SpendCredits
-<<<<<<< HEAD
     send_gift: SendGift
     change_teams: ChangeTeams
     change_quotas: ChangeQuotas
-=======
     state_account: StateAccount
->>>>>>> 6fdc212 (What a deployment costs in money is told line by line: the network's share by the rate of its hour, and a statement that adds it up)
     catalogue: Catalogue
     start_checkout: StartCheckout
     open_portal: OpenPortal

@@ -26,11 +26,8 @@ from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
 from application.billing.receive import ReceivePaymentEvent
 from application.billing.settle import Settle
-<<<<<<< HEAD
-from application.credits.post import post
-=======
 from application.credits.account import StateAccount
->>>>>>> 6fdc212 (What a deployment costs in money is told line by line: the network's share by the rate of its hour, and a statement that adds it up)
+from application.credits.post import post
 from application.deployments.cancel import CancelDeployment
 from application.deployments.plan import PlanDeployment
 from application.deployments.request import RequestDeployment
@@ -104,13 +101,10 @@ def services_of(house: House, **changes: Any) -> Services:
                 ServeTurn(**common, catalogue=house.catalogue, rules=AbuseRules())
             )
         ),
-<<<<<<< HEAD
         send_gift=SendGift(**common),
         change_teams=ChangeTeams(**common),
         change_quotas=ChangeQuotas(**common),
-=======
         state_account=StateAccount(store=house.store, clock=house.clock, **catalogue),
->>>>>>> 6fdc212 (What a deployment costs in money is told line by line: the network's share by the rate of its hour, and a statement that adds it up)
         **common,
         **network,
         **catalogue,
