@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from application.access.caller import Caller
 from application.audit.trail import Trail
+from application.credits.licence import licence_refusal
 from application.credits.post import Order, post, post_all
 from application.once import Answered, Once
 from application.ports.clock import Clock
@@ -16,6 +17,7 @@ from application.ports.identifiers import Identifiers
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Scope, Store, Work
 from domain.audit import WORKER
+from domain.catalogue import KindClass
 from domain.errors import Refusal
 from domain.gift import (
     DAILY_CAP,
@@ -81,6 +83,9 @@ class SendGift:
             return Refusal(code="gift_to_self", detail="a gift is for another organisation")
         wallet = work.ledger.lock()
         now = self.clock.now()
+        # What was bought is frozen while nothing may begin, and not to be saved by giving it away.
+        if refusal := licence_refusal(work, KindClass.CORE, now):
+            return refusal
         given = work.gifts.given_since(day_of(now))
         if refusal := over_the_cap(request.amount, given, self.daily_cap):
             return refusal

@@ -232,7 +232,8 @@ def remove_quota(
         "your organisation: the answer is your quota after a part of it was moved, for its "
         "current window only.",
         body=GIFT, answers="GiftOrQuota", status=201, needs_idempotency_key=True,
-        codes=(*KEYED, "gift_to_self", "gift_cap_exceeded", "insufficient_credits",
+        codes=(*KEYED, "gift_to_self", "gift_cap_exceeded", "licence_core_off",
+               "insufficient_credits",
                "debt_outstanding", "member_not_found", "quota_not_set", "quota_exceeded",
                "not_found"),
     ).opt,

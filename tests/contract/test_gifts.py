@@ -28,7 +28,9 @@ from domain.gift import Direction, Gift, GiftState
 from domain.identifiers import INSTALLATION, GiftId, OrganisationId, Prefix, parse_id, public_id
 from domain.ledger import Clawback, LedgerAccount, Lot, Source
 from domain.organisation import PERMISSIONS, Role
+from domain.payment import Subscription, SubscriptionId
 from tests.application.mortal import AFTER, BEFORE, DEATHS, Death, Fate, MortalStore
+from tests.catalogue import STARTER
 from tests.contract.tenants import NOW, Tenant, a_grant, a_hold, a_tenant, act, at_once
 from tests.strategies import examples
 
@@ -324,6 +326,24 @@ def test_who_owes_gives_nothing(store: Store):
         act(work, a_hold(10))
         act(work, Clawback(fact="pack:pi_0", total=10))
     assert code_of(post.send(ada, eve.organisation, 1)) == "debt_outstanding"
+
+
+def test_what_is_frozen_is_not_given_away(store: Store):
+    post = Post(store)
+    ada, eve = with_packs(store, 10), a_tenant(store)
+    with store.begin(ada.scope) as work:
+        work.billing.lock()
+        work.billing.put_subscription(
+            Subscription(
+                id=SubscriptionId("sub_1"),
+                tariff=STARTER,
+                period_start=NOW - 40 * DAY,
+                period_end=NOW - 15 * DAY,
+                first_failure_at=NOW - 15 * DAY,
+                version=1,
+            )
+        )
+    assert code_of(post.send(ada, eve.organisation, 1)) == "licence_core_off"
 
 
 # Once.

@@ -11,14 +11,19 @@ from hypothesis import strategies as st
 
 from adapters.memory.clock import MemoryClock
 from adapters.system import SystemIdentifiers
+from adapters.system.group_commit import GroupCommit
 from application.access.caller import Caller
 from application.audit.trail import Trail
 from application.credits.post import Order, post, post_all
 from application.credits.quotas import standings
+from application.metered.serve import ServeTurn
+from application.metered.spend import SpendCredits
+from application.metered.usage import Answer, HoldUsage, Served
 from application.once import Answered
 from application.people.teams_and_quotas import ChangeQuotas, ChangeTeams
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Scope, Store, Work
+from domain.abuse import AbuseRules
 from domain.audit import Actor
 from domain.errors import Refusal
 from domain.identifiers import HoldId, MemberId, Prefix, TeamId, UserId, public_id
@@ -26,7 +31,7 @@ from domain.ledger import Capture, Command, Correct, Grant, HoldCredits, Lot, Re
 from domain.organisation import PERMISSIONS, Member, Organisation, Role, User
 from domain.payment import Subscription, SubscriptionId
 from domain.quota import Quota, Standing, Subject, Team, Window
-from tests.catalogue import STARTER
+from tests.catalogue import STARTER, TOKENS
 from tests.contract.tenants import FREE, NOW, Tenant, a_grant, a_tenant, act, at_once
 from tests.strategies import examples
 
@@ -294,6 +299,43 @@ def test_i15_in_any_history_a_day_never_captures_more_than_its_limit(
                 pass
     for each, highest in limits.items():
         assert sum(amount for when, amount in taken.values() if when == each) <= highest
+
+
+# Metered holds, many in one transaction.
+
+
+def metered(store: Store) -> SpendCredits:
+    turn = ServeTurn(
+        store=store,
+        clock=MemoryClock(NOW),
+        identifiers=IDENTIFIERS,
+        catalogue=TOKENS,
+        rules=AbuseRules(),
+    )
+    return SpendCredits(together=GroupCommit(turn))
+
+
+def test_metered_holds_of_one_turn_share_the_quotas_of_member_and_team(store: Store):
+    tenant = a_tenant(store, granted=1_000)
+    caller = Owner(store, tenant).caller
+    team = a_team(store, tenant, tenant.member)
+    own = limit(store, tenant, Subject.member(tenant.member), 11)
+    shared = limit(store, tenant, Subject.team(team.id), 12, Window.MONTH)
+    spend = metered(store)
+
+    def hold(number: int) -> Answer:
+        usage = HoldUsage(
+            key=IdempotencyKey(live=False, route="usage", key=f"key-{number}"),
+            fingerprint=bytes([number]) * 32,
+            operation="report",
+        )
+        return spend(caller, usage, live=False)
+
+    answers = at_once([lambda number=number: hold(number) for number in range(8)])
+    assert Counter(isinstance(each, Served) for each in answers) == {True: 5, False: 3}
+    assert {code_of(each) for each in answers if isinstance(each, Refusal)} == {"quota_exceeded"}
+    assert standing(store, tenant, own).taken.held == 10
+    assert standing(store, tenant, shared).taken.held == 10
 
 
 # Teams and quotas as their owners change them.

@@ -3,6 +3,7 @@
 import random
 from bisect import bisect_left
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.forecast import HORIZON, MICROS, Forecast, History, Quantile, forecast
+from domain.forecast import HORIZON, MICROS, Forecast, History, Quantile, forecast, refreshes
 from domain.identifiers import LotId
 from domain.ledger import Lot, Source
 from tests.strategies import examples
@@ -294,3 +295,37 @@ def test_the_late_date_comes_when_the_low_estimate_of_what_is_spent_gets_there()
             day = next(n for n, each in enumerate(estimates) if each >= int(amount * most))
             assert at is not None
             assert abs((at - TODAY) / DAY - day) <= 1
+
+
+# What a tariff goes on giving.
+
+
+@pytest.mark.parametrize(
+    ("first", "days"),
+    [
+        (datetime(2026, 1, 31, 6, tzinfo=UTC), [(1, 31), (2, 28), (3, 31), (4, 30)]),
+        (datetime(2027, 12, 30, tzinfo=UTC), [(12, 30), (1, 30), (2, 29), (3, 30)]),
+        (datetime(2026, 11, 1, tzinfo=UTC), [(11, 1), (12, 1), (1, 1), (2, 1)]),
+    ],
+)
+def test_a_tariffs_credits_come_a_month_after_the_last(first: datetime, days: list[tuple]):
+    lots = refreshes(250, first)
+    assert [(lot.effective_at.month, lot.effective_at.day) for lot in lots[:4]] == days
+    assert all(one.expires_at == other.effective_at for one, other in pairwise(lots))
+    assert {(lot.amount, lot.effective_at.hour) for lot in lots} == {(250, first.hour)}
+    assert lots[-1].expires_at >= first + HORIZON
+    assert lots[-1].effective_at < first + HORIZON
+
+
+def test_a_tariff_without_credits_gives_none():
+    assert refreshes(0, TODAY) == ()
+
+
+def test_who_spends_less_than_the_tariff_gives_lasts_and_who_spends_more_does_not():
+    lots = [a_lot(99, 100, expires_at=TODAY + 14 * DAY), *refreshes(300, TODAY + 14 * DAY)]
+    assert forecast(history(*[7] * 30), lots, TODAY).runs_out_at == all_at(None)
+    told = forecast(history(*[12] * 30), lots, TODAY).runs_out_at
+    assert all(
+        at is not None and abs(at - (TODAY + DAY * 100 / 12)) < timedelta(seconds=1)
+        for at in told.values()
+    )
