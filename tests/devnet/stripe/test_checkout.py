@@ -252,3 +252,25 @@ def test_sessions_are_found_by_their_payment(shop):
     shop.sell()
     found = shop.api.checkout.sessions.list({"payment_intent": session.payment_intent}).data
     assert [each.id for each in found] == [session.id]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "accepted"), [(1_799, False), (1_800, True), (86_400, True), (86_401, False)]
+)
+def test_a_session_is_open_for_half_an_hour_to_a_day(shop, seconds, accepted):
+    moment = shop.account.now + seconds
+    if accepted:
+        assert shop.checkout(expires_at=moment).expires_at == moment
+    else:
+        assert refusal(shop.checkout, expires_at=moment).param == "expires_at"
+
+
+def test_a_subscription_that_has_ended_is_not_paid_for(shop):
+    shop.control.decline_payments(shop.customer.id, 1)
+    session = shop.checkout(shop.starter)
+    shop.control.pay_checkout(session.id)
+    shop.control.cancel_subscription(session_of(shop, session).subscription)
+    before = shop.told()
+    with pytest.raises(RefusedError):
+        shop.control.pay_checkout(session.id)
+    assert shop.told() == before

@@ -45,7 +45,11 @@ def test_a_declined_card_is_a_card_error(shop):
     assert isinstance(error, stripe.CardError)
     assert (error.http_status, error.code) == (402, "card_declined")
     assert error.error.payment_intent.id == intent.id
-    assert shop.api.payment_intents.confirm(intent.id).status == "succeeded"
+    paid = shop.api.payment_intents.confirm(intent.id)
+    assert (paid.status, paid.last_payment_error) == ("succeeded", None)
+    assert refusal(shop.api.payment_intents.cancel, intent.id).code == (
+        "payment_intent_unexpected_state"
+    )
     assert refusal(shop.api.payment_intents.confirm, intent.id).code == (
         "payment_intent_unexpected_state"
     )

@@ -255,6 +255,10 @@ def test_a_test_clock_moves_its_own_customers_only(shop):
     )
     assert (advanced.status, advanced.frozen_time) == ("ready", moment(2030, 3, 30))
     assert period_of(now_of(shop, theirs)) == (moment(2030, 2, 28), moment(2030, 3, 31))
+    told = {event.type: event for event in shop.api.events.list({"limit": 5}).data}
+    # Somebody asked for the time to pass, nobody for what it did.
+    assert told["test_helpers.test_clock.ready"].request.id is not None
+    assert told["invoice.paid"].request.id is None
     assert period_of(now_of(shop, ours)) == period_of(ours)
     assert shop.account.now == moment(2026, 1, 1)
     error = refusal(
