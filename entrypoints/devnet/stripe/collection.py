@@ -189,12 +189,7 @@ def _paid(account: Account, invoice: Record, *, amount: int = 0) -> None:
 
 def retry_when_due(account: Account, id: str) -> None:
     invoice = account.get("invoice", id)
-    due = invoice["next_payment_attempt"]
-    if (
-        invoice["status"] == "open"
-        and due is not None
-        and due <= account.time_of(invoice["test_clock"])
-    ):
+    if invoice["status"] == "open" and invoice["next_payment_attempt"] is not None:
         attempt(account, invoice)
 
 

@@ -108,7 +108,7 @@ def new_invoice(
 def put_on(account: Account, invoice: Record, lines: list[Record]) -> None:
     data = [*invoice["lines"]["data"], *lines]
     total = sum(line["amount"] for line in data)
-    due = max(0, total + invoice["starting_balance"]) if total > 0 else 0
+    due = max(0, total + invoice["starting_balance"])
     account.change(
         invoice,
         lines={**invoice["lines"], "data": data},

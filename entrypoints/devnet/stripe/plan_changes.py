@@ -36,6 +36,9 @@ def change(account: Account, form: Record, id: str) -> Record:
     if form.get("items"):
         fields["items"] = with_items(subscription, _changed(account, old, form["items"]))
     behaviour = form.get("proration_behavior") or "create_prorations"
+    if subscription["status"] == "trialing":
+        # What has cost nothing yet is not given back.
+        behaviour = "none"
     previous = account.change(subscription, **fields)
     if "items" in previous and behaviour != "none":
         _prorate(account, subscription, old)
@@ -73,8 +76,6 @@ def _changed(account: Account, old: list[Record], wanted: list[Record]) -> list[
 
 def _prorate(account: Account, subscription: Record, old: list[Record]) -> None:
     """The unused time at the old price is given back, and charged at the new one."""
-    if subscription["status"] == "trialing":
-        return
     now = account.time_of(subscription["test_clock"])
     for before, after in zip(old, subscription["items"]["data"], strict=True):
         if before["price"]["id"] == after["price"]["id"] and (

@@ -161,7 +161,10 @@ def test_a_subscription_whose_first_payment_is_declined_waits_and_expires(shop):
     session = shop.checkout(shop.starter)
     shop.control.pay_checkout(session.id)
     id = session_of(shop, session).subscription
-    assert shop.api.subscriptions.retrieve(id).status == "incomplete"
+    waiting = shop.api.subscriptions.retrieve(id, {"expand": ["latest_invoice"]})
+    assert waiting.status == "incomplete"
+    # Nobody tries again but the customer.
+    assert waiting.latest_invoice.next_payment_attempt is None
     assert "invoice.payment_failed" in shop.told()
     shop.control.advance(24 * 3_600)
     subscription = shop.api.subscriptions.retrieve(id, {"expand": ["latest_invoice"]})

@@ -109,6 +109,8 @@ def test_an_open_invoice_is_given_up(shop, way, status, event):
     shop.api.invoices.finalize_invoice(invoice.id)
     assert getattr(shop.api.invoices, way)(invoice.id).status == status
     assert event in shop.told()
+    canceled = shop.told().count("payment_intent.canceled")
+    assert canceled == (1 if status == "void" else 0)
     assert refusal(shop.api.invoices.pay, invoice.id).http_status == 400
 
 

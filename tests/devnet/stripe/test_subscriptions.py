@@ -166,6 +166,53 @@ def test_a_subscription_is_canceled_at_the_end_of_its_period(shop):
     assert len(shop.api.invoices.list({"subscription": subscription.id}).data) == 1
 
 
+def test_nothing_more_is_collected_of_a_subscription_that_has_ended(shop):
+    subscription = shop.subscribe()
+    shop.control.advance(31 * DAY)
+    draft = now_of(shop, subscription).latest_invoice
+    assert (draft.status, draft.auto_advance) == ("draft", True)
+    shop.control.cancel_subscription(subscription.id)
+    shop.control.advance(10 * DAY)
+    left = shop.api.invoices.retrieve(draft.id)
+    assert (left.status, left.auto_advance) == ("draft", False)
+    # By hand it is still possible, and failing does not end the subscription once more.
+    shop.control.decline_payments(shop.customer.id, 1)
+    ended = now_of(shop, subscription).ended_at
+    assert refusal(shop.api.invoices.pay, draft.id).http_status == 402
+    assert now_of(shop, subscription).ended_at == ended
+    assert shop.told().count("customer.subscription.deleted") == 1
+    assert shop.api.invoices.pay(draft.id).status == "paid"
+    assert now_of(shop, subscription).status == "canceled"
+
+
+def test_an_open_invoice_of_a_subscription_that_has_ended_is_not_tried_again(shop):
+    subscription = shop.subscribe()
+    shop.control.decline_payments(shop.customer.id)
+    shop.control.advance(31 * DAY + 3_600)
+    shop.control.cancel_subscription(subscription.id)
+    invoice = now_of(shop, subscription).latest_invoice
+    assert (invoice.status, invoice.next_payment_attempt) == ("open", None)
+    shop.control.advance(20 * DAY)
+    assert shop.api.invoices.retrieve(invoice.id).attempt_count == 1
+
+
+def test_only_the_latest_invoice_recovers_a_subscription():
+    dunning = Dunning(retries_after=(), final="past_due")
+    with stripe_loopback(seed=1, dunning=dunning) as running:
+        client = stripe.StripeClient(TEST_KEY, base_addresses={"api": running.url})
+        shop = Shop(client, running.test)
+        subscription = shop.subscribe()
+        shop.control.decline_payments(shop.customer.id)
+        shop.control.advance(62 * DAY)
+        shop.control.accept_payments(shop.customer.id)
+        newest, older, _ = shop.api.invoices.list({"subscription": subscription.id}).data
+        assert [newest.status, older.status] == ["open", "open"]
+        shop.control.pay_invoice(older.id)
+        assert now_of(shop, subscription).status == "past_due"
+        shop.control.pay_invoice(newest.id)
+        assert now_of(shop, subscription).status == "active"
+
+
 def test_a_cancellation_is_taken_back(shop):
     subscription = shop.subscribe()
     shop.control.cancel_subscription(subscription.id, at_period_end=True)
@@ -224,6 +271,18 @@ def test_a_downgrade_leaves_a_balance_that_later_invoices_use_up(shop):
     charged = shop.api.charges.list({"customer": shop.customer.id}).data
     # 99 × 3 was owed for three months, and 200 of it were there.
     assert sum(each.amount for each in charged) == 49_900 + 3 * 9_900 - 20_000
+
+
+def test_a_change_within_a_trial_costs_nothing_yet(shop):
+    subscription = shop.subscribe(subscription_data={"trial_period_days": 14})
+    shop.control.advance(DAY)
+    shop.control.change_price(subscription.id, shop.professional.id)
+    assert not shop.api.invoice_items.list({}).data
+    changed = now_of(shop, subscription)
+    assert (changed.status, changed.latest_invoice.total) == ("trialing", 0)
+    assert changed["items"].data[0].price.id == shop.professional.id
+    shop.control.advance(14 * DAY)
+    assert now_of(shop, subscription).latest_invoice.amount_paid == 49_900
 
 
 def test_an_upgrade_that_is_declined_makes_the_subscription_past_due(shop):
