@@ -127,7 +127,7 @@ class MemoryPayments(Payments):
         return mine[:limit], len(mine) > limit
 
     def event(self, body: bytes, signature: str, now: datetime) -> PaymentEvent:
-        moment, _, mac = signature.partition(".")
+        moment, _, mac = signature.partition(":")
         if not hmac.compare_digest(mac, self._mac(moment, body)):
             raise PaymentForgedError("not signed by us")
         if abs(now.timestamp() - float(moment)) > TOLERANCE.total_seconds():
@@ -271,7 +271,7 @@ class MemoryPayments(Payments):
         """Body and signature, as they are delivered now."""
         body = json.dumps({"id": event.id, "type": event.kind}).encode()
         moment = str(self.now().timestamp())
-        return body, f"{moment}.{self._mac(moment, body)}"
+        return body, f"{moment}:{self._mac(moment, body)}"
 
     def payment_of(self, session: str) -> PaymentId:
         found = self._sessions[session].payment
@@ -379,7 +379,9 @@ class MemoryPayments(Payments):
             )
 
     def _state_of_session(self, id: str) -> State | None:
-        session = self._sessions[id]
+        session = self._sessions.get(id)
+        if session is None:
+            return None
         if session.payment is not None:
             return self._state_of_payment(session.payment)
         if session.order.is_recurring:

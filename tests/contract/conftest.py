@@ -22,6 +22,7 @@ PORTS = (
     "identifiers",
     "passwords",
     "metadata_store",
+    "payments",
 )
 
 
@@ -59,3 +60,4 @@ clock = pytest.fixture(_subject, name="clock")
 identifiers = pytest.fixture(_subject, name="identifiers")
 passwords = pytest.fixture(_subject, name="passwords")
 metadata_store = pytest.fixture(_subject, name="metadata_store")
+payments = pytest.fixture(_subject, name="payments")

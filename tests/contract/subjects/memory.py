@@ -1,5 +1,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
 from uuid import uuid4
 
 from attrs import define, field
@@ -10,6 +11,7 @@ from adapters.memory.custody import MemoryCustodian
 from adapters.memory.identifiers import MemoryIdentifiers
 from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
+from adapters.memory.payments import MemoryPayments
 from adapters.memory.storage import MemoryStore
 from adapters.memory.wrapping import MemoryKeyWrapping
 from application.ports.clock import Clock
@@ -17,11 +19,14 @@ from application.ports.custody import Custodian, KeyDescription, KeyWrapping
 from application.ports.identifiers import Identifiers
 from application.ports.metadata import MetadataStore
 from application.ports.passwords import Passwords
+from application.ports.payments import Order, Page
 from application.ports.storage.work import Store
 from domain.identifiers import INSTALLATION, AccountId
 from domain.operation import Draft, Intent, Party, Slot
+from domain.payment import PaymentEvent, PaymentId, SubscriptionId
 from domain.signing import Curve, KeyUse, PublicKey, Signature
 from domain.token import Action, TokenKind
+from tests.contract.payers import ITEMS
 from tests.contract.subjects import ACountingChain, AnOrderingChain
 
 
@@ -53,6 +58,54 @@ def identifiers() -> Iterator[Identifiers]:
 @contextmanager
 def passwords() -> Iterator[Passwords]:
     yield MemoryPasswords()
+
+
+@define
+class MemoryWorld:
+    """Payers and banks, as `tests.contract.payers` wants them moved."""
+
+    payments: MemoryPayments
+    clock: MemoryClock
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def signed(self, event: PaymentEvent) -> tuple[bytes, str]:
+        return self.payments.signed(event)
+
+    def pay(self, page: Page) -> str:
+        self.payments.pay(page.id)
+        session = self.payments._sessions[page.id]
+        return str(session.subscription or session.payment)
+
+    def promise(self, page: Page) -> None:
+        self.payments.promise(page.id)
+
+    def arrive(self, page: Page) -> str:
+        self.payments.arrive(page.id)
+        return self.payments.payment_of(page.id)
+
+    def refund(self, payment: str, amount_minor: int) -> None:
+        self.payments.refund(PaymentId(payment), amount_minor)
+
+    def dispute(self, payment: str) -> str:
+        return self.payments.dispute(PaymentId(payment))
+
+    def decide(self, dispute: str, *, is_won: bool) -> None:
+        self.payments.close(dispute, is_won=is_won)
+
+    def cancel(self, order: Order, subscription: str) -> None:
+        del order
+        self.payments.cancel(SubscriptionId(subscription), self.now())
+
+
+@contextmanager
+def payments() -> Iterator[MemoryWorld]:
+    clock = MemoryClock()
+    port = MemoryPayments(clock.now)
+    for item in ITEMS:
+        port.publish(item)
+    yield MemoryWorld(port, clock)
 
 
 @contextmanager
