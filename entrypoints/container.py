@@ -39,6 +39,7 @@ from application.operator.adjust import AdjustCredits, CorrectCapture
 from application.operator.credits import GrantCredits, SetTariff
 from application.operator.dispatch import Dispatch
 from application.operator.end import EndOperation
+from application.operator.growth import ReportActivation, ReportRecurring
 from application.operator.installation_secret import InstallationSecret
 from application.operator.limits import LiftLimits, RaiseLimit
 from application.operator.margin import ReportMargin
@@ -274,6 +275,8 @@ class Container(containers.DeclarativeContainer):
         decimals=One(assembly.coin_digits, settings),
         currency=catalogue.provided.currency,
     )
+    report_recurring = One(ReportRecurring, books=books, catalogue=catalogue, clock=clock)
+    report_activation = One(ReportActivation, books=books, clock=clock)
     verify_ledger = One(VerifyLedger, books=books)
     dispatch = One(Dispatch, store=store, tasks=tasks)
     sweep = One(Sweep, store=store, tasks=tasks, clock=clock)

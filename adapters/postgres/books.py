@@ -6,6 +6,7 @@ Long tables come through cursors of the server's.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from fractions import Fraction
 from itertools import count
 from typing import Any, LiteralString
@@ -25,6 +26,7 @@ from application.ports.storage.books import (
     Window,
 )
 from domain.books import EventRow, HoldRow, HoldTotals, Line, LotRow, PortionRow, WalletRow
+from domain.growth import PaidPeriodRow
 from domain.identifiers import OrganisationId
 from domain.margin import ChainCost
 
@@ -93,6 +95,13 @@ class _Opened(OrganisationBooks):
     def tariff(self) -> str | None:
         row = self._row("tariff")
         return None if row is None else row["tariff"]
+
+    def paid_periods(self) -> Iterator[PaidPeriodRow]:
+        return (PaidPeriodRow(**row) for row in self._stream("paid_periods"))
+
+    def began(self) -> tuple[datetime, datetime | None] | None:
+        row = self._row("began")
+        return None if row is None else (row["registered_at"], row["completed_at"])
 
     def chain_costs(self, window: Window = ALWAYS) -> Iterator[ChainCost]:
         return (

@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import click
@@ -14,6 +15,7 @@ from application.ports.storage.work import StoreUnavailableError
 from domain.identifiers import Prefix, public_id
 from domain.margin import Worth
 from entrypoints.commands import setting_up
+from entrypoints.container import Container
 
 _MICROS = 10**6
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
@@ -36,21 +38,98 @@ def margin(
     ctx: click.Context, since: datetime | None, until: datetime | None, as_json: bool
 ) -> None:
     window = Window(since=_utc(since), until=_utc(until))
-    with setting_up.container(ctx) as container:
-        try:
-            organisations = len(container.books().volumes())
-            with click.progressbar(
-                length=organisations, label="organisations", file=sys.stderr
-            ) as bar:
-                report = container.report_margin()(window, bar.update)
-        except StoreUnavailableError as error:
-            click.echo(f"the database: {error}", err=True)
-            ctx.exit(1)
+    with setting_up.container(ctx) as container, _walking(ctx, container) as advance:
+        report = container.report_margin()(window, advance)
     if as_json:
         click.echo(json.dumps(_shown(report, window)))
         return
     for line in _told(report):
         click.echo(line)
+
+
+_months = click.option(
+    "--months", type=click.IntRange(1, 120), default=12, help="How many, the current one included."
+)
+
+
+@command.command(
+    "mrr",
+    help="Monthly recurring revenue: the price of every tariff that is paid for, at each "
+    "month's end, and what made the difference; in minor units of the catalogue's currency.",
+)
+@_months
+@setting_up.as_json
+@click.pass_context
+def mrr(ctx: click.Context, months: int, as_json: bool) -> None:
+    with setting_up.container(ctx) as container, _walking(ctx, container) as advance:
+        found = container.report_recurring()(months, advance)
+    currency = setting_up.settings(ctx).catalogue.currency
+    rows: list[dict[str, object]] = [
+        {
+            "month": each.month,
+            "mrr": each.total,
+            "paying": each.paying,
+            "new": each.new,
+            "expansion": each.expansion,
+            "contraction": each.contraction,
+            "churn": each.churn,
+        }
+        for each in found
+    ]
+    _table(rows, as_json=as_json, currency=currency)
+    if not as_json:
+        click.echo(f"in minor units of {currency}")
+
+
+@command.command(
+    "activation",
+    help="Of the organisations that registered in a month: how many completed a deployment "
+    "within 24 hours and 7 days, and the median time to the first token.",
+)
+@_months
+@setting_up.as_json
+@click.pass_context
+def activation(ctx: click.Context, months: int, as_json: bool) -> None:
+    with setting_up.container(ctx) as container, _walking(ctx, container) as advance:
+        found = container.report_activation()(months, advance)
+    rows: list[dict[str, object]] = [
+        {
+            "month": each.month,
+            "registered": each.registered,
+            "within_24_hours": each.within_a_day,
+            "of_those_that_had_24_hours": each.of_a_day,
+            "within_7_days": each.within_a_week,
+            "of_those_that_had_7_days": each.of_a_week,
+            "with_a_token": each.with_a_token,
+            "median_minutes_to_first_token": each.median and each.median // timedelta(minutes=1),
+        }
+        for each in found
+    ]
+    _table(rows, as_json=as_json)
+
+
+@contextmanager
+def _walking(ctx: click.Context, container: Container) -> Iterator[Callable[[int], None]]:
+    """A bar, by organisations.  Exits with 1 where the database does not answer."""
+    try:
+        with click.progressbar(
+            length=len(container.books().volumes()), label="organisations", file=sys.stderr
+        ) as bar:
+            yield bar.update
+    except StoreUnavailableError as error:
+        click.echo(f"the database: {error}", err=True)
+        ctx.exit(1)
+
+
+def _table(rows: Sequence[Mapping[str, object]], *, as_json: bool, **also: object) -> None:
+    if as_json:
+        click.echo(json.dumps({**also, "months": rows}))
+        return
+    head = [name.replace("_", " ") for name in rows[0]]
+    lines = [["-" if value is None else str(value) for value in row.values()] for row in rows]
+    widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
+    for line in [head, *lines]:
+        click.echo("  ".join(word.rjust(width) for word, width in zip(line, widths, strict=True)))
 
 
 def _utc(day: datetime | None) -> datetime | None:

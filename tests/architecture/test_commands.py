@@ -51,6 +51,8 @@ ANSWERING = (
     "migrate",
     "ledger",
     "margin",
+    "mrr",
+    "activation",
     "adjust",
     "correct",
     "statement",

@@ -84,3 +84,20 @@ SELECT CASE WHEN detail.order_action IS NULL THEN 'deployment' ELSE 'token_opera
    AND slot.signer = operation.sender
    AND (%(since)s::timestamptz IS NULL OR attempt.signed_at >= %(since)s)
    AND (%(until)s::timestamptz IS NULL OR attempt.signed_at < %(until)s)
+
+-- name: paid_periods
+SELECT tariff, starts_at, ends_at, amount_minor, refunded_minor, currency
+  FROM paid_periods
+ WHERE organisation_id = %(organisation)s
+
+-- name: began
+-- Registered, and the first time that a deployment was completed.
+SELECT organisation.created_at AS registered_at,
+       (SELECT event.at
+          FROM audit_events AS event
+         WHERE event.organisation_id = organisation.id
+           AND event.action = 'deployment.completed'
+         ORDER BY event.sequence
+         LIMIT 1) AS completed_at
+  FROM organisations AS organisation
+ WHERE organisation.id = %(organisation)s

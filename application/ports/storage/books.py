@@ -8,6 +8,7 @@ from typing import Protocol
 from attrs import frozen
 
 from domain.books import EventRow, HoldTotals, Line, LotRow, WalletRow
+from domain.growth import PaidPeriodRow
 from domain.identifiers import OrganisationId
 from domain.margin import ChainCost
 
@@ -48,6 +49,12 @@ class OrganisationBooks(Protocol):
 
     def tariff(self) -> str | None:
         """What it subscribes to now."""
+        ...
+
+    def paid_periods(self) -> Iterator[PaidPeriodRow]: ...
+
+    def began(self) -> tuple[datetime, datetime | None] | None:
+        """When it registered, and when it first completed a deployment; None: there is none."""
         ...
 
     def chain_costs(self, window: Window = ALWAYS) -> Iterator[ChainCost]:
