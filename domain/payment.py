@@ -22,6 +22,7 @@ from typing import NewType
 from attrs import field, frozen, validators
 
 from domain.catalogue import PackName, TariffName
+from domain.money import DIGITS
 
 CustomerId = NewType("CustomerId", str)
 PaymentId = NewType("PaymentId", str)
@@ -192,22 +193,5 @@ def taken_back(
 
 def unit_cost_micros(amount_minor: int, currency: str, granted: int) -> int:
     """What one credit cost, in millionths of a currency unit, rounded down."""
-    micros_per_minor: int = 10 ** (6 - minor_digits(currency))
+    micros_per_minor: int = 10 ** (6 - DIGITS[currency])
     return amount_minor * micros_per_minor // granted
-
-
-def minor_digits(currency: str) -> int:
-    """Decimal places of the currency's minor unit (ISO 4217, as payment providers count)."""
-    if currency in _WHOLE:
-        return 0
-    return 3 if currency in _MILLS else 2
-
-
-# https://docs.stripe.com/currencies, "Zero-decimal" and "Three-decimal currencies"
-_WHOLE = frozenset(
-    {
-        "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF",
-        "XOF", "XPF",
-    }
-)  # fmt: skip
-_MILLS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})

@@ -12,6 +12,7 @@ from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.accounts.create_key import CreateAccountKey
+from application.billing.charge import ChargeFees
 from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
 from application.billing.follow import FollowLicences
@@ -265,6 +266,9 @@ class Container(containers.DeclarativeContainer):
     publish_catalogue = One(PublishCatalogue, payments=payments, catalogue=catalogue)
     reconcile = One(
         Reconcile, store=store, payments=payments, settle=settle, alarms=alarms, clock=clock
+    )
+    charge_fees = One(
+        ChargeFees, store=store, payments=payments, clock=clock, identifiers=identifiers
     )
     leave_ended = One(
         LeaveEnded, store=store, catalogue=catalogue, clock=clock, identifiers=identifiers

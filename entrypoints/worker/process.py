@@ -26,6 +26,7 @@ ALLOWANCES_EVERY = timedelta(minutes=10)
 #: How often it is seen whose licence changes by time; what begins asks the facts itself.
 LICENCES_EVERY = timedelta(seconds=30)
 ENDED_EVERY = timedelta(minutes=1)
+CHARGE_EVERY = timedelta(minutes=10)
 RECONCILE_EVERY = timedelta(days=1)
 #: How often it is seen whether a rate has become known that fees wait for.
 FEES_EVERY = timedelta(minutes=1)
@@ -124,7 +125,13 @@ def _reconciling(container: Container) -> list[Periodic]:
     """Only where money is taken.  What the provider does not answer now, it does tomorrow."""
     if container.settings().stripe is None:
         return []
-    reconcile = container.reconcile()
+    reconcile, charge = container.reconcile(), container.charge_fees()
+
+    def charge_fees() -> None:
+        try:
+            charge()
+        except (PaymentsRefusedError, PaymentsUnavailableError) as error:
+            log.warning("fees wait to be charged: %s", error)
 
     def compare() -> None:
         try:
@@ -138,7 +145,10 @@ def _reconciling(container: Container) -> list[Periodic]:
             compared.payments,
         )
 
-    return [Periodic(name="reconciliation", interval=RECONCILE_EVERY, act=compare)]
+    return [
+        Periodic(name="fees charged", interval=CHARGE_EVERY, act=charge_fees),
+        Periodic(name="reconciliation", interval=RECONCILE_EVERY, act=compare),
+    ]
 
 
 def _always_pause(act: Callable[[], int]) -> Callable[[], None]:

@@ -17,6 +17,7 @@ from adapters.memory.alarms import MemoryAlarms
 from adapters.memory.identifiers import MemoryIdentifiers
 from adapters.memory.storage import MemoryStore
 from application.access.caller import Caller
+from application.billing.charge import ChargeFees
 from application.billing.checkout import Item, StartCheckout
 from application.billing.leave import LeaveEnded
 from application.billing.publish import PublishCatalogue
@@ -108,6 +109,14 @@ class BillingHouse:
 
     def publish(self) -> None:
         PublishCatalogue(payments=self.payments, catalogue=self.catalogue)()
+
+    def charge_fees(self) -> int:
+        return ChargeFees(
+            store=self.store,
+            payments=self.payments,
+            clock=self.clock,
+            identifiers=self.identifiers,
+        )()
 
     def leave_ended(self) -> int:
         return LeaveEnded(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.stripe.webhooks import KINDS
-from application.billing.checkout import Item
+from application.billing.checkout import Item, customer_of
 from application.once import Answered
 from domain.catalogue import PackName, TariffName
 from domain.errors import Refusal
@@ -13,6 +13,8 @@ from tests.application.house import examples
 from tests.application.mortal import DEATHS, Death, Fate, Mortal, MortalStore
 from tests.billing.histories import verify
 from tests.billing.house import BillingHouse
+from tests.contract.tenants import a_tenant
+from tests.contract.test_store_fees import a_line
 
 SMALL = Item(pack=PackName("small"))
 #: More than the longest of them makes.
@@ -137,6 +139,33 @@ def test_leaving_that_dies_anywhere_happens_once(schedule):
     until_alive(mortals, Fate(schedule), house.leave_ended)
     assert house.tariff(organisation) == "free"
     assert house.leave_ended() == 0
+
+
+@examples(30)
+@given(schedule=fates)
+def test_fees_that_die_anywhere_are_charged_once(schedule):
+    mortals = Mortals()
+    house = mortals.house
+    tenant, without_customer = a_tenant(house.store), a_tenant(house.store)
+    customer_of(house.store, house.payments, tenant.organisation, house.clock, "key")
+    lines = [a_line(house.store, tenant, amount_minor=amount) for amount in (125, 0, 7)]
+    lines.append(a_line(house.store, tenant, amount_minor=9, live=True))
+    for line in (*lines, a_line(house.store, tenant)):
+        with house.store.begin(tenant.scope) as work:
+            work.fees.add(line)
+    owed = a_line(house.store, without_customer, amount_minor=5)
+    with house.store.begin(without_customer.scope) as work:
+        work.fees.add(owed)
+    until_alive(mortals, Fate(schedule), house.charge_fees)
+    assert house.charge_fees() == 0
+    items = [*house.stripe.account.all("invoiceitem")]
+    assert sorted((each["amount"], each["currency"]) for each in items) == [
+        (7, "usd"),
+        (125, "usd"),
+    ]
+    with house.store.begin(tenant.scope) as work:
+        billed = {line.fact: work.fees.get(line.fact).invoice_item for line in lines}
+    assert {item for item in billed.values() if item} == {each["id"] for each in items}
 
 
 @pytest.mark.parametrize("kind", ["error_before", "error_after", "lost_before", "lost_after"])
