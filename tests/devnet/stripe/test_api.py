@@ -9,6 +9,7 @@ import stripe
 
 from entrypoints.devnet.stripe import API_VERSION, LIVE_KEY, TEST_KEY, Request, loopback
 from entrypoints.devnet.stripe.api import ROUTES
+from entrypoints.devnet.stripe.forms import decoded
 from entrypoints.devnet.stripe.outages import KINDS
 from tests.devnet.stripe.in_process import client_of
 from tests.devnet.stripe.shop import Shop, refusal
@@ -300,6 +301,12 @@ class TestForms:
     def test_what_is_malformed_is_named(self, world, form, param):
         answer = ask(world, "POST", "/v1/products", form)
         assert (answer.status, answer.json()["error"]["param"]) == (400, param)
+
+    def test_a_list_has_the_order_of_its_numbers(self):
+        numbers = [*range(12)]
+        form = "&".join(f"expand[{each}]={each}" for each in reversed(numbers))
+        assert decoded(form) == {"expand": [str(each) for each in numbers]}
+        assert decoded("a[]=1&a[]=2&b[c][d]=") == {"a": ["1", "2"], "b": {"c": {"d": ""}}}
 
     def test_metadata_is_merged_and_emptied(self, world):
         client = client_of(world)

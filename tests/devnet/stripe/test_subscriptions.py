@@ -158,6 +158,7 @@ def test_a_subscription_is_canceled_at_the_end_of_its_period(shop):
     assert (leaving.status, leaving.cancel_at_period_end, leaving.cancel_at) == (
         "active", True, end,
     )  # fmt: skip
+    assert leaving.canceled_at == shop.account.now
     shop.control.advance(end - shop.account.now - 1)
     assert now_of(shop, subscription).status == "active"
     shop.control.advance(1)
@@ -295,6 +296,16 @@ def test_an_upgrade_that_is_declined_makes_the_subscription_past_due(shop):
     assert now_of(shop, subscription).status == "active"
 
 
+def test_an_upgrade_may_cost_nothing_until_the_next_month(shop):
+    subscription = shop.subscribe()
+    shop.control.advance(DAY)
+    shop.control.change_price(subscription.id, shop.professional.id, "none")
+    assert not shop.api.invoice_items.list({}).data
+    changed = now_of(shop, subscription)
+    assert changed["items"].data[0].price.id == shop.professional.id
+    assert changed.latest_invoice.amount_paid == 9_900
+
+
 def test_without_a_change_of_price_nothing_is_prorated(shop):
     subscription = shop.subscribe()
     shop.control.change_price(subscription.id, shop.starter.id)
@@ -320,10 +331,11 @@ def test_a_test_clock_moves_its_own_customers_only(shop):
     assert told["invoice.paid"].request.id is None
     assert period_of(now_of(shop, ours)) == period_of(ours)
     assert shop.account.now == moment(2026, 1, 1)
-    error = refusal(
-        shop.api.test_helpers.test_clocks.advance, clock.id, {"frozen_time": moment(2030, 3, 1)}
-    )
-    assert error.param == "frozen_time"
+    for refused in (moment(2030, 3, 1), moment(2030, 3, 30)):
+        error = refusal(
+            shop.api.test_helpers.test_clocks.advance, clock.id, {"frozen_time": refused}
+        )
+        assert error.param == "frozen_time"
 
 
 def test_a_subscription_is_opened_without_checkout(shop):
