@@ -35,6 +35,8 @@ INSTALLATION = OrganisationId(UUID(int=0))
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUE = {letter: value for value, letter in enumerate(_ALPHABET)}
 _LENGTH = 26
+_PAIRS = [one + other for one in _ALPHABET for other in _ALPHABET]
+_SHIFTS = range(120, -1, -10)
 
 
 class Prefix(StrEnum):
@@ -58,8 +60,10 @@ class Prefix(StrEnum):
 
 def public_id(prefix: Prefix, id: UUID) -> str:
     """The TypeID of *id*."""
-    letters = (_ALPHABET[id.int >> shift & 31] for shift in range(125, -1, -5))
-    return f"{prefix}_{''.join(letters)}"
+    value = id.int
+    # Two letters at a time: ids are in every line of every trail.
+    letters = "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])
+    return f"{prefix}_{letters}"
 
 
 def parse_id(prefix: Prefix, text: str) -> UUID | None:

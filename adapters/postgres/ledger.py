@@ -87,14 +87,19 @@ class PostgresLedger(Ledger):
         return entries
 
     def record_all(
-        self, wallet: Wallet, deeds: Sequence[Deed], at: datetime
+        self,
+        wallet: Wallet,
+        deeds: Sequence[Deed],
+        at: datetime,
+        *,
+        after: Wallet | None = None,
     ) -> tuple[tuple[JournalEntry, ...], ...]:
         if not self._is_locked or wallet.organisation != self._transaction.scope.organisation:
             raise MisuseError(f"the wallet of {wallet.organisation} is not locked")
         events = [event for deed in deeds for event in deed.events]
         if not events:
             return tuple(() for _ in deeds)
-        after = reduce(fold, events, wallet)
+        after = after or reduce(fold, events, wallet)
         entries = entered(wallet.version, deeds, at)
         lines = [line for lines in entries for line in lines]
         statements: list[Statement] = [

@@ -319,7 +319,12 @@ class TurnLedger(PostgresLedger):
         return super().granted(facts)
 
     def record_all(
-        self, wallet: Wallet, deeds: Sequence[Deed], at: datetime
+        self,
+        wallet: Wallet,
+        deeds: Sequence[Deed],
+        at: datetime,
+        *,
+        after: Wallet | None = None,
     ) -> tuple[tuple[JournalEntry, ...], ...]:
         account = self.account
         if not self._is_locked or wallet != (account.after or account.wallet):
@@ -328,7 +333,7 @@ class TurnLedger(PostgresLedger):
         events = [event for deed in deeds for event in deed.events]
         if events:
             account.before = account.before or wallet
-            account.after = reduce(fold, events, wallet)
+            account.after = after or reduce(fold, events, wallet)
             account.events += events
             account.lines += [line for lines in entries for line in lines]
         return entries

@@ -143,7 +143,7 @@ class Books:
     def close(self) -> None:
         """Store what was decided, and what time has ended: in the first order's trail."""
         if self.posted:
-            _record(self.work, self.before, self.over, self.posted, self.now)
+            _record(self)
         self.quotas.record()
 
 
@@ -157,23 +157,18 @@ def _within(quotas: QuotaBook, decided: Decision) -> Decision:
     return decided
 
 
-def _record(
-    work: Work,
-    before: Wallet,
-    over: tuple[Event, ...],
-    decided: Sequence[tuple[Order, Outcome]],
-    now: datetime,
-) -> None:
+def _record(books: Books) -> None:
+    decided, now = books.posted, books.now
     first = decided[0][0]
-    deeds = [Deed(events=over, actor=_name(first))]
+    deeds = [Deed(events=books.over, actor=_name(first))]
     deeds += [
         Deed(events=outcome.events, actor=_name(order), subject=order.subject)
         for order, outcome in decided
     ]
     if not any(deed.events for deed in deeds):
         return
-    deeds, threshold, wallet = _watched(before, deeds, now)
-    ended, *done = work.ledger.record_all(before, deeds, now)
+    deeds, threshold, wallet = _watched(books, deeds)
+    ended, *done = books.work.ledger.record_all(books.before, deeds, now, after=wallet)
     first.trail.add_postings(ended, first.correlation, live=first.live)
     for (order, _), entries in zip(decided, done, strict=True):
         order.trail.add_postings(entries, order.correlation, live=order.live)
@@ -182,19 +177,17 @@ def _record(
         _warn(last, threshold, wallet, now)
 
 
-def _watched(
-    before: Wallet, deeds: Sequence[Deed], now: datetime
-) -> tuple[list[Deed], Threshold | None, Wallet]:
+def _watched(books: Books, deeds: Sequence[Deed]) -> tuple[list[Deed], Threshold | None, Wallet]:
     """The same deeds, with what is remembered of how low the credits are, and what is told.
 
     Of all of them at once: what a lot's end takes, a grant may give again before anybody sees it.
     """
     events = [event for deed in deeds for event in deed.events]
-    watch, threshold = watched(before, events, now)
+    watch, threshold = watched(books.before, events, books.now, after=books.wallet)
     remembered = Watched(watch=watch)
     *others, last = deeds
-    after = _after(before, [*events, remembered])
-    if watch == before.watch:
+    after = fold(books.wallet, remembered)
+    if watch == books.before.watch:
         return list(deeds), threshold, after
     return [*others, evolve(last, events=(*last.events, remembered))], threshold, after
 

@@ -7,9 +7,10 @@ above it arms it again, a release does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import IntEnum
+from functools import reduce
 
 from attrs import evolve
 
@@ -36,14 +37,19 @@ class Threshold(IntEnum):
 
 
 def watched(
-    before: Wallet, events: Iterable[Event], now: datetime
+    before: Wallet, events: Collection[Event], now: datetime, *, after: Wallet | None = None
 ) -> tuple[CreditWatch, Threshold | None]:
-    """What is watched after *events*, and the threshold to be told of, the lowest if several."""
-    wallet = before
+    """What is watched once *events* have led from *before* to *after*; and the threshold to tell.
+
+    The lowest, where several were crossed.
+    """
     watch = before.watch or CreditWatch(granted=before.available, since=now)
     if now - watch.since >= LONGEST_PERIOD:
         watch = CreditWatch(granted=before.available, since=now)
-    for event in events:
+    # On the way from one to the other only what is given or taken back is looked at.
+    wallet = before
+    is_looked_at = any(isinstance(event, Granted | ClawedBack) for event in events)
+    for event in events if is_looked_at else ():
         wallet = fold(wallet, event)
         match event:
             case Granted(lot=lot) if lot.source is Source.PLAN:
@@ -55,7 +61,8 @@ def watched(
                 watch = evolve(watch, granted=max(0, watch.granted - amount))
             case _:
                 pass
-    reached = _reached(watch.granted, wallet.available)
+    available = (after or reduce(fold, events, before)).available
+    reached = _reached(watch.granted, available)
     if reached is None or (watch.told is not None and watch.told <= reached):
         return watch, None
     return evolve(watch, told=int(reached)), reached

@@ -19,6 +19,7 @@ TABLE = """
     billing:read       o..b..
     billing:write      o..b..
     credits:write      o..b..
+    usage:write        oi...d
     audit:read         o.c.a.
     api_keys:read      o....d
     api_keys:write     o....d

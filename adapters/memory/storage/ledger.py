@@ -91,7 +91,12 @@ class MemoryLedger(Ledger):
         return entries
 
     def record_all(
-        self, wallet: Wallet, deeds: Sequence[Deed], at: datetime
+        self,
+        wallet: Wallet,
+        deeds: Sequence[Deed],
+        at: datetime,
+        *,
+        after: Wallet | None = None,
     ) -> tuple[tuple[JournalEntry, ...], ...]:
         organisation = self._transaction.require_organisation(wallet.organisation)
         head = self._transaction.get(self._tables.wallets, organisation)

@@ -85,9 +85,17 @@ class Ledger(Protocol):
         ...
 
     def record_all(
-        self, wallet: Wallet, deeds: Sequence[Deed], at: datetime
+        self,
+        wallet: Wallet,
+        deeds: Sequence[Deed],
+        at: datetime,
+        *,
+        after: Wallet | None = None,
     ) -> tuple[tuple[JournalEntry, ...], ...]:
-        """The same for several, in order and at once; the journal lines of each."""
+        """The same for several, in order and at once; the journal lines of each.
+
+        *after*: the wallet that they leave, where the caller has it already.
+        """
         ...
 
     def balance(self, now: datetime | None = None) -> Wallet:
