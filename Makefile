@@ -18,7 +18,7 @@ PYTHON_READY := $(VENV)/.ready
 NODE_READY   := tools/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-algod check prove bench contracts contracts-algorand lock format clean
+.PHONY: help setup demo test test-algod test-stripe check prove bench contracts contracts-algorand lock format clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ test: setup ## Run every test, on real servers started for the run
 
 test-algod: setup ## Run the Algorand tests on a node of yours, named by ALGOD_URL, ALGOD_TOKEN and ALGOD_KEY
 	$(BIN)/python -m tests.own_node $(ARGS)
+
+test-stripe: setup ## Run the payment tests on Stripe's test mode, with your STRIPE_API_KEY=sk_test_...
+	$(BIN)/python -m tests.own_stripe $(ARGS)
 
 check: setup ## Lint, types, import walls and the tests that need no server; under two minutes
 	$(BIN)/ruff check .

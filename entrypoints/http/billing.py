@@ -129,7 +129,7 @@ def list_invoices(
         "200 when the event and its effect are recorded; otherwise Stripe tells it again.",
         answers="PaymentEventTaken", is_public=True,
         codes=("billing_not_configured", "signature_invalid", "event_of_other_mode",
-               "payment_event_not_recorded"),
+               "payment_event_not_recorded", "body_too_large"),
     ).opt,
     status_code=200,
 )  # fmt: skip
