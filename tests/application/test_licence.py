@@ -269,6 +269,32 @@ def test_what_a_restored_backup_has_forgotten_is_found_before_it_is_called_over(
     assert house.tokens(id) == 1
 
 
+def test_a_process_that_has_just_begun_calls_nothing_over_that_could_still_land():
+    house = a_house(made=WindowedHouse)
+    id = house.deploy().id
+    house.restart()
+    payment_fails(house)
+    house.work()
+    assert (house.get(id).state, house.get(id).waiting) == (State.QUEUED, "window_open")
+    for _ in range(4):
+        house.window_passes()
+        house.work()
+    assert house.get(id).state is State.FAILED
+
+
+def test_whose_payment_fails_gets_no_days_of_grace_for_what_expired_meanwhile():
+    house = a_house(KindClass.CORE)
+    id = house.deploy().id
+    payment_fails(house)
+    # The month's credits are over by then.
+    house.pass_time(45 * DAY)
+    house.work_until_done()
+    assert house.get(id).state is State.FAILED
+    with house.store.begin(house.scope) as work:
+        lots = work.ledger.balance().lots
+    assert [lot.fact for lot in lots if lot.fact.startswith("grace:")] == []
+
+
 # What is told.
 
 
