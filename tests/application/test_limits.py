@@ -9,7 +9,7 @@ from application.access.throttle import CountRequests
 from application.operator.limits import LiftLimits, RaiseLimit
 from domain.abuse import AbuseRules, MeteredCall
 from domain.audit import Actor
-from domain.catalogue import TariffName
+from domain.catalogue import Price, TariffName
 from domain.errors import Refusal
 from domain.identifiers import ApiKeyId, Prefix, public_id
 from domain.organisation import ApiKey, Permission
@@ -180,9 +180,12 @@ def test_a_freeze_that_was_lifted_does_not_come_back_in_the_same_hour(house):
 
 
 def test_what_is_refused_for_want_of_credits_is_not_counted_as_taken(house):
-    assert take(house, evolve(FREEZING, credits_per_hour=25), 6) == [None] * 5 + [
-        "monthly_quota_exceeded"
-    ]
+    dear = Price(operation="deployment", credits=11)
+    house.catalogue = evolve(
+        house.catalogue, operations={**house.catalogue.operations, "deployment": dear}
+    )
+    rules = evolve(FREEZING, credits_per_hour=22)
+    assert take(house, rules, 3) == [None, None, "insufficient_credits"]
     assert told(house) == []
 
 

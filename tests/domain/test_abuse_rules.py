@@ -102,7 +102,9 @@ def test_clocks_that_differ_between_processes_let_no_more_through(steps: list[in
         now = max(now + step * TICK, newest - 5 * SECOND)
         newest = max(newest, now)
         instants.append(now)
-    answers, _ = changes(*instants, limit=limit)
+    answers, counters = changes(*instants, limit=limit)
+    seconds = [second for second, _ in counters.recent]
+    assert seconds == sorted(set(seconds)), "one count for each second, the newest last"
     passed = [at for at, ok in zip(instants, answers, strict=True) if ok]
     for start in passed:
         assert sum(start <= at < start + MINUTE - 5 * SECOND for at in passed) <= limit
