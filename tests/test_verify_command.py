@@ -8,9 +8,11 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner
 
+from adapters.memory.clock import MemoryClock
 from application.operator.verify_ledger import VerifyLedger
 from application.ports.storage.books import Volume
 from domain.books import HoldTotals, WalletRow
+from domain.books.promises import GiftTotals
 from domain.identifiers import OrganisationId, Prefix, public_id
 from entrypoints.commands import setting_up
 from entrypoints.main import main
@@ -37,6 +39,10 @@ class Shelf:
             hold_totals=lambda: HoldTotals(count=0, open_count=0, open_amount=0, corrected=0),
             lines=lambda: iter(()),
             events=lambda: iter(()),
+            quota_windows=lambda: iter(()),
+            licence_changes=list,
+            gift_totals=lambda: GiftTotals(sent=0, received=0, granted=0),
+            gifts=list,
         )
 
 
@@ -46,7 +52,9 @@ def verify(monkeypatch):
         @contextmanager
         def container(_ctx):
             yield SimpleNamespace(
-                books=lambda: shelf, verify_ledger=lambda: VerifyLedger(books=shelf)
+                books=lambda: shelf,
+                clock=MemoryClock,
+                verify_ledger=lambda: VerifyLedger(books=shelf),
             )
 
         monkeypatch.setattr(setting_up, "container", container)

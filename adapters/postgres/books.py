@@ -4,7 +4,8 @@
 Long tables come through cursors of the server's.
 """
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from fractions import Fraction
@@ -26,13 +27,21 @@ from application.ports.storage.books import (
     Window,
 )
 from domain.books import EventRow, HoldRow, HoldTotals, Line, LotRow, PortionRow, WalletRow
+from domain.books.promises import (
+    GiftRow,
+    GiftTotals,
+    LicenceRow,
+    QuotaWindowRow,
+    TakenRow,
+)
 from domain.growth import PaidPeriodRow
-from domain.identifiers import OrganisationId
+from domain.identifiers import OrganisationId, Prefix, public_id
 from domain.margin import ChainCost
 
 BOOKS = queries.load("books.sql")
 
 _PAGE = 2_000
+NOTHING: Mapping[str, Any] = {}
 
 
 @frozen
@@ -96,6 +105,48 @@ class _Opened(OrganisationBooks):
         row = self._row("tariff")
         return None if row is None else row["tariff"]
 
+    def quota_windows(self) -> Iterator[QuotaWindowRow]:
+        for quota in self._rows("quota_windows"):
+            member = public_id(Prefix.MEMBER, quota["subject_id"])
+            is_member = quota["subject_kind"] == Prefix.MEMBER
+            asked = {
+                "window": quota["window"],
+                "set_at": quota["set_at"],
+                "subject": quota["subject_id"],
+                "member": member if is_member else None,
+            }
+            for row in self._rows("quota_taken", asked):
+                yield QuotaWindowRow(
+                    subject=member if is_member else public_id(Prefix.TEAM, quota["subject_id"]),
+                    window=quota["window"],
+                    since=row["since"],
+                    most=quota["most"] + row["shifted"],
+                    taken=row["taken"],
+                )
+
+    def licence_changes(self) -> list[LicenceRow]:
+        return [
+            LicenceRow(at=row["at"], state=_state_in(row["body"]))
+            for row in self._rows("licence_changes")
+        ]
+
+    def taken_between(
+        self, classes: Sequence[str], since: datetime, until: datetime | None
+    ) -> list[TakenRow]:
+        asked = {"classes": list(classes), "since": since, "until": until}
+        return [TakenRow(**row) for row in self._rows("taken_between", asked)]
+
+    def open_unsigned(self, classes: Sequence[str]) -> list[TakenRow]:
+        return [TakenRow(**row) for row in self._rows("open_unsigned", {"classes": list(classes)})]
+
+    def gifts(self) -> list[GiftRow]:
+        return [GiftRow(**row) for row in self._rows("gifts")]
+
+    def gift_totals(self) -> GiftTotals:
+        row = self._row("gift_totals")
+        assert row is not None  # noqa: S101 - as above
+        return GiftTotals(**row)
+
     def paid_periods(self) -> Iterator[PaidPeriodRow]:
         return (PaidPeriodRow(**row) for row in self._stream("paid_periods"))
 
@@ -122,6 +173,10 @@ class _Opened(OrganisationBooks):
         with translated():
             return self._connection.execute(BOOKS[query], self._parameters).fetchone()
 
+    def _rows(self, query: str, also: Mapping[str, Any] = NOTHING) -> list[DictRow]:
+        with translated():
+            return self._connection.execute(BOOKS[query], {**self._parameters, **also}).fetchall()
+
     def _stream(self, query: str, window: Window = ALWAYS) -> Iterator[DictRow]:
         statement: LiteralString = BOOKS[query]
         with (
@@ -136,6 +191,14 @@ class _Opened(OrganisationBooks):
     @property
     def _parameters(self) -> Mapping[str, Any]:
         return {"organisation": self._organisation}
+
+
+def _state_in(body: bytes) -> str:
+    """Of `licence.changed`; empty where it cannot be read, which is nothing of this audit's."""
+    try:
+        return str(json.loads(body)["details"]["state"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _line(row: DictRow) -> Line:

@@ -11,6 +11,8 @@ from attrs import frozen
 
 from application.ports.storage.books import Books, OrganisationBooks
 from domain.books import Evidence, Findings, Replay
+from domain.books.promises import OFF, GiftRow, check_gifts, check_quotas, off_since
+from domain.books.replay import SKEW
 from domain.identifiers import OrganisationId
 
 
@@ -20,6 +22,8 @@ class Verdict:
     #: How many lines of its journal were read.
     lines: int
     findings: Findings
+    #: To be held against those of the others, by `GiftsBetween`.
+    gifts: tuple[GiftRow, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -54,4 +58,20 @@ class VerifyLedger:
                 evidence.event(event)
         replay.finish(books.wallet(), books.hold_totals())
         evidence.finish()
-        return Verdict(organisation=organisation, lines=lines, findings=findings)
+        check_quotas(findings, books.quota_windows())
+        check_gifts(findings, books.gift_totals(), replay.balances.get("transit", 0))
+        self._licence(books, findings)
+        return Verdict(
+            organisation=organisation, lines=lines, findings=findings, gifts=tuple(books.gifts())
+        )
+
+    def _licence(self, books: OrganisationBooks, findings: Findings) -> None:
+        """Nothing was taken while it was off, and nothing unsigned of it is held (I16)."""
+        for since, until, state in off_since(books.licence_changes()):
+            for hold in books.taken_between(OFF[state], since + SKEW, until):
+                expected = f"none of class {hold.kind_class} while {state}"
+                findings.add("I16", f"hold {hold.id}", expected, f"held at {hold.held_at}")
+            unsigned = books.open_unsigned(OFF[state]) if until is None else []
+            for hold in unsigned:
+                expected = f"given back: nothing of it is signed, and it is {state}"
+                findings.add("I16", f"hold {hold.id}", expected, "held")

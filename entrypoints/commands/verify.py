@@ -10,6 +10,7 @@ import click
 from application.operator.verify_ledger import Verdict
 from application.ports.storage.work import StoreUnavailableError
 from domain.books import Finding
+from domain.books.promises import GiftsBetween
 from domain.identifiers import OrganisationId, Prefix, public_id
 from entrypoints.commands import setting_up
 from entrypoints.container import Container
@@ -32,7 +33,7 @@ def ledger(ctx: click.Context, organisation: str | None, as_json: bool) -> None:
     of = setting_up.organisation_id(ctx, organisation) if organisation else None
     with setting_up.container(ctx) as container:
         try:
-            verdicts = list(_verdicts(container, of, as_json=as_json))
+            verdicts = _verdicts(container, of, as_json=as_json)
         except StoreUnavailableError as error:
             click.echo(f"the database: {error}", err=True)
             ctx.exit(1)
@@ -46,17 +47,22 @@ def ledger(ctx: click.Context, organisation: str | None, as_json: bool) -> None:
     sys.exit(any(verdict.findings for verdict in verdicts))
 
 
-def _verdicts(
-    container: Container, of: OrganisationId | None, *, as_json: bool
-) -> Iterator[Verdict]:
+def _verdicts(container: Container, of: OrganisationId | None, *, as_json: bool) -> list[Verdict]:
     books, verify = container.books(), container.verify_ledger()
     volumes = [each for each in books.volumes() if of in {None, each.organisation}]
+    between = GiftsBetween(container.clock().now())
+    verdicts: list[Verdict] = []
     with _progress(sum(each.lines for each in volumes)) as advance:
         for volume in volumes:
             verdict = verify(volume.organisation, advance)
-            if not as_json:
-                _tell(verdict)
-            yield verdict
+            between.note(verdict.organisation, verdict.gifts)
+            verdicts.append(verdict)
+    if of is None:
+        between.finish({verdict.organisation: verdict.findings for verdict in verdicts})
+    if not as_json:
+        for verdict in verdicts:
+            _tell(verdict)
+    return verdicts
 
 
 @contextmanager

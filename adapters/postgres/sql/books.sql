@@ -101,3 +101,91 @@ SELECT organisation.created_at AS registered_at,
          LIMIT 1) AS completed_at
   FROM organisations AS organisation
  WHERE organisation.id = %(organisation)s
+
+-- name: quota_windows
+-- Days and months (UTC) that began when the quota was in force already.  A subscription's period
+-- is not to be told afterwards.
+SELECT quota.subject_kind, quota.subject_id, quota.quota_window AS window,
+       quota.most, quota.set_at
+  FROM quotas AS quota
+ WHERE quota.organisation_id = %(organisation)s
+   AND quota.most IS NOT NULL
+   AND quota.quota_window IN ('day', 'month')
+
+-- name: quota_taken
+WITH taken AS (
+    SELECT date_trunc(%(window)s, hold.held_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS since,
+           sum(CASE WHEN hold.state = 'held' THEN hold.amount
+                    ELSE hold.captured - hold.corrected END)::bigint AS taken
+      FROM holds AS hold
+     WHERE hold.organisation_id = %(organisation)s
+       AND hold.held_at >= %(set_at)s
+       AND CASE WHEN %(member)s::text IS NOT NULL
+                THEN hold.member = %(member)s
+                ELSE EXISTS (SELECT
+                               FROM hold_teams AS team
+                              WHERE team.organisation_id = hold.organisation_id
+                                AND team.team_id = %(subject)s
+                                AND team.hold_id = hold.id)
+           END
+     GROUP BY 1
+)
+SELECT taken.since, taken.taken,
+       coalesce((SELECT sum(CASE WHEN shift.receiver = %(subject)s THEN shift.amount ELSE 0 END
+                            - CASE WHEN shift.giver = %(subject)s THEN shift.amount ELSE 0 END)
+                   FROM quota_shifts AS shift
+                  WHERE shift.organisation_id = %(organisation)s
+                    AND shift.quota_window = %(window)s
+                    AND shift.since = taken.since), 0)::bigint AS shifted
+  FROM taken
+ WHERE taken.since >= %(set_at)s
+ ORDER BY taken.since
+
+-- name: licence_changes
+SELECT at, body
+  FROM audit_events
+ WHERE organisation_id = %(organisation)s
+   AND action = 'licence.changed'
+ ORDER BY sequence
+
+-- name: taken_between
+SELECT id, kind_class, held_at
+  FROM holds
+ WHERE organisation_id = %(organisation)s
+   AND kind_class = ANY(%(classes)s)
+   AND held_at > %(since)s
+   AND (%(until)s::timestamptz IS NULL OR held_at < %(until)s)
+
+-- name: open_unsigned
+-- Metered, or of an operation of which nothing is signed.
+SELECT hold.id, hold.kind_class, hold.held_at
+  FROM holds AS hold
+ WHERE hold.organisation_id = %(organisation)s
+   AND hold.state = 'held'
+   AND hold.kind_class = ANY(%(classes)s)
+   AND (hold.lease_until IS NOT NULL
+        OR EXISTS (SELECT
+                     FROM operations AS operation
+                    WHERE operation.organisation_id = hold.organisation_id
+                      AND operation.id = hold.subject
+                      AND operation.state = 'Queued'))
+
+-- name: gifts
+SELECT id, direction, other_id AS other, amount, state, closed_at
+  FROM gifts
+ WHERE organisation_id = %(organisation)s
+
+-- name: gift_totals
+SELECT coalesce((SELECT sum(amount)
+                   FROM gifts
+                  WHERE organisation_id = %(organisation)s
+                    AND direction = 'sent'
+                    AND state <> 'returned'), 0)::bigint AS sent,
+       coalesce((SELECT sum(amount)
+                   FROM gifts
+                  WHERE organisation_id = %(organisation)s
+                    AND direction = 'received'), 0)::bigint AS received,
+       coalesce((SELECT sum(amount)
+                   FROM lots
+                  WHERE organisation_id = %(organisation)s
+                    AND fact LIKE 'gift:gift\_%%'), 0)::bigint AS granted

@@ -1,6 +1,6 @@
 """Reading the books for an audit: organisation by organisation, each as of one instant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -8,6 +8,13 @@ from typing import Protocol
 from attrs import frozen
 
 from domain.books import EventRow, HoldTotals, Line, LotRow, WalletRow
+from domain.books.promises import (
+    GiftRow,
+    GiftTotals,
+    LicenceRow,
+    QuotaWindowRow,
+    TakenRow,
+)
 from domain.growth import PaidPeriodRow
 from domain.identifiers import OrganisationId
 from domain.margin import ChainCost
@@ -50,6 +57,26 @@ class OrganisationBooks(Protocol):
     def tariff(self) -> str | None:
         """What it subscribes to now."""
         ...
+
+    def quota_windows(self) -> Iterator[QuotaWindowRow]: ...
+
+    def licence_changes(self) -> list[LicenceRow]:
+        """What was told of the licence, in order."""
+        ...
+
+    def taken_between(
+        self, classes: Sequence[str], since: datetime, until: datetime | None
+    ) -> list[TakenRow]:
+        """Holds of these classes that were taken after *since* and before *until*."""
+        ...
+
+    def open_unsigned(self, classes: Sequence[str]) -> list[TakenRow]:
+        """Open holds of these classes: metered, or of operations of which nothing is signed."""
+        ...
+
+    def gifts(self) -> list[GiftRow]: ...
+
+    def gift_totals(self) -> GiftTotals: ...
 
     def paid_periods(self) -> Iterator[PaidPeriodRow]: ...
 

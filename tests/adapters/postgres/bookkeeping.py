@@ -5,14 +5,15 @@ from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID, uuid4
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from adapters.system import SystemIdentifiers
 from application.audit.trail import Trail
 from application.credits.post import Order, Outcome, post_all
-from application.ports.storage.work import Store
+from application.ports.storage.work import Store, Work
 from domain.audit import OPERATOR
-from domain.identifiers import HoldId, LotId
+from domain.gift import Direction, Gift, GiftState
+from domain.identifiers import GiftId, HoldId, LotId, OrganisationId
 from domain.ledger import (
     PRIORITIES,
     Adjust,
@@ -24,6 +25,7 @@ from domain.ledger import (
     GiftBack,
     Gifted,
     GiftOut,
+    GiftReturned,
     Grant,
     HoldCredits,
     Lot,
@@ -66,6 +68,8 @@ class Bookkeeper:
             )
             orders = [Order(trail=trail, command=command, subject=uuid4()) for command in commands]
             outcomes = post_all(work, orders, self.clock.now())
+            for outcome in outcomes:
+                self._keep_gifts(work, outcome)
             trail.write(work)
         self.refused += [each.refusal.code for each in outcomes if each.refusal]
         self.gifts += [
@@ -75,6 +79,25 @@ class Bookkeeper:
             if isinstance(event, Gifted)
         ]
         return outcomes
+
+    def _keep_gifts(self, work: Work, outcome: Outcome) -> None:
+        """The rows that whoever gives keeps beside the journal."""
+        for event in outcome.events:
+            if isinstance(event, Gifted):
+                gift = Gift(
+                    organisation=self.tenant.organisation,
+                    id=GiftId(event.gift),
+                    direction=Direction.SENT,
+                    other=OrganisationId(uuid4()),
+                    amount=sum(portion.amount for portion in event.portions),
+                    sent_by="mem_1",
+                    sent_at=self.clock.now(),
+                )
+                assert work.gifts.add(gift)
+            if isinstance(event, GiftReturned):
+                known = work.gifts.get(GiftId(event.gift))
+                returned = evolve(known, state=GiftState.RETURNED, closed_at=self.clock.now())
+                work.gifts.close(returned)
 
     def wait(self, **time: float) -> None:
         self.clock.at += timedelta(**time)

@@ -28,6 +28,25 @@ def rewritten(before: str, after: str) -> str:
     )
 
 
+def quota(kind: str, id: str, window: str, most: int) -> str:
+    """A quota that was there before anything was taken."""
+    return (
+        "INSERT INTO quotas (organisation_id, subject_kind, subject_id, quota_window, most,"
+        f" set_at) VALUES (%(organisation)s, '{kind}', {id}, '{window}', {most}, '2020-01-01')"
+    )
+
+
+def licence_changed(state: str, at: str) -> str:
+    """The trail tells it at that instant."""
+    return (
+        "INSERT INTO audit_events (organisation_id, sequence, id, at, action, subject, live, salt,"
+        f" body) SELECT %(organisation)s, max(sequence) + 1, gen_random_uuid(), {at},"
+        " 'licence.changed', 'org_1', false, decode(repeat('00', 16), 'hex'),"
+        f' convert_to(\'{{"details":{{"state":"{state}"}}}}\', \'UTF8\')'
+        f" FROM audit_events {OF}"
+    )
+
+
 BREAKING = {
     "I1": [
         f"UPDATE wallets SET available = -1 {OF}",
@@ -66,6 +85,13 @@ BREAKING = {
         f"UPDATE journal SET credit = debit {LINE} 4",
         f"UPDATE journal SET amount = -amount {LINE} 4",
         f"UPDATE journal SET debit = 'spent' {LINE} 4",
+        f"UPDATE gifts SET amount = amount + 1 {OF}",
+        f"DELETE FROM gifts {OF}",
+        (
+            "INSERT INTO gifts (organisation_id, id, direction, other_id, amount, state, sent_by,"
+            " sent_at, closed_at) VALUES (%(organisation)s, gen_random_uuid(), 'received',"
+            " gen_random_uuid(), 5, 'delivered', 'mem_1', now(), now())"
+        ),
     ],
     "I5": [
         f"DELETE FROM journal {LINE} 5",
@@ -156,6 +182,24 @@ BREAKING = {
     ],
     "I14": [
         f"UPDATE journal SET at = at - interval '1 year' {LINE} 4",
+    ],
+    "I15": [
+        quota("mem", "%(member)s", "day", 8),
+        quota("mem", "%(member)s", "month", 8),
+        "INSERT INTO teams (organisation_id, id, name, members, created_at) VALUES"
+        " (%(organisation)s, %(open)s, 'All', '{}', now());"
+        " INSERT INTO hold_teams VALUES (%(organisation)s, %(open)s, %(open)s);"
+        + quota("team", "%(open)s", "day", 5),
+    ],
+    "I16": [
+        f"UPDATE holds SET kind_class = 'premium' {OF} AND id = %(released)s;"
+        + licence_changed("payment_failed", "'2026-05-01'"),
+        f"UPDATE holds SET lease_until = held_at + interval '9 y', kind_class = 'compliance' {OF}"
+        " AND id = %(open)s;" + licence_changed("payment_failed", "'2026-06-20'"),
+        licence_changed("suspended", "'2026-05-01'"),
+        licence_changed("cancelled", "'2026-05-01'")
+        + ";"
+        + licence_changed("active", "'2026-06-01 12:00:10'"),
     ],
 }
 

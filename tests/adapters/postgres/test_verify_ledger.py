@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -13,11 +14,13 @@ import domain.books
 from adapters.postgres import connect, open_books
 from application.operator.verify_ledger import VerifyLedger
 from domain.books import REMEDIES
+from domain.books.promises import GiftsBetween
+from domain.identifiers import Prefix, public_id
 from domain.ledger import Capture, Clawback, Correct, GiftOut, Release, Source
 from tests.adapters.postgres.bookkeeping import Bookkeeper
-from tests.adapters.postgres.corruptions import CORRUPTIONS, OF
+from tests.adapters.postgres.corruptions import CORRUPTIONS, OF, licence_changed, quota
 from tests.contract.subjects.postgres import application_url, database
-from tests.contract.tenants import a_tenant
+from tests.contract.tenants import NOW, a_tenant
 from tests.strategies import examples
 
 #: What is worth corrupting is also guarded by the database: here the guards are taken away first.
@@ -68,7 +71,8 @@ class Ledger:
         keeper.grant(10, Source.PLAN, days=30, fact="plan:1")
         keeper.grant(8, Source.PROMO, days=2, fact="promo:1")
         keeper.grant(20, Source.PACK, fact="pack:1", micros=39_500)
-        self.captured = keeper.hold(12)
+        self.member = keeper.tenant.member
+        self.captured = keeper.hold(12, member=public_id(Prefix.MEMBER, self.member))
         keeper.do(Capture(id=self.captured, amount=11))
         self.stale = keeper.hold(4)
         self.released = keeper.hold(5)
@@ -130,7 +134,8 @@ def test_a_corruption_is_found_by_its_number(verify, ledger, invariant, statemen
 def test_every_invariant_that_can_be_seen_at_rest_is_broken_here():
     broken = {invariant for invariant, _ in CORRUPTIONS}
     #: I8 and I11 are about answers, of which nothing is kept.
-    assert broken == {f"I{number}" for number in range(1, 15)} - {"I8", "I11"}
+    assert broken == {f"I{number}" for number in range(1, 17)} - {"I8", "I11"}
+    assert broken == set(REMEDIES)
 
 
 def test_no_random_history_has_a_finding(store, verify):
@@ -190,6 +195,54 @@ def test_the_auditor_knows_nothing_of_the_decider():
     assert sources
     assert not [source for source in sources if "import domain.ledger" in source
                 or "from domain.ledger" in source]  # fmt: skip
+
+
+def test_a_quota_that_was_not_there_yet_or_is_not_exceeded_is_kept(verify, ledger):
+    for statement in (
+        quota("mem", "%(member)s", "day", 9),
+        quota("mem", "%(member)s", "month", 1).replace("'2020-01-01'", "'2026-06-01 12:00'"),
+    ):
+        ledger.corrupt(statement)
+    assert not verify(ledger.organisation).findings
+
+
+def test_a_licence_that_changed_in_time_is_kept(verify, ledger):
+    """What was taken before it, and of a class that stays on, is no finding."""
+    ledger.corrupt(licence_changed("payment_failed", "'2026-05-01'"))
+    assert not verify(ledger.organisation).findings
+
+
+def test_a_gift_that_is_over_has_two_halves(store, url, verify):
+    giver, receiver = (Bookkeeper(store, a_tenant(store)) for _ in range(2))
+    giver.grant(5, Source.PACK)
+    giver.do(GiftOut(gift=uuid4(), amount=5))
+    ((id, _),) = giver.gifts
+    names = {"gift": id, "giver": giver.tenant.organisation, "at": NOW,
+             "receiver": receiver.tenant.organisation}  # fmt: skip
+    delivered = "UPDATE gifts SET state = 'delivered', closed_at = %(at)s, other_id = %(receiver)s"
+    with psycopg.connect(url) as administrator:
+        administrator.execute(f"{delivered} WHERE id = %(gift)s", names)
+
+    def findings(began):
+        between = GiftsBetween(began)
+        verdicts = [verify(each.tenant.organisation) for each in (giver, receiver)]
+        for verdict in verdicts:
+            between.note(verdict.organisation, verdict.gifts)
+        between.finish({verdict.organisation: verdict.findings for verdict in verdicts})
+        return [dict(verdict.findings.counts) for verdict in verdicts]
+
+    assert findings(NOW + timedelta(days=1)) == [{"I4": 1}, {}]
+    assert findings(NOW) == [{}, {}]  # It may have arrived after the receiver was read.
+    name = public_id(Prefix.GIFT, id)
+    receiver.grant(5, Source.GIFT, fact=f"gift:{name}:1")
+    with psycopg.connect(url) as administrator:
+        administrator.execute(
+            "INSERT INTO gifts (organisation_id, id, direction, other_id, amount, state, sent_by,"
+            " sent_at, closed_at) VALUES (%(receiver)s, %(gift)s, 'received', %(giver)s, 5,"
+            " 'delivered', 'mem_1', %(at)s, %(at)s)",
+            names,
+        )
+    assert findings(NOW + timedelta(days=1)) == [{}, {}]
 
 
 def test_names_of_invariants_are_those_of_the_remedies():
