@@ -122,6 +122,7 @@ def facts_of(billing: BillingFacts, arranged_at: datetime | None, now: datetime)
         is_free=not billing.subscriptions,
         trial_until=max(trials, default=None),
         arranged_at=arranged_at,
+        purchased_at=billing.purchased_at,
         subscriptions=tuple(
             SubscriptionFacts(
                 id=each.id,

@@ -13,6 +13,7 @@ from domain.errors import Refusal
 from domain.ledger import HoldState
 from domain.licence import LicenceState
 from domain.operation import SlotState
+from domain.payment import Dispute, DisputeId, PaymentId, Purchase
 from tests.application.house import FINGERPRINT, House
 from tests.application.mortal import BEFORE, DEATHS, Death, Fate, MortalStore
 from tests.application.paying import (
@@ -293,6 +294,36 @@ def test_whose_payment_fails_gets_no_days_of_grace_for_what_expired_meanwhile():
     with house.store.begin(house.scope) as work:
         lots = work.ledger.balance().lots
     assert [lot.fact for lot in lots if lot.fact.startswith("grace:")] == []
+
+
+def test_a_dispute_that_was_lost_is_cleared_by_buying_a_pack():
+    house = a_house(KindClass.CORE)
+    # After the period that is paid has begun.
+    house.pass_time(DAY)
+    opened = house.clock.now()
+    lost = Dispute(
+        id=DisputeId("dp_1"), payment=PaymentId("pi_1"), opened_at=opened, closed_at=opened,
+        is_won=False,
+    )  # fmt: skip
+    house.pass_time(DAY)
+    with house.store.begin(house.scope) as work:
+        work.billing.lock()
+        work.billing.put_dispute(lost)
+    assert licence_now(house).state is LicenceState.PAYMENT_FAILED
+    with house.store.begin(house.scope) as work:
+        work.billing.lock()
+        work.billing.put_purchase(
+            Purchase(
+                payment=PaymentId("pi_2"),
+                pack="small",
+                credits=500,
+                amount_minor=2_900,
+                currency="USD",
+                paid_at=house.clock.now(),
+                version=1,
+            )
+        )
+    assert licence_now(house).state is LicenceState.ACTIVE
 
 
 # What is told.

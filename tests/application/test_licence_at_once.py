@@ -7,24 +7,29 @@ was signed before is finished and paid, and nothing of what was given back was e
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
 from threading import Barrier, Event, RLock, Thread
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from adapters.system.group_commit import GroupCommit
 from application.audit.trail import Trail
-from application.credits.licence import follow_licence, licence_refusal
-from application.credits.post import post
+from application.credits.licence import follow_licence
 from application.deployments.request import Accepted
+from application.metered.serve import ServeTurn
+from application.metered.spend import SpendCredits
+from application.metered.usage import HoldUsage
 from application.ports.chain import Chain
+from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import FenceLostError, LeaseLostError
+from domain.abuse import AbuseRules
 from domain.audit import WORKER
 from domain.catalogue import KindClass
 from domain.deployment import State
 from domain.errors import Refusal
-from domain.identifiers import HoldId
-from domain.ledger import HoldCredits
 from domain.licence import LicenceState
 from tests.application.house import PROVING, WitnessedChain
 from tests.application.paying import DAY, payment_fails, record, subscribe
@@ -84,6 +89,17 @@ class BusyHouse(PostgresHouse):
     def _fund(self, address: str) -> None:
         self.chain.fund(address, 10**18)
 
+    @cached_property
+    def spend(self) -> SpendCredits:
+        serve = ServeTurn(
+            store=self.store,
+            catalogue=self.catalogue,
+            rules=AbuseRules(premium_gap=timedelta(0), credits_per_hour=10**9),
+            clock=self.clock,
+            identifiers=self.identifiers,
+        )
+        return SpendCredits(together=GroupCommit(serve))
+
     def paid_again(self) -> None:
         """Whoever was given back is over; a month is paid."""
         subscribe(self)
@@ -132,25 +148,13 @@ def working(house: BusyHouse) -> Iterator[None]:
 
 
 def hold_metered(house: BusyHouse) -> Refusal | None:
-    """As a metered premium call is begun: asked and held under the wallet's lock."""
-    organisation = house.registered.organisation.id
-    with house.store.begin(house.scope) as work:
-        work.ledger.lock()
-        now = house.clock.now()
-        if refusal := licence_refusal(work, KindClass.PREMIUM, now):
-            return refusal
-        trail = Trail(identifiers=house.identifiers, organisation=organisation, actor=WORKER)
-        command = HoldCredits(
-            id=HoldId(uuid4()),
-            subject=uuid4(),
-            amount=3,
-            operation="premium_call",
-            kind_class=KindClass.PREMIUM,
-            lease_until=now + DAY,
-        )
-        refusal = post(work, trail, command, now)
-        trail.write(work)
-    return refusal
+    """A metered premium call, asked for together with whoever else asks."""
+    key = IdempotencyKey(live=False, route="POST /v1/usage/holds", key=uuid4().hex)
+    usage = HoldUsage(
+        key=key, fingerprint=bytes(32), operation="premium_call", lease=timedelta(minutes=5)
+    )
+    answer = house.spend(house.caller, usage, live=False)
+    return answer if isinstance(answer, Refusal) else None
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
