@@ -1,8 +1,10 @@
 """What a payment provider's object, fetched whole, means for us: facts, or a contradiction.
 
 Pure rules over what was fetched, what is known and the catalogue.  Prices are ours: what was paid
-is looked up by the price's key, and where its amount or currency are not the catalogue's, nothing
-is granted and a person is called (`Mismatch`).
+is looked up by the price's key, and where its amount is neither the catalogue's nor one that we
+published before, or its currency is another, nothing is granted and a person is called
+(`Mismatch`).  What was recorded once is not asked about again: its refunds apply whatever the
+catalogue has become.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +23,7 @@ from domain.payment import (
     Purchase,
     Subscription,
     SubscriptionId,
+    plan_fact,
 )
 
 
@@ -33,6 +36,8 @@ class ItemPrice:
     amount_minor: int
     #: ISO 4217.
     currency: str
+    #: Whether it carries the mark of a price that we published: its amount was ours then.
+    is_published: bool = False
 
 
 @frozen(kw_only=True)
@@ -158,6 +163,8 @@ class PackFacts:
     purchase: Purchase
     #: What the purchase is of, where it was not known before.
     pack: Pack | None
+    #: What was asked for it, before taxes.
+    asked_minor: int
 
 
 @frozen(kw_only=True)
@@ -180,7 +187,7 @@ def of_pack(
         return None
     if known is not None:
         purchase = evolve(known, refunded_minor=_refunded(money), version=version)
-        return PackFacts(purchase=purchase, pack=None)
+        return PackFacts(purchase=purchase, pack=None, asked_minor=state.asked_minor)
     pack = next(
         (
             each
@@ -191,16 +198,16 @@ def of_pack(
     )
     if pack is None:
         return Mismatch(subject=money.payment, detail=f"no pack has the price {state.price.key!r}")
-    expected = (pack.price_minor, catalogue.currency)
-    for found, what in (
-        ((state.price.amount_minor, state.price.currency), "the price is"),
-        ((state.asked_minor, money.currency), "asked for was"),
-    ):
-        if found != expected:
-            return Mismatch(
-                subject=money.payment, detail=_differs(pack.name, what, found, expected)
-            )
-    if state.quantity != 1 or money.amount_minor < pack.price_minor:
+    ours = (pack.price_minor, catalogue.currency)
+    price = (state.price.amount_minor, state.price.currency)
+    if price != ours and not _was_ours(state.price, catalogue):
+        detail = _differs(pack.name, "the price is", price, ours)
+        return Mismatch(subject=money.payment, detail=detail)
+    asked = (state.asked_minor, money.currency)
+    if asked != price:
+        detail = f"{pack.name}: asked for was {asked[0]} {asked[1]} at a price of {price[0]}"
+        return Mismatch(subject=money.payment, detail=detail)
+    if state.quantity != 1 or money.amount_minor < state.price.amount_minor:
         detail = f"{money.amount_minor} were paid for {state.quantity} × {pack.name}"
         return Mismatch(subject=money.payment, detail=detail)
     return PackFacts(
@@ -215,6 +222,7 @@ def of_pack(
             version=version,
         ),
         pack=pack,
+        asked_minor=state.asked_minor,
     )
 
 
@@ -231,15 +239,16 @@ def of_subscription(
     mismatches: list[Mismatch] = []
     for invoice in sorted(state.invoices, key=_when_paid):
         for line in _bought(invoice):
+            fact = plan_fact(state.id, line.price.key, line.start)
+            if fact in facts:
+                facts[fact] = _looked_at(facts[fact], invoice)
+                continue
             found = _period(state.id, invoice, line, catalogue)
             if isinstance(found, Mismatch):
                 mismatches.append(found)
                 continue
-            if found.fact not in facts:
-                asked[found.fact] = max(0, sum(each.amount_minor for each in invoice.lines))
-            facts[found.fact] = _with_credits(
-                found, facts.get(found.fact), facts.values(), catalogue
-            )
+            asked[fact] = max(0, sum(each.amount_minor for each in invoice.lines))
+            facts[fact] = _with_credits(found, facts.values(), catalogue)
     paid = tuple(sorted(facts.values(), key=lambda each: (each.paid_at, each.start, each.price)))
     return SubscriptionFacts(
         subscription=_subscription(state, catalogue, known, paid, version),
@@ -321,18 +330,21 @@ def _period(
     )
 
 
+def _looked_at(known: PaidPeriod, invoice: InvoiceState) -> PaidPeriod:
+    """What became of the money for a period that is known; the catalogue is not asked."""
+    money = invoice.money
+    return evolve(
+        known,
+        payment=known.payment or invoice.payment,
+        amount_minor=money.amount_minor if money else known.amount_minor,
+        refunded_minor=_refunded(money) if money else known.refunded_minor,
+    )
+
+
 def _with_credits(
-    found: PaidPeriod, known: PaidPeriod | None, others: Iterable[PaidPeriod], catalogue: Catalogue
+    found: PaidPeriod, others: Iterable[PaidPeriod], catalogue: Catalogue
 ) -> PaidPeriod:
     """What *found* grants: of a period that was paid for before, what a better tariff adds."""
-    if known is not None:
-        is_looked_at = found.amount_minor > 0
-        return evolve(
-            known,
-            payment=known.payment or found.payment,
-            amount_minor=found.amount_minor if is_looked_at else known.amount_minor,
-            refunded_minor=found.refunded_minor if is_looked_at else known.refunded_minor,
-        )
     granted = sum(each.credits for each in others if each.end == found.end)
     worth = catalogue.tariffs[found.tariff].credits_per_month
     return evolve(found, credits=max(0, worth - granted))
@@ -353,9 +365,14 @@ def _tariff_of(price: ItemPrice, catalogue: Catalogue) -> Tariff | str:
     expected = (tariff.price_minor, catalogue.currency)
     found = (price.amount_minor, price.currency)
     is_agreed = tariff.is_price_least and found[0] >= expected[0] and found[1] == expected[1]
-    if found == expected or is_agreed:
+    if found == expected or is_agreed or _was_ours(price, catalogue):
         return tariff
     return _differs(tariff.name, "the price is", found, expected)
+
+
+def _was_ours(price: ItemPrice, catalogue: Catalogue) -> bool:
+    """Whether we asked for it once: pages that were open then and subscriptions go on at it."""
+    return price.is_published and price.amount_minor > 0 and price.currency == catalogue.currency
 
 
 def _refunded(money: Money) -> int:

@@ -61,6 +61,8 @@ _PAGE_LIVES = timedelta(hours=24)
 class _Session:
     page: Page
     order: Order
+    #: As it was when the page was opened.
+    price: ItemPrice
     payment: PaymentId | None = None
     subscription: SubscriptionId | None = None
     is_on_its_way: bool = False
@@ -72,6 +74,8 @@ class MemoryPayments(Payments):
     live: bool | None = False
     secret: bytes = field(default=b"whsec_memory", repr=False)
     prices: dict[str, Priced] = field(factory=dict)
+    #: All that were published, former ones as well.
+    _published: set[Priced] = field(factory=set)
     #: What was told, oldest first.
     events: list[PaymentEvent] = field(factory=list)
     fees: dict[str, Fee] = field(factory=dict)
@@ -101,7 +105,7 @@ class MemoryPayments(Payments):
             id = self._id("cs")
             url = f"https://pay.invalid/{id}"
             page = Page(id=id, url=url, expires_at=self.now() + _PAGE_LIVES)
-            self._sessions[id] = _Session(page, order)
+            self._sessions[id] = _Session(page, order, self._item(order.price))
             return page
 
         return self._once(key, order, create)
@@ -163,6 +167,7 @@ class MemoryPayments(Payments):
     def publish(self, item: Priced) -> bool:
         is_new = self.prices.get(item.key) != item
         self.prices[item.key] = item
+        self._published.add(item)
         return is_new
 
     def bill(self, fee: Fee, key: str) -> str:
@@ -249,7 +254,7 @@ class MemoryPayments(Payments):
         """A better tariff from now on, and what it costs more until the period ends is paid."""
         known = self._subscriptions[id]
         end = max(line.end for invoice in known.invoices for line in invoice.lines)
-        better = _item(self.prices[price])
+        better = self._item(price)
         line = evolve(
             _line(better, self.now(), end),
             amount_minor=max(1, better.amount_minor - known.price.amount_minor),
@@ -298,7 +303,7 @@ class MemoryPayments(Payments):
     def _settle(self, session: _Session) -> None:
         if session.payment is not None:
             raise ValueError(f"{session.page.id} is paid")
-        order, item = session.order, _item(self.prices[session.order.price])
+        order, item = session.order, session.price
         session.payment = PaymentId(self._id("pi"))
         if not order.is_recurring:
             self._packs[session.payment] = PackState(
@@ -386,7 +391,7 @@ class MemoryPayments(Payments):
             return self._state_of_payment(session.payment)
         if session.order.is_recurring:
             return None
-        item = _item(self.prices[session.order.price])
+        item = session.price
         return PackState(
             customer=session.order.customer,
             price=item,
@@ -402,6 +407,15 @@ class MemoryPayments(Payments):
         return next(
             (each for each in self._subscriptions.values() if any(map(is_it, each.invoices))),
             None,
+        )
+
+    def _item(self, key: str) -> ItemPrice:
+        priced = self.prices[key]
+        return ItemPrice(
+            key=key,
+            amount_minor=priced.amount_minor,
+            currency=priced.currency,
+            is_published=priced in self._published,
         )
 
     def _once(self, key: str, request: object, create: Callable[[], T]) -> T:
@@ -431,10 +445,6 @@ class MemoryPayments(Payments):
 
     def _id(self, prefix: str) -> str:
         return f"{prefix}_{next(self._numbers)}"
-
-
-def _item(priced: Priced) -> ItemPrice:
-    return ItemPrice(key=priced.key, amount_minor=priced.amount_minor, currency=priced.currency)
 
 
 def _line(price: ItemPrice, start: datetime, end: datetime) -> Line:

@@ -88,7 +88,10 @@ class StripePayments(Payments):
 
     def publish(self, item: Priced) -> bool:
         known = self._newest_price(item.key)
+        mark = {states.MARK: item.key}
         if known is not None and _is_price_of(known, item):
+            if known["metadata"].get(states.MARK) != item.key:
+                self._post(f"/v1/prices/{known['id']}", {"metadata": mark}, None)
             return False
         self._publish_product(item)
         form: dict[str, Any] = {
@@ -98,6 +101,7 @@ class StripePayments(Payments):
             "lookup_key": item.key,
             # A former price goes on for those who subscribed at it; new ones find this one.
             "transfer_lookup_key": True,
+            "metadata": mark,
         }
         if item.is_recurring:
             form["recurring"] = {"interval": "month"}

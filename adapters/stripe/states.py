@@ -21,6 +21,9 @@ Object = Mapping[str, Any]
 
 #: What the products we publish are called begins with this.
 OURS = "tallystick_"
+#: What a price's metadata says where `publish` made it, with the key it was made under: whoever
+#: subscribed at it or has its page open goes on after the catalogue asks for more.
+MARK = "tallystick"
 
 # https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses
 _STANDING = {
@@ -41,6 +44,7 @@ def item_price(price: Object) -> ItemPrice:
     product = _id(price["product"]) or ""
     return ItemPrice(
         key=product if product.startswith(OURS) else price["lookup_key"] or "",
+        is_published=product.startswith(OURS) and price["metadata"].get(MARK) == product,
         amount_minor=price["unit_amount"] or 0,
         currency=price["currency"].upper(),
     )

@@ -27,7 +27,6 @@ from domain.payment import (
     Dispute,
     PaidPeriod,
     PaymentEvent,
-    Purchase,
     Subject,
     Subscription,
     taken_back,
@@ -35,6 +34,7 @@ from domain.payment import (
 )
 from domain.settlement import (
     Mismatch,
+    PackFacts,
     PackState,
     State,
     SubscriptionState,
@@ -178,7 +178,7 @@ class _Deed:
         disputes = self._disputes(state, trail)
         commands: list[Command] = []
         if found.pack is not None:
-            commands.append(self._grant(_pack_lot(self._lot_id(), purchase, found.pack, self.now)))
+            commands.append(self._grant(_pack_lot(self._lot_id(), found, found.pack, self.now)))
             self._tell(trail, "billing.paid", {"pack": purchase.pack, "payment": purchase.payment})
         if known is not None and known.refunded_minor != purchase.refunded_minor:
             self._tell_refund(trail, purchase.payment, purchase.refunded_minor)
@@ -302,8 +302,8 @@ class _Deed:
         trail.add(action, self._name, self.now, live=live, details=details)
 
 
-def _pack_lot(id: LotId, purchase: Purchase, pack: Pack, now: datetime) -> Lot:
-    days = pack.days
+def _pack_lot(id: LotId, found: PackFacts, pack: Pack, now: datetime) -> Lot:
+    purchase, days = found.purchase, pack.days
     return Lot(
         id=id,
         source=Source.PACK,
@@ -313,7 +313,7 @@ def _pack_lot(id: LotId, purchase: Purchase, pack: Pack, now: datetime) -> Lot:
         effective_at=now,
         expires_at=None if days is None else purchase.paid_at + timedelta(days=days),
         fact=purchase.fact,
-        unit_cost_micros=unit_cost_micros(pack.price_minor, purchase.currency, purchase.credits),
+        unit_cost_micros=unit_cost_micros(found.asked_minor, purchase.currency, purchase.credits),
         currency=purchase.currency,
     )
 
