@@ -143,22 +143,22 @@ def canonical(value: JsonValue) -> bytes:
 
 
 def _check(value: object) -> None:
-    match value:
-        case None | bool() | str():
-            return
-        case int():
-            if abs(value) > _SAFE_INTEGER:
-                raise MisuseError("an integer of 2^53 or more must be written as text")
-        case Mapping():
-            for key, item in value.items():
-                if not (isinstance(key, str) and key.isascii()):
-                    raise MisuseError(f"{key!r} is not an ASCII key")
+    if value is None or isinstance(value, str | bool):
+        return
+    if isinstance(value, int):
+        if abs(value) > _SAFE_INTEGER:
+            raise MisuseError("an integer of 2^53 or more must be written as text")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if not (isinstance(key, str) and key.isascii()):
+                raise MisuseError(f"{key!r} is not an ASCII key")
+            if type(item) is not str:
                 _check(item)
-        case list() | tuple():
-            for item in value:
-                _check(item)
-        case _:
-            raise MisuseError(f"{type(value).__name__} has no canonical form")
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check(item)
+    else:
+        raise MisuseError(f"{type(value).__name__} has no canonical form")
 
 
 def details_of(value: AttrsInstance) -> dict[str, JsonValue]:

@@ -68,10 +68,11 @@ class Asked:
     usage: Usage
     #: The mode it is asked in; a session without one acts in test.
     live: bool
+    #: Which hold it is about.
+    hold: HoldId = field(init=False)
 
-    @property
-    def hold(self) -> HoldId:
-        """Which hold it is about."""
+    @hold.default
+    def _named(self) -> HoldId:
         if isinstance(self.usage, HoldUsage):
             return hold_of(self.caller.organisation, self.usage.key)
         return self.usage.id
