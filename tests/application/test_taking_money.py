@@ -258,3 +258,45 @@ def test_what_one_pays_the_neighbour_does_not_have(till):
         assert work.billing.facts().purchased_at is None
     with till.store.begin(Scope(organisation=till.tenant.organisation)) as work:
         assert work.billing.facts().purchased_at == till.clock.now()
+
+
+def test_what_was_paid_and_of_which_no_event_is_left_is_given_by_comparing(till):
+    till.payments.pay(till.page())
+    till.payments.events.clear()
+    compare = Reconcile(
+        store=till.store,
+        payments=till.payments,
+        settle=till.settle,
+        alarms=till.alarms,
+        clock=till.clock,
+    )
+    compared = compare()
+    assert (compared.events, compared.payments, compared.unpaid) == (0, 1, ())
+    assert till.available == 500
+    till.clock.advance(timedelta(days=1))
+    assert compare().payments == 0
+    assert till.available == 500
+
+
+def test_a_pack_that_expires_is_good_for_its_days_from_the_payment(till):
+    packs = {name: evolve(pack, days=10) for name, pack in TOKENS.packs.items()}
+    page = till.page()
+    event = till.payments.pay(page)
+    paid_at = till.clock.now()
+    till.clock.advance(timedelta(days=2))
+    settle = evolve(till.settle, catalogue=evolve(TOKENS, packs=packs))
+    settle(event.subject, event)
+    with till.store.begin(till.tenant.scope) as work:
+        (lot,) = work.ledger.lock().lots
+    assert lot.expires_at == paid_at + timedelta(days=10)
+    assert (lot.unit_cost_micros, lot.currency) == (58_000, "USD")
+
+
+def test_disputes_are_kept_as_facts(till):
+    page = till.page()
+    till.tell(till.payments.pay(page))
+    till.payments.dispute(till.payments.payment_of(page))
+    till.tell(till.payments.events[-1])
+    with till.store.begin(till.tenant.scope) as work:
+        (dispute,) = work.billing.facts().disputes
+    assert (dispute.closed_at, dispute.is_won) == (None, None)

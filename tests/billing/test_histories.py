@@ -14,7 +14,7 @@ from tests.billing.house import BillingHouse
 from tests.contract.subjects import postgres
 
 #: Of each half: in a proof each kind of fault has to be met a hundred times.
-COUNT, AT_LEAST = (5_000, 100) if PROVING else (200, 5)
+COUNT, AT_LEAST = (5_000, 100) if PROVING else (250, 5)
 ON_POSTGRES = 200 if PROVING else 10
 
 
