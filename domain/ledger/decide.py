@@ -137,6 +137,10 @@ def _hold(wallet: Wallet, command: HoldCredits, now: datetime) -> Decision:
         ):
             return ()
         return Refusal(code="hold_conflict", detail=f"hold {known.id} is for something else")
+    if command.lease_until is not None and command.lease_until <= now:
+        # Else a capture decided in the same breath would spend what has freed itself already.
+        detail = f"the lease would end at {command.lease_until}, and it is {now}"
+        return Refusal(code="hold_expired", detail=detail)
     if wallet.debt:
         return _in_debt(wallet)
     portions = _taken(_usable(wallet, now), command.amount)

@@ -128,6 +128,18 @@ def test_what_lapsed_is_taken_back_without_debt():
     assert refused.code == "exceeds_grant"
 
 
+def test_nothing_is_held_by_a_lease_that_is_over_already_i7():
+    """Decided together with its capture, it would be spent after it has freed itself."""
+    purse = Purse()
+    purse.grant(10)
+    for until in (NOW - HOUR, NOW):
+        late = HoldCredits(id=HoldId(uuid4()), subject=uuid4(), amount=4, lease_until=until)
+        refusal = purse.do(late)
+        assert refusal is not None
+        assert refusal.code == "hold_expired"
+    assert (purse.wallet.available, purse.wallet.held) == (10, 0)
+
+
 def test_a_lease_that_is_over_frees_itself_and_cannot_be_captured_i7():
     purse = Purse()
     purse.grant(10)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
+from threading import Lock
 from uuid import UUID, uuid4
 
 from attrs import define, evolve, field
@@ -39,10 +40,17 @@ from tests.contract.tenants import NOW, Tenant
 
 @define
 class Instant:
+    """Goes on when told so, by any thread, and never back."""
+
     at: datetime
+    _lock: Lock = field(factory=Lock)
 
     def now(self) -> datetime:
         return self.at
+
+    def advance(self, by: timedelta) -> None:
+        with self._lock:
+            self.at += by
 
 
 @define
@@ -59,8 +67,9 @@ class Bookkeeper:
 
     def do(self, *commands: Command) -> list[Outcome]:
         """In one transaction, at an instant of its own."""
-        self.clock.at += timedelta(microseconds=1)
         with self.store.begin(self.tenant.scope) as work:
+            work.ledger.lock()
+            self.clock.advance(timedelta(microseconds=1))
             trail = Trail(
                 identifiers=SystemIdentifiers(self.clock),
                 organisation=self.tenant.organisation,
@@ -100,7 +109,7 @@ class Bookkeeper:
                 work.gifts.close(returned)
 
     def wait(self, **time: float) -> None:
-        self.clock.at += timedelta(**time)
+        self.clock.advance(timedelta(**time))
 
     def grant(
         self,

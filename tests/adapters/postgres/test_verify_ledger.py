@@ -2,12 +2,14 @@
 
 import re
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from uuid import uuid4
 
 import psycopg
 import pytest
+from attrs import evolve
 from psycopg.conninfo import make_conninfo
 
 import domain.books
@@ -20,7 +22,7 @@ from domain.ledger import Capture, Clawback, Correct, GiftOut, Release, Source
 from tests.adapters.postgres.bookkeeping import Bookkeeper
 from tests.adapters.postgres.corruptions import CORRUPTIONS, OF, licence_changed, quota
 from tests.contract.subjects.postgres import application_url, database
-from tests.contract.tenants import NOW, a_tenant
+from tests.contract.tenants import NOW, a_tenant, at_once
 from tests.strategies import examples
 
 #: What is worth corrupting is also guarded by the database: here the guards are taken away first.
@@ -144,6 +146,22 @@ def test_no_random_history_has_a_finding(store, verify):
         keeper.some_history(Random(seed), 60)
         verdict = verify(keeper.tenant.organisation)
         assert list(verdict.findings) == [], f"seed {seed}"
+
+
+def test_threads_leave_no_finding_behind(store, verify):
+    """The same holds, lots and clock for all: whatever came first, the books say so."""
+    for seed in range(examples(2)):
+        first = Bookkeeper(store, a_tenant(store))
+        keepers = [evolve(first, refused=[]) for _ in range(4)]
+        at_once(
+            [
+                partial(keeper.some_history, Random(10 * seed + number), 25)
+                for number, keeper in enumerate(keepers)
+            ]
+        )
+        verdict = verify(first.tenant.organisation)
+        assert list(verdict.findings) == [], f"seed {seed}"
+        assert verdict.lines > 30
 
 
 def test_another_organisation_is_not_blamed(verify, store, ledger):
