@@ -504,3 +504,19 @@ def test_a_gift_pays_what_its_receiver_owes_first(store: Store):
         wallet = work.ledger.balance()
     assert (wallet.available, wallet.debt) == (4, 0)
     post.add_up(ada, eve)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["somebody", "nobody"])
+@pytest.mark.parametrize("call", [2, 4], ids=["before it is granted", "before it is closed"])
+def test_whoever_was_faster_ended_it(store: Store, there: bool, call: int):
+    post = Post(store)
+    ada, eve = with_packs(store, 20), a_tenant(store)
+    gift = post.sent(ada, eve.organisation if there else OrganisationId(uuid4()), 15)
+
+    def another_delivers(_event: str) -> None:
+        post.deliver(ada.organisation, gift.id)
+
+    slower = MortalStore(store, Fate({call: "another delivers"}, another_delivers))
+    expected = GiftState.DELIVERED if there else GiftState.RETURNED
+    assert post.deliver(ada.organisation, gift.id, slower) is expected
+    once_and_whole(post, ada, eve, store, there)
