@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from domain.catalogue import (
-    CURRENCY,
     NAME,
     OWN_OPERATIONS,
     Catalogue,
@@ -26,6 +25,7 @@ from domain.catalogue import (
     Tariff,
     TariffName,
 )
+from domain.money import DIGITS
 from domain.network import NetworkClass
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ def parse_catalogue(content: Mapping[str, Any]) -> tuple[Catalogue | None, list[
     faults: list[str] = []
     top = _Table(content, "", faults)
     name = top.take("name", _word(NAME.fullmatch, _TYPICAL))
-    currency = top.take("currency", _word(CURRENCY.fullmatch, "a code of ISO 4217, such as USD"))
+    currency = top.take("currency", _word(DIGITS.__contains__, "a code of ISO 4217, such as USD"))
     first = top.look("first_tariff", _word(NAME.fullmatch, _TYPICAL))
     most = top.look("most_credits_per_request", _from(1), 10)
     tariffs = [_tariff(each, name) for name, each in top.tables("tariffs")]

@@ -77,7 +77,7 @@ def test_a_share_is_exact():
     [
         ('name = "own"', 'name = "Own"', "name must be a to z, digits and _, at most 40"),
         ('name = "own"\n', "", "name is missing"),
-        ('"EUR"', '"euro"', "currency must be a code of ISO 4217, such as USD"),
+        ('"EUR"', '"QQQ"', "currency must be a code of ISO 4217, such as USD"),
         ('first_tariff = "basic"', 'first_tariff = "gold"',
          "first_tariff must be one of those without a price: basic"),
         ("price_minor = 0", "price_minor = 1",
