@@ -30,6 +30,7 @@ def lot_from_row(row: Row) -> Lot:
         expires_at=row["expires_at"],
         ended_at=row["ended_at"],
         fact=row["fact"],
+        root=row["root_id"],
         unit_cost_micros=row["unit_cost_micros"],
         currency=row["currency"],
     )
@@ -48,6 +49,7 @@ def lot_to_row(lot: Lot) -> Row:
         "expires_at": lot.expires_at,
         "ended_at": lot.ended_at,
         "fact": lot.fact,
+        "root_id": lot.root,
         "unit_cost_micros": lot.unit_cost_micros,
         "currency": lot.currency,
     }

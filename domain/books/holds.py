@@ -22,6 +22,8 @@ class OpenHold:
     returned: int = 0
     #: Went to `expired`, or lives on as lots of its own.
     lost: int = 0
+    #: Of what was over, all but days of grace lives another day.
+    is_graced: bool = False
     #: In which reading its lots are over; None: no line has told.
     ended: bool | None = None
 
@@ -101,6 +103,7 @@ class HoldBook:
         if line.lot_id is not None:
             self.lots.grace(line)
             hold.lost += line.amount
+            hold.is_graced = True
         else:
             hold.ended = total(self._alive(hold, line.at, ended=False)) != line.amount
             for portion in self._alive(hold, line.at, ended=hold.ended):
@@ -119,8 +122,9 @@ class HoldBook:
         alive = self._alive(hold, line.at, ended=hold.ended)
         for portion in _unspent(hold):
             lot = self.lots.get(portion.lot)
-            if lot is not None and portion not in alive:
-                lot.lapsed += portion.amount
+            if lot is None or portion in alive or (hold.is_graced and not lot.row.is_grace):
+                continue
+            lot.lapsed += portion.amount
         hold.lost += line.amount
         self._close_if_done(line, hold)
 

@@ -119,12 +119,19 @@ class LotBook:
                 if lot.remaining or lot.lapsed:
                     there = f"{lot.remaining} remaining, {lot.lapsed} lapsed"
                     self._wrong("I1", lot, f"nothing left when line {line.sequence} owes", there)
-        (self._reinstated(lot) or lot).clawed_back += line.amount
+        self._root(lot).clawed_back += line.amount
 
     def pay_debt(self, line: Line) -> None:
+        """What came in, or what is over: nobody owes what nobody used."""
         lot = self.of(line)
-        if lot is not None:
+        if lot is None:
+            return
+        if line.debit == "available":
             self.take(line, lot, line.amount)
+            return
+        lot.lapsed -= line.amount
+        if lot.lapsed < 0:
+            self._wrong("I2", lot, f"enough lapsed for line {line.sequence}", lot.lapsed)
 
     def draw(self, line: Line) -> None:
         """An adjustment or a gift: from whatever comes first in burn order."""
@@ -218,6 +225,11 @@ class LotBook:
         head, _, rest = lot.row.fact.partition(":")
         fact, _, _ = rest.rpartition(":")
         return self._by_fact.get(fact) if head == "reinstated" else None
+
+    def _root(self, lot: LotState) -> LotState:
+        """The lot whose credits *lot* goes on with: what is taken back is counted there."""
+        root = None if lot.row.root_id is None else self._lots.get(lot.row.root_id)
+        return root or self._reinstated(lot) or lot
 
     def _wrong(self, invariant: str, lot: LotState, expected: object, found: object) -> None:
         self.findings.add(invariant, f"lot {lot.row.id}", expected, found)

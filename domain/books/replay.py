@@ -47,6 +47,7 @@ class Replay:
             ("expired", "issued"): lots.claw_back,
             ("debt", "issued"): lots.claw_back,
             ("available", "debt"): lots.pay_debt,
+            ("expired", "debt"): lots.pay_debt,
             ("available", "adjust"): lots.draw,
             ("available", "transit"): lots.draw,
             ("transit", "available"): lots.put_back,

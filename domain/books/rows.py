@@ -31,8 +31,14 @@ class LotRow:
     #: Before it was to expire.
     ended_at: datetime | None
     fact: str
+    #: Whose credits it goes on with.
+    root_id: UUID | None
     unit_cost_micros: int | None
     currency: str | None
+
+    @property
+    def is_grace(self) -> bool:
+        return self.fact.startswith("grace:")
 
     def is_over(self, at: datetime, *, ended: bool) -> bool:
         """Whether it is over then; *ended*: at the very instant of its early end, too."""

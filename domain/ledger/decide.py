@@ -1,6 +1,6 @@
 """The one place where credits are given, taken or refused."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID, uuid5
@@ -61,6 +61,8 @@ from domain.ledger.wallet import (
 #: How long credits live that expired while a failure of ours held them (facts/ledger.md §11).
 GRACE = timedelta(hours=24)
 
+#: Begins the fact of a lot that is a day of grace.
+_GRACE = "grace"
 #: Begins the fact of a lot that gives again what had been taken back.
 _REINSTATED = "reinstated"
 
@@ -216,10 +218,12 @@ def _given_back(
         events.append(Captured(hold=hold.id, amount=captured))
     if alive:
         events.append(Returned(hold=hold.id, portions=alive))
-    if over and is_ours:
-        events += _graced(wallet, hold, over, LedgerAccount.HELD, now)
-    elif over:
-        events.append(Broken(hold=hold.id, portions=over))
+    # Grace is given once: a day that is over has no other day.
+    graced = tuple(p for p in over if is_ours and not _is_graced(_lot(wallet, p.lot)))
+    broken = tuple(portion for portion in over if portion not in graced)
+    events += _graced(wallet, hold, graced, LedgerAccount.HELD, now)
+    if broken:
+        events.append(Broken(hold=hold.id, portions=broken))
     return (*events, Closed(hold=hold.id, state=state, captured=captured))
 
 
@@ -233,7 +237,7 @@ def _graced(
     """A lot of its own for each of *portions*, with the old one's source and cost."""
     events: list[Event] = []
     for number, portion in enumerate(portions, start=1):
-        name = f"grace:{hold.id}:{origin}:{hold.corrected}:{number}"
+        name = f"{_GRACE}:{hold.id}:{origin}:{hold.corrected}:{number}"
         lot = _like(_lot(wallet, portion.lot), name, portion.amount, now, now + GRACE)
         events.append(Graced(hold=hold.id, origin=origin, lot=lot))
     return events
@@ -268,11 +272,10 @@ def _claw_back(wallet: Wallet, fact: str, amount: int, now: datetime) -> Decisio
         until = lot.over_at and max(lot.over_at, now + GRACE)
         name = f"{_REINSTATED}:{fact}:{wallet.version + 1}"
         return (Reinstated(of=lot.id, lot=_like(lot, name, -missing, now, until)),)
-    again = (each for each in wallet.lots if each.fact.startswith(f"{_REINSTATED}:{fact}:"))
+    family = (lot, *(each for each in wallet.lots if each.root == lot.id))
     places = (
-        (lot, LedgerAccount.AVAILABLE, lot.remaining),
-        *((each, LedgerAccount.AVAILABLE, each.remaining) for each in again),
-        (lot, LedgerAccount.EXPIRED, lot.lapsed),
+        *((each, LedgerAccount.AVAILABLE, each.remaining) for each in family),
+        *((each, LedgerAccount.EXPIRED, each.lapsed) for each in family),
         (lot, LedgerAccount.DEBT, missing),
     )
     events: list[Event] = []
@@ -308,10 +311,11 @@ def _end(wallet: Wallet, fact: str, now: datetime) -> Decision:
 
 
 def _with_debt_paid(wallet: Wallet, events: tuple[Event, ...]) -> tuple[Event, ...]:
-    """*events*, and what they bring in pays what is owed."""
+    """*events*, and what they bring in or end pays what is owed."""
     if not wallet.debt:
         return events
     came: dict[LotId, int] = {}
+    over: dict[LotId, int] = {}
     for event in events:
         match event:
             case Granted(lot=lot) | Graced(lot=lot) | Reinstated(lot=lot):
@@ -323,17 +327,32 @@ def _with_debt_paid(wallet: Wallet, events: tuple[Event, ...]) -> tuple[Event, .
             ):
                 for portion in portions:
                     came[portion.lot] = came.get(portion.lot, 0) + portion.amount
-            case Expired(lot=id, amount=amount) if id in came:
-                came[id] -= amount
+            case Expired(lot=id, amount=amount):
+                came[id] = max(0, came.get(id, 0) - amount)
+                over[id] = over.get(id, 0) + amount
+            case Broken(portions=portions):
+                for portion in portions:
+                    over[portion.lot] = over.get(portion.lot, 0) + portion.amount
             case _:
                 pass
-    owed, paid = wallet.debt, []
-    for id, amount in came.items():
+    paid = _paid(came, wallet.debt)
+    lapsed = _paid(over, wallet.debt - total(paid))
+    return (
+        *events,
+        *([DebtPaid(portions=paid)] if paid else ()),
+        *([DebtPaid(portions=lapsed, origin=LedgerAccount.EXPIRED)] if lapsed else ()),
+    )
+
+
+def _paid(there: Mapping[LotId, int], owed: int) -> tuple[Portion, ...]:
+    """*owed* credits out of what is *there*, in that order, as far as it goes."""
+    portions: list[Portion] = []
+    for id, amount in there.items():
         part = min(amount, owed)
         if part > 0:
-            paid.append(Portion(lot=id, amount=part))
+            portions.append(Portion(lot=id, amount=part))
             owed -= part
-    return (*events, DebtPaid(portions=tuple(paid))) if paid else events
+    return tuple(portions)
 
 
 def _usable(wallet: Wallet, now: datetime) -> list[Lot]:
@@ -349,6 +368,10 @@ def _taken(lots: list[Lot], amount: int) -> tuple[Portion, ...] | Refusal:
     return portions
 
 
+def _is_graced(lot: Lot) -> bool:
+    return lot.fact.startswith(f"{_GRACE}:")
+
+
 def _like(lot: Lot, fact: str, amount: int, now: datetime, until: datetime | None) -> Lot:
     """A lot with the source, the place and the cost of *lot*; its id follows from *fact*."""
     return evolve(
@@ -362,6 +385,7 @@ def _like(lot: Lot, fact: str, amount: int, now: datetime, until: datetime | Non
         expires_at=until,
         ended_at=None,
         fact=fact,
+        root=lot.root or lot.id,
     )
 
 

@@ -121,8 +121,10 @@ class Reinstated:
 
 @frozen(kw_only=True)
 class DebtPaid:
-    """What came in pays what is owed."""
+    """What came in, or is over, pays what is owed."""
 
+    #: `available`, or `expired`: nobody owes what nobody used.
+    origin: LedgerAccount = LedgerAccount.AVAILABLE
     portions: tuple[Portion, ...]
 
 

@@ -49,6 +49,10 @@ def fold(wallet: Wallet, event: Event) -> Wallet:
             return _with_hold(wallet, id, lambda hold: evolve(hold, lease_until=until))
         case Returned(portions=portions) | GiftReturned(portions=portions):
             return _moved(wallet, portions, +1)
+        case DebtPaid(origin=LedgerAccount.EXPIRED, portions=portions):
+            for portion in portions:
+                wallet = _lapsed(wallet, portion.lot, -portion.amount)
+            return wallet
         case DebtPaid(portions=portions) | Adjusted(portions=portions) | Gifted(portions=portions):
             return _moved(wallet, portions, -1)
         case Broken(portions=portions):

@@ -89,8 +89,8 @@ def postings(event: Event) -> tuple[Posting, ...]:
         case Reinstated(lot=lot):
             issued = issued_by(lot.source)
             return (_posting(issued, _Available, lot.amount, "reinstated", lot=lot.id),)
-        case DebtPaid(portions=portions):
-            return _each(_Available, LedgerAccount.DEBT, portions, "debt_paid")
+        case DebtPaid(origin=origin, portions=portions):
+            return _each(origin, LedgerAccount.DEBT, portions, "debt_paid")
         case Adjusted(portions=portions):
             return _each(_Available, LedgerAccount.ADJUST, portions, "adjusted")
         case Gifted(portions=portions):

@@ -46,6 +46,8 @@ class Lot:
     ended_at: datetime | None = None
     #: The economic fact that was paid for; grants once: ``plan:<subscription>:<price>:<period>``.
     fact: str = field(validator=validators.min_len(1))
+    #: The lot whose credits it goes on with: a day of grace, or given again.  None: its own.
+    root: LotId | None = None
     #: What one credit cost, in millionths of a currency unit; None where nothing was paid.
     unit_cost_micros: int | None = None
     currency: str | None = None

@@ -40,6 +40,8 @@ from tests.billing.truth import Truth
 
 ORGANISATIONS, WORLDS = 20, 50 if PROVING else 1
 DAYS = 731
+#: What takes credits out of a lot beside holds.
+_LEAVES = {"credits.clawed_back", "credits.debt_paid"}
 #: Credits of the free tariff's month (spec/credits.md).
 FREE = 25
 
@@ -223,15 +225,10 @@ class _Books:
                     assert part == 0
         for entry in self.entries:
             posting = entry.posting
-            if posting.debit is LedgerAccount.AVAILABLE and posting.action in {
-                "credits.clawed_back",
-                "credits.debt_paid",
-            }:
+            there = {LedgerAccount.AVAILABLE, LedgerAccount.EXPIRED}
+            # What is owed stays where it was spent.
+            if posting.action in _LEAVES and posting.debit in there:
                 gone[posting.lot] += posting.amount
-            elif posting.action == "credits.clawed_back":
-                # Of what had lapsed; debt leaves the lot's credits where they were spent.
-                is_lapsed = posting.debit is LedgerAccount.EXPIRED
-                gone[posting.lot] += posting.amount if is_lapsed else 0
             elif posting.action == "credits.graced":
                 gone[self._graced_from(entry)] += posting.amount
         for id, lot in self.lots.items():

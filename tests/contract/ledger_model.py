@@ -30,6 +30,9 @@ class ALot:
     remaining: int
     fact: str
     ended: datetime | None = None
+    #: Whose credits it goes on with, and whether for a day of grace.
+    root: "ALot | None" = None
+    is_grace: bool = False
     lapsed: int = 0
     taken_back: int = 0
 
@@ -57,6 +60,8 @@ class Model:
     accounts: Counter[str] = field(factory=Counter)
     #: What came in during this command, in order: it pays what is owed.
     _came: list[tuple[ALot, int]] = field(factory=list)
+    #: And what was over: nobody owes what nobody used.
+    _over: list[tuple[ALot, int]] = field(factory=list)
 
     @property
     def available(self) -> int:
@@ -144,16 +149,24 @@ class Model:
                 self.move(origin, "available", amount)
                 self._came.append((lot, amount))
         for lot, amount in there:
-            if self.is_over(lot) and graces is None:
-                lot.lapsed += amount
-                self.move(origin, "expired", amount)
-            elif self.is_over(lot):
+            if self.is_over(lot) and graces is not None and not self.has_had_its_day(lot, origin):
                 self.move(origin, "available", amount)
                 grace = self.like(lot, graces.pop(0), amount, self.now + DAY)
+                grace.is_grace = True
                 self._came.append((grace, amount))
+        for lot, amount in there:
+            if self.is_over(lot) and (graces is None or self.has_had_its_day(lot, origin)):
+                lot.lapsed += amount
+                self.move(origin, "expired", amount)
+                self._over.append((lot, amount))
+
+    def has_had_its_day(self, lot: ALot, origin: str) -> bool:
+        """A failure gives one day; an operator's correction gives another."""
+        return lot.is_grace and origin == "held"
 
     def like(self, lot: ALot, place: int, amount: int, until: datetime | None) -> ALot:
         made = ALot(place, lot.source, lot.priority, self.now, until, amount, amount, "")
+        made.root = lot.root or lot
         self.lots.append(made)
         return made
 
@@ -173,20 +186,24 @@ class Model:
         hold.corrected += amount
         self.give_back(back, "spent", graces)
 
-    def claw_back(self, lot: ALot, total: int, again: list[ALot]) -> None:
-        """What remains first, then what has lapsed; the rest is owed."""
+    def claw_back(self, lot: ALot, total: int) -> None:
+        """What remains of it and of what goes on with it; what has lapsed; the rest is owed."""
         missing = total - lot.taken_back
         lot.taken_back = total
         issued = f"issued:{lot.source}"
-        for each in (lot, *sorted(again, key=lambda each: each.place)):
+        others = [each for each in self.lots if each.root is lot]
+        family = (lot, *sorted(others, key=lambda each: each.place))
+        for each in family:
             part = min(missing, each.remaining)
             each.remaining -= part
             missing -= part
             self.move("available", issued, part)
-        part = min(missing, lot.lapsed)
-        lot.lapsed -= part
-        self.move("expired", issued, part)
-        self.move("debt", issued, missing - part)
+        for each in family:
+            part = min(missing, each.lapsed)
+            each.lapsed -= part
+            missing -= part
+            self.move("expired", issued, part)
+        self.move("debt", issued, missing)
 
     def reinstate(self, lot: ALot, total: int, place: int) -> ALot:
         amount, lot.taken_back = lot.taken_back - total, total
@@ -210,11 +227,13 @@ class Model:
     def end(self, lot: ALot) -> None:
         lot.ended = self.now
         self.lapse(lot, lot.remaining)
+        self.pay()
 
     def lapse(self, lot: ALot, amount: int) -> None:
         lot.remaining -= amount
         lot.lapsed += amount
         self.move("available", "expired", amount)
+        self._over.append((lot, amount))
 
     def pay(self) -> None:
         """What came in pays what was owed before it came."""
@@ -227,4 +246,10 @@ class Model:
             if part > 0:
                 lots[place].remaining -= part
                 self.move("available", "debt", part)
+        for lot, amount in self._over:
+            part = min(amount, self.debt)
+            if part > 0:
+                lot.lapsed -= part
+                self.move("expired", "debt", part)
         self._came.clear()
+        self._over.clear()

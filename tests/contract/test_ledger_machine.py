@@ -83,8 +83,6 @@ class LedgerHistory(RuleBasedStateMachine):
         self.tenant, self.bystander = a_tenant(self.store), a_tenant(self.store, granted=7)
         self.model = Model()
         self.journal: list[JournalEntry] = []
-        #: What was given again of each fact.
-        self.again: dict[str, list[ALot]] = {}
         #: What was available and held when, after everything of that instant (I14).
         self.balances: dict[datetime, tuple[int, int]] = {}
         return multiple(*(self.grant(amount, 10, source, days) for amount, source, days in lots))
@@ -266,16 +264,16 @@ class LedgerHistory(RuleBasedStateMachine):
     @rule(fact=facts, total=st.integers(0, 10))
     def claw_back(self, fact: str, total: int) -> None:
         answer = self.ask(Clawback(fact=fact, total=total))
-        lot, again = self.model.lot(fact), self.again.setdefault(fact, [])
+        lot = self.model.lot(fact)
         if total > lot.amount:
             self.refused(answer, "exceeds_grant")
         elif total < lot.taken_back:
             (place,) = made_by(self.done(answer))
-            again.append(self.model.reinstate(lot, total, place))
+            self.model.reinstate(lot, total, place)
             self.model.pay()
         else:
             self.done(answer)
-            self.model.claw_back(lot, total, again)
+            self.model.claw_back(lot, total)
 
     @rule(amount=st.sampled_from([1, 30]))
     def adjust(self, amount: int) -> None:

@@ -275,3 +275,55 @@ def test_a_lot_that_ends_early_takes_what_is_held_with_it():
     purse.do(Release(id=id))
     assert (purse.wallet.available, purse.wallet.held) == (0, 0)
     assert purse.sums[LedgerAccount.EXPIRED] == 5
+
+
+def test_nobody_owes_what_nobody_used():
+    """What was held when its payment was taken back, and lapsed unused, pays for itself."""
+    purse = Purse()
+    purse.grant(10, expires_at=NOW + HOUR)
+    id = purse.hold(10)
+    purse.do(Clawback(fact="pack:1", total=10))
+    assert purse.wallet.debt == 10
+    assert purse.do(Release(id=id), NOW + 2 * HOUR) is None
+    assert (purse.wallet.debt, purse.sums[LedgerAccount.EXPIRED]) == (0, 0)
+
+
+def test_a_lease_that_ends_after_its_lot_pays_the_debt_too():
+    purse = Purse()
+    purse.grant(10, expires_at=NOW + HOUR)
+    purse.hold(6, lease_until=NOW + 2 * HOUR)
+    purse.do(Clawback(fact="pack:1", total=10))
+    assert purse.wallet.debt == 6
+    purse.take(expire(purse.wallet, NOW + 3 * HOUR))
+    assert (purse.wallet.debt, purse.wallet.held, purse.sums[LedgerAccount.EXPIRED]) == (0, 0, 0)
+
+
+def test_a_day_of_grace_is_found_when_its_payment_is_taken_back():
+    for later in (2 * HOUR, 100 * HOUR):
+        purse = Purse()
+        purse.grant(10, expires_at=NOW + HOUR)
+        purse.do(Release(id=purse.hold(10), is_ours=True), NOW + 2 * HOUR)
+        assert purse.wallet.available == 10
+        assert purse.do(Clawback(fact="pack:1", total=10), NOW + later) is None
+        assert (purse.wallet.available, purse.wallet.debt) == (0, 0)
+        assert purse.sums[LedgerAccount.ISSUED_PACK] == 0
+
+
+def test_what_was_given_again_and_lapsed_is_found_too():
+    purse = Purse()
+    purse.grant(10, expires_at=NOW + HOUR)
+    purse.do(Clawback(fact="pack:1", total=10))
+    purse.do(Clawback(fact="pack:1", total=0))
+    purse.do(Clawback(fact="pack:1", total=10), NOW + 100 * HOUR)
+    assert (purse.wallet.available, purse.wallet.debt) == (0, 0)
+
+
+def test_grace_is_given_once():
+    purse = Purse()
+    purse.grant(10, expires_at=NOW + HOUR)
+    at = NOW + 2 * HOUR
+    purse.do(Release(id=purse.hold(10), is_ours=True), at)
+    id = HoldId(uuid4())
+    assert purse.do(HoldCredits(id=id, subject=id, amount=10), at) is None
+    assert purse.do(Release(id=id, is_ours=True), at + timedelta(hours=24)) is None
+    assert (purse.wallet.available, purse.sums[LedgerAccount.EXPIRED]) == (0, 10)

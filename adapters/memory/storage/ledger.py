@@ -63,6 +63,7 @@ class MemoryLedger(Ledger):
         if head is None:
             raise MisuseError(f"there is no organisation {organisation}")
         asked = {id for fact in facts if (id := self._lot_of(organisation, fact))}
+        asked |= self._family_of(organisation, asked)
         return self._loaded(head, {*lots, *asked}, holds, now)
 
     def granted(self, facts: Collection[str]) -> dict[str, int]:
@@ -199,6 +200,13 @@ class MemoryLedger(Ledger):
         took = {portion.lot for hold in found for portion in hold.portions}
         found.sort(key=lambda hold: hold.id.int)
         return evolve(head, lots=self._lots(head.organisation, lots | took), holds=tuple(found))
+
+    def _family_of(self, organisation: OrganisationId, roots: set[LotId]) -> set[LotId]:
+        return {
+            id
+            for (owner, id), lot in (self._transaction.items(self._tables.lots) if roots else ())
+            if owner == organisation and lot.root in roots
+        }
 
     def _index(self, organisation: OrganisationId, hold: Hold) -> None:
         place = (organisation, hold.id)

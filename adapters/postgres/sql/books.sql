@@ -15,7 +15,7 @@ SELECT available, held, debt, version
 
 -- name: lots
 SELECT id, source::text AS source, priority, amount, remaining, lapsed, clawed_back, effective_at,
-       expires_at, ended_at, fact, unit_cost_micros, currency
+       expires_at, ended_at, fact, root_id, unit_cost_micros, currency
   FROM lots
  WHERE organisation_id = %(organisation)s
 

@@ -8,12 +8,17 @@ SELECT available, held, debt, version, watch_granted, watch_since, watch_told
 
 -- name: select_lots
 SELECT lot.id, lot.source, lot.priority, lot.amount, lot.remaining, lot.lapsed, lot.clawed_back,
-       lot.effective_at, lot.expires_at, lot.ended_at, lot.fact, lot.unit_cost_micros, lot.currency
+       lot.effective_at, lot.expires_at, lot.ended_at, lot.fact, lot.root_id, lot.unit_cost_micros,
+       lot.currency
   FROM lots AS lot
  WHERE lot.organisation_id = %(organisation)s
    AND (lot.remaining > 0
         OR lot.id = ANY(%(lots)s::uuid[])
         OR lot.fact = ANY(%(facts)s::text[])
+        OR lot.root_id IN (SELECT root.id
+                             FROM lots AS root
+                            WHERE root.organisation_id = %(organisation)s
+                              AND root.fact = ANY(%(facts)s::text[]))
         OR lot.id IN (SELECT portion.lot_id
                         FROM hold_lots AS portion
                        WHERE portion.organisation_id = %(organisation)s
@@ -71,10 +76,10 @@ SELECT EXISTS (SELECT
 
 -- name: insert_lot
 INSERT INTO lots (organisation_id, id, source, priority, amount, remaining, lapsed, clawed_back,
-                  effective_at, expires_at, ended_at, fact, unit_cost_micros, currency)
+                  effective_at, expires_at, ended_at, fact, root_id, unit_cost_micros, currency)
 VALUES (%(organisation_id)s, %(id)s, %(source)s, %(priority)s, %(amount)s, %(remaining)s,
         %(lapsed)s, %(clawed_back)s, %(effective_at)s, %(expires_at)s, %(ended_at)s, %(fact)s,
-        %(unit_cost_micros)s, %(currency)s)
+        %(root_id)s, %(unit_cost_micros)s, %(currency)s)
 
 -- name: update_lot
 UPDATE lots
@@ -150,7 +155,8 @@ WITH due AS MATERIALIZED (
 SELECT wallet.available, wallet.held, wallet.debt, wallet.version,
        lot.id, lot.amount,
        lot.source, lot.priority, lot.remaining, lot.lapsed, lot.clawed_back, lot.effective_at,
-       lot.expires_at, lot.ended_at, lot.fact, lot.unit_cost_micros, lot.currency,
+       lot.expires_at, lot.ended_at, lot.fact, lot.root_id, lot.unit_cost_micros,
+       lot.currency,
        NULL::uuid AS subject, NULL AS operation, NULL AS kind_class, NULL AS member,
        NULL::bigint AS captured, NULL::bigint AS corrected, NULL::hold_state AS state,
        NULL::timestamptz AS lease_until, NULL::uuid[] AS portion_lots,
@@ -164,7 +170,7 @@ UNION ALL
 SELECT NULL, NULL, NULL, NULL,
        due.id, due.amount,
        NULL, NULL, NULL, NULL, NULL, NULL,
-       NULL, NULL, NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL, NULL, NULL,
        due.subject, due.operation, due.kind_class, due.member,
        due.captured, due.corrected, due.state,
        due.lease_until, due.portion_lots,

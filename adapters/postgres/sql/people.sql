@@ -229,7 +229,8 @@ SELECT id
 
 -- name: list_lots
 SELECT lot.id, lot.source, lot.priority, lot.amount, lot.remaining, lot.lapsed, lot.clawed_back,
-       lot.effective_at, lot.expires_at, lot.ended_at, lot.fact, lot.unit_cost_micros, lot.currency
+       lot.effective_at, lot.expires_at, lot.ended_at, lot.fact, lot.root_id, lot.unit_cost_micros,
+       lot.currency
   FROM lots AS lot
  WHERE lot.organisation_id = %(organisation)s
    AND (NOT %(is_open)s::boolean

@@ -109,7 +109,7 @@ SELECT hold.organisation_id, hold.id, hold.subject, hold.operation, hold.kind_cl
 -- Those with anything left, and the emptied ones of *lots*: what the holds took from.
 SELECT lot.organisation_id, lot.id, lot.source, lot.priority, lot.amount, lot.remaining,
        lot.lapsed, lot.clawed_back, lot.effective_at, lot.expires_at, lot.ended_at, lot.fact,
-       lot.unit_cost_micros, lot.currency
+       lot.root_id, lot.unit_cost_micros, lot.currency
   FROM lots AS lot
  WHERE lot.organisation_id = ANY(%(organisations)s::uuid[])
    AND (lot.remaining > 0
@@ -132,14 +132,14 @@ SELECT lot.organisation_id, lot.id, lot.source, lot.priority, lot.amount, lot.re
 -- what was meant to be touched.
 WITH new_lots AS (
     INSERT INTO lots (organisation_id, id, source, priority, amount, remaining, lapsed,
-                      clawed_back, effective_at, expires_at, ended_at, fact, unit_cost_micros,
-                      currency)
+                      clawed_back, effective_at, expires_at, ended_at, fact, root_id,
+                      unit_cost_micros, currency)
     SELECT *
       FROM json_to_recordset(%(new_lots)s::json)
         AS lot (organisation_id uuid, id uuid, source lot_source, priority integer, amount bigint,
                 remaining bigint, lapsed bigint, clawed_back bigint, effective_at timestamptz,
-                expires_at timestamptz, ended_at timestamptz, fact text, unit_cost_micros bigint,
-                currency text)
+                expires_at timestamptz, ended_at timestamptz, fact text, root_id uuid,
+                unit_cost_micros bigint, currency text)
  RETURNING 1
 ), changed_lots AS (
     UPDATE lots
