@@ -139,10 +139,6 @@ def _hold(wallet: Wallet, command: HoldCredits, now: datetime) -> Decision:
         ):
             return ()
         return Refusal(code="hold_conflict", detail=f"hold {known.id} is for something else")
-    if command.lease_until is not None and command.lease_until <= now:
-        # Else a capture decided in the same breath would spend what has freed itself already.
-        detail = f"the lease would end at {command.lease_until}, and it is {now}"
-        return Refusal(code="hold_expired", detail=detail)
     if wallet.debt:
         return _in_debt(wallet)
     portions = _taken(_usable(wallet, now), command.amount)
@@ -184,6 +180,10 @@ def _capture(wallet: Wallet, id: HoldId, amount: int | None, now: datetime) -> D
     if not hold.is_open:
         is_the_same = (hold.state, hold.captured) == (HoldState.CAPTURED, captured)
         return () if is_the_same else _closed(hold)
+    if hold.is_due(now):
+        # Taken by a command of the same instant, so that `expire` has not seen it.
+        detail = f"the hold's lease ended at {hold.lease_until}"
+        return Refusal(code="hold_expired", detail=detail)
     if not 0 <= captured <= hold.amount:
         detail = f"{captured} credits cannot be captured of the {hold.amount} that are held"
         return Refusal(code="exceeds_hold", detail=detail)

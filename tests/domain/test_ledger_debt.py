@@ -128,15 +128,15 @@ def test_what_lapsed_is_taken_back_without_debt():
     assert refused.code == "exceeds_grant"
 
 
-def test_nothing_is_held_by_a_lease_that_is_over_already_i7():
-    """Decided together with its capture, it would be spent after it has freed itself."""
+def test_what_is_taken_with_a_lease_that_is_over_is_not_captured_at_that_instant_i7():
+    """Both may be decided together, and nothing expires in between."""
     purse = Purse()
     purse.grant(10)
-    for until in (NOW - HOUR, NOW):
-        late = HoldCredits(id=HoldId(uuid4()), subject=uuid4(), amount=4, lease_until=until)
-        refusal = purse.do(late)
-        assert refusal is not None
-        assert refusal.code == "hold_expired"
+    id = purse.hold(4, lease_until=NOW)
+    refusal = decide(purse.wallet, Capture(id=id), NOW)
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "hold_expired"
+    assert purse.do(Release(id=id)) is None
     assert (purse.wallet.available, purse.wallet.held) == (10, 0)
 
 
