@@ -61,6 +61,8 @@ class SubscriptionFacts:
     #: The last period that was paid.
     period_start: datetime
     period_end: datetime
+    #: False: it is tried, or what was paid for it went back.
+    is_paid: bool = True
     #: The first failed payment since the last good one; None: nothing is owed.
     first_failure_at: datetime | None = None
     cancelled_at: datetime | None = None
@@ -179,13 +181,17 @@ def _judged(facts: LicenceFacts, now: datetime) -> tuple[LicenceState, datetime 
 
 def _over_since(facts: LicenceFacts, now: datetime) -> datetime | None:
     """When the last thing that was paid for, or tried, came to its end; None: one goes on."""
-    ends = [each.over_at for each in facts.subscriptions if not _is_replaced(facts, each)]
+    kept = [each for each in facts.subscriptions if not _is_replaced(facts, each)]
+    # Two that failed in turns replace each other.
+    ends = [each.over_at for each in kept or facts.subscriptions]
     if not ends and facts.trial_until is not None and not facts.is_free:
         ends = [facts.trial_until]
     known = [end for end in ends if end is not None and end <= now]
     if not known or len(known) < len(ends):
         return None
-    return None if _is_settled_since(facts, max(known)) else max(known)
+    over = max(known)
+    has_bought = facts.purchased_at is not None and facts.purchased_at >= over
+    return None if has_bought or _is_settled_since(facts, over) else over
 
 
 def _troubles(facts: LicenceFacts) -> list[datetime]:
@@ -206,19 +212,20 @@ def _is_cleared(facts: LicenceFacts, dispute: DisputeFacts) -> bool:
         return True
     if not dispute.is_lost or dispute.closed_at is None:
         return False
-    paid = [each.period_start for each in facts.subscriptions]
+    paid = [each.period_start for each in facts.subscriptions if each.is_paid]
     if facts.purchased_at is not None:
         paid.append(facts.purchased_at)
     return any(at >= dispute.closed_at for at in paid)
 
 
 def _is_replaced(facts: LicenceFacts, subscription: SubscriptionFacts) -> bool:
-    """Whether it failed, and another one has been paid since that owes nothing."""
+    """Whether it failed, and a period of another one has been paid for since.
+
+    For good: what fails of the other one later is that one's failure.
+    """
     failed_at = subscription.first_failure_at
     return failed_at is not None and any(
-        other.id != subscription.id
-        and other.first_failure_at is None
-        and other.period_start >= failed_at
+        other.id != subscription.id and other.is_paid and other.period_start >= failed_at
         for other in facts.subscriptions
     )
 

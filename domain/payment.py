@@ -149,6 +149,11 @@ class Subscription:
     left_at: datetime | None = None
     version: int = field(validator=_whole)
 
+    @property
+    def is_paid(self) -> bool:
+        """Whether its last period is paid for: not one that is tried, nor one given back."""
+        return self.period_end > self.period_start and self.period_end != self.trial_ends_at
+
     def is_over(self, now: datetime) -> bool:
         return self.ends_at is not None and self.ends_at <= now
 
@@ -159,7 +164,7 @@ class BillingFacts:
 
     subscriptions: tuple[Subscription, ...] = ()
     disputes: tuple[Dispute, ...] = ()
-    #: When a pack was last paid for; None: never.
+    #: When a pack was last paid for that was not given back altogether; None: never.
     purchased_at: datetime | None = None
 
     def running(self, now: datetime) -> Subscription | None:

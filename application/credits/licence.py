@@ -128,6 +128,7 @@ def facts_of(billing: BillingFacts, arranged_at: datetime | None, now: datetime)
                 id=each.id,
                 period_start=each.period_start,
                 period_end=each.period_end,
+                is_paid=each.is_paid,
                 first_failure_at=each.first_failure_at,
                 cancelled_at=each.cancelled_at,
                 ends_at=each.ends_at,

@@ -297,6 +297,7 @@ def test_facts_are_all_subscriptions_and_disputes(store: Store):
             work.billing.put_dispute(found)
         for days in (2, 5, 1):
             work.billing.put_purchase(a_purchase(paid_at=NOW + days * DAY))
+        work.billing.put_purchase(a_purchase(paid_at=NOW + 6 * DAY, refunded_minor=2_900))
     with store.begin(tenant.scope) as work:
         facts = work.billing.facts()
         assert set(facts.subscriptions) == {subscription, other}

@@ -119,6 +119,43 @@ def test_a_subscription_that_was_replaced_keeps_nothing_alive():
     assert state(facts, NOW + 30 * DAY) is LicenceState.CANCELLED
 
 
+def test_a_failure_that_was_replaced_does_not_come_back_when_the_other_one_fails():
+    other = SubscriptionFacts(
+        id="sub_2", period_start=NOW + DAY, period_end=NOW + 31 * DAY, first_failure_at=None
+    )
+    at = NOW + 31 * DAY
+    assert state(paid(FAILED, other), at) is LicenceState.ACTIVE
+    found = licence(paid(FAILED, evolve(other, first_failure_at=at)), at)
+    assert (found.state, found.since) == (LicenceState.PAYMENT_FAILED, at)
+
+
+def test_two_that_replaced_each_other_are_over_when_both_have_ended():
+    one = evolve(FAILED, first_failure_at=NOW - 10 * DAY, cancelled_at=NOW, period_start=NOW)
+    other = evolve(one, id="sub_2", period_start=NOW - 5 * DAY)
+    assert state(paid(one, other), NOW - TICK) is LicenceState.ACTIVE
+    assert state(paid(one, other), NOW) is LicenceState.CANCELLED
+
+
+def test_a_pack_bought_after_the_end_clears_it_and_one_bought_before_does_not():
+    gone = paid(evolve(PAID, cancelled_at=NOW - DAY))
+    assert state(evolve(gone, purchased_at=NOW - TICK), NOW) is LicenceState.CANCELLED
+    assert state(evolve(gone, purchased_at=NOW), NOW) is LicenceState.ACTIVE
+
+
+def test_what_is_tried_or_was_given_back_clears_nothing():
+    tried = SubscriptionFacts(
+        id="sub_2", period_start=NOW + DAY, period_end=NOW + 31 * DAY, is_paid=False
+    )
+    lost = DisputeFacts(opened_at=NOW, closed_at=NOW, is_won=False)
+    assert state(paid(FAILED, tried), NOW + 2 * DAY) is LicenceState.PAYMENT_FAILED
+    assert state(paid(tried, disputes=(lost,)), NOW + 2 * DAY) is LicenceState.PAYMENT_FAILED
+
+
+def test_a_pack_pays_no_invoice():
+    facts = paid(FAILED, purchased_at=NOW + DAY)
+    assert state(facts, NOW + 2 * DAY) is LicenceState.PAYMENT_FAILED
+
+
 def test_what_the_operator_arranged_by_hand_settles_what_was_owed_before():
     assert state(paid(FAILED, arranged_at=NOW), NOW + 20 * DAY) is LicenceState.ACTIVE
     assert state(paid(FAILED, arranged_at=NOW - TICK), NOW) is LicenceState.PAYMENT_FAILED
@@ -228,6 +265,7 @@ def subscriptions(draw: st.DrawFn, id: str) -> SubscriptionFacts:
         id=id,
         period_start=start,
         period_end=start + draw(st.sampled_from((DAY, 10 * DAY, 30 * DAY))),
+        is_paid=draw(st.booleans()),
         first_failure_at=draw(maybe),
         cancelled_at=draw(maybe),
         ends_at=draw(maybe),
@@ -259,18 +297,19 @@ def model(facts: LicenceFacts, now: datetime) -> str:
     """The spec's sentences one by one, over plain lists; shares nothing with the code."""
     far = NOW - 10_000 * DAY
     arranged = facts.arranged_at or far
-    running, ended, owing = [], [], []
+    running, ended, owing, kept = [], [], [], []
     for one in facts.subscriptions:
         rescued = False
         for other in facts.subscriptions:
-            if one.first_failure_at is None or other.id == one.id or other.first_failure_at:
+            if one.first_failure_at is None or other.id == one.id or not other.is_paid:
                 continue
             if not other.period_start < one.first_failure_at:
                 rescued = True
         if one.first_failure_at is not None and not rescued and arranged < one.first_failure_at:
             owing.append(one.first_failure_at)
-        if rescued:
-            continue
+        if not rescued:
+            kept.append(one)
+    for one in kept or facts.subscriptions:
         goes_on = one.cancelled_at is None and one.ends_at is None
         if goes_on or one.period_end > now or (one.ends_at is not None and one.ends_at > now):
             running.append(one)
@@ -283,7 +322,9 @@ def model(facts: LicenceFacts, now: datetime) -> str:
             continue
         payments = [arranged - dispute.opened_at]
         if dispute.closed_at is not None:
-            payments += [s.period_start - dispute.closed_at for s in facts.subscriptions]
+            payments += [
+                s.period_start - dispute.closed_at for s in facts.subscriptions if s.is_paid
+            ]
             if facts.purchased_at is not None:
                 payments.append(facts.purchased_at - dispute.closed_at)
         if max(payments) < timedelta(0):
@@ -292,7 +333,8 @@ def model(facts: LicenceFacts, now: datetime) -> str:
     trial = facts.trial_until
     if never_subscribed and not facts.is_free and trial is not None and trial <= now:
         ended.append(trial)
-    if ended and not running and arranged < max(ended):
+    bought = facts.purchased_at or far
+    if ended and not running and max(arranged, bought) < max(ended):
         return "cancelled"
     if owing:
         return (

@@ -104,7 +104,12 @@ class MemoryBilling(Billing):
             subscriptions=tuple(self._mine(self._tables.subscriptions, mine)),
             disputes=tuple(self._mine(self._tables.disputes, mine)),
             purchased_at=max(
-                (each.paid_at for each in self._mine(self._tables.purchases, mine)), default=None
+                (
+                    each.paid_at
+                    for each in self._mine(self._tables.purchases, mine)
+                    if each.refunded_minor < each.amount_minor
+                ),
+                default=None,
             ),
         )
 

@@ -45,9 +45,11 @@ SELECT payment, pack, credits, amount_minor, currency, paid_at, refunded_minor, 
    AND payment = %(payment)s
 
 -- name: newest_purchase
+-- What went back to the payer paid for nothing.
 SELECT max(paid_at) AS paid_at
   FROM purchases
  WHERE organisation_id = %(organisation)s
+   AND refunded_minor < amount_minor
 
 -- name: put_purchase
 -- What was paid stays as it was paid.
