@@ -201,7 +201,7 @@ _BILLING = (
               "Repeat the request with the same Idempotency-Key after the delay; the operator has "
               "been told.", Retry.AFTER_DELAY, 300),
     ErrorCode("item_not_sold", 422, "This cannot be bought",
-              "Choose a pack or a tariff of GET /v1/billing/plans that has a fixed price, then "
+              "Choose a pack or a tariff of GET /v1/billing/tariffs that has a fixed price, then "
               "repeat with a new Idempotency-Key."),
     ErrorCode("subscription_exists", 409, "There is a subscription already",
               "Change it through POST /v1/billing/portal instead of buying a second one.",
