@@ -123,10 +123,25 @@ class PaidPeriod:
     refunded_minor: int = field(default=0, validator=_whole)
     #: What it granted; an upgrade inside a period grants the difference.
     credits: int = field(default=0, validator=_whole)
+    #: Of these, what was taken back because the rest of its time was given up for a lesser
+    #: tariff, and its money returned; None: its time was not given up.
+    given_back: int | None = field(default=None, validator=validators.optional(_whole))
+
+    @given_back.validator
+    def _is_within_the_credits(self, _: object, value: int | None) -> None:
+        if value is not None and value > self.credits:
+            raise ValueError("more was given back than was granted")
 
     @property
     def fact(self) -> str:
         return plan_fact(self.subscription, self.price, self.start)
+
+    def taken_back(self, disputes: Iterable[Dispute]) -> int:
+        """Of what it granted, all that is taken back: refunds share what unused time left."""
+        back = self.given_back or 0
+        return back + taken_back(
+            self.credits - back, self.amount_minor, self.refunded_minor, disputes
+        )
 
 
 @frozen(kw_only=True)

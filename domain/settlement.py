@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 
-from attrs import evolve, field, frozen, validators
+from attrs import define, evolve, field, frozen, validators
 
 from domain.catalogue import Catalogue, Pack, Tariff
 from domain.payment import (
@@ -234,28 +234,123 @@ def of_subscription(
     version: int,
 ) -> SubscriptionFacts:
     """A subscription of which no period was ever paid, nor is on trial, is no fact."""
-    facts = {period.fact: period for period in periods}
-    asked: dict[str, int] = {}
-    mismatches: list[Mismatch] = []
+    book = _Book(state.id, catalogue, {period.fact: period for period in periods})
     for invoice in sorted(state.invoices, key=_when_paid):
-        for line in _bought(invoice):
-            fact = plan_fact(state.id, line.price.key, line.start)
-            if fact in facts:
-                facts[fact] = _looked_at(facts[fact], invoice)
-                continue
-            found = _period(state.id, invoice, line, catalogue)
-            if isinstance(found, Mismatch):
-                mismatches.append(found)
-                continue
-            asked[fact] = max(0, sum(each.amount_minor for each in invoice.lines))
-            facts[fact] = _with_credits(found, facts.values(), catalogue)
-    paid = tuple(sorted(facts.values(), key=lambda each: (each.paid_at, each.start, each.price)))
+        book.enter(invoice)
+    paid = tuple(
+        sorted(book.facts.values(), key=lambda each: (each.paid_at, each.start, each.price))
+    )
     return SubscriptionFacts(
         subscription=_subscription(state, catalogue, known, paid, version),
         periods=paid,
-        asked=asked,
-        mismatches=tuple(mismatches),
+        asked=book.asked,
+        mismatches=tuple(book.mismatches),
     )
+
+
+@define
+class _Book:
+    """The paid invoices of one subscription, entered in the order in which they were paid."""
+
+    subscription: SubscriptionId
+    catalogue: Catalogue
+    facts: dict[str, PaidPeriod]
+    asked: dict[str, int] = field(factory=dict)
+    mismatches: list[Mismatch] = field(factory=list)
+    #: By the fact, what its line asked for.
+    prices: dict[str, int] = field(factory=dict)
+    #: Time that was given up and is of no period so far, with the invoice that says so.
+    given_up: list[tuple[Line, InvoiceState]] = field(factory=list)
+
+    def enter(self, invoice: InvoiceState) -> None:
+        if invoice.paid_at is None:
+            return
+        begun = []
+        # What is given up makes room for what is bought instead from the same moment on.
+        for line in sorted(invoice.lines, key=lambda each: (each.start, each.amount_minor > 0)):
+            if line.amount_minor > 0 and line.price.key:
+                begun += self._buy(line, invoice)
+            elif line.amount_minor < 0 and line.is_proration:
+                self.given_up.append((line, invoice))
+                self._give_up()
+        self._give_up()
+        self._share(invoice, begun)
+
+    def _buy(self, line: Line, invoice: InvoiceState) -> list[tuple[str, Line]]:
+        """The fact that *line* begins, if it does."""
+        fact = plan_fact(self.subscription, line.price.key, line.start)
+        self.prices[fact] = line.amount_minor
+        if fact in self.facts:
+            self.facts[fact] = _looked_at(self.facts[fact], invoice)
+            return []
+        found = _period(self.subscription, invoice, line, self.catalogue)
+        if isinstance(found, Mismatch):
+            self.mismatches.append(found)
+            return []
+        worth = self.catalogue.tariffs[found.tariff].credits_per_month
+        self.facts[fact] = evolve(found, credits=max(0, worth - self._given_until(found.end)))
+        return [(fact, line)]
+
+    def _share(self, invoice: InvoiceState, begun: list[tuple[str, Line]]) -> None:
+        """Split an invoice's money for the plan over what it grants, by what each line asked."""
+        granting = [each for each in begun if self.facts[each[0]].credits] or begun
+        left = max(0, sum(line.amount_minor for line in invoice.lines))
+        weight = sum(line.amount_minor for _, line in granting)
+        self.asked.update({fact: 0 for fact, _ in begun})
+        for fact, line in granting:
+            self.asked[fact] = left * line.amount_minor // weight
+            left, weight = left - self.asked[fact], weight - line.amount_minor
+
+    def _give_up(self) -> None:
+        """Time that was paid for once, and was not used, goes back with its credits."""
+        self.given_up = [each for each in self.given_up if not self._is_given_back(*each)]
+
+    def _is_given_back(self, line: Line, invoice: InvoiceState) -> bool:
+        """Take back of a period's credits the share of its price that *line* returns.
+
+        Only of what the tariff that takes its place does not give as well, rounded in the
+        payer's favour, and once: what was taken is recorded.
+        """
+        period = max(
+            (
+                each
+                for each in self.facts.values()
+                if (each.price, each.end) == (line.price.key, line.end)
+                and each.start <= line.start
+            ),
+            key=lambda each: each.start,
+            default=None,
+        )
+        if period is None:
+            return False
+        if period.given_back is not None:
+            return True
+        kept = self._worth_instead(line, invoice)
+        price = self.prices.get(period.fact, 0)
+        if kept is None or not price:
+            return False
+        most = max(0, min(period.credits, self._given_until(line.end) - kept))
+        back = most * min(-line.amount_minor, price) // price
+        self.facts[period.fact] = evolve(period, given_back=back)
+        return True
+
+    def _worth_instead(self, line: Line, invoice: InvoiceState) -> int | None:
+        """Credits of what is bought instead of *line*; None: it is not in the catalogue."""
+        tariffs = [
+            _tariff_of(each.price, self.catalogue)
+            for each in invoice.lines
+            if each.amount_minor > 0 and (each.start, each.end) == (line.start, line.end)
+        ]
+        known = [each.credits_per_month for each in tariffs if isinstance(each, Tariff)]
+        return min(known, default=0) if len(known) == len(tariffs) else None
+
+    def _given_until(self, end: datetime) -> int:
+        """Credits of the period that ends then: given, and not taken back with unused time."""
+        return sum(
+            each.credits - (each.given_back or 0)
+            for each in self.facts.values()
+            if each.end == end
+        )
 
 
 def _subscription(
@@ -299,13 +394,6 @@ def _subscription(
     )
 
 
-def _bought(invoice: InvoiceState) -> Iterable[Line]:
-    """What an invoice that is paid was paid for; what is given back bought nothing."""
-    if invoice.paid_at is None:
-        return ()
-    return (line for line in invoice.lines if line.price.key and line.amount_minor > 0)
-
-
 def _period(
     subscription: SubscriptionId, invoice: InvoiceState, line: Line, catalogue: Catalogue
 ) -> PaidPeriod | Mismatch:
@@ -339,15 +427,6 @@ def _looked_at(known: PaidPeriod, invoice: InvoiceState) -> PaidPeriod:
         amount_minor=money.amount_minor if money else known.amount_minor,
         refunded_minor=_refunded(money) if money else known.refunded_minor,
     )
-
-
-def _with_credits(
-    found: PaidPeriod, others: Iterable[PaidPeriod], catalogue: Catalogue
-) -> PaidPeriod:
-    """What *found* grants: of a period that was paid for before, what a better tariff adds."""
-    granted = sum(each.credits for each in others if each.end == found.end)
-    worth = catalogue.tariffs[found.tariff].credits_per_month
-    return evolve(found, credits=max(0, worth - granted))
 
 
 def _tariff_of(price: ItemPrice, catalogue: Catalogue) -> Tariff | str:

@@ -201,13 +201,16 @@ class _Deed:
             return Outcome.DONE, found.mismatches, []
         billing.put_subscription(found.subscription)
         self._disputes(state, trail)
+        # Of what was not looked at nothing new is known.
+        looked_at = {money.payment for money in moneys(state)}
         commands: list[Command] = []
         for period in found.periods:
             if period not in periods:
                 billing.put_period(period)
             if period.fact in found.asked:
                 commands += self._begun(period, found.asked[period.fact], trail)
-            commands += self._taken_back(period, state)
+            if period.credits and (period not in periods or period.payment in looked_at):
+                commands.append(self._taken_back(period))
         self._tell_changes(trail, known, found.subscription)
         self._follow(known, found.subscription, trail)
         return Outcome.DONE, found.mismatches, commands
@@ -226,14 +229,9 @@ class _Deed:
             return []
         return [self._grant(_plan_lot(self._lot_id(), period, asked_minor, self.now))]
 
-    def _taken_back(self, period: PaidPeriod, state: SubscriptionState) -> list[Command]:
-        """Only of what was looked at: of the rest nothing new is known."""
-        looked_at = {money.payment for money in moneys(state)}
-        if not period.credits or period.payment not in looked_at:
-            return []
+    def _taken_back(self, period: PaidPeriod) -> Command:
         disputes = self.work.billing.disputes(period.payment) if period.payment else ()
-        total = taken_back(period.credits, period.amount_minor, period.refunded_minor, disputes)
-        return [Clawback(fact=period.fact, total=total)]
+        return Clawback(fact=period.fact, total=period.taken_back(disputes))
 
     def _disputes(self, state: State, trail: Trail) -> list[Dispute]:
         """Keep the disputes of what was looked at."""

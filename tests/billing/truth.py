@@ -6,7 +6,7 @@ It reads objects and never events, and knows the catalogue by heart (spec/credit
 from collections.abc import Iterator
 from typing import Any
 
-from attrs import frozen
+from attrs import define, frozen
 
 from domain.identifiers import OrganisationId, Prefix, public_id
 from entrypoints.devnet.stripe import Account
@@ -29,6 +29,41 @@ class Due:
     taken_back: int
 
 
+@define
+class Sale:
+    """Of one tariff, from one moment to the end of its period."""
+
+    subscription: str
+    product: str
+    start: int
+    end: int
+    price: int
+    payment: str | None
+    given: int = 0
+    #: Of what was given: gone with time that was not used.
+    returned: int = 0
+    is_given_up: bool = False
+
+
+def _alive(like: Sale, sales: list[Sale]) -> int:
+    """What the period was given and still has."""
+    return sum(
+        sale.given - sale.returned
+        for sale in sales
+        if (sale.subscription, sale.end) == (like.subscription, like.end)
+    )
+
+
+def _give_up(sale: Sale, money: int, sales: list[Sale], instead: int) -> None:
+    """Of a price's *money* that is returned, the same share of what it added is."""
+    if sale.is_given_up:
+        return
+    sale.is_given_up = True
+    added = min(sale.given, _alive(sale, sales) - instead)
+    if added > 0:
+        sale.returned = added * money // sale.price
+
+
 @frozen
 class Truth:
     account: Account
@@ -47,24 +82,60 @@ class Truth:
 
     def periods(self, organisation: OrganisationId) -> dict[tuple[str, str, int], Due]:
         """By subscription, product and first moment of what was paid for."""
-        due: dict[tuple[str, str, int], Due] = {}
-        given_until: dict[tuple[str, int], int] = {}
+        sales: list[Sale] = []
+        for subscription, bought, returned, payment in self._changes(organisation):
+            for each in returned:
+                sold = [
+                    sale
+                    for sale in sales
+                    if (sale.subscription, sale.product) == (subscription, each["product"])
+                    and sale.start <= each["start"]
+                    and sale.end == each["end"]
+                ]
+                if sold:
+                    # A lesser tariff goes on where the better one ends, and gives its own credits.
+                    instead = [TARIFFS[other["product"]] for other in bought]
+                    _give_up(sold[-1], -each["amount"], sales, min(instead, default=0))
+            for each in bought:
+                sale = Sale(
+                    subscription,
+                    each["product"],
+                    each["start"],
+                    each["end"],
+                    each["amount"],
+                    payment,
+                )
+                sale.given = max(0, TARIFFS[sale.product] - _alive(sale, sales))
+                sales.append(sale)
+        return {
+            (sale.subscription, sale.product, sale.start): Due(
+                sale.given,
+                sale.returned + self._taken_back(sale.given - sale.returned, sale.payment),
+            )
+            for sale in sales
+        }
+
+    def _changes(
+        self, organisation: OrganisationId
+    ) -> Iterator[tuple[str, list[Record], list[Record], str | None]]:
+        """What was bought and what was returned at one moment, as it was paid; by subscription."""
         paid = [each for each in self._of(organisation, "invoice") if each["status"] == "paid"]
         for invoice in sorted(paid, key=lambda each: each["status_transitions"]["paid_at"]):
             if invoice["parent"] is None:
                 continue
             subscription = invoice["parent"]["subscription_details"]["subscription"]
+            moments: dict[int, list[Record]] = {}
             for line in invoice["lines"]["data"]:
                 product = ((line["pricing"] or {}).get("price_details") or {}).get("product")
-                if product not in TARIFFS or line["amount"] <= 0:
-                    continue
-                period = (subscription, line["period"]["end"])
-                before = given_until.get(period, 0)
-                given = max(0, TARIFFS[product] - before)
-                given_until[period] = before + given
-                taken = self._taken_back(given, self._payment_of(invoice))
-                due[subscription, product, line["period"]["start"]] = Due(given, taken)
-        return due
+                if product in TARIFFS:
+                    time = line["period"]
+                    moments.setdefault(time["start"], []).append(
+                        {"product": product, "amount": line["amount"], **time}
+                    )
+            for _, lines in sorted(moments.items()):
+                bought = [each for each in lines if each["amount"] > 0]
+                returned = [each for each in lines if each["amount"] < 0]
+                yield subscription, bought, returned, self._payment_of(invoice)
 
     def owed(self, organisation: OrganisationId) -> set[str]:
         """Subscriptions that stand as owed."""

@@ -330,7 +330,14 @@ def test_paid_periods_round_trip_in_their_order(store: Store):
     with store.begin(tenant.scope) as work:
         assert work.billing.periods(subscription.id) == [first, upgrade, second]
         work.billing.lock()
-        granted = evolve(upgrade, credits=2_250, refunded_minor=5)
+        granted = evolve(
+            upgrade,
+            payment=PaymentId("pi_2"),
+            amount_minor=40_000,
+            credits=2_250,
+            refunded_minor=5,
+            given_back=1_000,
+        )
         work.billing.put_period(granted)
         assert work.billing.periods(subscription.id) == [first, granted, second]
         assert work.billing.periods(SubscriptionId("sub_other")) == []

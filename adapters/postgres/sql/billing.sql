@@ -91,7 +91,7 @@ VALUES (%(organisation)s, %(id)s, %(tariff)s, %(period_start)s, %(period_end)s,
 
 -- name: select_periods
 SELECT subscription, price, tariff, starts_at, ends_at, payment, amount_minor, currency, paid_at,
-       refunded_minor, credits
+       refunded_minor, credits, given_back
   FROM paid_periods
  WHERE organisation_id = %(organisation)s
    AND subscription = %(subscription)s
@@ -99,12 +99,17 @@ SELECT subscription, price, tariff, starts_at, ends_at, payment, amount_minor, c
 
 -- name: put_period
 INSERT INTO paid_periods (organisation_id, subscription, price, tariff, starts_at, ends_at,
-                          payment, amount_minor, currency, paid_at, refunded_minor, credits)
+                          payment, amount_minor, currency, paid_at, refunded_minor, credits,
+                          given_back)
 VALUES (%(organisation)s, %(subscription)s, %(price)s, %(tariff)s, %(starts_at)s, %(ends_at)s,
-        %(payment)s, %(amount_minor)s, %(currency)s, %(paid_at)s, %(refunded_minor)s, %(credits)s)
+        %(payment)s, %(amount_minor)s, %(currency)s, %(paid_at)s, %(refunded_minor)s, %(credits)s,
+        %(given_back)s)
     ON CONFLICT (organisation_id, subscription, price, starts_at) DO UPDATE
-   SET refunded_minor = EXCLUDED.refunded_minor,
-       credits = EXCLUDED.credits
+   SET payment = EXCLUDED.payment,
+       amount_minor = EXCLUDED.amount_minor,
+       refunded_minor = EXCLUDED.refunded_minor,
+       credits = EXCLUDED.credits,
+       given_back = EXCLUDED.given_back
 
 -- name: select_disputes
 SELECT id, payment, opened_at, closed_at, is_won
