@@ -54,14 +54,26 @@ def _alive(like: Sale, sales: list[Sale]) -> int:
     )
 
 
-def _give_up(sale: Sale, money: int, sales: list[Sale], instead: int) -> None:
-    """Of a price's *money* that is returned, the same share of what it added is."""
-    if sale.is_given_up:
-        return
-    sale.is_given_up = True
-    added = min(sale.given, _alive(sale, sales) - instead)
-    if added > 0:
-        sale.returned = added * money // sale.price
+def _give_up(sales: list[Sale], subscription: str, returned: Record, instead: int) -> bool:
+    """Of a price's money that is returned, the same share of what it added is; once.
+
+    False: what it was paid for has not been paid so far.
+    """
+    sold = [
+        sale
+        for sale in sales
+        if (sale.subscription, sale.product) == (subscription, returned["product"])
+        and sale.start <= returned["start"]
+        and sale.end == returned["end"]
+    ]
+    if not sold:
+        return False
+    sale = max(sold, key=lambda each: each.start)
+    if not sale.is_given_up:
+        sale.is_given_up = True
+        added = max(0, min(sale.given, _alive(sale, sales) - instead))
+        sale.returned = added * -returned["amount"] // sale.price
+    return True
 
 
 @frozen
@@ -83,19 +95,13 @@ class Truth:
     def periods(self, organisation: OrganisationId) -> dict[tuple[str, str, int], Due]:
         """By subscription, product and first moment of what was paid for."""
         sales: list[Sale] = []
+        # What is returned of a price may be paid later than it is returned.
+        waiting: list[tuple[str, Record, int]] = []
         for subscription, bought, returned, payment in self._changes(organisation):
-            for each in returned:
-                sold = [
-                    sale
-                    for sale in sales
-                    if (sale.subscription, sale.product) == (subscription, each["product"])
-                    and sale.start <= each["start"]
-                    and sale.end == each["end"]
-                ]
-                if sold:
-                    # A lesser tariff goes on where the better one ends, and gives its own credits.
-                    instead = [TARIFFS[other["product"]] for other in bought]
-                    _give_up(sold[-1], -each["amount"], sales, min(instead, default=0))
+            # A lesser tariff goes on where the better one ends, and gives its own credits.
+            instead = min((TARIFFS[other["product"]] for other in bought), default=0)
+            waiting += [(subscription, each, instead) for each in returned]
+            waiting = [each for each in waiting if not _give_up(sales, *each)]
             for each in bought:
                 sale = Sale(
                     subscription,
@@ -107,6 +113,7 @@ class Truth:
                 )
                 sale.given = max(0, TARIFFS[sale.product] - _alive(sale, sales))
                 sales.append(sale)
+            waiting = [each for each in waiting if not _give_up(sales, *each)]
         return {
             (sale.subscription, sale.product, sale.start): Due(
                 sale.given,
