@@ -116,7 +116,8 @@ class PaidPeriod:
     start: datetime
     end: datetime
     payment: PaymentId | None
-    #: What was paid with the invoice, all told; 0: not looked at.
+    #: What was paid for it: its invoice's money without what that asked for beside plans (fees,
+    #: taxes); 0: not looked at.
     amount_minor: int = field(validator=_whole)
     currency: str
     paid_at: datetime

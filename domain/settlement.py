@@ -403,7 +403,7 @@ def _period(
     if not line.is_proration and line.amount_minor != line.price.amount_minor:
         detail = f"{line.amount_minor} were asked for {line.price.key}"
         return Mismatch(subject=invoice.id, detail=detail)
-    money = invoice.money
+    money = _plan_money(invoice)
     return PaidPeriod(
         subscription=subscription,
         price=line.price.key,
@@ -411,21 +411,21 @@ def _period(
         start=line.start,
         end=line.end,
         payment=invoice.payment,
-        amount_minor=money.amount_minor if money else 0,
+        amount_minor=money[0] if money else 0,
         currency=line.price.currency,
         paid_at=invoice.paid_at or line.start,
-        refunded_minor=_refunded(money) if money else 0,
+        refunded_minor=money[1] if money else 0,
     )
 
 
 def _looked_at(known: PaidPeriod, invoice: InvoiceState) -> PaidPeriod:
     """What became of the money for a period that is known; the catalogue is not asked."""
-    money = invoice.money
+    money = _plan_money(invoice)
     return evolve(
         known,
         payment=known.payment or invoice.payment,
-        amount_minor=money.amount_minor if money else known.amount_minor,
-        refunded_minor=_refunded(money) if money else known.refunded_minor,
+        amount_minor=money[0] if money else known.amount_minor,
+        refunded_minor=money[1] if money else known.refunded_minor,
     )
 
 
@@ -452,6 +452,19 @@ def _tariff_of(price: ItemPrice, catalogue: Catalogue) -> Tariff | str:
 def _was_ours(price: ItemPrice, catalogue: Catalogue) -> bool:
     """Whether we asked for it once: pages that were open then and subscriptions go on at it."""
     return price.is_published and price.amount_minor > 0 and price.currency == catalogue.currency
+
+
+def _plan_money(invoice: InvoiceState) -> tuple[int, int] | None:
+    """What was paid for an invoice's plans, and what of that went back; None: not looked at.
+
+    What was paid beside them, fees and taxes, goes back first.
+    """
+    money = invoice.money
+    if money is None:
+        return None
+    asked = max(0, sum(line.amount_minor for line in invoice.lines))
+    paid = min(money.amount_minor, asked)
+    return paid, max(0, _refunded(money) - (money.amount_minor - paid))
 
 
 def _refunded(money: Money) -> int:

@@ -204,3 +204,18 @@ def test_two_lots_of_one_invoice_share_its_money():
     found = settled(invoice(1), invoice(2, *lines))
     asked = [found.asked[period.fact] for period in found.periods[1:]]
     assert asked == [82_000 * 40_000 // 89_900, 82_000 - 82_000 * 40_000 // 89_900]
+
+
+def test_refunding_a_fee_takes_no_plan_credits():
+    """An invoice for the plan and 400 dollars of fees in money; the fees are given back."""
+    (period,) = settled(invoice(1, paid=9_900 + 40_000, refunded=40_000)).periods
+    assert period.taken_back(()) == 0
+    (period,) = settled(invoice(1, paid=9_900 + 40_000, refunded=40_000 + 4_950)).periods
+    assert period.taken_back(()) == 125
+    (period,) = settled(invoice(1, paid=9_900 + 40_000, refunded=9_900 + 40_000)).periods
+    assert period.taken_back(()) == 250
+
+
+def test_what_a_balance_paid_of_an_invoice_is_no_fee():
+    (period,) = settled(invoice(1, paid=4_950, refunded=2_475)).periods
+    assert period.taken_back(()) == 125
