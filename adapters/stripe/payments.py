@@ -232,10 +232,10 @@ class StripePayments(Payments):
         lines = invoice["lines"]["data"]
         if invoice["lines"]["has_more"]:
             lines = self._list(f"/v1/invoices/{invoice['id']}/lines", {})
-        paid_with = [states.payment_of(each) for each in invoice["payments"]["data"]]
+        paid_with = states.payment_of_invoice(invoice)
         money = None
-        if is_looked_at and paid_with and paid_with[0]:
-            intent = self._get(f"/v1/payment_intents/{paid_with[0]}", {"expand": [_CHARGE]})
+        if is_looked_at and paid_with:
+            intent = self._get(f"/v1/payment_intents/{paid_with}", {"expand": [_CHARGE]})
             money = self._money(intent)
         return states.invoice_state(invoice, lines, self._price, money)
 

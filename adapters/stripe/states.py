@@ -120,7 +120,6 @@ def invoice_state(
     money: Money | None,
 ) -> InvoiceState:
     moments = invoice["status_transitions"]
-    payments = [payment_of(each) for each in invoice["payments"]["data"]]
     is_owed = invoice["status"] in _OWED and invoice["attempted"]
     return InvoiceState(
         id=invoice["id"],
@@ -128,9 +127,18 @@ def invoice_state(
         paid_at=_maybe_instant(moments["paid_at"]) if invoice["status"] == "paid" else None,
         # It was tried for the first time when it was finalized.
         failed_at=_maybe_instant(moments["finalized_at"]) if is_owed else None,
-        payment=next((PaymentId(each) for each in payments if each), None),
+        payment=PaymentId(paid_with) if (paid_with := payment_of_invoice(invoice)) else None,
         money=money,
     )
+
+
+def payment_of_invoice(invoice: Object) -> str | None:
+    """What it was paid with; one that failed or was replaced is told as well, and is none.
+
+    https://docs.stripe.com/api/invoice-payment/object#invoice_payment_object-status
+    """
+    payments = [each for each in invoice["payments"]["data"] if each["status"] == "paid"]
+    return next((id for each in payments if (id := payment_of(each))), None)
 
 
 def payment_of(invoice_payment: Object) -> str | None:
