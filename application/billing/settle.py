@@ -91,6 +91,7 @@ class Settle:
                 return Settled(Outcome.KNOWN)
             if organisation is None or state is None:
                 settled, mismatches = Settled(Outcome.FOREIGN), self._unassigned(state)
+                refused: Sequence[Mismatch] = ()
             else:
                 deed = _Deed(
                     settle=self,
@@ -100,10 +101,12 @@ class Settle:
                     version=version,
                     event=event,
                 )
-                settled, mismatches = deed.settle_state(state)
+                settled, mismatches, refused = deed.settle_state(state)
         # After the commit: an alarm that is lost with us is sounded again by reconciliation.
         for each in mismatches:
             self.alarms.sound("payment_mismatch", each.subject, each.detail)
+        for each in refused:
+            self.alarms.sound("settlement_refused", each.subject, each.detail)
         return settled
 
     def _payer(self, state: State | None) -> OrganisationId | None:
@@ -135,7 +138,8 @@ class _Deed:
     version: int
     event: PaymentEvent | None
 
-    def settle_state(self, state: State) -> tuple[Settled, Sequence[Mismatch]]:
+    def settle_state(self, state: State) -> tuple[Settled, Sequence[Mismatch], Sequence[Mismatch]]:
+        """What was done, what the catalogue does not explain, and what the ledger refused."""
         trail = Trail(
             identifiers=self.settle.identifiers, organisation=self.organisation, actor=PAYMENTS
         )
@@ -145,7 +149,7 @@ class _Deed:
         else:
             outcome, mismatches, commands = self._subscription(state, trail)
         if outcome is Outcome.OVERTAKEN:
-            return Settled(outcome), ()
+            return Settled(outcome), (), ()
         if self.work.billing.facts() != before:
             follow_licence(self.work, trail, self.now)
         orders = [
@@ -159,7 +163,12 @@ class _Deed:
             isinstance(order.command, Grant) and bool(done.events)
             for order, done in zip(orders, posted, strict=True)
         )
-        return Settled(outcome, granted), mismatches
+        refused = [
+            Mismatch(subject=self._name, detail=f"{done.refusal.code}: {done.refusal.detail}")
+            for done in posted
+            if done.refusal is not None
+        ]
+        return Settled(outcome, granted), mismatches, refused
 
     def _pack(
         self, state: PackState, trail: Trail

@@ -16,9 +16,10 @@ from application.billing.reconcile import Reconcile
 from application.billing.settle import Outcome, Settle
 from application.ports.payments import Order, Priced
 from application.ports.storage.work import Scope
-from domain.identifiers import LotId
+from domain.catalogue import PackName
+from domain.identifiers import LotId, Prefix, public_id
 from domain.ledger import Grant, Lot, Source
-from domain.payment import SubscriptionId
+from domain.payment import Purchase, SubscriptionId
 from tests.catalogue import TOKENS
 from tests.contract.tenants import a_tenant, act
 
@@ -224,6 +225,32 @@ def test_a_cancellation_ends_the_tariff_when_what_is_paid_for_is_over(till):
     till.tell(till.payments.cancel(id, till.clock.now()))
     assert till.subscription.ends_at == till.subscription.period_end
     assert till.tariff == "starter"
+
+
+def test_what_the_ledger_refuses_is_told_to_a_person(till):
+    """A payment is recorded, its lot is not there: there is nothing to take back from."""
+    page = till.page()
+    payment = till.payments.pay(page) and till.payments.payment_of(page)
+    with till.store.begin(till.tenant.scope) as work:
+        work.billing.lock()
+        work.billing.put_purchase(
+            Purchase(
+                payment=payment,
+                pack=PackName("small"),
+                credits=500,
+                amount_minor=2_900,
+                currency="USD",
+                paid_at=till.clock.now(),
+                version=0,
+            )
+        )
+    till.tell(till.payments.refund(payment, 2_900))
+    ((code, subject, detail),) = till.alarms.sounded
+    assert (code, detail) == (
+        "settlement_refused",
+        f"grant_not_found: nothing was granted for pack:{payment}",
+    )
+    assert subject == public_id(Prefix.ORGANISATION, till.tenant.organisation)
 
 
 def test_a_grant_that_nobody_paid_for_is_told_and_taken_from_nobody(till):
