@@ -4,6 +4,7 @@ from attrs import frozen
 
 from application.billing.checkout import NOT_CONFIGURED
 from application.billing.settle import Settle, Settled
+from application.billing.unsettled import settling
 from application.ports.clock import Clock
 from application.ports.payments import PaymentForgedError, Payments
 from domain.errors import Refusal
@@ -18,7 +19,7 @@ class ReceivePaymentEvent:
     def __call__(self, body: bytes, signature: str) -> Settled | Refusal:
         """What became of it.  Whoever is answered with it need not tell it again.
 
-        Raises: PaymentsRefusedError, PaymentsUnavailableError, StoreUnavailableError: it is not
+        Raises: UnsettledError, PaymentsUnavailableError, StoreUnavailableError: it is not
             recorded, and has to be told again.
         """
         if self.payments.live is None:
@@ -30,4 +31,5 @@ class ReceivePaymentEvent:
         if event.live is not self.payments.live:
             mode = "live" if event.live else "test"
             return Refusal(code="event_of_other_mode", detail=f"this is a {mode} event")
-        return self.settle(event.subject, event)
+        with settling(self.settle.alarms, event.id):
+            return self.settle(event.subject, event)

@@ -1,7 +1,8 @@
 """Compare the payment provider's books with ours, both ways.
 
 What was paid and not given is given, on the same path as every other news.  What was given and is
-not known to have been paid is told to a person and taken from nobody.
+not known to have been paid is told to a person and taken from nobody.  What cannot be settled is
+told to a person, too, and looked at again by the next run; the others are settled meanwhile.
 """
 
 from collections.abc import Iterator
@@ -9,14 +10,15 @@ from datetime import datetime, timedelta
 
 from attrs import frozen
 
-from application.billing.settle import Outcome, Settle
+from application.billing.settle import Outcome, Settle, Settled
+from application.billing.unsettled import UnsettledError, settling
 from application.ports.alarms import Alarms
 from application.ports.clock import Clock
 from application.ports.payments import Payments
 from application.ports.storage.billing import Reconciliation
 from application.ports.storage.work import Scope, Store
 from domain.identifiers import OrganisationId, Prefix, public_id
-from domain.payment import About, Subject, pack_fact, plan_fact
+from domain.payment import About, PaymentEvent, Subject, pack_fact, plan_fact
 from domain.settlement import PackState
 
 #: How far back the provider tells of what happened, and how long money may be on its way.
@@ -34,6 +36,8 @@ class Compared:
     payments: int
     #: Facts that were granted, and that the provider does not know as paid.
     unpaid: tuple[tuple[OrganisationId, str], ...]
+    #: What could not be settled or looked up, by the provider's names and our facts.
+    unsettled: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -52,35 +56,67 @@ class Reconcile:
         with self.store.begin(Scope.installation()) as work:
             last = work.billing.last_reconciliation()
         since = now - HORIZON
-        events = sum(
-            self.settle(event.subject, event).outcome is not Outcome.KNOWN
-            for event in self.payments.events_since(
-                max(since, min(last.through, now) - OVERLAP) if last is not None else since
-            )
-            if event.live is self.payments.live
+        unsettled: list[str] = []
+        through = now
+        events = 0
+        for event in self.payments.events_since(
+            max(since, min(last.through, now) - OVERLAP) if last is not None else since
+        ):
+            if event.live is not self.payments.live:
+                continue
+            settled = self._settled(event.subject, event, unsettled)
+            if settled is None:
+                through = min(through, event.created_at)
+            elif settled.outcome is not Outcome.KNOWN:
+                events += 1
+        found = (
+            self._settled(subject, None, unsettled) for subject in self.payments.paid_since(since)
         )
-        payments = sum(self.settle(subject).granted for subject in self.payments.paid_since(since))
-        unpaid = tuple(self._unpaid(since))
+        payments = sum(settled.granted for settled in found if settled is not None)
+        unpaid = tuple(self._unpaid(since, unsettled))
         for organisation, fact in unpaid:
             self.alarms.sound(
                 "granted_unpaid",
                 public_id(Prefix.ORGANISATION, organisation),
                 f"{fact} was granted, and the payment provider knows no such payment",
             )
+        alarms = len(unpaid) + len(unsettled)
         with self.store.begin(Scope.installation()) as work:
             work.billing.add_reconciliation(
-                Reconciliation(at=now, through=now, repaired=events + payments, alarms=len(unpaid))
+                Reconciliation(at=now, through=through, repaired=events + payments, alarms=alarms)
             )
-        return Compared(events=events, payments=payments, unpaid=unpaid)
+        return Compared(
+            events=events, payments=payments, unpaid=unpaid, unsettled=tuple(unsettled)
+        )
 
-    def _unpaid(self, since: datetime) -> Iterator[tuple[OrganisationId, str]]:
+    def _settled(
+        self, subject: Subject | None, event: PaymentEvent | None, unsettled: list[str]
+    ) -> Settled | None:
+        """None: it could not be settled, and is one more of *unsettled*."""
+        name = _name(subject, event)
+        try:
+            with settling(self.alarms, name):
+                return self.settle(subject, event)
+        except UnsettledError:
+            unsettled.append(name)
+            return None
+
+    def _unpaid(
+        self, since: datetime, unsettled: list[str]
+    ) -> Iterator[tuple[OrganisationId, str]]:
         """What the ledger has granted for money that the provider does not know of."""
         after: tuple[OrganisationId, str] | None = None
         while True:
             with self.store.begin(Scope()) as work:
                 page = work.billing.granted_since(since, after, _PAGE)
             for organisation, fact in page:
-                if not self._is_paid(organisation, fact):
+                try:
+                    with settling(self.alarms, fact):
+                        is_paid = self._is_paid(organisation, fact)
+                except UnsettledError:
+                    unsettled.append(fact)
+                    continue
+                if not is_paid:
                     yield organisation, fact
             if len(page) < _PAGE:
                 return
@@ -105,3 +141,8 @@ class Reconcile:
             if invoice.paid_at is not None
             for line in invoice.lines
         }
+
+
+def _name(subject: Subject | None, event: PaymentEvent | None) -> str:
+    """As the provider calls it: the event that told of it, and what it is about."""
+    return " ".join(each.id for each in (event, subject) if each is not None)

@@ -44,16 +44,23 @@ def publish(ctx: click.Context, as_json: bool) -> None:
 @setting_up.as_json
 @click.pass_context
 def reconcile(ctx: click.Context, as_json: bool) -> None:
-    """Exits with 1 where something was granted that Stripe does not know as paid."""
+    """Exits with 1 where something was granted that Stripe does not know as paid, or where
+    something could not be settled.
+    """
     with _taking_money(ctx) as container:
         compared = container.reconcile()()
     unpaid = [
         {"organisation": public_id(Prefix.ORGANISATION, organisation), "fact": fact}
         for organisation, fact in compared.unpaid
     ]
-    answer = {"events": compared.events, "payments": compared.payments, "unpaid": unpaid}
+    answer = {
+        "events": compared.events,
+        "payments": compared.payments,
+        "unpaid": unpaid,
+        "unsettled": compared.unsettled,
+    }
     setting_up.answer(ctx, answer, as_json=as_json)
-    if unpaid:
+    if unpaid or compared.unsettled:
         ctx.exit(1)
 
 

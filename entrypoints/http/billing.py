@@ -7,11 +7,8 @@ from application.access.caller import Caller
 from application.billing.checkout import Item, StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
 from application.billing.receive import ReceivePaymentEvent
-from application.ports.payments import (
-    Invoice,
-    PaymentsRefusedError,
-    PaymentsUnavailableError,
-)
+from application.billing.unsettled import UnsettledError
+from application.ports.payments import Invoice, PaymentsUnavailableError
 from application.ports.storage.billing import Checkout
 from application.ports.storage.idempotency import IdempotencyKey
 from domain.audit import timestamp
@@ -138,7 +135,7 @@ def receive_stripe_event(
 ) -> Response[bytes]:
     try:
         settled = granted(receive(body, request.headers.get("Stripe-Signature", "")))
-    except (PaymentsRefusedError, PaymentsUnavailableError) as error:
+    except (UnsettledError, PaymentsUnavailableError) as error:
         raise refused(
             "payment_event_not_recorded", "what it is about could not be looked at"
         ) from error

@@ -140,9 +140,11 @@ def _reconciling(container: Container) -> list[Periodic]:
             log.warning("the payment provider's books were not compared: %s", error)
             return
         log.info(
-            "compared with the payment provider: %d events and %d payments were missing here",
+            "compared with the payment provider: %d events and %d payments were missing here, "
+            "%d could not be settled",
             compared.events,
             compared.payments,
+            len(compared.unsettled),
         )
 
     return [

@@ -24,11 +24,11 @@ from application.billing.publish import PublishCatalogue
 from application.billing.receive import ReceivePaymentEvent
 from application.billing.reconcile import Compared, Reconcile
 from application.billing.settle import Settle
+from application.billing.unsettled import UnsettledError
 from application.once import Answered
 from application.ports.clock import Clock
 from application.ports.payments import (
     Payments,
-    PaymentsRefusedError,
     PaymentsUnavailableError,
 )
 from application.ports.storage.billing import Checkout
@@ -94,7 +94,7 @@ class BillingHouse:
         )
         try:
             answer = use_case(body, headers["Stripe-Signature"])
-        except (PaymentsUnavailableError, PaymentsRefusedError, StoreUnavailableError):
+        except (PaymentsUnavailableError, UnsettledError, StoreUnavailableError):
             return 503
         return 400 if isinstance(answer, Refusal) else 200
 

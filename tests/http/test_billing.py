@@ -139,3 +139,21 @@ def test_who_may_not_spend_money_opens_no_page(eve):
     assert code(open_page(key)) == (403, "forbidden")
     assert code(key.post(PORTAL)) == (403, "forbidden")
     assert code(key.get(INVOICES)) == (403, "forbidden")
+
+
+def test_an_event_that_cannot_be_recorded_is_answered_with_503_and_told_again(
+    till, eve, payments, monkeypatch
+):
+    open_page(eve)
+    (session,) = payments._sessions
+    before, _ = eve.balance
+    event = payments.pay(session)
+
+    def strange(_):
+        raise KeyError("a status of next year")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(payments, "state_of", strange)
+        assert code(tell(till, payments, event)) == (503, "payment_event_not_recorded")
+    assert tell(till, payments, event).json() == {"outcome": "done"}
+    assert eve.balance == (before + 500, 0)
