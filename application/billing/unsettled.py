@@ -1,14 +1,11 @@
 """What is wrong with one object is no reason to leave the others alone."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from application.ports.alarms import Alarms
 from application.ports.payments import PaymentsUnavailableError
 from application.ports.storage.work import StoreUnavailableError
-
-log = logging.getLogger(__name__)
 
 
 class UnsettledError(Exception):
@@ -28,6 +25,5 @@ def settling(alarms: Alarms, subject: str) -> Iterator[None]:
     except (PaymentsUnavailableError, StoreUnavailableError):
         raise
     except Exception as error:
-        log.exception("%s could not be settled", subject)
         alarms.sound("payment_unsettled", subject, f"{type(error).__name__}: {error}")
         raise UnsettledError(subject) from error

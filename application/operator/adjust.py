@@ -185,7 +185,7 @@ class _Act:
             known = work.idempotency.take(_key(self.reference), self.clock.now())
         except RequestInFlightError:
             detail = f"{self.reference} is being worked on at this moment"
-            return Refusal(code="in_progress", detail=detail)
+            return Refusal(code="request_in_flight", detail=detail)
         return None if known is None else self._used(self.reference)
 
     def _remember(self, work: Work, now: datetime) -> None:

@@ -308,6 +308,8 @@ _OPERATOR = (
               "Say why: it is kept with the audit event."),
     ErrorCode("already_granted", 409, "The reference was granted before",
               "Nothing needs to be done; use another reference to give more."),
+    ErrorCode("reference_used", 409, "The reference was used before",
+              "Nothing needs to be done; use another reference to do it again."),
 )
 
 

@@ -86,6 +86,7 @@ def things(site, bob):
         "quotas": bob.registered["member"]["id"],
         "credits": gift,
         "gifts": gift,
+        "usage": bob.post("/v1/usage/holds", {"operation": "report"}, headers=KEY).json()["id"],
         "grants": bob.get("/v1/credits/grants").json()["data"][0]["id"],
     }
 
@@ -114,7 +115,9 @@ def test_an_id_in_a_path(site, ada, things, path, method, operation):
             headers=headers,
             **options,
         )
-        assert (answered.status_code, answered.json()["code"]) == (404, "not_found")
+        is_a_hold = path.startswith("/v1/usage/holds/")
+        code = "hold_not_found" if is_a_hold else "not_found"
+        assert (answered.status_code, answered.json()["code"]) == (404, code)
         return without_request_id(answered)
 
     assert ask(theirs) == ask(unknown(site, theirs)) == ask("nonsense") == ask("dep_%00é")
