@@ -21,7 +21,7 @@ from typing import NewType
 
 from attrs import field, frozen, validators
 
-from domain.catalogue import PackName, TariffName
+from domain.catalogue import PackName, Period, TariffName
 from domain.money import DIGITS
 
 CustomerId = NewType("CustomerId", str)
@@ -134,6 +134,11 @@ class PaidPeriod:
             raise ValueError("more was given back than was granted")
 
     @property
+    def is_refunded(self) -> bool:
+        """All of its money went back: it is not paid for."""
+        return 0 < self.amount_minor <= self.refunded_minor
+
+    @property
     def fact(self) -> str:
         return plan_fact(self.subscription, self.price, self.start)
 
@@ -151,15 +156,18 @@ class Subscription:
 
     id: SubscriptionId
     tariff: TariffName
-    #: Of the last period that was paid for.
+    #: Of the last period that was paid for; without length: all of its money went back, and it
+    #: has ended.
     period_start: datetime
     period_end: datetime
     #: Of the oldest invoice that is owed: when paying it failed first.
     first_failure_at: datetime | None = None
     #: When it was decided that it ends.
     cancelled_at: datetime | None = None
-    #: When it ends, or ended.
+    #: When what it gives ends, or ended: what is paid for is given.
     ends_at: datetime | None = None
+    #: When the provider ended it: it asks for nothing any more.
+    ended_at: datetime | None = None
     trial_ends_at: datetime | None = None
     #: When, after its end, its tariff was taken from the organisation.
     left_at: datetime | None = None
@@ -168,7 +176,14 @@ class Subscription:
     @property
     def is_paid(self) -> bool:
         """Whether its last period is paid for: not one that is tried, nor one given back."""
-        return self.period_end > self.period_start and self.period_end != self.trial_ends_at
+        return self.period is not None and self.period_end != self.trial_ends_at
+
+    @property
+    def period(self) -> Period | None:
+        """The last one that is paid for; None: all of it went back."""
+        if self.period_end <= self.period_start:
+            return None
+        return Period(self.period_start, self.period_end)
 
     def is_over(self, now: datetime) -> bool:
         return self.ends_at is not None and self.ends_at <= now
@@ -187,6 +202,10 @@ class BillingFacts:
         """The subscription that says the tariff: of several, the one paid for longest ahead."""
         found = [each for each in self.subscriptions if not each.is_over(now)]
         return max(found, key=lambda each: (each.period_end, each.id), default=None)
+
+    def is_charged(self, now: datetime) -> bool:
+        """Whether a subscription may still ask for money; one that has ended only gives."""
+        return any(each.ended_at is None and not each.is_over(now) for each in self.subscriptions)
 
 
 def pack_fact(payment: PaymentId) -> str:

@@ -360,11 +360,14 @@ def _subscription(
     paid: Sequence[PaidPeriod],
     version: int,
 ) -> Subscription | None:
-    if paid:
-        last = max(paid, key=lambda each: (each.end, each.paid_at, each.start, each.price))
-        tariff, start, end = last.tariff, last.start, last.end
+    kept = [each for each in paid if not each.is_refunded] or paid
+    if kept:
+        last = max(kept, key=lambda each: (each.end, each.paid_at, each.start, each.price))
+        tariff, end = last.tariff, last.end
         # An upgrade begins inside the period that it is part of.
-        start = min(each.start for each in paid if each.end == end)
+        start = min(each.start for each in kept if each.end == end)
+        if last.is_refunded and state.standing is Standing.ENDED:
+            end = start
     elif state.standing is Standing.TRIAL and state.trial_start and state.trial_end:
         tried = _tariff_of(state.price, catalogue)
         if isinstance(tried, str):
@@ -375,9 +378,14 @@ def _subscription(
     else:
         return None
     ends_at = state.ends_at
-    if state.standing is Standing.ENDED and ends_at is not None:
+    ended_at = ends_at if state.standing is Standing.ENDED else None
+    if ended_at is not None:
         # What is paid for is given.
-        ends_at = max(ends_at, end)
+        ends_at = max(ended_at, end)
+    left_at = known.left_at if known is not None else None
+    if left_at is not None and (ends_at is None or ends_at > left_at):
+        # A refund that failed: it is paid for after all.
+        left_at = None
     failures = [each.failed_at for each in state.invoices if each.failed_at is not None]
     is_owed = state.standing is Standing.OWED
     return Subscription(
@@ -388,8 +396,9 @@ def _subscription(
         first_failure_at=min(failures, default=end) if is_owed else None,
         cancelled_at=state.cancelled_at,
         ends_at=ends_at,
+        ended_at=ended_at,
         trial_ends_at=state.trial_end,
-        left_at=known.left_at if known is not None and ends_at is not None else None,
+        left_at=left_at,
         version=version,
     )
 

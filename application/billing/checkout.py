@@ -123,7 +123,7 @@ class StartCheckout:
             return _not_sold(f"the tariff {tariff.name} costs nothing")
         if tariff.is_price_least:
             return _not_sold(f"the price of {tariff.name} is agreed upon in each case")
-        if work.billing.facts().running(self.clock.now()) is not None:
+        if work.billing.facts().is_charged(self.clock.now()):
             return Refusal(
                 code="subscription_exists",
                 detail="a second subscription would be charged as well; change the running one "

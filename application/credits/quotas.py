@@ -77,5 +77,5 @@ def standings(work: Work, quotas: Iterable[Quota], now: datetime) -> list[Standi
 def _period(work: Work, now: datetime) -> Period:
     """What the tariff's credits are given for."""
     running = work.billing.facts().running(now)
-    paid = None if running is None else Period(running.period_start, running.period_end)
+    paid = None if running is None else running.period
     return period_of(paid, now)

@@ -34,7 +34,7 @@ def terms_of(work: Work, catalogue: Catalogue, now: datetime) -> Terms | Refusal
             "another one yet",
         )
     running = facts.running(now)
-    paid = None if running is None else Period(running.period_start, running.period_end)
+    paid = None if running is None else running.period
     return Terms(tariff=tariff, period=period_of(paid, now), is_subscribed=running is not None)
 
 

@@ -96,17 +96,22 @@ class TwoYears(History):
                 self.spending[organisation].free_months.add(month)
 
     def _pays_for_periods(self, organisation: OrganisationId) -> bool:
-        """A subscription that goes on, or one that was ended before what it paid for was over."""
+        """A subscription that goes on, or one that was ended before what it paid for was over.
+
+        What went back to the payer altogether paid for nothing.
+        """
         account = self.house.stripe.account
         customer = self._truth.customer(organisation)
         paid_until: dict[str, int] = {}
         for invoice in account.all("invoice"):
             if invoice["customer"] != customer or invoice["status"] != "paid":
                 continue
+            is_kept = not self._truth.is_refunded(invoice)
             for line in invoice["lines"]["data"] if invoice["parent"] else ():
                 if line["amount"] > 0:
                     name = invoice["parent"]["subscription_details"]["subscription"]
-                    paid_until[name] = max(paid_until.get(name, 0), line["period"]["end"])
+                    until = line["period"]["end"] if is_kept else 0
+                    paid_until[name] = max(paid_until.get(name, 0), until)
         return any(
             each["id"] in paid_until
             and (not each["ended_at"] or paid_until[each["id"]] > account.now)

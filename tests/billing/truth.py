@@ -144,6 +144,18 @@ class Truth:
                 returned = [each for each in lines if each["amount"] < 0]
                 yield subscription, bought, returned, self._payment_of(invoice)
 
+    def is_refunded(self, invoice: Record) -> bool:
+        """Whether all that was paid with it is back with its payer."""
+        payment = self._payment_of(invoice)
+        charges = [
+            each
+            for each in self.account.all("charge")
+            if payment is not None
+            and each["payment_intent"] == payment
+            and each["status"] == "succeeded"
+        ]
+        return bool(charges) and all(each["amount_refunded"] == each["amount"] for each in charges)
+
     def owed(self, organisation: OrganisationId) -> set[str]:
         """Subscriptions that stand as owed."""
         return {

@@ -283,6 +283,7 @@ def test_facts_are_all_subscriptions_and_disputes(store: Store):
         first_failure_at=NOW,
         cancelled_at=NOW + DAY,
         ends_at=NOW + 2 * DAY,
+        ended_at=NOW + 2 * DAY,
         trial_ends_at=NOW + 3 * DAY,
         left_at=NOW + 4 * DAY,
     )

@@ -64,7 +64,7 @@ VALUES (%(organisation)s, %(payment)s, %(pack)s, %(credits)s, %(amount_minor)s, 
 
 -- name: select_subscriptions
 SELECT id, tariff, period_start, period_end, first_failure_at, cancelled_at, ends_at,
-       trial_ends_at, left_at, version
+       ended_at, trial_ends_at, left_at, version
   FROM subscriptions
  WHERE organisation_id = %(organisation)s
    AND (%(id)s::text IS NULL OR id = %(id)s)
@@ -72,11 +72,11 @@ SELECT id, tariff, period_start, period_end, first_failure_at, cancelled_at, end
 
 -- name: put_subscription
 INSERT INTO subscriptions (organisation_id, id, tariff, period_start, period_end,
-                           first_failure_at, cancelled_at, ends_at, trial_ends_at, left_at,
-                           version)
+                           first_failure_at, cancelled_at, ends_at, ended_at, trial_ends_at,
+                           left_at, version)
 VALUES (%(organisation)s, %(id)s, %(tariff)s, %(period_start)s, %(period_end)s,
-        %(first_failure_at)s, %(cancelled_at)s, %(ends_at)s, %(trial_ends_at)s, %(left_at)s,
-        %(version)s)
+        %(first_failure_at)s, %(cancelled_at)s, %(ends_at)s, %(ended_at)s, %(trial_ends_at)s,
+        %(left_at)s, %(version)s)
     ON CONFLICT (organisation_id, id) DO UPDATE
    SET tariff = EXCLUDED.tariff,
        period_start = EXCLUDED.period_start,
@@ -84,6 +84,7 @@ VALUES (%(organisation)s, %(id)s, %(tariff)s, %(period_start)s, %(period_end)s,
        first_failure_at = EXCLUDED.first_failure_at,
        cancelled_at = EXCLUDED.cancelled_at,
        ends_at = EXCLUDED.ends_at,
+       ended_at = EXCLUDED.ended_at,
        trial_ends_at = EXCLUDED.trial_ends_at,
        left_at = EXCLUDED.left_at,
        version = EXCLUDED.version
