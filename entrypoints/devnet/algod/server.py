@@ -1,16 +1,14 @@
 """A node on a loopback port.  Faults of the line happen here, control routes are never faulty."""
 
-import socket
-import sys
-import threading
 import time
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, urlsplit
 
 from entrypoints.devnet.algod.api import CATCHING_UP, Answer, Api, Request, as_problem
 from entrypoints.devnet.algod.control import Control
 from entrypoints.devnet.algod.faults import LINE
+from entrypoints.devnet.loopback_server import LoopbackServer
 
 _TOKEN = "X-Algo-API-Token"  # noqa: S105 - the header's name
 
@@ -23,50 +21,12 @@ class LineDead(Exception):  # noqa: N818 - what the client sees, not a mistake o
         self.answer = answer
 
 
-class NodeServer(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
+class NodeServer(LoopbackServer):
     def __init__(self, port: int, api: Api, control: Control, token: str | None) -> None:
-        super().__init__(("127.0.0.1", port), _Connection)
+        super().__init__(port, _Connection)
         self.api = api
         self.control = control
         self.token = token
-        self._open: set[socket.socket] = set()
-        self._serving: threading.Thread | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def start(self) -> None:
-        self._serving = threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-        self._serving.start()
-
-    def stop(self) -> None:
-        if self._serving is not None:
-            self.shutdown()
-            self._serving.join()
-        self.server_close()
-        for connection in list(self._open):
-            # A client that kept its connection would else go on talking to a stopped node.
-            connection.close()
-
-    def process_request_thread(self, request: object, client_address: object) -> None:
-        assert isinstance(request, socket.socket)  # noqa: S101 - a TCP server's requests are
-        self._open.add(request)
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._open.discard(request)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is what this server is for; anything else is a mistake here."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]  # as handed in
 
     def respond(self, request: Request, token: str) -> Answer:
         """Raises: LineDead."""

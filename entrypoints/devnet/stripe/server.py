@@ -1,15 +1,13 @@
 """The loopback Stripe on a port: the API under /v1, controls under /_control, and pages."""
 
 import json
-import socket
-import sys
-import threading
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
+from entrypoints.devnet.loopback_server import LoopbackServer
 from entrypoints.devnet.stripe import pages
 from entrypoints.devnet.stripe.api import Answer, Api, LineLostError, Request
 from entrypoints.devnet.stripe.control import Control
@@ -19,52 +17,15 @@ from entrypoints.devnet.stripe.errors import RefusedError
 CONTROL = "/_control/"
 
 
-class StripeServer(ThreadingHTTPServer):
+class StripeServer(LoopbackServer):
     """The account is chosen by the secret key; the first one answers those who have none of it.
 
     Controls are of the account in test mode; of the live one under `/_control/live/`.
     """
 
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
     def __init__(self, port: int, accounts: Sequence[tuple[Api, Control]]) -> None:
-        super().__init__(("127.0.0.1", port), _Connection)
+        super().__init__(port, _Connection)
         self._accounts = tuple(accounts)
-        self._open: set[socket.socket] = set()
-        self._serving: threading.Thread | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def start(self) -> None:
-        self._serving = threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-        self._serving.start()
-
-    def stop(self) -> None:
-        if self._serving is not None:
-            self.shutdown()
-            self._serving.join()
-        self.server_close()
-        for connection in list(self._open):
-            connection.close()
-
-    def process_request_thread(self, request: object, client_address: object) -> None:
-        assert isinstance(request, socket.socket)  # noqa: S101 - a TCP server's requests are
-        self._open.add(request)
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._open.discard(request)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no mistake of ours."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]  # as handed in
 
     def answer(self, request: Request) -> Answer:
         """Raises: LineLostError."""
