@@ -250,7 +250,10 @@ def _metered(rules: AbuseRules, counters: Throttle, call: MeteredCall, now: date
             retry_after=wait,
         )
         return telling(counters, Rule.GAP, refusal, now)
-    return Verdict(counters=evolve(counters, premium_at=now))
+    taken = Throttle(
+        recent=counters.recent, premium_at=now, failures=counters.failures, told=counters.told
+    )
+    return Verdict(counters=taken)
 
 
 def _malformed(counters: Throttle, rule: Rule, refusal: Refusal, now: datetime) -> Verdict:
@@ -322,11 +325,16 @@ def spend(rules: AbuseRules, before: Spending, taken: int, now: datetime) -> tup
     freezes, nothing does after it, for an hour.
     """
     start = _bucket(now)
-    buckets = dict(each for each in before.buckets if each[0] > start - BUCKETS * _BUCKET)
+    oldest = start - (BUCKETS - 1) * _BUCKET
+    buckets = {each: credits_ for each, credits_ in before.buckets if each >= oldest}
     buckets[start] = buckets.get(start, 0) + taken
-    after = evolve(before, buckets=tuple(sorted(buckets.items())))
+    after = Spending(
+        buckets=tuple(sorted(buckets.items())),
+        alerted_at=before.alerted_at,
+        frozen_until=before.frozen_until,
+    )
     alerted = before.alerted_at is not None and now < before.alerted_at + HOUR
-    if alerted or after.total(now) <= rules.credits_per_hour:
+    if alerted or sum(buckets.values()) <= rules.credits_per_hour:
         return after, False
     until = now + HOUR if rules.freezes else after.frozen_until
     return evolve(after, alerted_at=now, frozen_until=until), True

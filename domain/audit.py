@@ -13,7 +13,7 @@ Bodies hold ids only: no e-mail, no name, no IP address.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from typing import cast
@@ -32,6 +32,9 @@ API_VERSION = "2026-11-01"
 JsonValue = str | int | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 
 _SAFE_INTEGER = 2**53 - 1
+
+#: What RFC 8785 escapes, and nothing else, as RFC 8785 does.
+_quoted: Callable[[str], str] = json.JSONEncoder(ensure_ascii=False).encode
 
 
 KINDS = ("member", "api_key", "worker", "operator", "payments")
@@ -74,21 +77,17 @@ class AuditDraft:
 
     def numbered(self, sequence: int) -> AuditEvent:
         """The event in its place; *sequence* is 1 more than the organisation's last one."""
-        body: dict[str, JsonValue] = {
-            "action": self.action,
-            "actor": {"id": self.actor.id, "kind": self.actor.kind},
-            "api_version": API_VERSION,
-            "at": timestamp(self.at),
-            "correlation_id": self.correlation,
-            "details": self.details,
-            "id": public_id(Prefix.EVENT, self.id),
-            "live": self.live,
-            "organisation": public_id(Prefix.ORGANISATION, self.organisation),
-            "request_id": self.request_id,
-            "schema": SCHEMA,
-            "sequence": sequence,
-            "subject": self.subject,
-        }
+        # The keys stand in their order, and those of what is fixed need no quoting.
+        body = (
+            f'{{"action":{_written(self.action)},"actor":{{"id":{_written(self.actor.id)},'
+            f'"kind":{_written(self.actor.kind)}}},"api_version":"{API_VERSION}",'
+            f'"at":"{timestamp(self.at)}","correlation_id":{_written(self.correlation)},'
+            f'"details":{_written(self.details)},"id":"{public_id(Prefix.EVENT, self.id)}",'
+            f'"live":{_written(self.live)},'
+            f'"organisation":"{public_id(Prefix.ORGANISATION, self.organisation)}",'
+            f'"request_id":{_written(self.request_id)},"schema":{SCHEMA},'
+            f'"sequence":{_written(sequence)},"subject":{_written(self.subject)}}}'
+        )
         return AuditEvent(
             id=self.id,
             organisation=self.organisation,
@@ -98,7 +97,7 @@ class AuditDraft:
             subject=self.subject,
             live=self.live,
             salt=self.salt,
-            body=canonical(body),
+            body=_encoded(body),
         )
 
 
@@ -134,31 +133,44 @@ def canonical(value: JsonValue) -> bytes:
     Raises:
         MisuseError: a float, an unsafe integer, a key outside ASCII, or text that is not Unicode.
     """
-    _check(value)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _encoded(_written(value))
+
+
+def _written(value: object) -> str:
+    if isinstance(value, str):
+        return _quoted(value)
+    if value is None:
+        return "null"
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    if isinstance(value, int):
+        if abs(value) > _SAFE_INTEGER:
+            raise MisuseError("an integer of 2^53 or more must be written as text")
+        return int.__repr__(value)
+    if isinstance(value, Mapping):
+        return _object(value)
+    if isinstance(value, list | tuple):
+        return f"[{','.join([_written(item) for item in value])}]"
+    raise MisuseError(f"{type(value).__name__} has no canonical form")
+
+
+def _object(value: Mapping[object, object]) -> str:
+    keys: list[str] = []
+    for key in value:
+        if not (isinstance(key, str) and key.isascii()):
+            raise MisuseError(f"{key!r} is not an ASCII key")
+        keys.append(key)
+    keys.sort()
+    return f"{{{','.join([f'{_quoted(key)}:{_written(value[key])}' for key in keys])}}}"
+
+
+def _encoded(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
         raise MisuseError("a lone surrogate cannot be written") from error
-
-
-def _check(value: object) -> None:
-    if value is None or isinstance(value, str | bool):
-        return
-    if isinstance(value, int):
-        if abs(value) > _SAFE_INTEGER:
-            raise MisuseError("an integer of 2^53 or more must be written as text")
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            if not (isinstance(key, str) and key.isascii()):
-                raise MisuseError(f"{key!r} is not an ASCII key")
-            if type(item) is not str:
-                _check(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _check(item)
-    else:
-        raise MisuseError(f"{type(value).__name__} has no canonical form")
 
 
 def details_of(value: AttrsInstance) -> dict[str, JsonValue]:
@@ -201,4 +213,5 @@ def timestamp(instant: datetime) -> str:
     """RFC 3339 in UTC with microseconds: ``2026-11-20T12:00:00.000000Z``."""
     if instant.tzinfo is None:
         raise MisuseError("an instant without a zone is not an instant")
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    utc = instant.astimezone(UTC).replace(tzinfo=None)
+    return f"{utc.isoformat(timespec='microseconds')}Z"

@@ -6,6 +6,7 @@ first of them at most ``7`` (TypeID specification 0.3).
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NewType
 from uuid import UUID
 
@@ -60,10 +61,13 @@ class Prefix(StrEnum):
 
 def public_id(prefix: Prefix, id: UUID) -> str:
     """The TypeID of *id*."""
-    value = id.int
-    # Two letters at a time: ids are in every line of every trail.
-    letters = "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])
-    return f"{prefix}_{letters}"
+    return f"{prefix}_{_letters(id.int)}"
+
+
+@lru_cache(maxsize=4096)
+def _letters(value: int) -> str:
+    # Two letters at a time, and not again and again: ids are in every line of every trail.
+    return "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])
 
 
 def parse_id(prefix: Prefix, text: str) -> UUID | None:

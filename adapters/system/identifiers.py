@@ -9,7 +9,10 @@ from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _CHANCE_BITS = 74
+_STEP_BITS = 38
+_CHANCE_BYTES = (_CHANCE_BITS + _STEP_BITS) // 8
 
 
 @define(eq=False)
@@ -21,12 +24,14 @@ class SystemIdentifiers(Identifiers):
     _lock: Lock = field(factory=Lock)
 
     def next(self) -> UUID:
-        milliseconds = (self._clock.now() - _EPOCH) // timedelta(milliseconds=1)
-        fresh = milliseconds << _CHANCE_BITS | secrets.randbits(_CHANCE_BITS)
+        milliseconds = (self._clock.now() - _EPOCH) // _MILLISECOND
+        chance = int.from_bytes(secrets.token_bytes(_CHANCE_BYTES))
+        fresh = milliseconds << _CHANCE_BITS | chance >> _STEP_BITS
+        # A random step on, so that an id tells nothing about the next one.
+        step = 1 + (chance & (1 << _STEP_BITS) - 1)
         with self._lock:
-            # A random step on, so that an id tells nothing about the next one.
-            self._last = max(fresh, self._last + 1 + secrets.randbits(32))
-            return _uuid7(self._last)
+            last = self._last = max(fresh, self._last + step)
+        return _uuid7(last)
 
     def secret(self, length: int) -> bytes:
         return secrets.token_bytes(length)

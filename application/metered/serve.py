@@ -6,7 +6,7 @@ from attrs import define, field, frozen
 
 from application.audit.trail import Trail
 from application.credits.allowance import orders_due
-from application.credits.licence import licence_refusal
+from application.credits.licence import licence_of
 from application.credits.post import Books, Order
 from application.credits.terms import price_of
 from application.metered.usage import (
@@ -26,10 +26,11 @@ from application.ports.identifiers import Identifiers
 from application.ports.storage.idempotency import IdempotencyKey, Remembered
 from application.ports.storage.together import SharedStore, Wanted
 from domain.abuse import AbuseRules, MeteredCall
-from domain.catalogue import Catalogue, KindClass
+from domain.catalogue import Catalogue, KindClass, Price
 from domain.errors import Refusal
 from domain.identifiers import OrganisationId, Prefix, public_id
 from domain.ledger import Capture, Command, Hold, HoldCredits, Release, Renew
+from domain.licence import Licence
 
 
 @frozen(kw_only=True)
@@ -80,6 +81,9 @@ class _Desk:
     _trails: list[Trail] = field(factory=list)
     _refused: dict[IdempotencyKey, Remembered] = field(factory=dict)
     _is_given: bool = False
+    #: By operation: terms and licence stay what they are while the wallet's lock is held.
+    _prices: dict[str, Price | Refusal] = field(factory=dict)
+    _licence_now: Licence | None = None
 
     def serve(self, turn: Sequence[Asked]) -> Sequence[Answer]:
         answers = [self._answer(asked) for asked in turn]
@@ -127,8 +131,7 @@ class _Desk:
         return trail
 
     def _priced(self, trail: Trail, asked: Asked, usage: HoldUsage) -> HoldCredits | Refusal:
-        work, now = self.books.work, self.books.now
-        price = price_of(work, self.catalogue, usage.operation, now)
+        price = self._price(usage.operation)
         if isinstance(price, Refusal):
             return price
         call = MeteredCall(
@@ -138,7 +141,7 @@ class _Desk:
         )
         if refusal := self.watch.refusal(trail, asked, call):
             return refusal
-        if refusal := licence_refusal(work, price.klass, now):
+        if refusal := self._licence().refusal(price.klass):
             return refusal
         self._give_allowance(trail)
         return HoldCredits(
@@ -148,8 +151,20 @@ class _Desk:
             operation=usage.operation,
             kind_class=price.klass,
             member=asked.caller.name,
-            lease_until=now + usage.lease,
+            lease_until=self.books.now + usage.lease,
         )
+
+    def _price(self, operation: str) -> Price | Refusal:
+        price = self._prices.get(operation)
+        if price is None:
+            price = price_of(self.books.work, self.catalogue, operation, self.books.now)
+            self._prices[operation] = price
+        return price
+
+    def _licence(self) -> Licence:
+        if self._licence_now is None:
+            self._licence_now = licence_of(self.books.work, self.books.now)
+        return self._licence_now
 
     def _give_allowance(self, trail: Trail) -> None:
         """What the tariff gives every month, when it is first wanted."""

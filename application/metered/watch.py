@@ -36,6 +36,8 @@ class Watch:
     _throttles: dict[str, Throttle] = field(factory=dict)
     _spendings: dict[str, Spending] = field(factory=dict)
     _changed: set[str] = field(factory=set)
+    #: Public id of the organisation, once anybody's spending was asked for.
+    _organisation: str = ""
 
     def refusal(self, trail: Trail, asked: Asked, call: MeteredCall) -> Refusal | None:
         """Why *call* does not go through now; None: it does, and is counted."""
@@ -43,8 +45,8 @@ class Watch:
         self._follow(trail, asked, verdict)
         if verdict.refusal is not None:
             return verdict.refusal
-        for subject in _subjects(asked):
-            if refusal := self._spending(asked, subject).refusal(self.now):
+        for spending in self._of(asked).values():
+            if refusal := spending.refusal(self.now):
                 return refusal
         return None
 
@@ -54,8 +56,7 @@ class Watch:
             if answer.code in _OVERDRAWN:
                 self._follow(trail, asked, failed(self._throttle(asked), self.now))
             return
-        for subject in _subjects(asked):
-            before = self._spending(asked, subject)
+        for subject, before in self._of(asked).items():
             after, is_alert = spend(self.rules, before, credits_, self.now)
             self._spendings[subject] = after
             self._changed.add(subject)
@@ -75,10 +76,16 @@ class Watch:
             self._throttles[name] = self.work.throttles.lock(name)
         return self._throttles[name]
 
-    def _spending(self, asked: Asked, subject: str) -> Spending:
-        if subject not in self._spendings:
-            self._spendings |= self.work.spendings.get(_subjects(asked))
-        return self._spendings[subject]
+    def _of(self, asked: Asked) -> dict[str, Spending]:
+        """What who asks has spent, and the organisation."""
+        name = asked.caller.name
+        if name not in self._spendings:
+            organisation = public_id(Prefix.ORGANISATION, asked.caller.organisation)
+            self._organisation = organisation
+            found = self.work.spendings.get((name, organisation))
+            # What is counted already is newer than what is stored.
+            self._spendings = {**found, **self._spendings}
+        return {each: self._spendings[each] for each in (name, self._organisation)}
 
     def _follow(self, trail: Trail, asked: Asked, verdict: Verdict) -> None:
         self._throttles[asked.caller.name] = verdict.counters
@@ -93,8 +100,3 @@ class Watch:
             live=asked.live,
             correlation=public_id(Prefix.HOLD, asked.hold),
         )
-
-
-def _subjects(asked: Asked) -> tuple[str, str]:
-    """Who asks, and the organisation."""
-    return asked.caller.name, public_id(Prefix.ORGANISATION, asked.caller.organisation)

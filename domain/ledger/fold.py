@@ -29,113 +29,141 @@ from domain.ledger.events import (
     Watched,
 )
 from domain.ledger.journal import postings
-from domain.ledger.wallet import Hold, Lot, Portion, Wallet, total
+from domain.ledger.wallet import CreditWatch, Hold, Lot, Portion, Wallet, total
 
 
 def fold(wallet: Wallet, event: Event) -> Wallet:
     """The wallet after *event*: balances as its postings say, and lots and holds with them."""
-    wallet = _posted(wallet, event)
+    lots, holds, watch = wallet.lots, wallet.holds, wallet.watch
     match event:
-        case Granted(lot=lot):
-            return evolve(wallet, lots=(*wallet.lots, lot))
-        case Expired(lot=id, amount=amount):
-            return _lapsed(_moved(wallet, (Portion(lot=id, amount=amount),), -1), id, amount)
-        case LotEnded(lot=id, at=at):
-            return _with_lot(wallet, id, lambda lot: evolve(lot, ended_at=at))
         case Held(hold=hold):
-            moved = _moved(wallet, hold.portions, -1)
-            return evolve(moved, holds=(*moved.holds, hold))
+            lots = _moved(lots, hold.portions, -1)
+            holds = (*holds, hold)
+        case Captured():
+            pass
+        case Closed(hold=id, state=state, captured=captured):
+            holds = _with_hold(holds, id, lambda it: evolve(it, state=state, captured=captured))
+        case Granted(lot=lot):
+            lots = (*lots, lot)
+        case Expired(lot=id, amount=amount):
+            lots = _lapsed(_moved(lots, (Portion(lot=id, amount=amount),), -1), id, amount)
+        case LotEnded(lot=id, at=at):
+            lots = _with_lot(lots, id, lambda lot: evolve(lot, ended_at=at))
         case Renewed(hold=id, lease_until=until):
-            return _with_hold(wallet, id, lambda hold: evolve(hold, lease_until=until))
+            holds = _with_hold(holds, id, lambda hold: evolve(hold, lease_until=until))
         case Returned(portions=portions) | GiftReturned(portions=portions):
-            return _moved(wallet, portions, +1)
+            lots = _moved(lots, portions, +1)
         case DebtPaid(origin=LedgerAccount.EXPIRED, portions=portions):
             for portion in portions:
-                wallet = _lapsed(wallet, portion.lot, -portion.amount)
-            return wallet
+                lots = _lapsed(lots, portion.lot, -portion.amount)
         case DebtPaid(portions=portions) | Adjusted(portions=portions) | Gifted(portions=portions):
-            return _moved(wallet, portions, -1)
+            lots = _moved(lots, portions, -1)
         case Broken(portions=portions):
             for portion in portions:
-                wallet = _lapsed(wallet, portion.lot, portion.amount)
-            return wallet
+                lots = _lapsed(lots, portion.lot, portion.amount)
         case Graced(hold=id, origin=origin, lot=lot):
-            after = evolve(wallet, lots=(*wallet.lots, lot))
-            is_correction = origin is LedgerAccount.SPENT
-            return _corrected(after, id, lot.amount) if is_correction else after
-        case Closed(hold=id, state=state, captured=captured):
-            return _with_hold(
-                wallet, id, lambda hold: evolve(hold, state=state, captured=captured)
-            )
+            lots = (*lots, lot)
+            if origin is LedgerAccount.SPENT:
+                holds = _corrected(holds, id, lot.amount)
         case Corrected(hold=id, portions=portions):
-            return _corrected(_moved(wallet, portions, +1), id, total(portions))
+            lots = _moved(lots, portions, +1)
+            holds = _corrected(holds, id, total(portions))
         case ClawedBack(of=of, lot=id, origin=origin, amount=amount):
             if origin is LedgerAccount.AVAILABLE:
-                wallet = _moved(wallet, (Portion(lot=id, amount=amount),), -1)
+                lots = _moved(lots, (Portion(lot=id, amount=amount),), -1)
             if origin is LedgerAccount.EXPIRED:
-                wallet = _lapsed(wallet, id, -amount)
-            return _clawed_back(wallet, of, amount)
+                lots = _lapsed(lots, id, -amount)
+            lots = _clawed_back(lots, of, amount)
         case Reinstated(of=of, lot=lot):
-            after = _clawed_back(wallet, of, -lot.amount)
-            return evolve(after, lots=(*after.lots, lot))
-        case Captured():
-            return wallet
-        case Watched(watch=watch):
-            return evolve(wallet, watch=watch)
+            lots = (*_clawed_back(lots, of, -lot.amount), lot)
+        case Watched(watch=it):
+            watch = it
         case _:
             assert_never(event)
+    return _posted(wallet, event, lots, holds, watch)
 
 
-def _posted(wallet: Wallet, event: Event) -> Wallet:
-    """Balances and version, by the journal lines alone."""
+def _posted(
+    wallet: Wallet,
+    event: Event,
+    lots: tuple[Lot, ...],
+    holds: tuple[Hold, ...],
+    watch: CreditWatch | None,
+) -> Wallet:
+    """Balances and version, by the journal lines alone; made once, with all the rest."""
     available, held, debt = wallet.available, wallet.held, wallet.debt
     lines = postings(event)
     for line in lines:
         for account, amount in ((line.credit, line.amount), (line.debit, -line.amount)):
-            match account:
-                case LedgerAccount.AVAILABLE:
-                    available += amount
-                case LedgerAccount.HELD:
-                    held += amount
-                case LedgerAccount.DEBT:
-                    debt -= amount
-                case _:
-                    pass
-    return evolve(
-        wallet, available=available, held=held, debt=debt, version=wallet.version + len(lines)
+            if account is LedgerAccount.AVAILABLE:
+                available += amount
+            elif account is LedgerAccount.HELD:
+                held += amount
+            elif account is LedgerAccount.DEBT:
+                debt -= amount
+    return Wallet(
+        organisation=wallet.organisation,
+        available=available,
+        held=held,
+        debt=debt,
+        version=wallet.version + len(lines),
+        watch=watch,
+        lots=lots,
+        holds=holds,
     )
 
 
-def _moved(wallet: Wallet, portions: Iterable[Portion], sign: int) -> Wallet:
-    change: dict[LotId, int] = {}
+def _moved(lots: tuple[Lot, ...], portions: Iterable[Portion], sign: int) -> tuple[Lot, ...]:
+    change: dict[int, int] = {}
     for portion in portions:
-        change[portion.lot] = change.get(portion.lot, 0) + sign * portion.amount
-    return evolve(
-        wallet,
-        lots=tuple(
-            evolve(lot, remaining=lot.remaining + change[lot.id]) if lot.id in change else lot
-            for lot in wallet.lots
-        ),
+        number = portion.lot.int
+        change[number] = change.get(number, 0) + sign * portion.amount
+    return tuple(
+        [
+            _remaining(lot, lot.remaining + change[lot.id.int]) if lot.id.int in change else lot
+            for lot in lots
+        ]
     )
 
 
-def _lapsed(wallet: Wallet, id: LotId, amount: int) -> Wallet:
-    return _with_lot(wallet, id, lambda lot: evolve(lot, lapsed=lot.lapsed + amount))
-
-
-def _clawed_back(wallet: Wallet, id: LotId, amount: int) -> Wallet:
-    return _with_lot(wallet, id, lambda lot: evolve(lot, clawed_back=lot.clawed_back + amount))
-
-
-def _corrected(wallet: Wallet, id: HoldId, amount: int) -> Wallet:
-    return _with_hold(wallet, id, lambda hold: evolve(hold, corrected=hold.corrected + amount))
-
-
-def _with_lot(wallet: Wallet, id: LotId, change: Callable[[Lot], Lot]) -> Wallet:
-    return evolve(wallet, lots=tuple(change(lot) if lot.id == id else lot for lot in wallet.lots))
-
-
-def _with_hold(wallet: Wallet, id: HoldId, change: Callable[[Hold], Hold]) -> Wallet:
-    return evolve(
-        wallet, holds=tuple(change(hold) if hold.id == id else hold for hold in wallet.holds)
+def _remaining(lot: Lot, remaining: int) -> Lot:
+    """As `evolve` does, without looking up the fields: every hold comes through here."""
+    return Lot(
+        id=lot.id,
+        source=lot.source,
+        priority=lot.priority,
+        amount=lot.amount,
+        remaining=remaining,
+        lapsed=lot.lapsed,
+        clawed_back=lot.clawed_back,
+        effective_at=lot.effective_at,
+        expires_at=lot.expires_at,
+        ended_at=lot.ended_at,
+        fact=lot.fact,
+        root=lot.root,
+        unit_cost_micros=lot.unit_cost_micros,
+        currency=lot.currency,
     )
+
+
+def _lapsed(lots: tuple[Lot, ...], id: LotId, amount: int) -> tuple[Lot, ...]:
+    return _with_lot(lots, id, lambda lot: evolve(lot, lapsed=lot.lapsed + amount))
+
+
+def _clawed_back(lots: tuple[Lot, ...], id: LotId, amount: int) -> tuple[Lot, ...]:
+    return _with_lot(lots, id, lambda lot: evolve(lot, clawed_back=lot.clawed_back + amount))
+
+
+def _corrected(holds: tuple[Hold, ...], id: HoldId, amount: int) -> tuple[Hold, ...]:
+    return _with_hold(holds, id, lambda hold: evolve(hold, corrected=hold.corrected + amount))
+
+
+def _with_lot(lots: tuple[Lot, ...], id: LotId, change: Callable[[Lot], Lot]) -> tuple[Lot, ...]:
+    return tuple([change(lot) if lot.id == id else lot for lot in lots])
+
+
+def _with_hold(
+    holds: tuple[Hold, ...], id: HoldId, change: Callable[[Hold], Hold]
+) -> tuple[Hold, ...]:
+    number = id.int
+    return tuple([change(hold) if hold.id.int == number else hold for hold in holds])

@@ -59,11 +59,13 @@ class Lot:
     @property
     def over_at(self) -> datetime | None:
         """When it is over, by its expiry or sooner; None: never."""
-        ends = [at for at in (self.expires_at, self.ended_at) if at is not None]
-        return min(ends, default=None)
+        if self.expires_at is None or self.ended_at is None:
+            return self.expires_at or self.ended_at
+        return min(self.expires_at, self.ended_at)
 
     def is_expired(self, now: datetime) -> bool:
-        return self.over_at is not None and self.over_at <= now
+        over_at = self.over_at
+        return over_at is not None and over_at <= now
 
     def is_usable(self, now: datetime) -> bool:
         return self.remaining > 0 and self.effective_at <= now and not self.is_expired(now)
@@ -157,13 +159,19 @@ class Wallet:
     holds: tuple[Hold, ...] = ()
 
     def lot(self, id: LotId) -> Lot | None:
-        return next((lot for lot in self.lots if lot.id == id), None)
+        # Compared as numbers: a hot wallet's are looked through for every command.
+        number = id.int
+        return next((lot for lot in self.lots if lot.id.int == number), None)
 
     def lot_of(self, fact: str) -> Lot | None:
         return next((lot for lot in self.lots if lot.fact == fact), None)
 
     def hold(self, id: HoldId) -> Hold | None:
-        return next((hold for hold in self.holds if hold.id == id), None)
+        number = id.int
+        for hold in self.holds:
+            if hold.id.int == number:
+                return hold
+        return None
 
 
 def total(portions: Iterable[Portion]) -> int:

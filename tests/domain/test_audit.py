@@ -1,6 +1,7 @@
 """Audit events as bytes: canonical, restricted, and frozen."""
 
 import hashlib
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
 from uuid import UUID
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.audit import (
+    KINDS,
     LEAF_DOMAIN,
     WORKER,
     Actor,
@@ -21,7 +23,7 @@ from domain.audit import (
     timestamp,
 )
 from domain.errors import MisuseError
-from domain.identifiers import EventId, OrganisationId
+from domain.identifiers import EventId, OrganisationId, Prefix, public_id
 
 unicode_texts = st.text(st.characters(codec="utf-8"))
 keys = st.text(st.characters(max_codepoint=127))
@@ -106,6 +108,54 @@ def test_the_body_reads_back_as_what_was_said():
     content = DRAFT.numbered(42).content()
     assert content["details"] == DRAFT.details
     assert content["sequence"] == 42
+
+
+drafts = st.builds(
+    evolve,
+    st.just(DRAFT),
+    actor=st.builds(Actor, st.sampled_from(KINDS), st.none() | unicode_texts),
+    action=unicode_texts,
+    subject=unicode_texts,
+    live=st.booleans(),
+    correlation=unicode_texts,
+    request_id=st.none() | unicode_texts,
+    details=st.dictionaries(keys, values, max_size=4),
+    id=st.uuids(),
+    organisation=st.uuids(),
+    at=st.datetimes(timezones=st.timezones()),
+)
+
+
+@given(drafts, st.integers(1, 2**53 - 1))
+def test_a_body_is_in_the_canonical_form_of_what_it_says(draft: AuditDraft, sequence: int):
+    body = draft.numbered(sequence).body
+    said = json.loads(body)
+    assert body == rfc8785.dumps(said)
+    assert said == {
+        "action": draft.action,
+        "actor": {"id": draft.actor.id, "kind": draft.actor.kind},
+        "api_version": "2026-11-01",
+        "at": timestamp(draft.at),
+        "correlation_id": draft.correlation,
+        "details": draft.details,
+        "id": public_id(Prefix.EVENT, draft.id),
+        "live": draft.live,
+        "organisation": public_id(Prefix.ORGANISATION, draft.organisation),
+        "request_id": draft.request_id,
+        "schema": 1,
+        "sequence": sequence,
+        "subject": draft.subject,
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"details": {"a": 1.0}}, {"details": {"ä": 1}}, {"action": "\ud800"}, {"subject": b"x"}],
+    ids=repr,
+)
+def test_what_has_no_one_form_is_in_no_body(change: dict[str, object]):
+    with pytest.raises(MisuseError):
+        evolve(DRAFT, **change).numbered(1)
 
 
 def test_a_place_and_a_salt_make_another_leaf():
