@@ -2,8 +2,8 @@
 
 Log-ins are counted per (address, source prefix), whether or not anybody has that address, so that
 the answer tells nothing about who is registered.  Requests and metered calls are counted per
-member or API key (`Throttle`), credits per member and per organisation (`Spending`).  Deadlines
-are instants: nothing has to run for a block or a freeze to end.
+member with the keys they made (`Throttle`), credits per member and per organisation (`Spending`).
+Deadlines are instants: nothing has to run for a block or a freeze to end.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Rule(StrEnum):
 class AbuseRules:
     """The limits; the defaults are those of spec/credits.md, "Abuse rules"."""
 
-    #: Changing requests in any 60 s of one member or API key; a tariff or key may raise it.
+    #: Changing requests in any 60 s of one member; a tariff may raise it, and a key's own number.
     requests_per_minute: int = field(default=30, validator=_positive)
     #: At least so long between two metered premium calls of one member.
     premium_gap: timedelta = field(default=timedelta(seconds=3), validator=_not_negative)
@@ -108,7 +108,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @frozen(kw_only=True)
 class Throttle:
-    """What is counted of one member or API key, over all processes."""
+    """What is counted of one member, over all processes; of a key, if it has its own number."""
 
     #: Changing requests that were let through: (second since 1970, how many), ascending.
     recent: tuple[tuple[int, int], ...] = ()

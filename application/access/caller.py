@@ -45,6 +45,18 @@ class Caller:
         """Public id of the member or key."""
         return self.actor.id or public_id(Prefix.MEMBER, self.member)
 
+    @property
+    def counted_as(self) -> str:
+        """Public id of whoever the limits of a member are counted for: a key's is its maker."""
+        return public_id(Prefix.MEMBER, self.member)
+
+    @property
+    def paced_as(self) -> str:
+        """Whose changing requests share one number a minute: a key has its own where the operator
+        has raised it.
+        """
+        return self.counted_as if self.requests_per_minute is None else self.name
+
     def trail(self, identifiers: Identifiers) -> Trail:
         return Trail(
             identifiers=identifiers,

@@ -29,16 +29,24 @@ class CountRequests:
     def change(self, caller: Caller) -> Verdict:
         """One more request that changes something; the verdict has its `Allowance`."""
         request = Change(limit=self._limit(caller))
-        return self._count(caller, lambda counters, now: judge(self.rules, counters, request, now))
+        return self._count(
+            caller,
+            caller.paced_as,
+            lambda counters, now: judge(self.rules, counters, request, now),
+        )
 
     def metered(self, caller: Caller, call: MeteredCall) -> Refusal | None:
         """One more metered call, before credits are held for it; why it must not be."""
-        verdict = self._count(caller, lambda counters, now: judge(self.rules, counters, call, now))
+        verdict = self._count(
+            caller,
+            caller.counted_as,
+            lambda counters, now: judge(self.rules, counters, call, now),
+        )
         return verdict.refusal
 
     def failed(self, caller: Caller) -> None:
-        """A metered spend was malformed or overdrawn: every fifth blocks the caller's spends."""
-        self._count(caller, failed)
+        """A metered spend was malformed or overdrawn: every fifth blocks the member's spends."""
+        self._count(caller, caller.counted_as, failed)
 
     def _limit(self, caller: Caller) -> int:
         """The installation's number, raised by the tariff or the API key."""
@@ -46,17 +54,19 @@ class CountRequests:
         raised = (tariff and tariff.requests_per_minute, caller.requests_per_minute)
         return max(self.rules.requests_per_minute, *(limit or 0 for limit in raised))
 
-    def _count(self, caller: Caller, rule: Callable[[Throttle, datetime], Verdict]) -> Verdict:
+    def _count(
+        self, caller: Caller, subject: str, rule: Callable[[Throttle, datetime], Verdict]
+    ) -> Verdict:
         with self.store.begin(caller.scope) as work:
-            counters = work.throttles.lock(caller.name)
+            counters = work.throttles.lock(subject)
             now = self.clock.now()
             verdict = rule(counters, now)
-            work.throttles.put(caller.name, verdict.counters)
+            work.throttles.put(subject, verdict.counters)
             if verdict.tell is not None:
                 trail = caller.trail(self.identifiers)
                 trail.add(
                     verdict.tell.action,
-                    caller.name,
+                    subject,
                     now,
                     live=bool(caller.live),
                     details={"code": verdict.refusal.code if verdict.refusal else None},

@@ -9,22 +9,22 @@ from domain.errors import Refusal
 from domain.identifiers import Prefix, public_id
 
 
-def frozen_refusal(work: Work, trail: Trail, asker: str, now: datetime) -> Refusal | None:
-    """Why *asker*, or the whole organisation, takes nothing more now; None: they may.
+def frozen_refusal(work: Work, trail: Trail, member: str, now: datetime) -> Refusal | None:
+    """Why *member*, or the whole organisation, takes nothing more now; None: they may.
 
-    *asker* is the public id of a member or API key.
+    *member* is a public id; a key takes for its maker.
     """
-    spendings = work.spendings.get(_subjects(trail, asker))
+    spendings = work.spendings.get(_subjects(trail, member))
     refusals = (each.refusal(now) for each in spendings.values())
     return next((refusal for refusal in refusals if refusal is not None), None)
 
 
 def count_spend(
-    work: Work, trail: Trail, rules: AbuseRules, asker: str, taken: int, now: datetime
+    work: Work, trail: Trail, rules: AbuseRules, member: str, taken: int, now: datetime
 ) -> None:
-    """*taken* credits were held for *asker*: tell whose hour is over its limit by that."""
+    """*taken* credits were held for *member*: tell whose hour is over its limit by that."""
     counted = {}
-    for subject, before in work.spendings.get(_subjects(trail, asker)).items():
+    for subject, before in work.spendings.get(_subjects(trail, member)).items():
         counted[subject], is_alert = spend(rules, before, taken, now)
         if is_alert:
             trail.add(
@@ -40,5 +40,5 @@ def count_spend(
     work.spendings.put(counted)
 
 
-def _subjects(trail: Trail, asker: str) -> tuple[str, str]:
-    return asker, public_id(Prefix.ORGANISATION, trail.organisation)
+def _subjects(trail: Trail, member: str) -> tuple[str, str]:
+    return member, public_id(Prefix.ORGANISATION, trail.organisation)

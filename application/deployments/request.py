@@ -156,7 +156,7 @@ class RequestDeployment:
     ) -> Deployment | Refusal:
         trail = caller.trail(self.identifiers)
         if refusal := hold_for(
-            work, trail, self.catalogue, self.rules, deployment, kind_class, now
+            work, trail, caller, self.catalogue, self.rules, deployment, kind_class, now
         ):
             trail.write(work)
             return refusal
@@ -178,6 +178,7 @@ class RequestDeployment:
 def hold_for(
     work: Work,
     trail: Trail,
+    caller: Caller,
     catalogue: Catalogue,
     rules: AbuseRules,
     deployment: Deployment,
@@ -188,10 +189,9 @@ def hold_for(
 
     What the tariff gives this month is there before, however the holding ends.
     """
-    asker = trail.actor.id
-    if deployment.hold is None or asker is None:
+    if deployment.hold is None:
         return None
-    if refusal := frozen_refusal(work, trail, asker, now):
+    if refusal := frozen_refusal(work, trail, caller.counted_as, now):
         return refusal
     command = HoldCredits(
         id=deployment.hold,
@@ -199,7 +199,7 @@ def hold_for(
         amount=deployment.credits,
         operation=deployment.kind.value,
         kind_class=kind_class,
-        member=asker,
+        member=caller.name,
     )
     order = Order(
         trail=trail,
@@ -210,7 +210,7 @@ def hold_for(
     )
     *_, held = post_all(work, [*orders_due(work, trail, catalogue, now), order], now)
     if held.refusal is None:
-        count_spend(work, trail, rules, asker, deployment.credits, now)
+        count_spend(work, trail, rules, caller.counted_as, deployment.credits, now)
     return held.refusal
 
 

@@ -79,7 +79,9 @@ class RetryDeployment:
         trail = caller.trail(self.identifiers)
         hold = HoldId(self.identifiers.next())
         again = evolve(deployment, hold=hold)
-        if refusal := hold_for(work, trail, self.catalogue, self.rules, again, kind_class, now):
+        if refusal := hold_for(
+            work, trail, caller, self.catalogue, self.rules, again, kind_class, now
+        ):
             trail.write(work)
             return refusal
         queued = apply_all(work, trail, deployment, [RetryRequested(hold=hold)], now)

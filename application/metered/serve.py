@@ -63,7 +63,9 @@ class ServeTurn:
 def _wanted(asked: Sequence[Asked]) -> Wanted:
     return Wanted(
         holds=frozenset(each.hold for each in asked),
-        askers=frozenset(each.caller.name for each in asked if isinstance(each.usage, HoldUsage)),
+        askers=frozenset(
+            each.caller.counted_as for each in asked if isinstance(each.usage, HoldUsage)
+        ),
         keys=frozenset(each.usage.key for each in asked if isinstance(each.usage, HoldUsage)),
     )
 

@@ -71,14 +71,14 @@ class Watch:
             self.work.spendings.put({each: self._spendings[each] for each in self._changed})
 
     def _throttle(self, asked: Asked) -> Throttle:
-        name = asked.caller.name
+        name = asked.caller.counted_as
         if name not in self._throttles:
             self._throttles[name] = self.work.throttles.lock(name)
         return self._throttles[name]
 
     def _of(self, asked: Asked) -> dict[str, Spending]:
-        """What who asks has spent, and the organisation."""
-        name = asked.caller.name
+        """What the member who asks has spent, also through keys, and the organisation."""
+        name = asked.caller.counted_as
         if name not in self._spendings:
             organisation = public_id(Prefix.ORGANISATION, asked.caller.organisation)
             self._organisation = organisation
@@ -88,9 +88,9 @@ class Watch:
         return {each: self._spendings[each] for each in (name, self._organisation)}
 
     def _follow(self, trail: Trail, asked: Asked, verdict: Verdict) -> None:
-        self._throttles[asked.caller.name] = verdict.counters
+        self._throttles[asked.caller.counted_as] = verdict.counters
         if verdict.tell is not None:
-            self._tell(trail, asked, verdict.tell, asked.caller.name)
+            self._tell(trail, asked, verdict.tell, asked.caller.counted_as)
 
     def _tell(self, trail: Trail, asked: Asked, rule: Rule, subject: str) -> None:
         trail.add(

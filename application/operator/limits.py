@@ -25,8 +25,8 @@ class LiftLimits:
     def __call__(
         self, organisation: OrganisationId, subject: str | None, reason: str
     ) -> bool | Refusal:
-        """Let *subject*, the public id of a member or API key, spend again; None: the whole
-        organisation.  Tell whether anything had been stopped.
+        """Let *subject*, the public id of a member, spend again; None: the whole organisation.
+        Tell whether anything had been stopped.
         """
         if not reason.strip():
             return _REASON_MISSING

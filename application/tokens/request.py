@@ -165,7 +165,7 @@ class RequestTokenOperation:
     ) -> Deployment | Refusal:
         trail = caller.trail(self.identifiers)
         if refusal := hold_for(
-            work, trail, self.catalogue, self.rules, operation, kind_class, now
+            work, trail, caller, self.catalogue, self.rules, operation, kind_class, now
         ):
             trail.write(work)
             return refusal

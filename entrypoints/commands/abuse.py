@@ -15,7 +15,7 @@ def command() -> None: ...
 
 @command.command("lift", help="Let an organisation spend again before its hour is over.")
 @click.argument("organisation")
-@click.option("--of", help="Only this member (mem_…) or API key (key_…), blocks included.")
+@click.option("--of", help="Only this member (mem_…), with their API keys, blocks included.")
 @_reason
 @setting_up.as_json
 @click.pass_context
@@ -23,8 +23,8 @@ def lift(
     ctx: click.Context, organisation: str, of: str | None, reason: str, as_json: bool
 ) -> None:
     id = setting_up.organisation_id(ctx, organisation)
-    if of is not None and not any(parse_id(p, of) for p in (Prefix.MEMBER, Prefix.API_KEY)):
-        raise click.BadParameter(f"{of} is no mem_… or key_… id", ctx=ctx)
+    if of is not None and parse_id(Prefix.MEMBER, of) is None:
+        raise click.BadParameter(f"{of} is no mem_… id", ctx=ctx)
     with setting_up.container(ctx) as container:
         lifted = container.lift_limits()(id, of, reason)
     if isinstance(lifted, Refusal):

@@ -1,17 +1,19 @@
 """Limits that hold for all processes: requests, metered calls, and what is taken in an hour."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from attrs import evolve
 
+from application.access.caller import Caller
 from application.access.throttle import CountRequests
 from application.operator.limits import LiftLimits, RaiseLimit
 from domain.abuse import AbuseRules, MeteredCall
 from domain.audit import Actor
 from domain.catalogue import Price, TariffName
 from domain.errors import Refusal
-from domain.identifiers import ApiKeyId, Prefix, public_id
+from domain.identifiers import ApiKeyId, MemberId, Prefix, public_id
 from domain.organisation import ApiKey, Permission
 from tests.application.house import House
 from tests.catalogue import ENTERPRISE, PROFESSIONAL
@@ -77,7 +79,47 @@ def test_a_tariff_and_a_key_raise_the_limit_and_do_not_lower_it():
     assert limit(5, TariffName("gone"), None) == 5
 
 
+def by_key(house: House, number: int = 1, **changes: object) -> Caller:
+    """A key that the house's member made."""
+    name = public_id(Prefix.API_KEY, ApiKeyId(UUID(int=number)))
+    return evolve(house.caller, actor=Actor("api_key", name), **changes)
+
+
+def test_keys_do_not_multiply_a_members_requests():
+    house = House()
+    count = counting(house, requests_per_minute=4)
+    callers = [house.caller, *(by_key(house, number) for number in range(5))]
+    assert [code(count.change(caller).refusal) for caller in callers] == (
+        [None] * 4 + ["rate_limited"] * 2
+    )
+    assert told(house) == [("abuse.rate", house.caller.name)]
+
+
+def test_a_key_that_the_operator_has_raised_counts_for_itself():
+    house = House()
+    count = counting(house, requests_per_minute=4)
+    raised = by_key(house, requests_per_minute=6)
+    assert [code(count.change(raised).refusal) for _ in range(7)] == [None] * 6 + ["rate_limited"]
+    assert told(house) == [("abuse.rate", raised.name)]
+    assert [code(count.change(house.caller).refusal) for _ in range(5)] == (
+        [None] * 4 + ["rate_limited"]
+    )
+
+
 # Metered calls.
+
+
+def test_keys_share_their_makers_gap_and_block_also_where_they_are_raised():
+    house = House()
+    count = counting(house)
+    one, other = by_key(house, 1), by_key(house, 2, requests_per_minute=600)
+    assert count.metered(one, PREMIUM) is None
+    assert code(count.metered(other, PREMIUM)) == "too_soon"
+    for caller in (one, other, house.caller, one, other):
+        count.failed(caller)
+    house.pass_time(timedelta(seconds=3))
+    assert code(count.metered(one, PREMIUM)) == "spending_blocked"
+    assert told(house) == [("abuse.gap", house.caller.name), ("abuse.block", house.caller.name)]
 
 
 def test_metered_calls_are_gapped_and_blocked_after_five_failures_and_told():
@@ -159,11 +201,13 @@ def test_another_member_of_a_frozen_organisation_is_stopped_too(house):
 
 def test_of_two_members_the_one_who_took_much_is_frozen(house):
     rules = evolve(FREEZING, credits_per_hour=9)
-    other = evolve(house.caller, actor=Actor("member", "mem_other"))
+    id = MemberId(UUID(int=2))
+    other = evolve(house.caller, actor=Actor("member", public_id(Prefix.MEMBER, id)), member=id)
     assert take(house, rules, 2) == [None] * 2
     lift = LiftLimits(store=house.store, clock=house.clock, identifiers=house.identifiers)
     assert lift(house.registered.organisation.id, None, "a big day") is True
     assert take(house, rules) == ["spending_frozen"]
+    assert take(house, rules, caller=by_key(house)) == ["spending_frozen"], "a key is its maker's"
     assert take(house, rules, caller=other) == [None]
 
 

@@ -18,7 +18,7 @@ class Wanted:
     """What is to be known of one organisation beside its wallet."""
 
     holds: frozenset[HoldId] = frozenset()
-    #: Public ids of those whose `Throttles` are locked, before any wallet.
+    #: Public ids of the members whose `Throttles` are locked, before any wallet.
     askers: frozenset[str] = frozenset()
     #: Under which something may be remembered.
     keys: frozenset[IdempotencyKey] = frozenset()
