@@ -268,7 +268,12 @@ class Container(containers.DeclarativeContainer):
         Reconcile, store=store, payments=payments, settle=settle, alarms=alarms, clock=clock
     )
     charge_fees = One(
-        ChargeFees, store=store, payments=payments, clock=clock, identifiers=identifiers
+        ChargeFees,
+        store=store,
+        payments=payments,
+        alarms=alarms,
+        clock=clock,
+        identifiers=identifiers,
     )
     leave_ended = One(
         LeaveEnded, store=store, catalogue=catalogue, clock=clock, identifiers=identifiers

@@ -62,10 +62,12 @@ class PostgresFeeLines(FeeLines):
 
     def mark_billed(self, fact: str, invoice_item: str, at: datetime) -> bool:
         asked = {"fact": fact, "invoice_item": invoice_item, "at": at}
-        row = self._transaction.row(FEES["mark_billed"], asked)
-        if row is None:
+        if self._transaction.change(FEES["mark_billed"], asked) == 1:
+            return True
+        line = self.get(fact)
+        if line is None or line.amount_minor is None:
             raise MisuseError(f"{fact} has no amount to be charged")
-        return bool(row["invoice_item"] == invoice_item)
+        return False
 
     def between(self, since: datetime, until: datetime) -> Sequence[FeeLine]:
         return _lines(self._transaction.rows(FEES["between"], {"since": since, "until": until}))

@@ -185,10 +185,10 @@ class PostgresGifts(Gifts):
 class PostgresUsage(Usage):
     _transaction: Transaction
 
-    def by(self, key: UsageKey, first: date, last: date) -> list[UsageRow]:
+    def by(self, key: UsageKey, first: date, last: date, now: datetime) -> list[UsageRow]:
         since = datetime.combine(first, time(), UTC)
         until = datetime.combine(last, time(), UTC) + timedelta(days=1)
-        asked = {"by": key.value, "since": since, "until": until}
+        asked = {"by": key.value, "since": since, "until": until, "now": now}
         return [
             UsageRow(
                 key=row["key"],

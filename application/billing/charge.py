@@ -7,9 +7,10 @@ line's fact, and is looked for before another one is made.
 from attrs import frozen
 
 from application.audit.trail import Trail
+from application.ports.alarms import Alarms
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
-from application.ports.payments import Fee, Payments
+from application.ports.payments import Fee, Payments, PaymentsRefusedError
 from application.ports.storage.work import Scope, Store
 from domain.audit import WORKER
 from domain.fees import FeeLine
@@ -23,6 +24,7 @@ _PAGE = 100
 class ChargeFees:
     store: Store
     payments: Payments
+    alarms: Alarms
     clock: Clock
     identifiers: Identifiers
 
@@ -30,10 +32,10 @@ class ChargeFees:
         """Tell how many lines were charged.
 
         Who has not begun to pay for anything is charged when they have; a line of the other mode
-        never.
+        never.  What the provider refuses sounds an alarm, and keeps nobody else from being
+        charged.
 
-        Raises: PaymentsRefusedError, PaymentsUnavailableError, StoreUnavailableError: what was
-            charged stays charged.
+        Raises: PaymentsUnavailableError, StoreUnavailableError: what was charged stays charged.
         """
         charged, last = 0, INSTALLATION
         while page := self._owing(last):
@@ -64,7 +66,12 @@ class ChargeFees:
             currency=line.currency,
             description=f"{public_id(Prefix.DEPLOYMENT, line.deployment)}: {line.kind} fee",
         )
-        item = self.payments.bill(fee, line.fact)
+        try:
+            item = self.payments.bill(fee, line.fact)
+        except PaymentsRefusedError as error:
+            name = public_id(Prefix.ORGANISATION, organisation)
+            self.alarms.sound("fee_refused", name, f"{line.fact}: {error}")
+            return False
         with self.store.begin(Scope(organisation=organisation)) as work:
             now = self.clock.now()
             if not work.fees.mark_billed(line.fact, item, now):

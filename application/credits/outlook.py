@@ -47,7 +47,8 @@ def history(work: Work, created_at: datetime, now: datetime) -> History:
         today - timedelta(days=LONGEST_HISTORY_DAYS),
     )
     number = max(0, (today - first).days)
-    rows = work.usage.by(UsageKey.DAY, first, today - timedelta(days=1)) if number else []
+    last = today - timedelta(days=1)
+    rows = work.usage.by(UsageKey.DAY, first, last, now) if number else []
     spent = {row.key: row.captured for row in rows}
     days = [(first + timedelta(days=ahead)).isoformat() for ahead in range(number)]
     # A correction may give back more than its day has spent.

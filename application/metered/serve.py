@@ -17,6 +17,8 @@ from application.metered.usage import (
     ReleaseUsage,
     RenewUsage,
     Served,
+    is_live,
+    mode_refusal,
     subject_of,
 )
 from application.metered.watch import Watch
@@ -105,6 +107,8 @@ class _Desk:
         if hold is None or hold.lease_until is None:
             # What pays for a deployment is nobody's to end here.
             return Refusal(code="hold_not_found", detail="there is no such metered hold")
+        if refusal := mode_refusal(asked.caller, hold.id):
+            return refusal
         return self._post(self._trail(asked), asked, _command(asked.usage, self.books))
 
     def _hold(self, asked: Asked, usage: HoldUsage) -> Answer:
@@ -182,7 +186,7 @@ class _Desk:
             trail=trail,
             command=command,
             correlation=public_id(Prefix.HOLD, asked.hold),
-            live=asked.live,
+            live=is_live(asked.hold),
         )
         outcome = self.books.post(order)
         if outcome.refusal is not None:

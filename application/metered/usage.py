@@ -93,10 +93,25 @@ Answer = Served | Refusal
 def hold_of(organisation: OrganisationId, key: IdempotencyKey) -> HoldId:
     """The id of the hold that *key* names: the hold itself remembers its key (I8).
 
-    UUIDv8 (RFC 9562, 5.8) of a SHA-256 over who asks, the mode and the key.
+    UUIDv8 (RFC 9562, 5.8) of a SHA-256 over who asks, the mode and the key; its last bit is the
+    mode.
     """
     named = f"{key.route}|{'live' if key.live else 'test'}|{key.key}"
-    return HoldId(_uuid8(hashlib.sha256(organisation.bytes + named.encode()).digest()))
+    made = _uuid8(hashlib.sha256(organisation.bytes + named.encode()).digest())
+    return HoldId(UUID(int=made.int & ~1 | key.live))
+
+
+def is_live(hold: HoldId) -> bool:
+    """The mode that a metered hold was taken in."""
+    return bool(hold.int & 1)
+
+
+def mode_refusal(caller: Caller, hold: HoldId) -> Refusal | None:
+    """An API key is for the holds of its own mode."""
+    if caller.live is None or caller.live is is_live(hold):
+        return None
+    wanted = "live" if is_live(hold) else "test"
+    return Refusal(code="mode_mismatch", detail=f"this hold needs a {wanted} key")
 
 
 def subject_of(usage: HoldUsage) -> UUID:

@@ -59,14 +59,15 @@ def get_usage(
 ) -> Response[bytes]:
     require(caller, Permission.READ_CREDITS)
     asked = USAGE.query(request)
-    last = asked.get(TO) or clock.now().date()
+    now = clock.now()
+    last = asked.get(TO) or now.date()
     first = asked.get(FROM) or last - timedelta(days=_DEFAULT_DAYS - 1)
     if not timedelta(0) <= last - first < timedelta(days=MOST_DAYS):
         message = f"must be at most {MOST_DAYS - 1} days before `to`, and not after it"
         raise invalid([FieldFault("/from", "out_of_range", message)])
     by = asked.get(BY) or UsageKey.DAY
     with store.begin(caller.scope) as work:
-        rows = work.usage.by(by, first, last)
+        rows = work.usage.by(by, first, last, now)
     if wants_csv(request, asked):
         columns = (by.value, "captured", "held", "number")
         lines = [(row.key or "", row.captured, row.held, row.number) for row in rows]

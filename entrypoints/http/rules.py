@@ -165,13 +165,13 @@ class Instant(Rule[datetime]):
 
 @frozen(kw_only=True)
 class Day(Rule[date]):
-    """A calendar day, in UTC."""
+    """A calendar day, in UTC; of years whose days can be counted from."""
 
     def read(self, value: object, pointer: str) -> date | Faulty:
         if not isinstance(value, str):
             return _wrong_type(pointer, "a string")
         try:
-            if _DAY.fullmatch(value):
+            if _DAY.fullmatch(value) and "1970" <= value < "9999":
                 return date.fromisoformat(value)
         except ValueError:
             pass

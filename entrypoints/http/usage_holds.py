@@ -17,6 +17,7 @@ from application.metered.usage import (
     ReleaseUsage,
     RenewUsage,
     Usage,
+    mode_refusal,
 )
 from application.ports.storage.idempotency import IdempotencyKey
 from domain.errors import Refusal
@@ -65,7 +66,9 @@ RENEW = Shape("UsageRenewal", (LEASE_SECONDS,))
 CAPTURE = Shape("UsageCapture", (AMOUNT,))
 RELEASE = Shape("UsageRelease", (FAILED,))
 
-_OF_ONE = ("validation_failed", "hold_not_found", "hold_closed", "hold_expired")
+_OF_ONE = (
+    "validation_failed", "hold_not_found", "hold_closed", "hold_expired", "mode_mismatch",
+)  # fmt: skip
 
 
 @post(
@@ -109,7 +112,7 @@ def create_usage_hold(
     sync_to_thread=True,
     opt=Operation(
         id="get_usage_hold", tag="usage", summary="A hold, as it is now",
-        answers="UsageHold", codes=("hold_not_found",),
+        answers="UsageHold", codes=("hold_not_found", "mode_mismatch"),
     ).opt,
 )  # fmt: skip
 def get_usage_hold(
@@ -120,6 +123,8 @@ def get_usage_hold(
         hold = work.ledger.hold(_id_of(id))
     if hold is None or hold.lease_until is None:
         raise _not_found()
+    if refusal := mode_refusal(caller, hold.id):
+        raise RefusedError(refusal)
     return answer(representations.usage_hold(hold, clock.now()))
 
 

@@ -130,7 +130,7 @@ def _reconciling(container: Container) -> list[Periodic]:
     def charge_fees() -> None:
         try:
             charge()
-        except (PaymentsRefusedError, PaymentsUnavailableError) as error:
+        except PaymentsUnavailableError as error:
             log.warning("fees wait to be charged: %s", error)
 
     def compare() -> None:

@@ -114,6 +114,7 @@ class BillingHouse:
         return ChargeFees(
             store=self.store,
             payments=self.payments,
+            alarms=self.alarms,
             clock=self.clock,
             identifiers=self.identifiers,
         )()

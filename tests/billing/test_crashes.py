@@ -9,6 +9,7 @@ from application.billing.checkout import Item, customer_of
 from application.once import Answered
 from domain.catalogue import PackName, TariffName
 from domain.errors import Refusal
+from domain.identifiers import Prefix, public_id
 from tests.application.house import examples
 from tests.application.mortal import DEATHS, Death, Fate, Mortal, MortalStore
 from tests.billing.histories import verify
@@ -166,6 +167,27 @@ def test_fees_that_die_anywhere_are_charged_once(schedule):
     with house.store.begin(tenant.scope) as work:
         billed = {line.fact: work.fees.get(line.fact).invoice_item for line in lines}
     assert {item for item in billed.values() if item} == {each["id"] for each in items}
+
+
+def test_a_fee_that_is_refused_keeps_nobody_else_from_being_charged():
+    house = BillingHouse()
+    tenants = sorted((a_tenant(house.store) for _ in range(2)), key=lambda each: each.organisation)
+    for tenant in tenants:
+        key = str(tenant.organisation)
+        customer_of(house.store, house.payments, tenant.organisation, house.clock, key)
+        with house.store.begin(tenant.scope) as work:
+            work.fees.add(a_line(house.store, tenant, amount_minor=7))
+    first, second = tenants
+    with house.store.begin(first.scope) as work:
+        gone = work.billing.customer()
+    house.stripe.account.get("customer", gone)["deleted"] = True
+    assert house.charge_fees() == 1
+    (item,) = house.stripe.account.all("invoiceitem")
+    with house.store.begin(second.scope) as work:
+        assert item["customer"] == work.billing.customer()
+    assert [(code, subject) for code, subject, _ in house.alarms.sounded] == [
+        ("fee_refused", public_id(Prefix.ORGANISATION, first.organisation))
+    ]
 
 
 @pytest.mark.parametrize("kind", ["error_before", "error_after", "lost_before", "lost_after"])

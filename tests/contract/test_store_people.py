@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -389,16 +390,16 @@ def test_usage_adds_up_to_what_the_journal_says(store: Store, data: st.DataObjec
             if posting.credit is LedgerAccount.HELD and is_open:
                 open_held[entry.at.date()] += posting.amount
         for key in UsageKey:
-            rows = work.usage.by(key, first, last)
+            rows = work.usage.by(key, first, last, NOW)
             assert sum(row.captured for row in rows) == spent.total()
             assert sum(row.held for row in rows) == open_held.total()
             assert sum(row.number for row in rows) == numbers
             names = [row.key for row in rows]
             assert names == sorted(set(names), key=lambda name: (name is None, name or ""))
-        by_day = {row.key: row for row in work.usage.by(UsageKey.DAY, first, last)}
+        by_day = {row.key: row for row in work.usage.by(UsageKey.DAY, first, last, NOW)}
         for day, amount in spent.items():
             assert by_day[day.isoformat()].captured == amount
-        members = {row.key for row in work.usage.by(UsageKey.MEMBER, first, last)}
+        members = {row.key for row in work.usage.by(UsageKey.MEMBER, first, last, NOW)}
         assert members <= {hold.member for hold in known.values()}
 
 
@@ -413,7 +414,7 @@ def test_usage_is_told_by_day_by_who_asked_and_by_operation(store: Store):
         act(work, other, late)
     today, tomorrow = NOW.date(), NOW.date() + DAY
     with store.begin(tenant.scope) as work:
-        by = work.usage.by
+        by = partial(work.usage.by, now=NOW)
         told = [(r.key, r.captured, r.held, r.number) for r in by(UsageKey.DAY, today, tomorrow)]
         assert told == [(today.isoformat(), 0, 7, 0), (tomorrow.isoformat(), 3, 0, 1)]
         told = [(r.key, r.captured, r.held) for r in by(UsageKey.MEMBER, today, tomorrow)]
@@ -421,7 +422,22 @@ def test_usage_is_told_by_day_by_who_asked_and_by_operation(store: Store):
         told = [(r.key, r.captured, r.held) for r in by(UsageKey.OPERATION, today, today)]
         assert told == [("deployment", 0, 7)]
     with store.begin(a_tenant(store).scope) as work:
-        assert work.usage.by(UsageKey.DAY, today, tomorrow) == []
+        assert work.usage.by(UsageKey.DAY, today, tomorrow, NOW) == []
+
+
+def test_what_a_lease_has_ended_is_held_by_nobody(store: Store):
+    tenant = a_tenant(store, granted=100)
+    hold = evolve(a_hold(5), lease_until=NOW + timedelta(seconds=30))
+    with store.begin(tenant.scope) as work:
+        act(work, hold, NOW)
+    today = NOW.date()
+    with store.begin(tenant.scope) as work:
+        before, after = (
+            [row.held for row in work.usage.by(UsageKey.DAY, today, today, NOW + age)]
+            for age in (timedelta(seconds=29), timedelta(seconds=30))
+        )
+    assert before == [5]
+    assert sum(after) == 0
 
 
 def test_lots_are_listed_newest_first_also_the_empty_ones(store: Store):

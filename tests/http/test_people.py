@@ -78,6 +78,8 @@ def test_usage_is_of_the_days_that_are_asked_for(site, ada):
           "/format": "not_offered"}),
         ("from=2026-02-02&to=2026-02-01", {"/from": "out_of_range"}),
         ("from=2025-01-01&to=2026-02-01", {"/from": "out_of_range"}),
+        ("to=0001-01-05", {"/to": "invalid_date"}),
+        ("to=9999-12-31", {"/to": "invalid_date"}),
         ("colour=red", {"/colour": "unknown_field"}),
     ],
 )  # fmt: skip

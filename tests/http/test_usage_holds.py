@@ -147,6 +147,25 @@ def test_holds_of_others_do_not_exist(site, ada):
     assert held(live)["id"] != document["id"]
 
 
+def test_a_key_of_the_other_mode_neither_reads_nor_ends_a_hold(site, ada):
+    scopes = ["usage:write", "credits:read"]
+    live, test = ada.key(live=True, scopes=scopes), ada.key(scopes=scopes)
+    for owner, other in ((live, test), (test, live)):
+        document = held(owner)
+        path = f"{HOLDS}/{document['id']}"
+        assert code_of(other.get(path)) == (403, "mode_mismatch")
+        for what in ("renew", "capture", "release"):
+            assert code_of(end(other, document, what)) == (403, "mode_mismatch")
+        assert owner.get(path).json() == document
+    # A session acts in both; what it ends stays in its mode in the trail.
+    document = held(live)
+    assert end(ada, document, "capture").status_code == 200
+    organisation = OrganisationId(parse_id(Prefix.ORGANISATION, ada.organisation))
+    with site.house.store.begin(Scope(organisation=organisation)) as work:
+        told = [each.live for each in work.audit.all(limit=100) if "captured" in each.action]
+    assert told == [True]
+
+
 def test_a_key_needs_the_scope(ada):
     reader = ada.key(scopes=["credits:read"])
     assert code_of(hold(reader)) == (403, "forbidden")

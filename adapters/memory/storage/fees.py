@@ -69,10 +69,11 @@ class MemoryFeeLines(FeeLines):
         known = self.get(fact)
         if known is None or known.amount_minor is None:
             raise MisuseError(f"{fact} has no amount to be charged")
-        if known.invoice_item is None:
-            billed = evolve(known, invoice_item=invoice_item)
-            self._transaction.update(self._tables.lines, (mine, fact), billed)
-        return known.invoice_item in {None, invoice_item}
+        if known.invoice_item is not None:
+            return False
+        billed = evolve(known, invoice_item=invoice_item)
+        self._transaction.update(self._tables.lines, (mine, fact), billed)
+        return True
 
     def between(self, since: datetime, until: datetime) -> Sequence[FeeLine]:
         return self._those(lambda line: since <= line.at < until)

@@ -277,7 +277,7 @@ class MemoryUsage(Usage):
     _transaction: Transaction
     _ledger: LedgerTables
 
-    def by(self, key: UsageKey, first: date, last: date) -> list[UsageRow]:
+    def by(self, key: UsageKey, first: date, last: date, now: datetime) -> list[UsageRow]:
         captured: Counter[str | None] = Counter()
         held: Counter[str | None] = Counter()
         number: Counter[str | None] = Counter()
@@ -296,7 +296,7 @@ class MemoryUsage(Usage):
             elif posting.debit is LedgerAccount.SPENT:
                 captured[name] -= posting.amount
                 number[name] += 0
-            elif is_a_hold(entry) and hold.is_open:
+            elif is_a_hold(entry) and hold.is_open and not hold.is_due(now):
                 held[name] += hold.amount
         names = {*captured, *held, *number}
         return [

@@ -54,14 +54,14 @@ SELECT deployment_id, kind, live, at, currency, amount_minor, basis_points, deci
  ORDER BY at, fact
 
 -- name: mark_billed
--- The first one stays; what is told is who has it.
+-- The first one stays.
 UPDATE fee_lines
-   SET invoice_item = coalesce(invoice_item, %(invoice_item)s),
-       billed_at = coalesce(billed_at, %(at)s)
+   SET invoice_item = %(invoice_item)s,
+       billed_at = %(at)s
  WHERE organisation_id = %(organisation)s
    AND fact = %(fact)s
    AND amount_minor IS NOT NULL
-RETURNING invoice_item
+   AND invoice_item IS NULL
 
 -- name: between
 SELECT deployment_id, kind, live, at, currency, amount_minor, basis_points, decimals, costs,

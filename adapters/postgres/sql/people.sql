@@ -189,7 +189,8 @@ SELECT coalesce(sum(amount), 0)::bigint AS given
 SELECT organisation_id, id FROM narrow.gifts_under_way(%(limit)s)
 
 -- name: usage
--- What the journal posted to `spent`, and back; and what is held still.
+-- What the journal posted to `spent`, and back; and what is held still.  What a lease has ended is
+-- free, although nobody has recorded it yet.
 WITH used (hold_id, at, captured, held, number) AS (
     SELECT hold_id, at, CASE WHEN credit = 'spent' THEN amount ELSE -amount END, 0,
            CASE WHEN credit = 'spent' THEN 1 ELSE 0 END
@@ -205,6 +206,7 @@ WITH used (hold_id, at, captured, held, number) AS (
        AND held_at >= %(since)s
        AND held_at < %(until)s
        AND state = 'held'
+       AND (lease_until IS NULL OR lease_until > %(now)s)
 )
 SELECT CASE %(by)s::text
             WHEN 'day' THEN to_char(used.at AT TIME ZONE 'UTC', 'YYYY-MM-DD')

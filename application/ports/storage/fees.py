@@ -43,7 +43,7 @@ class FeeLines(Protocol):
         ...
 
     def mark_billed(self, fact: str, invoice_item: str, at: datetime) -> bool:
-        """*invoice_item* charges the line; False: another one does already.
+        """*invoice_item* charges the line; False: it was told before what does, and that stays.
 
         Raises: MisuseError: there is no such line, or it has no amount yet.
         """

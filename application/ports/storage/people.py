@@ -116,7 +116,7 @@ class UsageRow:
     key: str | None
     #: Credits spent by captures, less those corrected, as the journal posted them.
     captured: int = 0
-    #: Credits of holds that were taken in these days and are still open.
+    #: Credits of holds that were taken in these days, are still open, and whose lease is not over.
     held: int = 0
     #: Captures.
     number: int = 0
@@ -125,7 +125,7 @@ class UsageRow:
 class Usage(Protocol):
     """What the scope's organisation's credits went to."""
 
-    def by(self, key: UsageKey, first: date, last: date) -> list[UsageRow]:
+    def by(self, key: UsageKey, first: date, last: date, now: datetime) -> list[UsageRow]:
         """Days in UTC, both included; rows in the order of their keys."""
         ...
 
