@@ -26,16 +26,17 @@ class LeaveEnded:
 
     def __call__(self) -> int:
         """Tell how many organisations were looked at."""
-        now = self.clock.now()
         with self.store.begin(Scope()) as work:
-            ended = work.billing.ended(now, BATCH)
+            ended = work.billing.ended(self.clock.now(), BATCH)
         for organisation in ended:
-            self._leave(organisation, now)
+            self._leave(organisation)
         return len(ended)
 
-    def _leave(self, organisation: OrganisationId, now: datetime) -> None:
+    def _leave(self, organisation: OrganisationId) -> None:
         with self.store.begin(Scope(organisation=organisation)) as work:
             work.billing.lock()
+            work.ledger.lock()
+            now = self.clock.now()
             facts = work.billing.facts()
             over = [each for each in facts.subscriptions if each.is_over(now) and not each.left_at]
             for each in over:

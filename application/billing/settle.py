@@ -86,6 +86,9 @@ class Settle:
         organisation = self._payer(state)
         with self.store.begin(Scope(organisation=organisation or INSTALLATION)) as work:
             work.billing.lock()
+            if organisation is not None:
+                # Whoever waited for the wallet is later than who had it.
+                work.ledger.lock()
             now = self.clock.now()
             if event is not None and not work.billing.record(event, now):
                 return Settled(Outcome.KNOWN)

@@ -10,7 +10,9 @@ from adapters.memory.clock import MemoryClock
 from adapters.memory.identifiers import MemoryIdentifiers
 from adapters.memory.payments import MemoryPayments
 from adapters.memory.storage import MemoryStore
+from adapters.memory.storage.ledger import MemoryLedger
 from application.billing.checkout import customer_of
+from application.billing.leave import LeaveEnded
 from application.billing.publish import PublishCatalogue
 from application.billing.reconcile import Reconcile
 from application.billing.settle import Outcome, Settle
@@ -327,3 +329,45 @@ def test_disputes_are_kept_as_facts(till):
     with till.store.begin(till.tenant.scope) as work:
         (dispute,) = work.billing.facts().disputes
     assert (dispute.closed_at, dispute.is_won) == (None, None)
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def slow_wallet(till, monkeypatch):
+    """Whoever takes a wallet's lock first in a transaction has waited for it for an hour."""
+    lock, begun = MemoryLedger.lock, set()
+
+    def after_an_hour(ledger, *holds, **asked):
+        if ledger._transaction not in begun:
+            begun.add(ledger._transaction)
+            till.clock.advance(HOUR)
+        return lock(ledger, *holds, **asked)
+
+    monkeypatch.setattr(MemoryLedger, "lock", after_an_hour)
+
+
+def journal(till):
+    with till.store.begin(till.tenant.scope) as work:
+        return work.ledger.journal(before=None, limit=100).items
+
+
+def test_what_is_granted_is_granted_when_the_wallet_is_ours(till, slow_wallet):
+    page = till.page()
+    event = till.payments.pay(page)
+    asked_at = till.clock.now()
+    till.tell(event)
+    assert [each.at for each in journal(till)] == [asked_at + HOUR]
+
+
+def test_who_leaves_does_so_when_the_wallet_is_theirs(till, slow_wallet):
+    id = till.subscribe()
+    till.tell(till.payments.cancel(id, till.clock.now()))
+    till.clock.advance(timedelta(days=40))
+    asked_at = till.clock.now()
+    leave = LeaveEnded(
+        store=till.store, catalogue=TOKENS, clock=till.clock, identifiers=till.identifiers
+    )
+    assert leave() == 1
+    assert till.subscription.left_at == asked_at + HOUR
