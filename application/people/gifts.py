@@ -81,7 +81,7 @@ class SendGift:
     def _send(self, work: Work, caller: Caller, request: GiftRequest) -> Gift | Refusal:
         if request.to == caller.organisation:
             return Refusal(code="gift_to_self", detail="a gift is for another organisation")
-        wallet = work.ledger.lock()
+        work.ledger.lock()
         now = self.clock.now()
         # What was bought is frozen while nothing may begin, and not to be saved by giving it away.
         if refusal := licence_refusal(work, KindClass.CORE, now):
@@ -104,6 +104,8 @@ class SendGift:
             if isinstance(event, Gifted)
             for portion in event.portions
         ]
+        # A lease that was over may have given back to lots that had nothing left before.
+        wallet = work.ledger.lock(lots={portion.lot for portion in portions})
         gift = Gift(
             organisation=caller.organisation,
             id=id,

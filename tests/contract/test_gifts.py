@@ -168,6 +168,29 @@ def with_packs(store: Store, *amounts: int) -> Tenant:
 # The way there.
 
 
+def test_what_a_lease_that_is_over_gives_back_can_be_given_away(store: Store):
+    post = Post(store)
+    giver, receiver = a_tenant(store), a_tenant(store)
+    with store.begin(giver.scope) as work:
+        grant = a_grant(
+            100,
+            source=Source.PACK,
+            fact=f"pack:{uuid4()}",
+            unit_cost_micros=58_000,
+            currency="USD",
+        )
+        act(work, grant)
+        act(work, a_hold(100, lease_until=NOW + timedelta(seconds=30)))
+    post.clock.advance(timedelta(minutes=5))
+    gift = post.sent(giver, receiver.organisation, 60)
+    assert [(each.lot, each.unit_cost_micros) for each in gift.portions] == [
+        (grant.lot.id, 58_000)
+    ]
+    post.settle()
+    assert (post.available(giver), post.available(receiver)) == (40, 60)
+    post.add_up(giver, receiver)
+
+
 def test_a_gift_arrives_at_its_cost_and_with_its_expiry(store: Store):
     post = Post(store)
     ada, eve = with_packs(store, 10, 20), a_tenant(store)

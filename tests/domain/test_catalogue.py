@@ -23,6 +23,7 @@ SPRING = Period(datetime(2026, 3, 17, 9, tzinfo=UTC), datetime(2026, 4, 17, 9, t
         {"first_tariff": STARTER},
         {"operations": {}},
         {"operations": {**TOKENS.operations, "call": Price(operation="call", credits=11)}},
+        {"operations": {**TOKENS.operations, "call": Price(operation="call", credits=0)}},
         {"operations": {**TOKENS.operations, "call": Price(operation="report", credits=1)}},
         {"tariffs": {FREE: TOKENS.tariffs[STARTER]}},
         {"packs": {PackName("large"): TOKENS.packs[PackName("small")]}},
