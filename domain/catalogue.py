@@ -96,8 +96,8 @@ class Pack:
 @frozen(kw_only=True)
 class Price:
     operation: str = field(validator=_named)
-    #: Flat, per operation; of a metered one at least 1: nothing is held for nothing.
-    credits: int = field(validator=_whole())
+    #: Flat, per operation.
+    credits: int = field(validator=_whole(1))
     #: What the tariff must include; of `OWN_OPERATIONS` the token's kind says it.
     klass: KindClass = KindClass.CORE
 
@@ -135,8 +135,6 @@ class Catalogue:
         for operation, price in self.operations.items():
             if price.is_metered and price.credits > self.most_credits_per_request:
                 raise ValueError(f"{operation} costs more than one request may")
-            if price.is_metered and not price.credits:
-                raise ValueError(f"{operation} is metered and costs nothing")
 
     @property
     def deployment_credits(self) -> int:

@@ -196,9 +196,9 @@ def _pack(table: _Table, name: str) -> Pack | None:
 
 
 def _price(table: _Table, operation: str, most: int | None) -> Price | None:
+    # A hold of nothing is none, and without one nobody asks whether it may begin.
+    credits_ = table.look("credits", _from(1))
     is_own = operation in OWN_OPERATIONS
-    # A hold of nothing is none.
-    credits_ = table.look("credits", _from(0 if is_own else 1))
     klass = KindClass.CORE if is_own else table.take("class", _one_of(KindClass))
     if not is_own and credits_ and most and credits_ > most:
         table.fault("credits", f"must not be above most_credits_per_request, {most}")

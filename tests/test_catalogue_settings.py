@@ -119,6 +119,8 @@ def test_a_share_is_exact():
          "[operations.call] class is missing"),
         ("credits = 2", 'credits = 2\n[operations.call]\nclass = "core"\ncredits = 11',
          "[operations.call] credits must not be above most_credits_per_request, 10"),
+        ("credits = 2", "credits = 0",
+         "[operations.token_operation] credits must be a whole number, from 1 to 10^12"),
         ("credits = 2", 'credits = 2\n[operations.call]\nclass = "core"\ncredits = 0',
          "[operations.call] credits must be a whole number, from 1 to 10^12"),
         ("credits = 2", 'credits = 2\n[operations."Call"]\nclass = "core"\ncredits = 1',

@@ -23,7 +23,6 @@ SPRING = Period(datetime(2026, 3, 17, 9, tzinfo=UTC), datetime(2026, 4, 17, 9, t
         {"first_tariff": STARTER},
         {"operations": {}},
         {"operations": {**TOKENS.operations, "call": Price(operation="call", credits=11)}},
-        {"operations": {**TOKENS.operations, "call": Price(operation="call", credits=0)}},
         {"operations": {**TOKENS.operations, "call": Price(operation="report", credits=1)}},
         {"tariffs": {FREE: TOKENS.tariffs[STARTER]}},
         {"packs": {PackName("large"): TOKENS.packs[PackName("small")]}},
@@ -118,3 +117,9 @@ def test_what_is_owed_is_no_reason_to_count_anew():
     assert period_of(SPRING, SPRING.end) == following
     assert period_of(SPRING, following.end - timedelta(microseconds=1)) == following
     assert period_of(SPRING, following.end).start == following.end
+
+
+@pytest.mark.parametrize("operation", ["deployment", "call"])
+def test_every_operation_costs_something(operation: str):
+    with pytest.raises(ValueError, match="credits"):
+        Price(operation=operation, credits=0)
