@@ -7,7 +7,7 @@ because it ships with this package; values only ever travel as ``%(parameters)s`
 import re
 from collections.abc import Mapping
 from importlib import resources
-from typing import LiteralString, cast
+from typing import LiteralString
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
@@ -16,6 +16,14 @@ def load(file: str) -> Mapping[str, LiteralString]:
     text = (resources.files(__package__) / "sql" / file).read_text("utf-8")
     _, *parts = _NAME.split(text)
     return {
-        name: cast("LiteralString", query.strip())
+        name: _bare(query)
         for name, query in zip(parts[::2], parts[1::2], strict=True)
     }
+
+
+def _bare(query: str) -> str:
+    """Without comments and indentation: psycopg remembers what it has parsed of short texts only
+    (4,096 characters), and the server reads all of them.
+    """
+    lines = (line.strip() for line in query.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("--"))

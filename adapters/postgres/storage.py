@@ -262,7 +262,7 @@ class PostgresStore(SharedStore):
         with self._entered(locking(wanted)) as (connection, found):
             now = clock.now()
             throttles, locked = found[-2 if len(wanted) > 1 else -4], found[-1]
-            turn = Turn.loaded(connection, throttles, locked, wanted, now)
+            turn = Turn.begun(connection, throttles, locked, wanted, now)
             works = {
                 id: PostgresTurnWork(transaction_of(turn, id), account)
                 for id, account in turn.accounts.items()

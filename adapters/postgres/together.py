@@ -15,11 +15,10 @@ from attrs import define, field, frozen
 from psycopg import Connection, Cursor
 from psycopg.rows import DictRow
 
-from adapters.postgres import ledger_rows, queries
+from adapters.postgres import loaded, queries
 from adapters.postgres.abuse import (
     PostgresSpendings,
     PostgresThrottles,
-    spending_from_row,
     spending_to_row,
     throttle_from_row,
     throttle_to_row,
@@ -28,11 +27,11 @@ from adapters.postgres.access import PostgresOrganisations
 from adapters.postgres.audit import PostgresAuditLog
 from adapters.postgres.billing import PostgresBilling
 from adapters.postgres.errors import translated
-from adapters.postgres.idempotency import PostgresIdempotencyKeys, key_from_row
+from adapters.postgres.idempotency import PostgresIdempotencyKeys
 from adapters.postgres.ledger import PostgresLedger, written
 from adapters.postgres.licence import PostgresLicences
 from adapters.postgres.people import PostgresQuotas
-from adapters.postgres.rows import Row, organisation_from_row, remembered_from_row
+from adapters.postgres.rows import Row, organisation_from_row
 from adapters.postgres.transaction import Parameters, Statement, Transaction
 from application.ports.storage.idempotency import IdempotencyKey, Remembered
 from application.ports.storage.ledger import Deed, entered
@@ -43,7 +42,7 @@ from application.ports.storage.work import Lock, Scope
 from domain.abuse import Spending, Throttle
 from domain.audit import AuditDraft, AuditEvent
 from domain.errors import MisuseError
-from domain.identifiers import HoldId, LotId, OrganisationId, Prefix, public_id
+from domain.identifiers import HoldId, LotId, OrganisationId
 from domain.ledger import Event, JournalEntry, Wallet, fold
 from domain.organisation import Organisation
 from domain.payment import BillingFacts
@@ -92,7 +91,7 @@ class Account:
 def locking(wanted: Mapping[OrganisationId, Wanted]) -> list[Statement]:
     """Name the organisations of the transaction; lock counters, then wallets and audit heads.
 
-    Told are the counters, and whoever is locked.  After it: read the clock, then `Turn.loaded`.
+    Told are the counters, and whoever is locked.  After it: read the clock, then `Turn.begun`.
     """
     organisations = sorted(wanted)
     askers = [(id, asker) for id in organisations for asker in sorted(wanted[id].askers)]
@@ -142,7 +141,7 @@ class Turn:
             _forget(account)
 
     @classmethod
-    def loaded(
+    def begun(
         cls,
         connection: Connection[DictRow],
         throttles: Iterable[DictRow],
@@ -151,58 +150,26 @@ class Turn:
         now: datetime,
     ) -> "Turn":
         heads: dict[OrganisationId, Row] = {row["organisation_id"]: row for row in locked}
-        named = [(id, hold) for id in heads for hold in wanted[id].holds]
-        keys = [(id, key) for id in heads for key in wanted[id].keys]
-        subjects = [asker for id in heads for asker in wanted[id].askers]
-        parameters = {
-            "organisations": list(heads),
-            "owners": [id for id, _ in named],
-            "holds": [hold for _, hold in named],
-            "subjects": [*subjects, *(public_id(Prefix.ORGANISATION, id) for id in heads)],
-            "key_owners": [id for id, _ in keys],
-            "live": [key.live for _, key in keys],
-            "routes": [key.route for _, key in keys],
-            "keys": [key.key for _, key in keys],
-            "now": now,
-        }
-        asked = ["select_organisations", "select_lots", "select_holds"]
-        if keys:
-            # What is only needed where something new is to be held.
-            asked += ["select_spendings", "select_plans", "recall"]
-        with translated(), connection.pipeline():
-            found = [connection.execute(TOGETHER[query], parameters) for query in asked]
-        organisations, lots_of, holds_of, *more = map(_by_owner, found)
-        spendings_of, plans_of, remembered_of = more or ({}, {}, {})
+        parameters = {"wanted": loaded.asked({id: wanted[id] for id in heads}), "now": now}
+        with translated():
+            found = connection.execute(TOGETHER["load"], parameters).fetchall()
         throttles_of = _by_owner(throttles)
+        rows: dict[OrganisationId, Row] = {row["organisation_id"]: row for row in found}
         accounts = {
             id: Account(
-                facts=organisations[id][0],
+                facts=rows[id],
                 throttles={
                     row["subject"]: throttle_from_row(row) for row in throttles_of.get(id, [])
                 },
-                spendings={
-                    row["subject"]: spending_from_row(row) for row in spendings_of.get(id, [])
-                },
-                plans={row["fact"]: row["amount"] for row in plans_of.get(id, [])},
-                remembered={
-                    key_from_row(row): remembered_from_row(row)
-                    for row in remembered_of.get(id, [])
-                },
+                spendings=loaded.spendings_from(rows[id]),
+                plans=rows[id]["plans"] or {},
+                remembered=loaded.remembered_from(rows[id]),
                 wanted=wanted[id],
-                wallet=Wallet(
-                    organisation=id,
-                    available=row["available"],
-                    held=row["held"],
-                    debt=row["debt"],
-                    version=row["version"],
-                    watch=ledger_rows.watch_from_row(row),
-                    lots=tuple(map(ledger_rows.lot_from_row, lots_of.get(id, []))),
-                    holds=tuple(map(ledger_rows.hold_from_row, holds_of.get(id, []))),
-                ),
-                head=row["sequence"],
+                wallet=loaded.wallet_from(head, rows[id]),
+                head=head["sequence"],
                 now=now,
             )
-            for id, row in heads.items()
+            for id, head in heads.items()
         }
         return cls(connection, accounts)
 

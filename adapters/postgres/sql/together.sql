@@ -41,10 +41,13 @@ SELECT FROM wallets WHERE organisation_id = ANY(%(organisations)s::uuid[]) FOR U
 -- name: wait_for_head
 SELECT FROM audit_heads WHERE organisation_id = ANY(%(organisations)s::uuid[]) FOR UPDATE
 
--- name: select_organisations
--- What most organisations have none of is asked for only where there is some.
-SELECT id AS organisation_id, name AS organisation_name, tariff,
-       created_at AS organisation_created_at,
+-- name: load
+-- A row for each organisation with all that its turn is decided about: an object for each row of
+-- theirs.  What most organisations have none of is asked for only where there is some, and what
+-- is needed for new holds only where there are new ones.  OFFSET 0 keeps each look-up one by its
+-- key: read the other way round it would go through all of an organisation's holds.
+SELECT organisation.id AS organisation_id, organisation.name AS organisation_name,
+       organisation.tariff, organisation.created_at AS organisation_created_at,
        EXISTS (SELECT FROM subscriptions AS each WHERE each.organisation_id = organisation.id)
        OR EXISTS (SELECT FROM disputes AS each WHERE each.organisation_id = organisation.id)
        OR EXISTS (SELECT FROM purchases AS each WHERE each.organisation_id = organisation.id)
@@ -53,79 +56,85 @@ SELECT id AS organisation_id, name AS organisation_name, tariff,
           AS has_licence,
        EXISTS (SELECT FROM quotas AS each WHERE each.organisation_id = organisation.id)
        OR EXISTS (SELECT FROM teams AS each WHERE each.organisation_id = organisation.id)
-          AS has_people
-  FROM organisations AS organisation
- WHERE id = ANY(%(organisations)s::uuid[])
-
--- name: select_spendings
-SELECT organisation_id, subject, bucket_starts, bucket_credits, alerted_at, frozen_until
-  FROM spendings
- WHERE organisation_id = ANY(%(organisations)s::uuid[])
-   AND subject = ANY(%(subjects)s::text[])
- ORDER BY organisation_id
-
--- name: recall
-SELECT asked.organisation_id, live, route, key, fingerprint, operation_id, refusal, expires_at
-  FROM unnest(%(key_owners)s::uuid[], %(live)s::boolean[], %(routes)s::text[],
-              %(keys)s::text[]) AS asked (organisation_id, live, route, key)
-  JOIN idempotency_keys USING (organisation_id, live, route, key)
- WHERE expires_at >= %(now)s
- ORDER BY organisation_id
-
--- name: select_plans
--- The credits of plans that were given lately: what a month gives is given once.
-SELECT organisation_id, fact, amount
-  FROM lots
- WHERE organisation_id = ANY(%(organisations)s::uuid[])
-   AND source = 'plan'
-   AND effective_at > %(now)s::timestamptz - interval '62 days'
- ORDER BY organisation_id
-
--- name: select_holds
-WITH wanted AS (
-    SELECT hold.organisation_id, hold.id
-      FROM unnest(%(owners)s::uuid[], %(holds)s::uuid[]) AS named (organisation_id, id)
-      JOIN holds AS hold USING (organisation_id, id)
-     UNION
-    SELECT hold.organisation_id, hold.id
-      FROM holds AS hold
-     WHERE hold.organisation_id = ANY(%(organisations)s::uuid[])
-       AND hold.state = 'held'
-       AND hold.lease_until <= %(now)s
-)
-SELECT hold.organisation_id, hold.id, hold.subject, hold.operation, hold.kind_class, hold.member,
-       hold.amount, hold.captured, hold.corrected, hold.state, hold.lease_until,
-       array_agg(portion.lot_id ORDER BY portion.position) AS portion_lots,
-       array_agg(portion.amount ORDER BY portion.position) AS portion_amounts
-  FROM wanted
-  JOIN holds AS hold USING (organisation_id, id)
-  JOIN hold_lots AS portion
-    ON portion.organisation_id = hold.organisation_id
-   AND portion.hold_id = hold.id
- GROUP BY hold.organisation_id, hold.id
- ORDER BY hold.organisation_id, hold.id
-
--- name: select_lots
--- Those with anything left, and the emptied ones of *lots*: what the holds took from.
-SELECT lot.organisation_id, lot.id, lot.source, lot.priority, lot.amount, lot.remaining,
-       lot.lapsed, lot.clawed_back, lot.effective_at, lot.expires_at, lot.ended_at, lot.fact,
-       lot.root_id, lot.unit_cost_micros, lot.currency
-  FROM lots AS lot
- WHERE lot.organisation_id = ANY(%(organisations)s::uuid[])
-   AND (lot.remaining > 0
-        OR lot.id IN (SELECT portion.lot_id
-                        FROM unnest(%(owners)s::uuid[], %(holds)s::uuid[])
-                          AS named (organisation_id, hold_id)
-                        JOIN hold_lots AS portion USING (organisation_id, hold_id))
-        OR lot.id IN (SELECT portion.lot_id
-                        FROM holds AS hold
-                        JOIN hold_lots AS portion
-                          ON portion.organisation_id = hold.organisation_id
-                         AND portion.hold_id = hold.id
-                       WHERE hold.organisation_id = ANY(%(organisations)s::uuid[])
-                         AND hold.state = 'held'
-                         AND hold.lease_until <= %(now)s))
- ORDER BY lot.organisation_id, lot.id
+          AS has_people,
+       -- Those with anything left, and the emptied ones that the holds took from.
+       (SELECT json_agg(found ORDER BY found.id)
+          FROM (SELECT lot.id, lot.source, lot.priority, lot.amount, lot.remaining, lot.lapsed,
+                       lot.clawed_back, lot.effective_at, lot.expires_at, lot.ended_at, lot.fact,
+                       lot.root_id, lot.unit_cost_micros, lot.currency
+                  FROM lots AS lot
+                 WHERE lot.organisation_id = organisation.id
+                   AND (lot.remaining > 0
+                        OR lot.id IN (SELECT portion.lot_id
+                                        FROM unnest(wanted.holds) AS named (id)
+                                       CROSS JOIN LATERAL (
+                                             SELECT lot_id
+                                               FROM hold_lots
+                                              WHERE organisation_id = organisation.id
+                                                AND hold_id = named.id
+                                             OFFSET 0) AS portion))) AS found) AS lots,
+       (SELECT json_agg(found ORDER BY found.id)
+          FROM (SELECT hold.id, hold.subject, hold.operation, hold.kind_class, hold.member,
+                       hold.amount, hold.captured, hold.corrected, hold.state, hold.lease_until,
+                       (SELECT json_agg(portion.lot_id ORDER BY portion.position)
+                          FROM hold_lots AS portion
+                         WHERE portion.organisation_id = hold.organisation_id
+                           AND portion.hold_id = hold.id) AS portion_lots,
+                       (SELECT json_agg(portion.amount ORDER BY portion.position)
+                          FROM hold_lots AS portion
+                         WHERE portion.organisation_id = hold.organisation_id
+                           AND portion.hold_id = hold.id) AS portion_amounts
+                  FROM unnest(wanted.holds) AS named (id)
+                 CROSS JOIN LATERAL (
+                       SELECT *
+                         FROM holds
+                        WHERE organisation_id = organisation.id
+                          AND id = named.id
+                       OFFSET 0) AS hold) AS found) AS holds,
+       (SELECT json_agg(found)
+          FROM (SELECT subject, bucket_starts, bucket_credits, alerted_at, frozen_until
+                  FROM spendings
+                 WHERE asked.is_new
+                   AND organisation_id = organisation.id
+                   AND subject = ANY(asked.subjects)) AS found) AS spendings,
+       -- The credits of plans that were given lately: what a month gives is given once.
+       (SELECT json_object_agg(fact, amount)
+          FROM lots
+         WHERE asked.is_new
+           AND organisation_id = organisation.id
+           AND source = 'plan'
+           AND effective_at > %(now)s::timestamptz - interval '62 days') AS plans,
+       (SELECT json_agg(found)
+          FROM (SELECT live, route, key, encode(fingerprint, 'hex') AS fingerprint, operation_id,
+                       refusal, expires_at
+                  FROM unnest(asked.live, asked.routes, asked.keys) AS named (live, route, key)
+                 CROSS JOIN LATERAL (
+                       SELECT fingerprint, operation_id, refusal, expires_at
+                         FROM idempotency_keys AS known
+                        WHERE known.organisation_id = organisation.id
+                          AND known.live = named.live
+                          AND known.route = named.route
+                          AND known.key = named.key
+                       OFFSET 0) AS known
+                 WHERE expires_at >= %(now)s) AS found) AS remembered
+  FROM json_to_recordset(%(wanted)s::json)
+    AS asked (organisation_id uuid, holds uuid[], is_new boolean, subjects text[],
+              live boolean[], routes text[], keys text[])
+ CROSS JOIN LATERAL (
+       SELECT id, name, tariff, created_at
+         FROM organisations
+        WHERE id = asked.organisation_id
+       OFFSET 0) AS organisation
+ CROSS JOIN LATERAL (
+       -- Those that were named, and those whose lease is over.
+       SELECT ARRAY(SELECT unnest(asked.holds)
+                     UNION
+                    SELECT hold.id
+                      FROM holds AS hold
+                     WHERE hold.organisation_id = organisation.id
+                       AND hold.state = 'held'
+                       AND hold.lease_until <= %(now)s) AS holds
+       OFFSET 0) AS wanted
 
 -- name: write
 -- Everything that a turn has decided, in one statement: what it touches is counted, and has to be
