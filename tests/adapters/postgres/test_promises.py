@@ -324,3 +324,37 @@ def test_what_is_cancelled_is_never_queued_again(url, store, ada):
             )
         assert refused.value.diag.constraint_name == "completed_and_cancelled_are_final"
         connection.rollback()
+
+
+@pytest.mark.parametrize(
+    ("promise", "first", "then"),
+    [
+        (
+            "a_fee_that_has_a_price_keeps_it",
+            "UPDATE fee_lines SET costs = costs",
+            "UPDATE fee_lines SET amount_minor = 1",
+        ),
+        (
+            "a_fee_that_was_charged_stays_charged",
+            "UPDATE fee_lines SET invoice_item = 'ii_1', billed_at = now()",
+            "UPDATE fee_lines SET invoice_item = NULL, billed_at = NULL",
+        ),
+        (
+            "a_gift_that_has_ended_stays_ended",
+            "UPDATE gifts SET state = 'delivered', closed_at = now()",
+            "UPDATE gifts SET state = 'under_way', closed_at = NULL",
+        ),
+    ],
+)
+def test_what_was_charged_or_given_stays_so(url, store, ada, promise, first, then):
+    del store
+    names = {"organisation": ada.organisation}
+    with psycopg.connect(url) as connection:
+        of_it = " WHERE organisation_id = %(organisation)s"
+        assert connection.execute(first + of_it, names).rowcount == 1
+        # The same at the same instant is no change.
+        assert connection.execute(first + of_it, names).rowcount == 1
+        with pytest.raises(IntegrityError) as refused:
+            connection.execute(then + of_it, names)
+        assert refused.value.diag.constraint_name == promise
+        connection.rollback()

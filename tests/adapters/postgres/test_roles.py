@@ -15,6 +15,9 @@ UNSCOPED = {"login_attempts", "networks", "signers", "installation", "migrations
 #: Filled through the port by `Resident`; the outbox is not for reading.
 UNREADABLE = {"outbox"}
 HISTORY = ("journal", "audit_events")
+#: Beside history: rows that are added, and never become others.
+ADDED_ONLY = ("hold_lots", "hold_teams", "payment_events", "checkouts", "reconciliations", "rates",
+              "quota_shifts", "gift_lots")  # fmt: skip
 NARROW = {
     "claim_operations": ("tallystick_narrow", "organisation_id, operation_id, token"),
     "prolong_claims": ("tallystick_narrow", "organisation_id, operation_id, token"),
@@ -179,6 +182,16 @@ def test_the_application_cannot_change_history(as_application, ada, table, state
     connection = as_application(ada.organisation)
     with pytest.raises(InsufficientPrivilege):
         connection.execute(sql.SQL(statement).format(sql.Identifier(table)))
+
+
+@pytest.mark.parametrize("table", [*HISTORY, *ADDED_ONLY])
+def test_what_is_only_added_to_is_never_changed(administrator, table):
+    changes = administrator.execute(
+        "SELECT has_any_column_privilege('tallystick_app', %(table)s, 'UPDATE'),"
+        " has_table_privilege('tallystick_app', %(table)s, 'DELETE, TRUNCATE')",
+        {"table": table},
+    ).fetchone()
+    assert changes == (False, False)
 
 
 @pytest.mark.parametrize("role", ["tallystick_app", "tallystick_auditor", "tallystick_readonly"])
