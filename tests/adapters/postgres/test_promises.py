@@ -188,6 +188,8 @@ BROKEN = {
                 0, 0, '[]')""",
     "costs_are_a_list": """
         UPDATE fee_lines SET costs = '{}'""",
+    "no_more_is_given_back_than_was_granted": """
+        UPDATE paid_periods SET given_back = credits + 1""",
     "a_share_is_of_something": """
         UPDATE fee_lines SET declared_minor = NULL, declared_currency = NULL""",
     "what_is_billed_is_billed_at_a_time": """
