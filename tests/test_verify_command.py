@@ -41,6 +41,7 @@ class Shelf:
             events=lambda: iter(()),
             quota_windows=lambda: iter(()),
             licence_changes=list,
+            paid=lambda: iter(()),
             gift_totals=lambda: GiftTotals(sent=0, received=0, granted=0),
             gifts=list,
         )

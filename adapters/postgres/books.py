@@ -27,6 +27,7 @@ from application.ports.storage.books import (
     Window,
 )
 from domain.books import EventRow, HoldRow, HoldTotals, Line, LotRow, PortionRow, WalletRow
+from domain.books.paid import PaidRow
 from domain.books.promises import (
     GiftRow,
     GiftTotals,
@@ -138,6 +139,9 @@ class _Opened(OrganisationBooks):
 
     def open_unsigned(self, classes: Sequence[str]) -> list[TakenRow]:
         return [TakenRow(**row) for row in self._rows("open_unsigned", {"classes": list(classes)})]
+
+    def paid(self) -> Iterator[PaidRow]:
+        return (PaidRow(**row) for row in self._stream("paid"))
 
     def gifts(self) -> list[GiftRow]:
         return [GiftRow(**row) for row in self._rows("gifts")]

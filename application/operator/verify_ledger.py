@@ -11,6 +11,7 @@ from attrs import frozen
 
 from application.ports.storage.books import Books, OrganisationBooks
 from domain.books import Evidence, Findings, Replay
+from domain.books.paid import check_paid
 from domain.books.promises import OFF, GiftRow, check_gifts, check_quotas, off_since
 from domain.books.replay import SKEW
 from domain.identifiers import OrganisationId
@@ -59,6 +60,7 @@ class VerifyLedger:
         replay.finish(books.wallet(), books.hold_totals())
         evidence.finish()
         check_quotas(findings, books.quota_windows())
+        check_paid(findings, books.paid())
         check_gifts(findings, books.gift_totals(), replay.balances.get("transit", 0))
         self._licence(books, findings)
         return Verdict(

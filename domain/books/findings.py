@@ -15,7 +15,8 @@ REMEDIES: Mapping[str, str] = {
     "I5": "lines are missing or repeated: compare with the sealed audit trail and the last backup",
     "I6": "settle the hold by what its operation proves, then correct it by an adjustment",
     "I7": "give back what was captured too much: tallystick credits correct",
-    "I9": "take back what was granted twice: tallystick credits adjust",
+    "I9": "take back what was granted twice: tallystick credits adjust; where a lot is not what "
+    "was paid for: tallystick billing reconcile",
     "I10": "no balance is wrong by it; revenue and expiry of the lots that are named may be",
     "I12": "a row points out of its organisation: restore the reference from the audit trail",
     "I13": "the one of the two that is sealed is true: compare with checkpoints before anything "

@@ -175,6 +175,30 @@ SELECT id, direction, other_id AS other, amount, state, closed_at
   FROM gifts
  WHERE organisation_id = %(organisation)s
 
+-- name: paid
+-- What was paid for and gives credits, each with the lot of its fact.
+SELECT due.fact, due.credits, due.given_back, due.amount_minor, due.refunded_minor,
+       EXISTS (SELECT
+                 FROM disputes
+                WHERE organisation_id = %(organisation)s
+                  AND payment = due.payment
+                  AND is_won IS NOT TRUE) AS is_disputed,
+       lot.amount AS granted, lot.clawed_back
+  FROM (SELECT 'pack:' || payment AS fact, payment, credits, 0 AS given_back,
+               amount_minor, refunded_minor
+          FROM purchases
+         WHERE organisation_id = %(organisation)s
+         UNION ALL
+        SELECT 'plan:' || subscription || ':' || price || ':'
+                   || to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+               payment, credits, coalesce(given_back, 0), amount_minor, refunded_minor
+          FROM paid_periods
+         WHERE organisation_id = %(organisation)s
+           AND credits > 0) AS due
+  LEFT JOIN lots AS lot
+    ON lot.organisation_id = %(organisation)s
+   AND lot.fact = due.fact
+
 -- name: gift_totals
 SELECT coalesce((SELECT sum(amount)
                    FROM gifts

@@ -8,6 +8,7 @@ from typing import Protocol
 from attrs import frozen
 
 from domain.books import EventRow, HoldTotals, Line, LotRow, WalletRow
+from domain.books.paid import PaidRow
 from domain.books.promises import (
     GiftRow,
     GiftTotals,
@@ -75,6 +76,10 @@ class OrganisationBooks(Protocol):
         ...
 
     def gifts(self) -> list[GiftRow]: ...
+
+    def paid(self) -> Iterator[PaidRow]:
+        """What was paid for and gives credits, with its lot."""
+        ...
 
     def gift_totals(self) -> GiftTotals: ...
 
