@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: The most that a list gives at once.
 _PAGE = 100
 _CHARGE = "latest_charge.balance_transaction"
+#: Currencies whose amounts Stripe takes in other units than ISO 4217 has: whole ariary, and
+#: hundredths of krónur and shillings (docs.stripe.com/currencies, in the state of 2026-11).
+_OTHER_UNITS = frozenset({"ISK", "MGA", "UGX"})
 
 
 @define(eq=False)
@@ -71,6 +74,7 @@ class StripePayments(Payments):
         return str(self._post("/v1/billing_portal/sessions", form, None)["url"])
 
     def bill(self, fee: Fee, key: str) -> str:
+        _require_our_units(fee.currency)
         # An answer that got lost may have been a 500, which the same key repeats for a day.
         for item in self._list("/v1/invoiceitems", {"customer": fee.customer}):
             if item["metadata"].get("key") == key:
@@ -87,6 +91,7 @@ class StripePayments(Payments):
     # What is for sale.
 
     def publish(self, item: Priced) -> bool:
+        _require_our_units(item.currency)
         known = self._newest_price(item.key)
         mark = {states.MARK: item.key}
         if known is not None and _is_price_of(known, item):
@@ -276,6 +281,12 @@ class StripePayments(Payments):
 def _told(response: Any) -> dict[str, Any]:
     told: dict[str, Any] = response.data
     return told
+
+
+def _require_our_units(currency: str) -> None:
+    """Raises: PaymentsRefusedError: an amount would be another one there, by a factor of 100."""
+    if currency in _OTHER_UNITS:
+        raise PaymentsRefusedError(f"Stripe counts {currency} in other units than ISO 4217")
 
 
 def _is_price_of(price: dict[str, Any], item: Priced) -> bool:
