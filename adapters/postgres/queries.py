@@ -15,10 +15,7 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 def load(file: str) -> Mapping[str, LiteralString]:
     text = (resources.files(__package__) / "sql" / file).read_text("utf-8")
     _, *parts = _NAME.split(text)
-    return {
-        name: _bare(query)
-        for name, query in zip(parts[::2], parts[1::2], strict=True)
-    }
+    return {name: _bare(query) for name, query in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def _bare(query: str) -> str:

@@ -88,9 +88,10 @@ class Account:
     audit: list[AuditEvent] = field(factory=list)
 
 
-def locking(wanted: Mapping[OrganisationId, Wanted]) -> list[Statement]:
+def locking(wanted: Mapping[OrganisationId, Wanted], *, opens: bool) -> list[Statement]:
     """Name the organisations of the transaction; lock counters, then wallets and audit heads.
 
+    *opens*: whether counters are made where there are none yet.
     Told are the counters, and whoever is locked.  After it: read the clock, then `Turn.begun`.
     """
     organisations = sorted(wanted)
@@ -100,12 +101,12 @@ def locking(wanted: Mapping[OrganisationId, Wanted]) -> list[Statement]:
         "owners": [id for id, _ in askers],
         "askers": [asker for _, asker in askers],
     }
-    opens = ("open_throttles",) if askers else ()
+    makes = ("open_throttles",) if opens else ()
     # One alone is waited for: by the end of that the last statement finds nobody at it.
     waits = ("wait_for_wallet", "wait_for_head") if len(organisations) == 1 else ()
     return [
         (TOGETHER["enter"], {"organisations": f"{{{','.join(map(str, organisations))}}}"}),
-        *((TOGETHER[query], named) for query in (*opens, "lock_throttles", *waits, "lock")),
+        *((TOGETHER[query], named) for query in (*makes, "lock_throttles", *waits, "lock")),
     ]
 
 
@@ -337,33 +338,35 @@ def _rows_of(accounts: Mapping[OrganisationId, Account]) -> dict[str, list[Row]]
         name: [] for name in (*_TABLES.values(), "throttles", "spendings", "events", "heads")
     }
     for id, account in accounts.items():
+        owner, now = str(id), str(account.now)
         if account.before is not None and account.after is not None:
             kept = written(
                 account.before, account.after, account.events, account.lines, account.now
             )
             for query, row in kept:
-                tables[_TABLES[query]].append(row)
+                # Spelled once, and not by the encoder for every row.
+                tables[_TABLES[query]].append({**row, "organisation_id": owner, "at": now})
         for subject in account.counted:
             counter = throttle_to_row(subject, account.throttles[subject])
-            tables["throttles"].append({"organisation_id": id, **counter})
+            tables["throttles"].append({"organisation_id": owner, **counter})
         for subject in account.spent:
             spending = spending_to_row(subject, account.spendings[subject])
-            tables["spendings"].append({"organisation_id": id, **spending})
+            tables["spendings"].append({"organisation_id": owner, **spending})
         for event in account.audit:
-            tables["events"].append(_audit_row(event))
+            tables["events"].append(_audit_row(event, owner))
         if account.audit:
             last = account.audit[-1].sequence
             head = {"sequence": last, "sequence_before": account.head}
-            tables["heads"].append({"organisation_id": id, **head})
+            tables["heads"].append({"organisation_id": owner, **head})
     return tables
 
 
-def _audit_row(event: AuditEvent) -> Row:
+def _audit_row(event: AuditEvent, owner: str) -> Row:
     return {
-        "organisation_id": event.organisation,
+        "organisation_id": owner,
         "sequence": event.sequence,
-        "id": event.id,
-        "at": event.at,
+        "id": str(event.id),
+        "at": str(event.at),
         "action": event.action,
         "subject": event.subject,
         "live": event.live,

@@ -184,11 +184,11 @@ def _watched(books: Books, deeds: Sequence[Deed]) -> tuple[list[Deed], Threshold
     """
     events = [event for deed in deeds for event in deed.events]
     watch, threshold = watched(books.before, events, books.now, after=books.wallet)
+    if watch == books.before.watch:
+        return list(deeds), threshold, books.wallet
     remembered = Watched(watch=watch)
     *others, last = deeds
     after = fold(books.wallet, remembered)
-    if watch == books.before.watch:
-        return list(deeds), threshold, after
     return [*others, evolve(last, events=(*last.events, remembered))], threshold, after
 
 
