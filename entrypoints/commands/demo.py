@@ -7,21 +7,21 @@ import time
 import click
 
 from entrypoints.demo import checks, story
-from entrypoints.demo.parts import DemoError, running
+from entrypoints.demo.parts import DemoError, running_with_stripe
 
 
-@click.command("demo", help="Sign up, plan, deploy, watch; then stay up to be played with.")
+@click.command("demo", help="Sign up, plan, deploy, watch, buy; then stay up to be played with.")
 @click.option("--once", is_flag=True, help="End when it is checked: 0 if every promise held.")
 def command(once: bool) -> None:
     # A terminated demo takes its servers with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     begun = time.monotonic()
-    story.say("Starting PostgreSQL, an EVM and an Algorand chain, the API and a worker …")
+    story.say("Starting PostgreSQL, two chains, a Stripe, the API and a worker …")
     try:
-        with running() as parts:
+        with running_with_stripe() as parts:
             story.say(f"   up after {time.monotonic() - begun:.1f} s; logs in {parts.folder}")
             told = story.tell(parts)
-            story.say("7. Is it true?  Raw JSON-RPC, raw algod HTTP and raw SQL")
+            story.say("8. Is it true?  Raw JSON-RPC, raw algod HTTP and raw SQL")
             wrong = list(checks.differences(parts, told))
             for line in wrong:
                 story.say(f"   NOT SO: {line}")

@@ -42,6 +42,16 @@ def _in_the_books(database: str, told: Told) -> Iterator[str]:
         )
         if spent != told.credits:
             yield f"{spent} credits are spent, {told.credits} were promised"
+        bought = one(
+            "SELECT coalesce(sum(amount), 0) FROM journal"
+            " WHERE organisation_id = %s AND debit = 'issued:pack'",
+            organisation,
+        )
+        if bought != told.bought:
+            yield f"{bought} credits of packs are given, {told.bought} were paid for"
+        available = one("SELECT available FROM wallets WHERE organisation_id = %s", organisation)
+        if available != told.closing:
+            yield f"{available} credits are available, the statement ends with {told.closing}"
         held = one("SELECT held FROM wallets WHERE organisation_id = %s", organisation)
         if held != 0:
             yield f"{held} credits are still held"

@@ -1,4 +1,6 @@
-"""The demo's real parts in a folder of their own: PostgreSQL, two chains, the API, a worker."""
+"""The demo's real parts in a folder of their own: PostgreSQL, two chains, the API, a worker, and
+a loopback Stripe.
+"""
 
 import base64
 import json
@@ -22,12 +24,15 @@ from entrypoints.devnet import embedded_postgres
 from entrypoints.devnet.algod import AlgodProcess
 from entrypoints.devnet.anvil import Anvil
 from entrypoints.devnet.processes import free_port, spawn
+from entrypoints.devnet.stripe import TEST_KEY, stripe_loopback
 
 EVM = "eip155:31337"
 #: `tallystick devnet` without a seed is always the same chain.
 GENESIS = "xkEz6tNEbMPRgszGpAARO5o6PgDKf1fTWTVi8Ghgsc0="
 ALGORAND = "algorand:xkEz6tNEbMPRgszGpAARO5o6PgDKf1fT"
 NETWORKS = (EVM, ALGORAND)
+#: Signs what the loopback Stripe tells.
+WEBHOOK_SECRET = "whsec_demo"  # noqa: S105 - of the loopback Stripe
 _START_SECONDS = 30.0
 
 _CONFIGURATION = """\
@@ -83,6 +88,8 @@ class Parts:
     database: str
     #: What the processes of ours are started with.
     environment: Mapping[str, str]
+    #: Of the loopback Stripe; empty: no money is taken.
+    stripe: str = ""
 
     def command(self, *arguments: str) -> dict[str, object]:
         """Run ``tallystick … --json`` and read its answer."""
@@ -133,6 +140,7 @@ def configure(
     poll_milliseconds: int = 200,
     replace_after_seconds: int = 30,
     window: int = 1000,
+    stripe: str = "",
 ) -> Parts:
     """Write the configuration of an installation of its own; start nothing."""
     port = port or free_port()
@@ -164,6 +172,12 @@ def configure(
         "TALLYSTICK_DATABASE_MIGRATOR_URL": database,
         "TALLYSTICK_LOCAL_KEYS_MASTER_KEY": base64.b64encode(os.urandom(32)).decode(),
     }
+    if stripe:
+        environment |= {
+            "TALLYSTICK_STRIPE_SECRET_KEY": TEST_KEY,
+            "TALLYSTICK_STRIPE_WEBHOOK_SECRETS": WEBHOOK_SECRET,
+            "TALLYSTICK_STRIPE_API_BASE": stripe,
+        }
     return Parts(
         folder=folder,
         api=f"http://127.0.0.1:{port}",
@@ -171,16 +185,19 @@ def configure(
         algod=tuple(algod),
         database=database,
         environment=environment,
+        stripe=stripe,
     )
 
 
 @contextmanager
 def running(
-    *, request_limit: int = 60, window: int = 1000, idle_seconds: float = 2.0
+    *, request_limit: int = 60, window: int = 1000, idle_seconds: float = 2.0, stripe: str = ""
 ) -> Iterator[Parts]:
     """Everything a demo needs, gone when it ends.
 
     *window* is in rounds; one passes with every transaction, or after *idle_seconds* without.
+    *stripe*: the URL of a loopback Stripe, at which the catalogue is published; its webhooks are
+    the caller's.
     """
     with ExitStack() as stack:
         folder = embedded_postgres.temporary_folder()
@@ -194,8 +211,11 @@ def running(
             algod=algod.urls,
             request_limit=request_limit,
             window=window,
+            stripe=stripe,
         )
         parts.command("migrate", "--create-login")
+        if stripe:
+            parts.command("billing", "publish")
         for network in NETWORKS:
             parts.command("treasury", "create", "--network", network)
             parts.command("treasury", "fund", "--network", network)
@@ -203,6 +223,16 @@ def running(
             process = parts.start(name)
             stack.callback(_end, process)
         parts.await_ready()
+        yield parts
+
+
+@contextmanager
+def running_with_stripe() -> Iterator[Parts]:
+    """And a loopback Stripe on the wall clock, which tells the API what is paid."""
+    with stripe_loopback(uses_wall_clock=True) as stripe, running(stripe=stripe.url) as parts:
+        stripe.test.control.add_endpoint(
+            f"{parts.api}/v1/billing/stripe/webhook", [WEBHOOK_SECRET]
+        )
         yield parts
 
 

@@ -15,6 +15,8 @@ from attrs import frozen
 from entrypoints.demo.parts import ALGORAND, EVM, DemoError, Parts
 
 _SECONDS = 60.0
+#: A pack of the shipped catalogue.
+PACK = "small"
 _printing = threading.Lock()
 
 
@@ -77,6 +79,10 @@ class Told:
 
     organisation: str
     issued: tuple[Issued, ...]
+    #: Credits of the pack that was paid for; 0: none is sold.
+    bought: int
+    #: Of the statement: credits at its end.
+    closing: int
     api_key: str
 
     @property
@@ -85,7 +91,7 @@ class Told:
 
 
 def tell(parts: Parts) -> Told:
-    """Sign up, plan, deploy on both families, watch, and show bill and trail.
+    """Sign up, plan, deploy on both families, watch, buy a pack, and show bill and trail.
 
     Raises: DemoError: an answer was not what it should be.
     """
@@ -119,11 +125,14 @@ def tell(parts: Parts) -> Told:
         for each in issued:
             say(f"   {each.order.label:<6} is {each.address} on {each.order.network}")
 
-        say("5. The bill")
-        _show_journal(client)
-        _show_balance(client)
+        say("5. Buy more credits, with no card at a Stripe of our own")
+        bought = _buy(client) if parts.stripe else 0
 
-        say("6. The audit trails")
+        say("6. The bill: the journal, and the month's statement")
+        _show_journal(client)
+        closing = _show_statement(client)
+
+        say("7. The audit trails")
         for each in issued:
             trail = _get(client, f"/v1/deployments/{each.deployment}/audit_events")["data"]
             for event in trail:
@@ -131,7 +140,13 @@ def tell(parts: Parts) -> Told:
                 say(f"   {each.order.label:<6} {line}")
 
         key = _post(client, "/v1/api_keys", {"name": "demo", "live": False})
-        return Told(organisation=organisation, issued=issued, api_key=key["key"])
+        return Told(
+            organisation=organisation,
+            issued=issued,
+            bought=bought,
+            closing=closing,
+            api_key=key["key"],
+        )
 
 
 def say(line: str) -> None:
@@ -217,6 +232,43 @@ def _issued(client: httpx.Client, order: Order, plan: Mapping[str, Any], id: str
 def _show_balance(client: httpx.Client) -> None:
     balance = _get(client, "/v1/credits/balance")
     say(f"   {balance['available']} credits available, {balance['held']} held")
+
+
+def _buy(client: httpx.Client) -> int:
+    """Pay on the page as a browser would; the credits come when Stripe tells of it."""
+    (pack,) = [
+        each for each in _get(client, "/v1/billing/tariffs")["packs"] if each["name"] == PACK
+    ]
+    before = _get(client, "/v1/credits/balance")["available"]
+    page = _post(
+        client,
+        "/v1/billing/checkout",
+        {"pack": PACK},
+        {"Idempotency-Key": secrets.token_hex(8)},
+    )["url"]
+    say(f"   {pack['credits']} credits on the page {page}")
+    paid = httpx.post(page, data={"do": "pay"}, timeout=30)
+    if not paid.is_redirect:
+        raise DemoError(f"POST {page}: {paid.status_code} {paid.text}")
+    deadline = time.monotonic() + _SECONDS
+    while _get(client, "/v1/credits/balance")["available"] == before:
+        if time.monotonic() > deadline:
+            raise DemoError(f"{pack['credits']} credits were paid for and are not there")
+        time.sleep(0.1)
+    say("   paid; the webhook has brought them")
+    _show_balance(client)
+    return int(pack["credits"])
+
+
+def _show_statement(client: httpx.Client) -> int:
+    """Credits at its end."""
+    stated = _get(client, "/v1/billing/statement")
+    say(f"   {stated['opening']['balance']:>6}  credits at the beginning")
+    for line in stated["lines"]:
+        say(f"   {line['credits']:>+6}  {line['what']} ({line['of']})")
+    closing: int = stated["closing"]["balance"]
+    say(f"   {closing:>6}  credits at the end")
+    return closing
 
 
 def _show_journal(client: httpx.Client) -> None:

@@ -69,7 +69,9 @@ def _run_stripe(arguments: argparse.Namespace) -> None:
     with stripe_loopback(port=arguments.port, uses_wall_clock=True) as running:
         if arguments.webhook:
             for mode in (running.test, running.live):
-                mode.control.add_endpoint(arguments.webhook, arguments.secret)
+                mode.control.add_endpoint(
+                    arguments.webhook, arguments.secret, signs_by_wall_clock=True
+                )
         print(running.url, flush=True)
         signal.sigwait(ends)
 

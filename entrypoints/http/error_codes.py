@@ -119,7 +119,8 @@ _ACCESS = (
 
 _CREDITS = (
     ErrorCode("insufficient_credits", 402, "There are not enough credits",
-              "Get more credits, then repeat with a new Idempotency-Key.",
+              "Get more credits (POST /v1/billing/checkout, or of the operator), then repeat with "
+              "a new Idempotency-Key.",
               Retry.AFTER_REMEDIATION),
     ErrorCode("monthly_quota_exceeded", 403, "The month's deployments are used up",
               "Wait for the next month or change the tariff, then repeat with a new Idempotency-"
@@ -176,8 +177,9 @@ _CREDITS = (
     ErrorCode("hold_has_no_lease", 409, "The hold ends with its operation",
               "Nothing needs to be done: only metered holds are renewed."),
     ErrorCode("debt_outstanding", 402, "Credits are owed",
-              "A payment was taken back after its credits were used: get more credits, which pay "
-              "the debt first, then repeat with a new Idempotency-Key.",
+              "A payment was taken back after its credits were used. GET /v1/credits/balance says "
+              "how many are owed; get more (POST /v1/billing/checkout), which pay the debt first, "
+              "then repeat with a new Idempotency-Key.",
               Retry.AFTER_REMEDIATION),
     ErrorCode("exceeds_capture", 422, "More than what was captured cannot be corrected",
               "Correct at most what is still captured of the hold."),

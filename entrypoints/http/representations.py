@@ -363,6 +363,7 @@ def wallet(each: Wallet) -> Document:
     return {
         "available": each.available,
         "held": each.held,
+        "debt": each.debt,
         "lots": [
             _lot(lot)
             for lot in sorted(each.lots, key=lambda lot: lot.burn_order)

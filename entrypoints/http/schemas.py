@@ -290,7 +290,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "PaymentEventTaken": _object(outcome=_TEXT),
     "PortalPage": _object(url=_TEXT),
     "Balance": _object(
-        available=_INTEGER, held=_INTEGER,
+        available=_INTEGER, held=_INTEGER, debt=_INTEGER,
         lots=_list(
             _object(id=_id(Prefix.GRANT), source=_TEXT, amount=_INTEGER, remaining=_INTEGER,
                     effective_at=_INSTANT, expires_at=_or_null(_INSTANT))

@@ -69,6 +69,23 @@ def test_a_pack_is_paid_for_and_there(till, eve, payments):
     assert eve.balance == (before + 500, 0)
 
 
+def test_what_is_owed_is_part_of_the_balance(till, eve, payments):
+    free, _ = eve.balance
+    open_page(eve)
+    (session,) = payments._sessions
+    tell(till, payments, payments.pay(session))
+    spent = 0
+    while spent <= free:
+        asked, key = {"operation": "report", "units": 2}, {"Idempotency-Key": f"{spent}"}
+        held = eve.post("/v1/usage/holds", asked, headers=key).json()
+        eve.post(f"/v1/usage/holds/{held['id']}/capture", {})
+        spent += held["credits"]
+    assert eve.get("/v1/credits/balance").json()["debt"] == 0
+    tell(till, payments, payments.refund(payments.payment_of(session), 2_900))
+    assert eve.balance == (0, 0)
+    assert eve.get("/v1/credits/balance").json()["debt"] == spent - free > 0
+
+
 def test_what_is_forged_is_refused_and_gives_nothing(till, eve, payments):
     open_page(eve)
     (session,) = payments._sessions

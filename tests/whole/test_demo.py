@@ -9,13 +9,13 @@ import pytest
 from attrs import evolve
 
 from entrypoints.demo import checks, story
-from entrypoints.demo.parts import ALGORAND, NETWORKS, running
+from entrypoints.demo.parts import ALGORAND, NETWORKS, running_with_stripe
 from entrypoints.devnet.anvil import call
 
 
 @pytest.fixture(scope="module")
 def parts():
-    with running() as parts:
+    with running_with_stripe() as parts:
         yield parts
 
 
@@ -98,6 +98,18 @@ def test_another_asset_than_promised_is_noticed(parts, told, promise):
 def test_another_bill_is_noticed(parts, told):
     found = list(checks.differences(parts, lie(told, "ASA", credits=told.credits + 1)))
     assert any("credits are spent" in line for line in found)
+
+
+def test_a_pack_that_did_not_come_is_noticed(parts, told):
+    assert told.bought == 500
+    found = list(checks.differences(parts, evolve(told, bought=told.bought + 500)))
+    assert any("were paid for" in line for line in found)
+
+
+def test_another_statement_is_noticed(parts, told):
+    assert told.closing == 25 + 500 - told.credits
+    found = list(checks.differences(parts, evolve(told, closing=told.closing + 1)))
+    assert any("the statement ends" in line for line in found)
 
 
 def test_another_program_at_the_address_is_noticed(parts, told):

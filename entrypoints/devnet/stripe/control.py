@@ -3,6 +3,7 @@
 Every function here is also a route: `POST /_control/<name>` with its arguments as JSON.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -164,10 +165,20 @@ class Control:
         types: Sequence[str] = ("*",),
         seed: int = 0,
         likelihood: float = 0,
+        *,
+        signs_by_wall_clock: bool = False,
     ) -> None:
-        """Send events there from now on; `likelihood` is the chance that one meets a fault."""
+        """Send events there from now on; `likelihood` is the chance that one meets a fault.
+
+        `signs_by_wall_clock`: for an endpoint that goes on taking events when `advance` has let
+        the account's time run ahead of the machine's.
+        """
         self.add_receiver(
-            self._post(url), secrets, types=types, plan=Plan(seed=seed, likelihood=likelihood)
+            self._post(url),
+            secrets,
+            types=types,
+            plan=Plan(seed=seed, likelihood=likelihood),
+            signing_clock=time.time if signs_by_wall_clock else None,
         )
 
     def add_receiver(
@@ -177,9 +188,17 @@ class Control:
         *,
         types: Sequence[str] = ("*",),
         plan: Plan | None = None,
+        signing_clock: Callable[[], float] | None = None,
     ) -> Deliverer:
         """Hand events to a function from now on: `receiver(body, headers) -> status`."""
-        deliverer = Deliverer(self.account, receiver, secrets, plan=plan, types=types)
+        deliverer = Deliverer(
+            self.account,
+            receiver,
+            secrets,
+            plan=plan,
+            types=types,
+            signing_clock=signing_clock,
+        )
         self.endpoints.append(deliverer)
         return deliverer
 

@@ -63,13 +63,19 @@ class Deliverer:
         *,
         plan: Plan | None = None,
         types: Sequence[str] = ("*",),
+        signing_clock: Callable[[], float] | None = None,
     ) -> None:
-        """`types` are the events the endpoint asked for; one may end in a star."""
+        """`types` are the events the endpoint asked for; one may end in a star.
+
+        `signing_clock` says when a delivery is signed, in seconds since 1970, for endpoints whose
+        own clock does not follow the account's; by default the account's.
+        """
         self.account = account
         self.receiver = receiver
         self.secrets = tuple(secrets)
         self.plan = plan or Plan()
         self.types = tuple(types)
+        self._signing_clock = signing_clock or (lambda: account.now)
         self.counts: Counter[str] = Counter()
         self.struck: dict[str, set[str]] = {}
         self.forgeries_accepted: list[str] = []
@@ -196,7 +202,7 @@ class Deliverer:
             if "old_version" not in self.struck.get(event["id"], ()):
                 self._strike(event, "old_version")
         body = json.dumps(event).encode()
-        moment = self.account.now
+        moment = int(self._signing_clock())
         if fault == "late":
             moment -= self.plan.random.randint(TOLERANCE + 1, 86_400)
         secrets = ["whsec_nobodys"] if fault == "wrong_secret" else self.secrets

@@ -75,6 +75,19 @@ def deliverer(world, endpoint):
     return world.control.add_receiver(endpoint, [SECRET], types=["checkout.*", "charge.*"])
 
 
+def test_a_delivery_may_be_signed_by_a_clock_that_does_not_follow_the_accounts(world, shop):
+    stamps = []
+
+    def receiver(_body, headers):
+        stamps.append(headers["Stripe-Signature"].partition(",")[0])
+        return 200
+
+    world.control.add_receiver(receiver, [SECRET], signing_clock=lambda: 1_000_000_000.9)
+    shop.sell()
+    world.control.advance(40 * DAY)
+    assert set(stamps) == {"t=1000000000"}
+
+
 def last_event(shop, kind="checkout.session.completed"):
     return next(event for event in reversed(shop.account.events) if event["type"] == kind)
 
