@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: How long a caller waits for a connection before it is told that there is none.
 WAIT_SECONDS = 5.0
+#: And for a row that somebody else has locked, as the memory does.
+LOCK_TIMEOUT_SECONDS = 20
 
 
 def connect(url: str, *, min_size: int, max_size: int) -> "PostgresStore":
@@ -26,6 +28,8 @@ def connect(url: str, *, min_size: int, max_size: int) -> "PostgresStore":
 
     def configure(connection: Connection[DictRow]) -> None:
         connection.execute("SET TimeZone TO 'UTC'")
+        # Whoever waits longer for a row hears that the store is unavailable, and may ask again.
+        connection.execute(f"SET lock_timeout TO '{LOCK_TIMEOUT_SECONDS}s'")
         connection.commit()
 
     return PostgresStore(

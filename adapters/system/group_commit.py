@@ -8,8 +8,10 @@ share one commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from queue import SimpleQueue
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Generic, TypeVar, cast
 
@@ -22,6 +24,9 @@ from domain.identifiers import OrganisationId
 
 C = TypeVar("C")
 A = TypeVar("A")
+
+#: Seconds that a turn of one organisation may take before somebody else begins beside it.
+PATIENCE = 0.05
 
 #: Commits the commands of several organisations in one transaction, and answers each in its
 #: place.  An organisation that could not be served together with others is left out; alone it is
@@ -55,11 +60,16 @@ class GroupCommit(Together[C, A]):
     commit: Commit[C, A]
     #: How many turns are committed at once; each takes a connection.
     most_leaders: int = 2
+    #: How many more are committed while turns of one organisation take longer than `PATIENCE`:
+    #: somebody else is at its wallet, and that keeps nobody else's turn from beginning.
+    most_aside: int = 4
     most_organisations: int = 64
     #: Commands of one organisation in one turn.
     most_each: int = 64
     _line: Line[_Ticket[C, A]] = field(factory=Line)
     _leaders: int = 0
+    #: When those who serve one organisation alone began.
+    _alone: dict[object, float] = field(factory=dict)
     _lock: Lock = field(factory=Lock)
 
     def __call__(self, organisation: OrganisationId, command: C) -> A:
@@ -74,7 +84,14 @@ class GroupCommit(Together[C, A]):
             elif is_served:
                 return ticket.outcome()
             else:
-                ticket.bell.get()
+                self._await(ticket)
+
+    def _await(self, ticket: _Ticket[C, A]) -> None:
+        try:
+            ticket.bell.get(timeout=PATIENCE)
+        except Empty:
+            with self._lock:
+                self._call_another()
 
     def _lead(self, leader: _Ticket[C, A]) -> None:
         """One turn, then the place goes to somebody who waits.
@@ -97,7 +114,6 @@ class GroupCommit(Together[C, A]):
             raise
         finally:
             with self._lock:
-                self._line = self._line.finished(turn)
                 self._leaders -= 1
                 self._call_another()
 
@@ -107,16 +123,30 @@ class GroupCommit(Together[C, A]):
         One who was called already calls the next one itself, as soon as it has its turn.
         """
         first = self._line.first
-        if first is not None and not first.is_called and self._leaders < self.most_leaders:
+        leading = self._leaders - self._stuck()
+        if first is not None and not first.is_called and leading < self.most_leaders:
             first.is_called = True
             self._leaders += 1
             first.bell.put(None)
 
     def _serve(self, turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]]) -> None:
+        """Serve all of *turn*; whoever is done may have its next turn at once."""
+        waiting = set(turn)
         try:
-            answers = self.commit(
-                {id: [ticket.command for ticket in tickets] for id, tickets in turn.items()}
-            )
+            self._serve_all(turn, waiting)
+        finally:
+            self._finish(waiting, waiting)
+
+    def _serve_all(
+        self,
+        turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]],
+        waiting: set[OrganisationId],
+    ) -> None:
+        try:
+            with self._noted(alone=len(turn) == 1):
+                answers = self.commit(
+                    {id: [ticket.command for ticket in tickets] for id, tickets in turn.items()}
+                )
         except StoreUnavailableError as error:
             _tell(turn, error)
         except Exception as error:  # noqa: BLE001 - whoever it is about hears it
@@ -126,14 +156,43 @@ class GroupCommit(Together[C, A]):
                 return
             # Nothing was kept, so each may go again, alone.
             for id, ticket in each:
-                self._serve({id: (ticket,)})
+                self._serve_all({id: (ticket,)}, set())
         else:
             for id, given in answers.items():
                 for ticket, answer in zip(turn[id], given, strict=True):
                     ticket.answer = answer
                     _wake(ticket)
+            self._finish(waiting, answers)
             for id in turn.keys() - answers.keys():
-                self._serve({id: turn[id]})
+                self._serve_all({id: turn[id]}, waiting)
+
+    @contextmanager
+    def _noted(self, *, alone: bool) -> Iterator[None]:
+        """Whoever serves one organisation alone waits for its wallet, and may wait long."""
+        turn = object()
+        if alone:
+            with self._lock:
+                self._alone[turn] = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._alone.pop(turn, None)
+
+    def _stuck(self) -> int:
+        """How many leaders wait for somebody's wallet, as far as others may go on for them."""
+        since = time.monotonic() - PATIENCE
+        return min(self.most_aside, sum(began <= since for began in self._alone.values()))
+
+    def _finish(
+        self, waiting: set[OrganisationId], organisations: Iterable[OrganisationId]
+    ) -> None:
+        """Those of *waiting* have had their turn."""
+        with self._lock:
+            done = waiting & set(organisations)
+            waiting -= done
+            self._line = self._line.finished(done)
+            self._call_another()
 
 
 def _tell(turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]], error: Exception) -> None:

@@ -232,3 +232,27 @@ def test_what_nobody_foresaw_keeps_nobody_waiting():
         group(A, 1)
     group.commit = Book()
     assert group(A, 2) == (WORD, 2)
+
+
+def test_who_waits_for_a_wallet_keeps_nobody_elses_turn_from_beginning():
+    """Two organisations whose wallets somebody else has take both places; a third goes on."""
+    is_free = threading.Event()
+
+    def commit(turn):
+        if {A, B} & turn.keys():
+            if len(turn) > 1:
+                # Together with others they are not waited for.
+                return {id: commands for id, commands in turn.items() if id not in {A, B}}
+            assert is_free.wait(30)
+        return turn
+
+    group = GroupCommit(commit, most_leaders=2)
+    with ThreadPoolExecutor(4) as threads:
+        stuck = [threads.submit(group, id, id) for id in (A, B, A)]
+        assert [group(id, number) for number in range(5) for id in (C, D)] == [
+            number for number in range(5) for _ in (C, D)
+        ]
+        assert not any(each.done() for each in stuck)
+        is_free.set()
+        assert [each.result() for each in stuck] == [A, B, A]
+    assert (group._line, group._leaders, group._alone) == (Line(), 0, {})
