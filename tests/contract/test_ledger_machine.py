@@ -82,10 +82,15 @@ class LedgerHistory(RuleBasedStateMachine):
     def register(self, lots: list[tuple[int, Source, int | None]]) -> MultipleResults[str]:
         self.tenant, self.bystander = a_tenant(self.store), a_tenant(self.store, granted=7)
         self.model = Model()
+        #: Ids decide who burns first: a history that is lived again has to have the same.
+        self.chance = Random(0)
         self.journal: list[JournalEntry] = []
         #: What was available and held when, after everything of that instant (I14).
         self.balances: dict[datetime, tuple[int, int]] = {}
         return multiple(*(self.grant(amount, 10, source, days) for amount, source, days in lots))
+
+    def fresh(self) -> UUID:
+        return UUID(int=self.chance.getrandbits(128))
 
     def ask(self, command: Command) -> Answer:
         with self.store.begin(self.tenant.scope) as work:
@@ -117,8 +122,15 @@ class LedgerHistory(RuleBasedStateMachine):
     )
     def grant(self, amount: int, priority: int, source: Source, days: int | None) -> str:
         expires = None if days is None else self.model.now + timedelta(days=days)
+        id = LotId(self.fresh())
         command = a_grant(
-            amount, priority=priority, source=source, expires_at=expires, unit_cost_micros=7
+            amount,
+            id=id,
+            fact=f"plan:{id}",
+            priority=priority,
+            source=source,
+            expires_at=expires,
+            unit_cost_micros=7,
         )
         self.done(self.ask(command))
         lot = command.lot
@@ -151,7 +163,7 @@ class LedgerHistory(RuleBasedStateMachine):
         if is_modest:
             amount = min(amount, max(self.model.available, 1))
         lease = None if hours is None else self.model.now + timedelta(hours=hours)
-        command = a_hold(amount, lease_until=lease)
+        command = a_hold(amount, id=HoldId(self.fresh()), lease_until=lease)
         answer = self.ask(command)
         if self.model.debt:
             self.refused(answer, "debt_outstanding")
@@ -286,7 +298,7 @@ class LedgerHistory(RuleBasedStateMachine):
 
     @rule(amount=st.integers(1, 5))
     def give_away(self, amount: int) -> None:
-        gift = uuid4()
+        gift = self.fresh()
         answer = self.ask(GiftOut(gift=gift, amount=amount))
         paid = [lot for lot in self.model.lots if lot.source == "pack"]
         if self.model.debt:
