@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from application.deployments.request import Accepted
 from application.ports.chain import ChainUnavailableError, WrongChainError
-from application.ports.storage.work import LeaseLostError
+from application.ports.storage.work import FenceLostError, LeaseLostError
 from domain.deployment import Reason
 from tests.application import test_crashes as counting
 from tests.application import test_windows as windows
@@ -257,7 +257,7 @@ def test_four_threads_and_two_mints_of_one_issuer_make_two(sort, _):
             for claim in house.claims(limit=1):
                 try:
                     house.advance()(claim)
-                except (LeaseLostError, ChainUnavailableError, WrongChainError):
+                except (LeaseLostError, FenceLostError, ChainUnavailableError, WrongChainError):
                     continue
                 house.give_back([claim])
             house.pass_time(LEASE_IS_OVER / 4)
