@@ -50,6 +50,7 @@ from domain.operation import (
     TransactionId,
     WaitReason,
 )
+from domain.signing import SigningReceipt
 from domain.token import Order, Token
 
 
@@ -140,6 +141,8 @@ class Signed:
 
     step: int
     attempt: Attempt
+    #: One for each signature in it.
+    receipts: tuple[SigningReceipt, ...] = ()
 
 
 @frozen(kw_only=True)

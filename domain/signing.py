@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from enum import Enum
+from hashlib import sha256
 
 from attrs import field, frozen, validators
+
+from domain.identifiers import KeyRef
 
 
 class Curve(Enum):
@@ -56,3 +59,28 @@ class Signature:
     curve: Curve
     #: 64 bytes: R‖S.  For secp256k1 S is in the lower half of the order (EIP-2).
     raw: bytes = field(validator=[validators.min_len(64), validators.max_len(64)])
+
+
+@frozen(kw_only=True)
+class SigningReceipt:
+    """That a custodian was asked for a signature, and gave one: kept in the trail."""
+
+    #: Address that the signature speaks for.
+    signer: str
+    key: KeyRef
+    #: As the custodian counts.
+    key_version: str
+    purpose: Purpose
+    #: Of what was signed: see `digest_of`.
+    digest: bytes
+    #: The provider's own name for the call; None where it has none.
+    request_id: str | None = None
+
+
+def digest_of(curve: Curve, message: bytes) -> bytes:
+    """32 bytes that name *message*, as a custodian was given it.
+
+    On secp256k1 it was given the digest of a transaction, which is taken as it is: with it the
+    signature names its key.  On ed25519 it was given the whole, of which this is SHA-256.
+    """
+    return message if curve is Curve.SECP256K1 else sha256(message).digest()

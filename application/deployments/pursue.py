@@ -58,7 +58,7 @@ from domain.operation import (
     Verdict,
     WaitReason,
 )
-from domain.signing import PublicKey
+from domain.signing import PublicKey, SigningReceipt, digest_of
 
 #: How long one worker may be the only one to replace or fill for a signer.  Short: whoever was
 #: slower finds the fence moved when it records.
@@ -198,7 +198,7 @@ class Pursuit:
             if role is AttemptRole.EFFECT and not slot.attempts:
                 return self._unsigned(case, draft)
             return Finding(wait=draft)
-        transaction = self._signed(case, draft)
+        transaction, receipts = self._signed(case, draft)
         known = slot.find(transaction.id)
         if known is not None:
             # The same bytes again: what refused them may have changed its mind.
@@ -212,7 +212,7 @@ class Pursuit:
             fee_cap=draft.fee_cap,
             signed_at=case.now,
         )
-        return Finding(events=(Signed(step=case.step, attempt=attempt),))
+        return Finding(events=(Signed(step=case.step, attempt=attempt, receipts=receipts),))
 
     def _send_again(self, case: Case, attempt: Attempt) -> Finding:
         submission = _send(case.chain, attempt)
@@ -263,14 +263,25 @@ class Pursuit:
             return self._alone(case, AttemptRole.FILL)
         return Finding(wait=draft)
 
-    def _signed(self, case: Case, draft: Draft) -> SignedTransaction:
-        signatures = []
+    def _signed(
+        self, case: Case, draft: Draft
+    ) -> tuple[SignedTransaction, tuple[SigningReceipt, ...]]:
+        signatures, receipts = [], []
         for signable in draft.signables:
             key, public_key = case.key_of(signable.signer)
-            signature = self._custodian(key).sign(key, signable.message, signable.purpose)
-            signatures.append((public_key, signature.signature))
+            signing = self._custodian(key).sign(key, signable.message, signable.purpose)
+            signatures.append((public_key, signing.signature))
+            receipt = SigningReceipt(
+                signer=signable.signer,
+                key=key,
+                key_version=signing.key_version,
+                purpose=signable.purpose,
+                digest=digest_of(public_key.curve, signable.message),
+                request_id=signing.request_id,
+            )
+            receipts.append(receipt)
         try:
-            return case.chain.assemble(draft, signatures)
+            return case.chain.assemble(draft, signatures), tuple(receipts)
         except ValueError as error:
             # Whoever holds the key signed with another one.  Nothing of it goes any further.
             raise CustodyRefusedError("wrong_signature", str(error)) from error
