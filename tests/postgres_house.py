@@ -6,6 +6,7 @@ Its checks have eyes of their own: SQL as the superuser.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -37,7 +38,7 @@ from tests.contract.subjects.postgres import application_url
 GRANTED = 100_000
 
 
-class PostgresHouse(House):
+class PostgresHouse(House, ABC):
     """One organisation that may do much; the treasury, its funds and the groundwork are there.
 
     The business clock is moved by the test; leases run on the database's, and end when the test
@@ -62,12 +63,12 @@ class PostgresHouse(House):
     def metadata(self) -> MetadataStore:  # type: ignore[override]  # no faults to be told
         return published_in(self.store, "https://meta.example.com")
 
+    @abstractmethod
     def _chain(self) -> Chain:
         """As assembled in the product; pauses of nodes that failed run on the test's clock."""
-        raise NotImplementedError
 
-    def _fund(self, address: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _fund(self, address: str) -> None: ...
 
     def _treasury(self) -> Signer:
         parts: dict[str, Any] = {

@@ -283,7 +283,7 @@ def interpreter() -> str:
         if runs(named):
             return named
         stop(f"PYTHON312 names {named}, which is no Python 3.12 or later that runs", NOT_TO_BE_HAD)
-    kept = Path.home() / ".pyenv/versions"
+    kept = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
     candidates = [
         *filter(None, map(shutil.which, ("python3.13", "python3.12"))),
         *(str(each) for each in sorted(kept.glob("3.1[23]*/bin/python"), reverse=True)),

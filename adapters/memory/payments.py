@@ -20,6 +20,7 @@ from attrs import define, evolve, field
 from application.ports.payments import (
     Fee,
     Invoice,
+    NotPublishedError,
     Order,
     Page,
     PaymentForgedError,
@@ -101,7 +102,7 @@ class MemoryPayments(Payments):
             if order.customer not in self._customers:
                 raise PaymentsRefusedError(f"there is no customer {order.customer}")
             if order.price not in self.prices:
-                raise PaymentsRefusedError(f"there is no price {order.price}")
+                raise NotPublishedError(f"there is no price {order.price}")
             id = self._id("cs")
             url = f"https://pay.invalid/{id}"
             page = Page(id=id, url=url, expires_at=self.now() + _PAGE_LIVES)

@@ -11,6 +11,7 @@ from adapters.stripe.errors import NoSuchObjectError, translated
 from application.ports.payments import (
     Fee,
     Invoice,
+    NotPublishedError,
     Order,
     Page,
     Payments,
@@ -50,7 +51,7 @@ class StripePayments(Payments):
     def checkout(self, order: Order, key: str) -> Page:
         price = self._newest_price(order.price)
         if price is None:
-            raise PaymentsRefusedError(f"there is no price with the lookup key {order.price}")
+            raise NotPublishedError(f"there is no price with the lookup key {order.price}")
         metadata = {"organisation": order.reference}
         form: dict[str, Any] = {
             "mode": "subscription" if order.is_recurring else "payment",

@@ -15,6 +15,7 @@ from application.ports.alarms import Alarms
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.payments import (
+    NotPublishedError,
     Order,
     Page,
     Payments,
@@ -42,6 +43,11 @@ UNAVAILABLE = Refusal(
 _NOT_PUBLISHED = Refusal(
     code="item_not_published",
     detail="the payment provider does not sell this; the operator has been told",
+    retry_after=timedelta(minutes=5),
+)
+_REFUSED = Refusal(
+    code="payments_refused",
+    detail="the payment provider refused; the operator has been told why",
     retry_after=timedelta(minutes=5),
 )
 _REUSED = Refusal(
@@ -144,7 +150,7 @@ class StartCheckout:
             return UNAVAILABLE
         except PaymentsRefusedError as error:
             self.alarms.sound("payments_refused", item.name, str(error))
-            return _NOT_PUBLISHED
+            return _NOT_PUBLISHED if isinstance(error, NotPublishedError) else _REFUSED
 
     def _order(self, caller: Caller, item: Item, customer: CustomerId) -> Order:
         if item.pack is not None:

@@ -22,6 +22,10 @@ class PaymentsRefusedError(Exception):
     pass
 
 
+class NotPublishedError(PaymentsRefusedError):
+    """There is no such price at the provider's: the catalogue has to be published first."""
+
+
 class RequestChangedError(PaymentsRefusedError):
     """The key was used for a different request."""
 

@@ -45,7 +45,7 @@ _PROVIDER = ("billing_not_configured", "payments_unavailable")
         "the same Idempotency-Key leads to the same page.",
         body=CHECKOUT, answers="Checkout", status=201, needs_idempotency_key=True,
         codes=(*_PROVIDER, *KEYED, "validation_failed", "item_not_sold", "item_not_published",
-               "subscription_exists", "mode_mismatch"),
+               "payments_refused", "subscription_exists", "mode_mismatch"),
     ).opt,
     status_code=201,
 )  # fmt: skip

@@ -7,13 +7,14 @@ from attrs import evolve
 
 from application.ports.payments import (
     Fee,
+    NotPublishedError,
     Order,
     Page,
     PaymentForgedError,
     PaymentsRefusedError,
     RequestChangedError,
 )
-from domain.payment import About, PaymentEvent, PaymentId, Subject, SubscriptionId
+from domain.payment import About, CustomerId, PaymentEvent, PaymentId, Subject, SubscriptionId
 from domain.settlement import PackState, Standing, State, SubscriptionState
 from tests.contract.payers import PACK, TARIFF, APaymentsWorld
 
@@ -62,8 +63,15 @@ def test_a_key_is_for_one_request(payments: APaymentsWorld):
 
 
 def test_what_is_not_for_sale_is_refused(payments: APaymentsWorld):
-    with pytest.raises(PaymentsRefusedError):
+    with pytest.raises(NotPublishedError):
         a_page(payments, "tallystick_contract_pack_none")
+
+
+def test_a_customer_whom_nobody_knows_is_refused_for_another_reason(payments: APaymentsWorld):
+    order = evolve(an_order(payments), customer=CustomerId("cus_nobody"))
+    with pytest.raises(PaymentsRefusedError) as refused:
+        payments.payments.checkout(order, "page")
+    assert not isinstance(refused.value, NotPublishedError)
 
 
 def test_publishing_again_changes_nothing_and_a_new_price_is_the_one(payments: APaymentsWorld):

@@ -134,6 +134,19 @@ def test_what_is_not_published_is_told_to_the_operator(house, eve, payments):
     assert [code for code, _, _ in house.alarms.sounded] == ["payments_refused"]
 
 
+def test_a_customer_whom_the_provider_does_not_know_any_more_is_told_apart(house, eve, payments):
+    """Deleted there by hand: nothing is wrong with what is for sale."""
+    assert open_page(eve).status_code == 201
+    payments._customers.clear()
+    refused = open_page(eve, "later")
+    assert code(refused) == (409, "payments_refused")
+    assert refused.headers["Retry-After"] == "300"
+    assert [code for code, _, _ in house.alarms.sounded] == ["payments_refused"]
+    (bound,) = {session.order.customer for session in payments._sessions.values()}
+    payments._customers.add(bound)
+    assert open_page(eve, "later").status_code == 201
+
+
 def test_the_portal_and_the_invoices_are_the_payers_own(till, eve, payments):
     assert code(eve.post(PORTAL)) == (409, "nothing_paid_yet")
     assert eve.get(INVOICES).json() == {"data": [], "has_more": False, "next_cursor": None}
