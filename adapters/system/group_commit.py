@@ -4,13 +4,18 @@ Whoever finds a place free leads: takes the next turn of the line, its own comma
 and commits it.  Whoever comes meanwhile waits in the line, and one of them leads the next turn.
 So a lone command goes at once, nobody waits for a timer, and the busier it is the more commands
 share one commit.
+
+Those who were served wake one another, and the last one wakes the leader, who gives up its place
+then: threads that wake all at once fight for the interpreter, and whoever comes back at once with
+its next command shares the next turn.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import Generic, TypeVar, cast
@@ -25,7 +30,8 @@ from domain.identifiers import OrganisationId
 C = TypeVar("C")
 A = TypeVar("A")
 
-#: Seconds that a turn of one organisation may take before somebody else begins beside it.
+#: Seconds that a turn of one organisation may take before somebody else begins beside it; and that
+#: anybody waits to be woken before looking for itself.
 PATIENCE = 0.05
 
 #: Commits the commands of several organisations in one transaction, and answers each in its
@@ -44,15 +50,44 @@ class _Ticket(Generic[C, A]):
     bell: SimpleQueue[None] = field(factory=SimpleQueue)
     #: Has a place, and is to lead the next turn.
     is_called: bool = False
+    is_leading: bool = False
     #: Has an outcome.  Whoever was served is not called any more.
     is_served: bool = False
     answer: A | None = None
     error: Exception | None = None
+    #: Who is to be woken after it.
+    round: _Round | None = None
 
     def outcome(self) -> A:
         if self.error is not None:
             raise self.error
         return cast("A", self.answer)
+
+
+@define(eq=False)
+class _Round:
+    """Those of a turn who wait to be woken.  All of them have an outcome when it begins.
+
+    So where one is interrupted and wakes nobody, the others are late by `PATIENCE`, and not lost.
+    """
+
+    waiting: deque[SimpleQueue[None]] = field(factory=deque)
+    _end: SimpleQueue[None] = field(factory=SimpleQueue)
+
+    def go_on(self) -> None:
+        """Wake the next one; whoever was woken does it."""
+        try:
+            bell = self.waiting.popleft()
+        except IndexError:
+            bell = self._end
+        bell.put(None)
+
+    def go_round(self) -> None:
+        """Wake all of them, and wait until they are."""
+        if self.waiting:
+            self.go_on()
+            with suppress(Empty):
+                self._end.get(timeout=PATIENCE)
 
 
 @define(eq=False)
@@ -77,14 +112,18 @@ class GroupCommit(Together[C, A]):
         with self._lock:
             self._line = self._line.joined(organisation, ticket)
             self._call_another()
-        while True:
-            is_served = ticket.is_served
-            if ticket.is_called:
-                self._lead(ticket)
-            elif is_served:
-                return ticket.outcome()
-            else:
-                self._await(ticket)
+        try:
+            while True:
+                is_served = ticket.is_served
+                if ticket.is_called:
+                    self._lead(ticket)
+                elif is_served:
+                    return ticket.outcome()
+                else:
+                    self._await(ticket)
+        finally:
+            if ticket.round is not None:
+                ticket.round.go_on()
 
     def _await(self, ticket: _Ticket[C, A]) -> None:
         try:
@@ -102,6 +141,7 @@ class GroupCommit(Together[C, A]):
         with self._lock:
             leader.is_called = False
             if not leader.is_served:
+                leader.is_leading = True
                 turn, self._line = self._line.turn(
                     most_organisations=self.most_organisations, most_each=self.most_each
                 )
@@ -113,6 +153,7 @@ class GroupCommit(Together[C, A]):
             _tell(turn, StoreUnavailableError(f"interrupted: {type(error).__name__}"))
             raise
         finally:
+            leader.is_leading = False
             with self._lock:
                 self._leaders -= 1
                 self._call_another()
@@ -158,10 +199,7 @@ class GroupCommit(Together[C, A]):
             for id, ticket in each:
                 self._serve_all({id: (ticket,)}, set())
         else:
-            for id, given in answers.items():
-                for ticket, answer in zip(turn[id], given, strict=True):
-                    ticket.answer = answer
-                    _wake(ticket)
+            _answer(turn, answers)
             self._finish(waiting, answers)
             for id in turn.keys() - answers.keys():
                 self._serve_all({id: turn[id]}, waiting)
@@ -193,6 +231,23 @@ class GroupCommit(Together[C, A]):
             waiting -= done
             self._line = self._line.finished(done)
             self._call_another()
+
+
+def _answer(
+    turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]],
+    answers: Mapping[OrganisationId, Sequence[A]],
+) -> None:
+    round = _Round()
+    served: list[_Ticket[C, A]] = []
+    for id, given in answers.items():
+        for ticket, answer in zip(turn[id], given, strict=True):
+            ticket.answer, ticket.round = answer, round
+            ticket.is_served = True
+            served.append(ticket)
+    # Whoever leads sees that it was served when its own turn is over, and is not waited for.
+    # Those who begin to lead after this do not: they have seen it.
+    round.waiting.extend([ticket.bell for ticket in served if not ticket.is_leading])
+    round.go_round()
 
 
 def _tell(turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]], error: Exception) -> None:

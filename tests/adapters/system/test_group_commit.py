@@ -1,5 +1,6 @@
 """Who waits is served in a fair order, by one of those who wait, and hears its own answer."""
 
+import ctypes
 import random
 import threading
 from collections import Counter
@@ -11,6 +12,7 @@ from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.system import group_commit
 from adapters.system.group_commit import GroupCommit
 from application.metered.line import Line
 from application.ports.storage.work import StoreUnavailableError
@@ -256,3 +258,86 @@ def test_who_waits_for_a_wallet_keeps_nobody_elses_turn_from_beginning():
         is_free.set()
         assert [each.result() for each in stuck] == [A, B, A]
     assert (group._line, group._leaders, group._alone) == (Line(), 0, {})
+
+
+# Waking those who were served.
+
+
+def test_whoever_comes_back_at_once_shares_the_next_turn():
+    """One leads and leaves last; all others of a turn are in line again when the next begins."""
+    callers, times, sizes, disk = 8, 40, [], threading.Event()
+
+    def commit(turn):
+        sizes.append(len(turn[A]))
+        disk.wait(0.002)
+        return turn
+
+    group = GroupCommit(commit, most_leaders=1)
+
+    def call(number):
+        for turn in range(times):
+            assert group(A, (number, turn)) == (number, turn)
+
+    with ThreadPoolExecutor(callers) as threads:
+        list(threads.map(call, range(callers)))
+    assert sum(sizes) == callers * times
+    # Twice as many where the next turn begins while they wake.
+    assert len(sizes) < times * 1.5
+
+
+def test_a_place_is_free_when_all_of_the_turn_were_woken():
+    book = Book()
+    book.is_open.clear()
+    group = GroupCommit(book, most_leaders=1)
+    places = []
+
+    def call(number):
+        answer = group(A, number)
+        places.append(group._leaders)
+        return answer
+
+    with ThreadPoolExecutor(10) as threads:
+        asked = [threads.submit(call, number) for number in range(10)]
+        wait_for(lambda: len(group._line.waiting.get(A, ())) == 9)
+        book.is_open.set()
+        assert [each.result(10) for each in asked] == [(WORD, number) for number in range(10)]
+    assert places.count(1) >= 8
+    assert (group._line, group._leaders) == (Line(), 0)
+
+
+def test_a_round_that_nobody_goes_on_with_loses_nobody(monkeypatch):
+    monkeypatch.setattr(group_commit._Round, "go_on", lambda _: None)
+    book = Book()
+    book.is_open.clear()
+    group = GroupCommit(book, most_leaders=1)
+    answers = crowd(group, [(ORGANISATIONS[number % 4], number) for number in range(20)])
+    assert answers == [(WORD, number) for number in range(20)]
+    assert sorted(book.kept) == list(range(20))
+    assert (group._line, group._leaders) == (Line(), 0)
+
+
+def test_one_who_is_interrupted_while_waking_keeps_nobody_waiting():
+    """An exception out of nowhere reaches a thread as soon as it is awake."""
+    book = Book()
+    book.is_open.clear()
+    group = GroupCommit(book, most_leaders=1)
+    names = {}
+
+    def call(number):
+        names[number] = threading.get_ident()
+        return ask(group, A, number)
+
+    with ThreadPoolExecutor(10) as threads:
+        asked = [threads.submit(call, number) for number in range(10)]
+        wait_for(lambda: len(group._line.waiting.get(A, ())) == 9)
+        (first,) = book.turns[0][A]
+        struck = (first + 5) % 10
+        interrupt = ctypes.pythonapi.PyThreadState_SetAsyncExc
+        assert interrupt(ctypes.c_ulong(names[struck]), ctypes.py_object(KeyboardInterrupt)) == 1
+        book.is_open.set()
+        with pytest.raises(KeyboardInterrupt):
+            asked.pop(struck).result(10)
+        assert all(each.result(10)[0] == WORD for each in asked)
+    assert sorted(book.kept) == list(range(10))
+    assert group(A, 10) == (WORD, 10)
+    assert (group._line, group._leaders) == (Line(), 0)
