@@ -80,7 +80,7 @@ clean: ## Remove what setup and the tools made
 $(PYTHON_READY): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo 'Tallystick needs Python 3.11 or later, and there is no "$(PYTHON)" here. Name one: make setup PYTHON=/path/to/python3.12' >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tallystick needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
-	@echo 'Setting up $(VENV): Python packages of requirements.lock (about 150 MB)'
+	@echo 'Setting up $(VENV): Python packages of requirements.lock (about 200 MB)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo 'Python could not make a virtual environment; on Debian, install python3-venv.' >&2; exit 1; }
 	@awk '/^[^ #]/ { wanted = /^uv==/ } wanted' requirements.lock > $(VENV)/uv.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement $(VENV)/uv.txt

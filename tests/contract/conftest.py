@@ -23,6 +23,8 @@ PORTS = (
     "passwords",
     "metadata_store",
     "payments",
+    "file_store",
+    "table_format",
 )
 
 
@@ -61,3 +63,5 @@ identifiers = pytest.fixture(_subject, name="identifiers")
 passwords = pytest.fixture(_subject, name="passwords")
 metadata_store = pytest.fixture(_subject, name="metadata_store")
 payments = pytest.fixture(_subject, name="payments")
+file_store = pytest.fixture(_subject, name="file_store")
+table_format = pytest.fixture(_subject, name="table_format")

@@ -8,6 +8,7 @@ from attrs import define, field
 from adapters.memory.chain import MemoryChain
 from adapters.memory.clock import MemoryClock
 from adapters.memory.custody import MemoryCustodian
+from adapters.memory.files import MemoryFiles
 from adapters.memory.identifiers import MemoryIdentifiers
 from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
@@ -16,6 +17,7 @@ from adapters.memory.storage import MemoryStore
 from adapters.memory.wrapping import MemoryKeyWrapping
 from application.ports.clock import Clock
 from application.ports.custody import Custodian, KeyDescription, KeyWrapping
+from application.ports.files import Files
 from application.ports.identifiers import Identifiers
 from application.ports.metadata import MetadataStore
 from application.ports.passwords import Passwords
@@ -33,6 +35,11 @@ from tests.contract.subjects import ACountingChain, AnOrderingChain
 @contextmanager
 def store() -> Iterator[Store]:
     yield MemoryStore()
+
+
+@contextmanager
+def file_store() -> Iterator[Files]:
+    yield MemoryFiles()
 
 
 @contextmanager

@@ -1,0 +1,12 @@
+"""Files in a folder of the machine's, or of a mounted volume."""
+
+from pathlib import Path
+
+from adapters.folder.files import FolderFiles, NoFolder
+
+__all__ = ["FolderFiles", "NoFolder", "connect"]
+
+
+def connect(folder: str | None) -> FolderFiles | NoFolder:
+    """Touches nothing; the folder is made when something is first put there."""
+    return FolderFiles(Path(folder)) if folder else NoFolder()

@@ -1,0 +1,10 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from adapters.tables import load_parquet
+from application.ports.tables import TableFormat
+
+
+@contextmanager
+def table_format() -> Iterator[TableFormat]:
+    yield load_parquet()
