@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from adapters.postgres.books import PostgresBooks
     from adapters.postgres.documents import PostgresMetadata
+    from adapters.postgres.seals import PostgresSealStore
     from adapters.postgres.storage import PostgresStore
 
 #: How long a caller waits for a connection before it is told that there is none.
@@ -59,3 +60,10 @@ def open_books(url: str) -> "PostgresBooks":
     from adapters.postgres.books import PostgresBooks  # noqa: PLC0415 - as above
 
     return PostgresBooks(url)
+
+
+def seal_store(url: str) -> "PostgresSealStore":
+    """What seals audit events.  *url* belongs to a member of tallystick_sealer."""
+    from adapters.postgres.seals import PostgresSealStore  # noqa: PLC0415 - as above
+
+    return PostgresSealStore(url)

@@ -23,7 +23,13 @@ from adapters.postgres.errors import (
 )
 from domain.identifiers import InstallationId
 
-GROUPS = ("tallystick_migrator", "tallystick_app", "tallystick_auditor", "tallystick_readonly")
+GROUPS = (
+    "tallystick_migrator",
+    "tallystick_app",
+    "tallystick_sealer",
+    "tallystick_auditor",
+    "tallystick_readonly",
+)
 MONTHS_AHEAD = 3
 
 _LOCK = "SELECT pg_advisory_lock(hashtextextended('tallystick migrations', 0))"

@@ -5,6 +5,7 @@
 --   tallystick_migrator   owns the tables; is subject to row-level security like everybody else
 --   tallystick_narrow     owns the few functions that see all organisations; nobody is this role
 --   tallystick_app        API and worker: reads and writes its scope, cannot change history
+--   tallystick_sealer     seals audit events: adds leaves, tiles and checkpoints, reads no event
 --   tallystick_auditor    reads journal and audit events of the organisation it names
 --   tallystick_readonly   reads what is not secret of the organisation it names
 
@@ -19,7 +20,8 @@ BEGIN
     FOR missing IN
         SELECT name
           FROM unnest(ARRAY['tallystick_migrator', 'tallystick_narrow', 'tallystick_app',
-                            'tallystick_auditor', 'tallystick_readonly']) AS wanted (name)
+                            'tallystick_sealer', 'tallystick_auditor', 'tallystick_readonly'])
+               AS wanted (name)
          WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted.name)
     LOOP
         EXECUTE format('CREATE ROLE %I NOLOGIN', missing);
@@ -38,5 +40,5 @@ $$;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO tallystick_migrator;
-GRANT USAGE ON SCHEMA public TO tallystick_narrow, tallystick_app, tallystick_auditor,
-    tallystick_readonly;
+GRANT USAGE ON SCHEMA public TO tallystick_narrow, tallystick_app, tallystick_sealer,
+    tallystick_auditor, tallystick_readonly;

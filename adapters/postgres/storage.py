@@ -37,6 +37,7 @@ from adapters.postgres.people import (
     PostgresTeams,
     PostgresUsage,
 )
+from adapters.postgres.seals import PostgresSeals
 from adapters.postgres.signers import PostgresNetworks, PostgresSigners
 from adapters.postgres.together import (
     Account,
@@ -166,6 +167,10 @@ class PostgresWork(Work):
     @cached_property
     def audit(self) -> PostgresAuditLog:
         return PostgresAuditLog(self._transaction)
+
+    @cached_property
+    def seals(self) -> PostgresSeals:
+        return PostgresSeals(self._transaction)
 
     @cached_property
     def outbox(self) -> PostgresOutbox:

@@ -10,6 +10,7 @@ from tests.contract import subjects
 
 PORTS = (
     "store",
+    "sealed_store",
     "chain",
     "patient_chain",
     "counting_chain",
@@ -50,6 +51,7 @@ def _subject(request: pytest.FixtureRequest) -> Iterator[object]:
 
 
 store = pytest.fixture(_subject, name="store")
+sealed_store = pytest.fixture(_subject, name="sealed_store")
 chain = pytest.fixture(_subject, name="chain")
 patient_chain = pytest.fixture(_subject, name="patient_chain")
 counting_chain = pytest.fixture(_subject, name="counting_chain")

@@ -44,6 +44,7 @@ from adapters.memory.storage.people import (
     MemoryUsage,
     PeopleTables,
 )
+from adapters.memory.storage.seals import MemorySeals, MemorySealStore, SealTables
 from adapters.memory.storage.tokens import MemoryTokenWatches, TokenTables
 from adapters.memory.storage.transaction import Locks, Transaction
 from application.ports.clock import Clock
@@ -82,6 +83,7 @@ class MemoryWork(Work):
     rates: MemoryRates
     fees: MemoryFeeLines
     audit: MemoryAuditLog
+    seals: MemorySeals
     outbox: MemoryOutbox
 
 
@@ -104,6 +106,7 @@ class MemoryStore(SharedStore):
     _ledger: LedgerTables = field(factory=LedgerTables)
     _licence: LicenceTables = field(factory=LicenceTables)
     _people: PeopleTables = field(factory=PeopleTables)
+    _seals: SealTables = field(factory=SealTables)
     _tokens: TokenTables = field(factory=TokenTables)
 
     def __attrs_post_init__(self) -> None:
@@ -158,6 +161,10 @@ class MemoryStore(SharedStore):
             for transaction in transactions.values():
                 transaction.commit()
 
+    def seal_store(self) -> MemorySealStore:
+        """What seals the events of this store."""
+        return MemorySealStore(self._audit, self._seals, self._locks)
+
     def _work(self, transaction: Transaction) -> MemoryWork:
         organisations = self._access.organisations
         return MemoryWork(
@@ -192,6 +199,7 @@ class MemoryStore(SharedStore):
             rates=MemoryRates(transaction, self._fees),
             fees=MemoryFeeLines(transaction, self._fees),
             audit=MemoryAuditLog(transaction, self._audit),
+            seals=MemorySeals(transaction, self._seals),
             outbox=MemoryOutbox(
                 transaction, self._audit, lambda: next(self._tickets), self.new_id
             ),

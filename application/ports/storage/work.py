@@ -19,6 +19,7 @@ from application.ports.storage.idempotency import IdempotencyKeys
 from application.ports.storage.ledger import Ledger
 from application.ports.storage.licence import Licences
 from application.ports.storage.people import Gifts, Quotas, Teams, Usage
+from application.ports.storage.seals import Seals
 from application.ports.storage.tokens import TokenWatches
 from domain.errors import LockOrderError
 from domain.identifiers import INSTALLATION, OrganisationId, UserId
@@ -137,6 +138,8 @@ class Work(Protocol):
     def fees(self) -> FeeLines: ...
     @property
     def audit(self) -> AuditLog: ...
+    @property
+    def seals(self) -> Seals: ...
     @property
     def outbox(self) -> Outbox: ...
 

@@ -2,7 +2,7 @@
 
 import psycopg
 import pytest
-from psycopg.errors import IntegrityError
+from psycopg.errors import IntegrityError, UniqueViolation
 
 SUBMITTED = "organisation_id = %(organisation)s AND id = %(submitted)s"
 WAITING = "organisation_id = %(organisation)s AND id = %(waiting)s"
@@ -212,6 +212,12 @@ BROKEN = {
         UPDATE paid_periods SET subscription = 'sub_other'""",
     "a_closed_dispute_has_an_outcome": """
         UPDATE disputes SET closed_at = now()""",
+    "what_is_closed_has_a_reason": """
+        UPDATE audit_logs SET closed_at = now(), closed_because = NULL""",
+    "a_position_has_one_leaf": """
+        INSERT INTO audit_leaves (organisation_id, log, sequence, position, event_id, hash)
+        SELECT organisation_id, log, sequence + 1000000, position, event_id, hash
+          FROM audit_leaves LIMIT 1""",
 }
 
 
@@ -243,6 +249,23 @@ def whole_of(url, diagnosis):
         return connection.execute(
             "SELECT pg_partition_root(to_regclass(%s))::text", [diagnosis.constraint_name]
         ).fetchone()
+
+
+@pytest.mark.parametrize("hashes", ["substr(hashes, 33)", "sha256('') || substr(hashes, 33)"])
+def test_a_tile_only_grows(url, ada, hashes):
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "INSERT INTO audit_tiles VALUES (1, 7, 0, decode(repeat('00', 64), 'hex'))"
+        )
+        connection.execute("UPDATE audit_tiles SET hashes = hashes || sha256('')")
+        with pytest.raises(IntegrityError):
+            connection.execute(f"UPDATE audit_tiles SET hashes = {hashes}")
+        connection.rollback()
+
+
+def test_one_log_is_open(url, ada, eve):
+    with psycopg.connect(url) as connection, pytest.raises(UniqueViolation):
+        connection.execute("UPDATE audit_logs SET closed_at = NULL, closed_because = NULL")
 
 
 def test_every_promise_that_has_a_name_is_tried(url):

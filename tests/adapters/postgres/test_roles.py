@@ -11,7 +11,7 @@ from tests.contract.subjects.postgres import APPLICATION, application_url
 
 #: Tables that belong to no organisation and no user.
 UNSCOPED = {"login_attempts", "networks", "signers", "installation", "migrations", "documents",
-            "rates"}  # fmt: skip
+            "rates", "audit_logs", "audit_tiles", "audit_checkpoints"}  # fmt: skip
 #: Filled through the port by `Resident`; the outbox is not for reading.
 UNREADABLE = {"outbox"}
 HISTORY = ("journal", "audit_events")
@@ -42,8 +42,14 @@ NARROW = {
     "tariffs_in_use": ("tallystick_narrow", "tariff, organisations"),
     "gifts_under_way": ("tallystick_narrow", "organisation_id, id"),
     "ledger_volumes": ("tallystick_narrow", "organisation_id, lines"),
+    "unsealed_events": ("tallystick_narrow", "trouble, organisation_id, sequence, event_id, hash"),
+    "seal_backlog": ("tallystick_narrow", "events, since"),
     "operation_keeps_its_promises": ("tallystick_narrow", "trigger"),
 }
+#: Whose they are not to call.
+NOT_THE_APPLICATIONS = {"operation_keeps_its_promises", "unsealed_events"}
+READERS = {"ledger_volumes", "seal_backlog"}
+SEALERS = {"unsealed_events", "seal_backlog"}
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +200,9 @@ def test_what_is_only_added_to_is_never_changed(administrator, table):
     assert changes == (False, False)
 
 
-@pytest.mark.parametrize("role", ["tallystick_app", "tallystick_auditor", "tallystick_readonly"])
+@pytest.mark.parametrize(
+    "role", ["tallystick_app", "tallystick_sealer", "tallystick_auditor", "tallystick_readonly"]
+)
 def test_partitions_cannot_be_touched_by_name(administrator, role):
     partitions = [name for name, is_partition, _ in tables(administrator) if is_partition]
     assert len(partitions) >= 2 * 5
@@ -310,7 +318,8 @@ def test_the_ways_past_the_wall_are_few_narrow_and_pinned(administrator):
                         prorettype::regtype::text),
                has_function_privilege('public', pg_proc.oid, 'EXECUTE'),
                has_function_privilege('tallystick_app', pg_proc.oid, 'EXECUTE'),
-               has_function_privilege('tallystick_readonly', pg_proc.oid, 'EXECUTE')
+               has_function_privilege('tallystick_readonly', pg_proc.oid, 'EXECUTE'),
+               has_function_privilege('tallystick_sealer', pg_proc.oid, 'EXECUTE')
           FROM pg_proc
           JOIN pg_roles ON pg_roles.oid = proowner
          WHERE pronamespace = 'narrow'::regnamespace
@@ -318,12 +327,13 @@ def test_the_ways_past_the_wall_are_few_narrow_and_pinned(administrator):
     ).fetchall()
     names = {"timestamp with time zone": "timestamptz", "bigint": "int8"}
     assert {row[0]: (row[1], names.get(row[4], row[4])) for row in found} == NARROW
-    for name, _, is_definer, settings, _, everybody, application, reader in found:
+    for name, _, is_definer, settings, _, everybody, application, reader, sealer in found:
         assert is_definer, name
         assert "search_path=pg_catalog, pg_temp" in settings, name
         assert not everybody, name
-        assert reader == (name == "ledger_volumes"), name
-        assert application == (name != "operation_keeps_its_promises"), name
+        assert reader == (name in READERS), name
+        assert sealer == (name in SEALERS), name
+        assert application == (name not in NOT_THE_APPLICATIONS), name
 
 
 def test_nothing_outside_that_schema_runs_with_other_rights(administrator):

@@ -22,6 +22,7 @@ from application.ports.identifiers import Identifiers
 from application.ports.metadata import MetadataStore
 from application.ports.passwords import Passwords
 from application.ports.payments import Order, Page
+from application.ports.storage.seals import SealStore
 from application.ports.storage.work import Store
 from domain.identifiers import INSTALLATION, AccountId
 from domain.operation import Draft, Intent, Party, Slot
@@ -40,6 +41,12 @@ def store() -> Iterator[Store]:
 @contextmanager
 def file_store() -> Iterator[Files]:
     yield MemoryFiles()
+
+
+@contextmanager
+def sealed_store() -> Iterator[tuple[Store, SealStore]]:
+    opened = MemoryStore()
+    yield opened, opened.seal_store()
 
 
 @contextmanager

@@ -12,14 +12,16 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from adapters.postgres import connect, metadata
+from adapters.postgres import connect, metadata, seal_store
 from adapters.postgres.migrate import Login, files, migrate
+from adapters.postgres.seals import PostgresSealStore
 from adapters.postgres.storage import PostgresStore
 from application.ports.metadata import MetadataStore
 from domain.identifiers import InstallationId
 
 INSTALLATION = InstallationId(UUID("01900000-0000-7000-8000-000000000001"))
 APPLICATION = Login(name="tallystick_test_app", password="test", group="tallystick_app")
+SEALER = Login(name="tallystick_test_sealer", password="test", group="tallystick_sealer")
 
 
 @contextlib.contextmanager
@@ -29,6 +31,17 @@ def store() -> Iterator[PostgresStore]:
         opened.open()
         try:
             yield opened
+        finally:
+            opened.close()
+
+
+@contextlib.contextmanager
+def sealed_store() -> Iterator[tuple[PostgresStore, PostgresSealStore]]:
+    with database() as url:
+        opened = connect(application_url(url), min_size=1, max_size=8)
+        opened.open()
+        try:
+            yield opened, seal_store(sealer_url(url))
         finally:
             opened.close()
 
@@ -61,6 +74,11 @@ def application_url(url: str) -> str:
     return make_conninfo(url, user=APPLICATION.name, password=APPLICATION.password)
 
 
+def sealer_url(url: str) -> str:
+    """The same database for the role that seals."""
+    return make_conninfo(url, user=SEALER.name, password=SEALER.password)
+
+
 def _template(administrator: psycopg.Connection, server: str) -> str:
     """Made once per server and schema, whoever comes first."""
     schema = hashlib.sha256(b"".join(file.text for file in files())).hexdigest()
@@ -76,7 +94,7 @@ def _template(administrator: psycopg.Connection, server: str) -> str:
             make_conninfo(server, dbname=name),
             installation=INSTALLATION,
             environment="test",
-            logins=[APPLICATION],
+            logins=[APPLICATION, SEALER],
         )
         administrator.execute(f'ALTER DATABASE "{name}" IS_TEMPLATE true')
     administrator.execute("SELECT pg_advisory_unlock(hashtext('template'))")
