@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from adapters.postgres import queries, rows
 from adapters.postgres.migrate import months
 from adapters.postgres.transaction import Transaction
-from application.ports.storage.audit import AuditLog, Outbox, OutboxRow
+from application.ports.storage.audit import AuditLog, EventFilter, Outbox, OutboxRow
 from application.ports.storage.work import Lock
 from domain.audit import AuditDraft, AuditEvent
 from domain.errors import MisuseError
@@ -55,6 +55,11 @@ class PostgresAuditLog(AuditLog):
 
     def all(self, *, after: int = 0, limit: int) -> list[AuditEvent]:
         found = self._transaction.rows(AUDIT["select_all"], {"after": after, "limit": limit})
+        return [rows.audit_event_from_row(row) for row in found]
+
+    def find(self, wanted: EventFilter, *, after: int = 0, limit: int) -> list[AuditEvent]:
+        asked = asdict(wanted) | {"after": after, "limit": limit}
+        found = self._transaction.rows(AUDIT["select_found"], asked)
         return [rows.audit_event_from_row(row) for row in found]
 
 

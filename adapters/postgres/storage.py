@@ -27,6 +27,7 @@ from adapters.postgres.audit import PostgresAuditLog, PostgresOutbox
 from adapters.postgres.billing import PostgresBilling
 from adapters.postgres.deployments import PostgresClaims, PostgresDeployments
 from adapters.postgres.errors import translated
+from adapters.postgres.evidence import PostgresIssuedEvidences
 from adapters.postgres.fees import PostgresFeeLines, PostgresRates
 from adapters.postgres.idempotency import PostgresIdempotencyKeys
 from adapters.postgres.ledger import PostgresLedger
@@ -171,6 +172,10 @@ class PostgresWork(Work):
     @cached_property
     def seals(self) -> PostgresSeals:
         return PostgresSeals(self._transaction)
+
+    @cached_property
+    def evidence(self) -> PostgresIssuedEvidences:
+        return PostgresIssuedEvidences(self._transaction)
 
     @cached_property
     def outbox(self) -> PostgresOutbox:

@@ -9,7 +9,9 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from application.ports.storage.audit import EventFilter
 from application.ports.storage.work import Scope, Store, Work
+from domain.audit import WORKER, Actor
 from domain.errors import MisuseError
 from domain.identifiers import EventId
 from tests.contract.tenants import (
@@ -113,6 +115,43 @@ def test_events_are_read_by_subject_and_from_a_place_on(store: Store):
         assert sequences("dep_2") == []
         assert [e.sequence for e in work.audit.all(after=3, limit=2)] == [4, 5]
         assert work.audit.all(after=8, limit=2) == []
+
+
+def test_events_are_found_by_what_is_asked_of_them(store: Store):
+    tenant, other = a_tenant(store), a_tenant(store)
+    drafts = [
+        evolve(
+            an_event(tenant, f"dep_{number % 2}"),
+            action=("deployment.queued", "deployment.failed", "mint.queued")[number % 3],
+            actor=(WORKER, Actor("member", "mem_1"), Actor("api_key", "key_1"))[number % 3],
+            at=NOW + timedelta(minutes=number),
+            live=number >= 6,
+            # What PostgreSQL's texts cannot hold.
+            details={"odd": "\0"},
+        )
+        for number in range(9)
+    ]
+    with store.begin(tenant.scope) as work:
+        work.audit.append(*drafts)
+    with store.begin(other.scope) as work:
+        work.audit.append(an_event(other, "dep_0"))
+
+    def sequences(limit: int = 100, after: int = 0, **wanted: object) -> list[int]:
+        with store.begin(tenant.scope) as work:
+            found = work.audit.find(EventFilter(**wanted), after=after, limit=limit)
+        return [event.sequence for event in found]
+
+    assert sequences() == [*range(1, 10)]
+    assert sequences(after=3, limit=2) == [4, 5]
+    assert sequences(action="deployment.failed") == [2, 5, 8]
+    assert sequences(action="deployment") == [1, 2, 4, 5, 7, 8]
+    assert sequences(action="deploy") == []
+    assert sequences(subject="dep_1") == [2, 4, 6, 8]
+    assert sequences(actor="mem_1") == [2, 5, 8]
+    assert sequences(actor="worker") == [1, 4, 7]
+    assert sequences(since=NOW + timedelta(minutes=2), until=NOW + timedelta(minutes=4)) == [3, 4]
+    assert sequences(live=True) == [7, 8, 9]
+    assert sequences(action="mint", subject="dep_0", actor="key_1", after=3) == [9]
 
 
 def test_room_is_made_for_months_to_come_as_often_as_one_likes(store: Store):

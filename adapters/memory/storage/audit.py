@@ -5,7 +5,7 @@ from uuid import UUID
 from attrs import define, field
 
 from adapters.memory.storage.transaction import Table, Transaction
-from application.ports.storage.audit import AuditLog, Outbox, OutboxRow
+from application.ports.storage.audit import AuditLog, EventFilter, Outbox, OutboxRow
 from application.ports.storage.work import Lock
 from domain.audit import AuditDraft, AuditEvent
 from domain.errors import MisuseError
@@ -68,6 +68,9 @@ class MemoryAuditLog(AuditLog):
     def all(self, *, after: int = 0, limit: int) -> list[AuditEvent]:
         return self._mine(after)[:limit]
 
+    def find(self, wanted: EventFilter, *, after: int = 0, limit: int) -> list[AuditEvent]:
+        return [event for event in self._mine(after) if _is(wanted, event)][:limit]
+
     def _mine(self, after: int) -> list[AuditEvent]:
         mine = [
             event
@@ -75,6 +78,18 @@ class MemoryAuditLog(AuditLog):
             if organisation == self._transaction.organisation and sequence > after
         ]
         return sorted(mine, key=lambda event: event.sequence)
+
+
+def _is(wanted: EventFilter, event: AuditEvent) -> bool:
+    actor = event.content()["actor"]
+    return (
+        (wanted.action in {None, event.action, event.action.partition(".")[0]})
+        and wanted.subject in {None, event.subject}
+        and (wanted.actor is None or (isinstance(actor, dict) and wanted.actor in actor.values()))
+        and (wanted.since is None or event.at >= wanted.since)
+        and (wanted.until is None or event.at < wanted.until)
+        and wanted.live in {None, event.live}
+    )
 
 
 @define(eq=False)

@@ -33,6 +33,7 @@ from adapters.memory.storage.deployments import (
     MemoryNetworks,
     MemorySigners,
 )
+from adapters.memory.storage.evidence import EvidenceTables, MemoryIssuedEvidences
 from adapters.memory.storage.fees import FeeTables, MemoryFeeLines, MemoryRates
 from adapters.memory.storage.idempotency import IdempotencyTables, MemoryIdempotencyKeys
 from adapters.memory.storage.ledger import LedgerTables, MemoryLedger, MemoryTurnLedger
@@ -84,6 +85,7 @@ class MemoryWork(Work):
     fees: MemoryFeeLines
     audit: MemoryAuditLog
     seals: MemorySeals
+    evidence: MemoryIssuedEvidences
     outbox: MemoryOutbox
 
 
@@ -101,6 +103,7 @@ class MemoryStore(SharedStore):
     _audit: AuditTables = field(factory=AuditTables)
     _billing: BillingTables = field(factory=BillingTables)
     _deployments: DeploymentTables = field(factory=DeploymentTables)
+    _evidence: EvidenceTables = field(factory=EvidenceTables)
     _fees: FeeTables = field(factory=FeeTables)
     _idempotency: IdempotencyTables = field(factory=IdempotencyTables)
     _ledger: LedgerTables = field(factory=LedgerTables)
@@ -200,6 +203,7 @@ class MemoryStore(SharedStore):
             fees=MemoryFeeLines(transaction, self._fees),
             audit=MemoryAuditLog(transaction, self._audit),
             seals=MemorySeals(transaction, self._seals),
+            evidence=MemoryIssuedEvidences(transaction, self._evidence, self._deployments),
             outbox=MemoryOutbox(
                 transaction, self._audit, lambda: next(self._tickets), self.new_id
             ),

@@ -10,6 +10,25 @@ from domain.audit import AuditDraft, AuditEvent
 from domain.identifiers import EventId, OrganisationId
 
 
+@frozen(kw_only=True)
+class EventFilter:
+    """Which events are asked for; None: whatever it is."""
+
+    #: ``deployment.completed``, or its noun alone for all of them: ``deployment``.
+    action: str | None = None
+    #: Public id of what it happened to.
+    subject: str | None = None
+    #: Public id of who did it, or a kind of actor: ``mem_…``, ``worker``.
+    actor: str | None = None
+    #: From *since*, which is in it, to *until*, which is not.
+    since: datetime | None = None
+    until: datetime | None = None
+    live: bool | None = None
+
+
+EVERYTHING = EventFilter()
+
+
 class AuditLog(Protocol):
     """Audit events of the scope's organisation.  They are added and read; nothing else."""
 
@@ -31,6 +50,10 @@ class AuditLog(Protocol):
 
     def all(self, *, after: int = 0, limit: int) -> list[AuditEvent]:
         """Oldest first, sequence number above *after*."""
+        ...
+
+    def find(self, wanted: EventFilter, *, after: int = 0, limit: int) -> list[AuditEvent]:
+        """As `all`, those that *wanted* describes."""
         ...
 
 

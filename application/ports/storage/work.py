@@ -14,6 +14,7 @@ from application.ports.storage.accounts import Accounts, SealedSecrets
 from application.ports.storage.audit import AuditLog, Outbox
 from application.ports.storage.billing import Billing
 from application.ports.storage.deployments import Claims, Deployments, Networks, Signers
+from application.ports.storage.evidence import IssuedEvidences
 from application.ports.storage.fees import FeeLines, Rates
 from application.ports.storage.idempotency import IdempotencyKeys
 from application.ports.storage.ledger import Ledger
@@ -140,6 +141,8 @@ class Work(Protocol):
     def audit(self) -> AuditLog: ...
     @property
     def seals(self) -> Seals: ...
+    @property
+    def evidence(self) -> IssuedEvidences: ...
     @property
     def outbox(self) -> Outbox: ...
 

@@ -7,6 +7,7 @@ from attrs import evolve, field, frozen
 
 from application.ports.custody import Wrapped
 from application.ports.storage.billing import Checkout, Reconciliation
+from application.ports.storage.evidence import IssuedEvidence
 from application.ports.storage.idempotency import IdempotencyKey, Remembered
 from application.ports.storage.licence import LicenceRecord
 from application.ports.storage.tokens import TokenWatch
@@ -141,6 +142,15 @@ class Resident:
             )
         with store.begin(self.scope) as work:
             work.fees.add(self.a_fee())
+            work.evidence.add(
+                IssuedEvidence(
+                    operation=self.submitted,
+                    event=uuid4(),
+                    sequence=1,
+                    issued_at=NOW,
+                    core=b"{}",
+                )
+            )
         with store.begin(self.scope) as work:
             self.pay(work)
         with store.begin(self.scope) as work:

@@ -196,6 +196,11 @@ BROKEN = {
         UPDATE fee_lines SET invoice_item = 'ii_1'""",
     "what_has_no_price_is_not_billed": """
         UPDATE fee_lines SET invoice_item = 'ii_1', billed_at = now(), amount_minor = NULL""",
+    "evidence_says_something": """
+        UPDATE evidence_packs SET core = ''""",
+    "evidence_is_of_its_organisations_operation": """
+        UPDATE evidence_packs SET organisation_id = %(stranger)s, sequence = 7
+         WHERE organisation_id = %(organisation)s""",
     "a_request_is_done_or_refused": """
         UPDATE idempotency_keys SET refusal = '{}'""",
     "a_customer_is_one_organisations": """

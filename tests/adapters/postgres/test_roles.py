@@ -17,7 +17,7 @@ UNREADABLE = {"outbox"}
 HISTORY = ("journal", "audit_events")
 #: Beside history: rows that are added, and never become others.
 ADDED_ONLY = ("hold_lots", "hold_teams", "payment_events", "checkouts", "reconciliations", "rates",
-              "quota_shifts", "gift_lots")  # fmt: skip
+              "quota_shifts", "gift_lots", "evidence_packs")  # fmt: skip
 NARROW = {
     "claim_operations": ("tallystick_narrow", "organisation_id, operation_id, token"),
     "prolong_claims": ("tallystick_narrow", "organisation_id, operation_id, token"),
