@@ -1,5 +1,6 @@
 """What happened, and what is to be done about it elsewhere."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from attrs import asdict, frozen
@@ -57,8 +58,15 @@ class PostgresAuditLog(AuditLog):
         found = self._transaction.rows(AUDIT["select_all"], {"after": after, "limit": limit})
         return [rows.audit_event_from_row(row) for row in found]
 
-    def find(self, wanted: EventFilter, *, after: int = 0, limit: int) -> list[AuditEvent]:
-        asked = asdict(wanted) | {"after": after, "limit": limit}
+    def numbered(self, sequences: Collection[int]) -> list[AuditEvent]:
+        asked = {"sequences": [*sequences]}
+        found = self._transaction.rows(AUDIT["select_numbered"], asked)
+        return [rows.audit_event_from_row(row) for row in found]
+
+    def find(
+        self, wanted: EventFilter, *, after: int = 0, through: int | None = None, limit: int
+    ) -> list[AuditEvent]:
+        asked = asdict(wanted) | {"after": after, "through": through, "limit": limit}
         found = self._transaction.rows(AUDIT["select_found"], asked)
         return [rows.audit_event_from_row(row) for row in found]
 

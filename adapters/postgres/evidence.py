@@ -15,7 +15,9 @@ class PostgresIssuedEvidences(IssuedEvidences):
     _transaction: Transaction
 
     def add(self, issued: IssuedEvidence) -> None:
-        self._transaction.change(EVIDENCE["insert_evidence"], asdict(issued))
+        self._transaction.change(
+            EVIDENCE["insert_evidence"], asdict(issued) | {"events": [*issued.events]}
+        )
 
     def newest(self, operation: OperationId) -> IssuedEvidence | None:
         row = self._transaction.row(EVIDENCE["newest_evidence"], {"operation": operation})
@@ -26,5 +28,6 @@ class PostgresIssuedEvidences(IssuedEvidences):
             event=EventId(row["event_id"]),
             sequence=row["sequence"],
             issued_at=row["issued_at"],
+            events=tuple(row["events"]),
             core=bytes(row["core"]),
         )

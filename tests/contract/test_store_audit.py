@@ -115,6 +115,7 @@ def test_events_are_read_by_subject_and_from_a_place_on(store: Store):
         assert sequences("dep_2") == []
         assert [e.sequence for e in work.audit.all(after=3, limit=2)] == [4, 5]
         assert work.audit.all(after=8, limit=2) == []
+        assert [e.sequence for e in work.audit.numbered([7, 2, 99])] == [2, 7]
 
 
 def test_events_are_found_by_what_is_asked_of_them(store: Store):
@@ -127,7 +128,8 @@ def test_events_are_found_by_what_is_asked_of_them(store: Store):
             at=NOW + timedelta(minutes=number),
             live=number >= 6,
             # What PostgreSQL's texts cannot hold.
-            details={"odd": "\0"},
+            details={"odd": "\0", "quoted": '"correlation_id":"dep_7"'},
+            correlation=f"dep_{number // 5}",
         )
         for number in range(9)
     ]
@@ -136,9 +138,13 @@ def test_events_are_found_by_what_is_asked_of_them(store: Store):
     with store.begin(other.scope) as work:
         work.audit.append(an_event(other, "dep_0"))
 
-    def sequences(limit: int = 100, after: int = 0, **wanted: object) -> list[int]:
+    def sequences(
+        limit: int = 100, after: int = 0, through: int | None = None, **wanted: object
+    ) -> list[int]:
         with store.begin(tenant.scope) as work:
-            found = work.audit.find(EventFilter(**wanted), after=after, limit=limit)
+            found = work.audit.find(
+                EventFilter(**wanted), after=after, through=through, limit=limit
+            )
         return [event.sequence for event in found]
 
     assert sequences() == [*range(1, 10)]
@@ -151,6 +157,9 @@ def test_events_are_found_by_what_is_asked_of_them(store: Store):
     assert sequences(actor="worker") == [1, 4, 7]
     assert sequences(since=NOW + timedelta(minutes=2), until=NOW + timedelta(minutes=4)) == [3, 4]
     assert sequences(live=True) == [7, 8, 9]
+    assert sequences(correlation="dep_1") == [6, 7, 8, 9]
+    assert sequences(correlation="dep_7") == []
+    assert sequences(correlation="dep_0", after=1, through=3) == [2, 3]
     assert sequences(action="mint", subject="dep_0", actor="key_1", after=3) == [9]
 
 

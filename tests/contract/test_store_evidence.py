@@ -20,6 +20,7 @@ def test_evidence_is_kept_as_it_was_said_and_the_newest_is_found(store: Store):
         event=EventId(uuid4()),
         sequence=9,
         issued_at=NOW,
+        events=(3, 4, 8),
         core=b'{"odd":"\\u0000"}',
     )
     second = evolve(first, event=EventId(uuid4()), sequence=12, core=b"{}")
@@ -37,7 +38,12 @@ def test_an_event_is_of_one_evidence(store: Store):
     tenant = a_tenant(store)
     deployment, another = added(store, tenant), added(store, tenant)
     issued = IssuedEvidence(
-        operation=deployment.id, event=EventId(uuid4()), sequence=1, issued_at=NOW, core=b"{}"
+        operation=deployment.id,
+        event=EventId(uuid4()),
+        sequence=1,
+        issued_at=NOW,
+        events=(1,),
+        core=b"{}",
     )
     with store.begin(tenant.scope) as work:
         work.evidence.add(issued)
@@ -50,7 +56,12 @@ def test_evidence_is_of_an_operation_of_the_same_organisation(store: Store):
     tenant, other = a_tenant(store), a_tenant(store)
     theirs = added(store, other)
     issued = IssuedEvidence(
-        operation=theirs.id, event=EventId(uuid4()), sequence=1, issued_at=NOW, core=b"{}"
+        operation=theirs.id,
+        event=EventId(uuid4()),
+        sequence=1,
+        issued_at=NOW,
+        events=(1,),
+        core=b"{}",
     )
     with pytest.raises(MisuseError), store.begin(tenant.scope) as work:
         work.evidence.add(issued)

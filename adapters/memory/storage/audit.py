@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -68,8 +68,14 @@ class MemoryAuditLog(AuditLog):
     def all(self, *, after: int = 0, limit: int) -> list[AuditEvent]:
         return self._mine(after)[:limit]
 
-    def find(self, wanted: EventFilter, *, after: int = 0, limit: int) -> list[AuditEvent]:
-        return [event for event in self._mine(after) if _is(wanted, event)][:limit]
+    def numbered(self, sequences: Collection[int]) -> list[AuditEvent]:
+        return [event for event in self._mine(0) if event.sequence in sequences]
+
+    def find(
+        self, wanted: EventFilter, *, after: int = 0, through: int | None = None, limit: int
+    ) -> list[AuditEvent]:
+        found = [event for event in self._mine(after) if _is(wanted, event)]
+        return [each for each in found if through is None or each.sequence <= through][:limit]
 
     def _mine(self, after: int) -> list[AuditEvent]:
         mine = [
@@ -81,7 +87,8 @@ class MemoryAuditLog(AuditLog):
 
 
 def _is(wanted: EventFilter, event: AuditEvent) -> bool:
-    actor = event.content()["actor"]
+    content = event.content()
+    actor = content["actor"]
     return (
         (wanted.action in {None, event.action, event.action.partition(".")[0]})
         and wanted.subject in {None, event.subject}
@@ -89,6 +96,7 @@ def _is(wanted: EventFilter, event: AuditEvent) -> bool:
         and (wanted.since is None or event.at >= wanted.since)
         and (wanted.until is None or event.at < wanted.until)
         and wanted.live in {None, event.live}
+        and wanted.correlation in {None, content["correlation_id"]}
     )
 
 

@@ -7,6 +7,9 @@ CREATE TABLE evidence_packs (
     sequence bigint NOT NULL CHECK (sequence > 0),
     event_id uuid NOT NULL,
     issued_at timestamptz NOT NULL,
+    -- The organisation's events that belong to it, by number, without its own.
+    events bigint[] NOT NULL
+        CONSTRAINT evidence_has_its_events CHECK (cardinality(events) > 0),
     core bytea NOT NULL CONSTRAINT evidence_says_something CHECK (octet_length(core) > 0),
     CONSTRAINT evidence_packs_pkey PRIMARY KEY (organisation_id, operation_id, sequence),
     CONSTRAINT evidence_is_of_its_organisations_operation
@@ -23,4 +26,4 @@ WITH CHECK (organisation_id
        = (SELECT nullif(current_setting('app.organisation_id', true), '')::uuid));
 
 GRANT SELECT, INSERT ON evidence_packs TO tallystick_app;
-GRANT SELECT ON evidence_packs TO tallystick_auditor, tallystick_readonly;
+GRANT SELECT ON evidence_packs TO tallystick_readonly;

@@ -1,5 +1,6 @@
 """What happened, and what is to be done about it elsewhere."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -24,6 +25,8 @@ class EventFilter:
     since: datetime | None = None
     until: datetime | None = None
     live: bool | None = None
+    #: Public id of what caused it.
+    correlation: str | None = None
 
 
 EVERYTHING = EventFilter()
@@ -37,6 +40,10 @@ class AuditLog(Protocol):
         ...
 
     def get(self, id: EventId) -> AuditEvent | None: ...
+
+    def numbered(self, sequences: Collection[int]) -> list[AuditEvent]:
+        """Those of *sequences* that there are, oldest first."""
+        ...
 
     def of_subject(
         self, subject: str, *, after: int = 0, limit: int | None = None
@@ -52,8 +59,10 @@ class AuditLog(Protocol):
         """Oldest first, sequence number above *after*."""
         ...
 
-    def find(self, wanted: EventFilter, *, after: int = 0, limit: int) -> list[AuditEvent]:
-        """As `all`, those that *wanted* describes."""
+    def find(
+        self, wanted: EventFilter, *, after: int = 0, through: int | None = None, limit: int
+    ) -> list[AuditEvent]:
+        """As `all`, those that *wanted* describes; with a number of at most *through*."""
         ...
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from attrs import field, frozen
+from attrs import field, frozen, validators
 
 from domain.identifiers import EventId, OperationId
 
@@ -17,6 +17,8 @@ class IssuedEvidence:
     event: EventId
     sequence: int
     issued_at: datetime
+    #: Numbers of the organisation's other events that belong to it, ascending.
+    events: tuple[int, ...] = field(validator=validators.min_len(1))
     #: Canonical JSON (`domain.evidence`).
     core: bytes = field(repr=False)
 

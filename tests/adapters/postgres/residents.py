@@ -148,6 +148,7 @@ class Resident:
                     event=uuid4(),
                     sequence=1,
                     issued_at=NOW,
+                    events=(1,),
                     core=b"{}",
                 )
             )

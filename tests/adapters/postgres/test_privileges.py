@@ -40,6 +40,7 @@ checkouts            app=ra
 deployments          app=ra,w(owner predicted) readonly=r
 disputes             app=ra,w(closed_at is_won) readonly=r
 documents            app=ra readonly=r
+evidence_packs       app=ra readonly=r
 fee_lines            app=ra,w(amount_minor costs invoice_item billed_at)
                      narrow=r(organisation_id amount_minor invoice_item) readonly=r
 gift_lots            app=ra readonly=r

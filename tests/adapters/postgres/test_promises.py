@@ -196,6 +196,8 @@ BROKEN = {
         UPDATE fee_lines SET invoice_item = 'ii_1'""",
     "what_has_no_price_is_not_billed": """
         UPDATE fee_lines SET invoice_item = 'ii_1', billed_at = now(), amount_minor = NULL""",
+    "evidence_has_its_events": """
+        UPDATE evidence_packs SET events = '{}'""",
     "evidence_says_something": """
         UPDATE evidence_packs SET core = ''""",
     "evidence_is_of_its_organisations_operation": """
