@@ -23,7 +23,7 @@ TABLE_PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFEREN
 COLUMN_PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "REFERENCES")
 SEQUENCE_PRIVILEGES = ("SELECT", "UPDATE", "USAGE")
 
-ROLES = ("app", "narrow", "auditor", "readonly")
+ROLES = ("app", "narrow", "sealer", "auditor", "readonly")
 #: The tables' owner has every right to them, and sees no row: it is subject to the policies.
 OWNER = "tallystick_migrator"
 
@@ -34,8 +34,12 @@ accounts             app=ra,w(state key_ref curve public_key address) narrow=r r
 api_keys             app=ra,w(name scopes expires_at revoked_at requests_per_minute) narrow=r
 attempts             app=ra,w(broadcast_at rejected cost cost_rate cost_currency cost_rate_source
                               cost_rate_at) narrow=r readonly=r
-audit_events         app=ra auditor=r readonly=r
-audit_heads          app=ra,w(sequence) auditor=r readonly=r
+audit_checkpoints    app=r sealer=ra auditor=r readonly=r
+audit_events         app=ra narrow=r auditor=r readonly=r
+audit_heads          app=ra,w(sequence) narrow=r auditor=r readonly=r
+audit_leaves         app=r narrow=r sealer=ra auditor=r readonly=r
+audit_logs           app=r sealer=ra,w(cluster closed_at closed_because) auditor=r readonly=r
+audit_tiles          app=r sealer=ra,w(hashes) auditor=r readonly=r
 checkouts            app=ra
 deployments          app=ra,w(owner predicted) readonly=r
 disputes             app=ra,w(closed_at is_won) readonly=r
@@ -49,14 +53,14 @@ hold_lots            app=ra readonly=r
 hold_teams           app=ra readonly=r
 holds                app=ra,w(captured state closed_at corrected lease_until) readonly=r
 idempotency_keys     app=ra,w(fingerprint operation_id refusal expires_at) narrow=rd
-installation         app=r readonly=r
+installation         app=r sealer=r readonly=r
 journal              app=ra auditor=r readonly=r
 licences             app=ra,w(arranged_at told due_at) narrow=r readonly=r
 login_attempts       app=rawd
 lots                 app=ra,w(remaining expires_at lapsed clawed_back ended_at)
                      narrow=r(organisation_id effective_at fact) readonly=r
 members              app=ra readonly=r
-migrations           app=r readonly=r
+migrations           app=r sealer=r readonly=r
 networks             app=ra,w(name final_number final_hash halted) readonly=r
 operations           app=ra,w(hold_id accepted_at state result failure_reason
                               failure_without_effect failure_detail waiting waiting_since due_at
@@ -98,13 +102,13 @@ wallets              app=ra,w(available held version debt watch_granted watch_si
 
 #: Which schema's objects a role may name, and in which it may make some.
 SCHEMAS = {
-    "public": {"app": "USAGE", "narrow": "USAGE", "auditor": "USAGE", "readonly": "USAGE"},
-    "narrow": {"app": "USAGE", "narrow": "USAGE", "readonly": "USAGE"},
+    "public": dict.fromkeys(ROLES, "USAGE"),
+    "narrow": {"app": "USAGE", "narrow": "USAGE", "sealer": "USAGE", "readonly": "USAGE"},
 }
 
 #: Belongs to no organisation: what there is, everybody who may read at all sees.
-NOBODYS = {"documents", "installation", "login_attempts", "migrations", "networks", "rates",
-           "signers"}  # fmt: skip
+NOBODYS = {"audit_checkpoints", "audit_logs", "audit_tiles", "documents", "installation",
+           "login_attempts", "migrations", "networks", "rates", "signers"}  # fmt: skip
 HISTORY = ("audit_events", "journal")
 
 
@@ -139,6 +143,9 @@ LOGINS = {
     for group in ROLES
     if group != "narrow"
 }
+
+#: Who sees history at all; the sealer is told hashes of it.
+HISTORIANS = [role for role in LOGINS if role != "sealer"]
 
 
 @pytest.fixture(scope="module")
@@ -347,7 +354,7 @@ def count(connection, table):
     return connection.execute(query).fetchone()[0]
 
 
-@pytest.mark.parametrize("role", LOGINS)
+@pytest.mark.parametrize("role", HISTORIANS)
 def test_a_stranger_sees_nothing_in_any_table(administrator, log_in, ada, eve, role):
     at_home = log_in(role, ada.organisation, ada.user)
     without_a_scope = log_in(role)
@@ -468,7 +475,7 @@ ESCAPES = (
 )
 
 
-@pytest.mark.parametrize("role", LOGINS)
+@pytest.mark.parametrize("role", HISTORIANS)
 @pytest.mark.parametrize("table", HISTORY)
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_history_withstands_whoever_has_a_role(log_in, ada, role, table, attack):
@@ -479,7 +486,7 @@ def test_history_withstands_whoever_has_a_role(log_in, ada, role, table, attack)
     assert count(connection, table) == before
 
 
-@pytest.mark.parametrize("role", LOGINS)
+@pytest.mark.parametrize("role", HISTORIANS)
 @pytest.mark.parametrize("table", HISTORY)
 def test_what_a_role_may_do_it_cannot_hand_on(log_in, ada, role, table):
     connection = log_in(role, ada.organisation, ada.user)
@@ -508,7 +515,7 @@ def test_a_log_in_is_of_one_group_only(log_in, role, other):
             connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(other)))
 
 
-@pytest.mark.parametrize("role", LOGINS)
+@pytest.mark.parametrize("role", HISTORIANS)
 @pytest.mark.parametrize("table", HISTORY)
 def test_row_level_security_cannot_be_asked_to_look_away(log_in, ada, role, table):
     connection = log_in(role, ada.organisation, ada.user)
@@ -517,7 +524,7 @@ def test_row_level_security_cannot_be_asked_to_look_away(log_in, ada, role, tabl
         count(connection, table)
 
 
-@pytest.mark.parametrize("role", [role for role in LOGINS if role != "app"])
+@pytest.mark.parametrize("role", [role for role in HISTORIANS if role != "app"])
 def test_readers_add_nothing(administrator, log_in, ada, role):
     connection = log_in(role, ada.organisation, ada.user)
     for table in tables(administrator):
@@ -530,10 +537,66 @@ def test_readers_add_nothing(administrator, log_in, ada, role):
 def test_the_auditor_reads_whose_history_it_names_and_nothing_else(
     administrator, log_in, ada, eve
 ):
-    assert readable(administrator, "auditor") == ["audit_events", "audit_heads", "journal"]
+    assert readable(administrator, "auditor") == [
+        "audit_checkpoints",
+        "audit_events",
+        "audit_heads",
+        "audit_leaves",
+        "audit_logs",
+        "audit_tiles",
+        "journal",
+    ]
     for resident in (ada, eve):
         connection = log_in("auditor", resident.organisation)
         for table in HISTORY:
             owners = sql.SQL("SELECT DISTINCT organisation_id FROM public.{}")
             found = connection.execute(owners.format(sql.Identifier(table))).fetchall()
             assert found == [(resident.organisation,)], table
+
+
+@pytest.mark.parametrize("table", [*HISTORY, "audit_heads", "organisations", "sealed_secrets"])
+def test_the_sealer_reads_nothing_of_what_happened(log_in, ada, table):
+    with pytest.raises(InsufficientPrivilege):
+        count(log_in("sealer", ada.organisation, ada.user), table)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_leaves SET position = position",
+        "UPDATE audit_leaves SET hash = hash",
+        "DELETE FROM audit_leaves",
+        "TRUNCATE audit_leaves",
+        "UPDATE audit_checkpoints SET note = note",
+        "DELETE FROM audit_checkpoints",
+        "UPDATE audit_tiles SET level = level",
+        "DELETE FROM audit_tiles",
+        "UPDATE audit_logs SET origin = origin",
+        "UPDATE audit_logs SET public_key = public_key",
+        "DELETE FROM audit_logs",
+        "ALTER TABLE audit_tiles DISABLE TRIGGER ALL",
+        "INSERT INTO audit_events DEFAULT VALUES",
+    ],
+)
+@pytest.mark.parametrize("role", LOGINS)
+def test_what_is_sealed_stays_sealed_whoever_tries(log_in, ada, role, statement):
+    if role == "app" and statement.startswith("INSERT"):
+        return  # Adding events is what the application is for.
+    with pytest.raises(InsufficientPrivilege):
+        log_in(role, ada.organisation, ada.user).execute(statement)
+
+
+@pytest.mark.parametrize("role", HISTORIANS)
+@pytest.mark.parametrize(
+    "table", ["audit_logs", "audit_leaves", "audit_tiles", "audit_checkpoints"]
+)
+def test_only_the_sealer_seals(log_in, ada, role, table):
+    with pytest.raises(InsufficientPrivilege, match="permission denied"):
+        log_in(role, ada.organisation).execute(f"INSERT INTO {table} DEFAULT VALUES")
+
+
+def test_the_sealer_is_told_ids_and_hashes_of_all(log_in, ada, eve):
+    told = log_in("sealer").execute("SELECT * FROM narrow.unsealed_events(99, false)")
+    assert [column.name for column in told.description] == [
+        "trouble", "organisation_id", "sequence", "event_id", "hash",
+    ]  # fmt: skip
