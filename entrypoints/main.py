@@ -17,7 +17,7 @@ COMMANDS = {
     "credits": ("credits", "Give credits, take them away, undo a capture, or look."),
     "tariff": ("tariff", "Change an organisation's tariff."),
     "abuse": ("abuse", "Lift what the limits have stopped, or raise one."),
-    "verify": ("verify", "Hold the ledger against every invariant it must keep."),
+    "verify": ("verify", "Check a file of evidence, or the ledger against every invariant."),
     "billing": ("billing", "Put the catalogue up for sale, and compare the books."),
     "report": ("report", "What the operator earns, and how it grows."),
     "rates": ("rates", "Say what coins are worth, for fees in money."),

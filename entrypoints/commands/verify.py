@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -14,10 +15,74 @@ from domain.books.promises import GiftsBetween
 from domain.identifiers import OrganisationId, Prefix, public_id
 from entrypoints.commands import setting_up
 from entrypoints.container import Container
+from verifier.tallystick_verifier.command import run
+from verifier.tallystick_verifier.report import UnusableError
+
+_FILE = click.Path(path_type=Path)
 
 
-@click.group("verify", help="Check what was recorded, on a live system.")
+class _FileOrCommand(click.Group):
+    """What is none of its commands is a file, or an option before one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = args[0] in self.commands
+        return super().resolve_command(ctx, args if known else ["pack", *args])
+
+
+@click.group(
+    "verify",
+    cls=_FileOrCommand,
+    context_settings={"ignore_unknown_options": True},
+    subcommand_metavar="FILE | COMMAND [ARGS]...",
+    help="Check a file of evidence, `tallystick verify FILE`, or what was recorded on a live "
+    "system, `tallystick verify ledger`.",
+)
 def command() -> None: ...
+
+
+@command.command(
+    "pack",
+    help="Check an evidence pack without a server: what it proves, what it does not and why, or "
+    "where it fails.  `pack` may be left out.  Exit status 0 proved, 1 refused, 2 the input "
+    "cannot be used; docs/evidence.md has the codes, and what no file can prove.",
+)
+@click.argument("file", type=_FILE)
+@click.option("--key", help="The log's key is this one: its fingerprint, or a file with it.")
+@click.option("--checkpoint", type=_FILE, help="Another signed checkpoint of the log.")
+@click.option(
+    "--consistency", type=_FILE, help="The proof between the two, as the API answers it."
+)
+@click.option(
+    "--anchor-note",
+    "anchor_notes",
+    multiple=True,
+    help="What somebody has read off a chain, in hexadecimal; again for each.",
+)
+@setting_up.as_json
+def pack(
+    file: Path,
+    key: str | None,
+    checkpoint: Path | None,
+    consistency: Path | None,
+    anchor_notes: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    try:
+        status, told = run(
+            file,
+            key=key,
+            checkpoint=checkpoint,
+            consistency=consistency,
+            anchor_notes=anchor_notes,
+            as_json=as_json,
+        )
+    except UnusableError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    click.echo(told)
+    sys.exit(status)
 
 
 @command.command(

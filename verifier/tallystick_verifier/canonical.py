@@ -1,0 +1,94 @@
+"""Canonical JSON (RFC 8785, restricted): read by writing it again and comparing bytes."""
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from .report import Refused
+
+Json = Any
+"""What JSON can say, without floats; shapes are checked before anything is believed of it."""
+
+DEEPEST = 32
+_SAFE_INTEGER = 2**53 - 1
+#: Escapes what RFC 8785 escapes, and nothing else.
+_quoted: Callable[[str], str] = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def read(raw: bytes, where: str) -> Json:
+    """Raises: Refused."""
+    try:
+        value = json.loads(
+            raw.decode(),
+            object_pairs_hook=lambda pairs: _object(pairs, where),
+            parse_int=lambda digits: _integer(digits, where),
+            parse_float=lambda digits: _stray(digits, where),
+            parse_constant=lambda name: _stray(name, where),
+        )
+        written = write(value)
+    except RecursionError:
+        raise Refused("not_json", where, f"at most {DEEPEST} levels", "more") from None
+    except ValueError as error:
+        raise Refused("not_json", where, "canonical JSON in UTF-8", error) from error
+    if written != raw:
+        at = next((n for n, (a, b) in enumerate(zip(written, raw, strict=False)) if a != b), -1)
+        at = at if at >= 0 else min(len(written), len(raw))
+        raise Refused(
+            "not_canonical", f"{where}, byte {at}", written[at : at + 20], raw[at : at + 20]
+        )
+    return value
+
+
+def write(value: Json) -> bytes:
+    """Raises: ValueError: it has no canonical form."""
+    return _written(value, 0).encode()
+
+
+def unbase64(text: str, where: str) -> bytes:
+    """What *text* is the one base64 of: padded, no stray letters, no bits left over."""
+    try:
+        found = b64decode(text, validate=True)
+    except ValueError as error:
+        raise Refused("not_base64", where, "base64", error) from error
+    if b64encode(found).decode() != text:
+        raise Refused("not_base64", where, b64encode(found).decode(), text)
+    return found
+
+
+def _object(pairs: list[tuple[str, Json]], where: str) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Refused("duplicate_member", where, "each name once", twice)
+    return found
+
+
+def _integer(digits: str, where: str) -> int:
+    if len(digits) > 17 or abs(int(digits)) > _SAFE_INTEGER:
+        _stray(digits, where)
+    return int(digits)
+
+
+def _stray(text: str, where: str) -> NoReturn:
+    raise Refused("not_json", where, "integers below 2^53, and no other numbers", text)
+
+
+def _written(value: Json, depth: int) -> str:
+    if depth > DEEPEST:
+        raise ValueError(f"nested more than {DEEPEST} deep")
+    if isinstance(value, str):
+        return _quoted(value)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, list):
+        return f"[{','.join(_written(item, depth + 1) for item in value)}]"
+    if not all(name.isascii() for name in value):
+        raise ValueError("a name is not in ASCII")
+    members = (f"{_quoted(name)}:{_written(value[name], depth + 1)}" for name in sorted(value))
+    return f"{{{','.join(members)}}}"

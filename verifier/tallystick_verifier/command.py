@@ -1,0 +1,146 @@
+"""``tallystick-verify``: exit status 0 proved, 1 refused, 2 the input cannot be used."""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import note
+from .canonical import unbase64
+from .pack import LARGEST, Given, verify
+from .report import Refused, UnusableError
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    asked = _parser().parse_args(arguments)
+    try:
+        status, told = run(
+            asked.file,
+            key=asked.key,
+            checkpoint=asked.checkpoint,
+            consistency=asked.consistency,
+            anchor_notes=asked.anchor_note,
+            as_json=asked.json,
+        )
+    except UnusableError as error:
+        print(f"tallystick-verify: {error}", file=sys.stderr)  # noqa: T201 - a command answers
+        return 2
+    print(told)  # noqa: T201 - a command answers
+    return status
+
+
+def run(
+    file: Path,
+    *,
+    key: str | None = None,
+    checkpoint: Path | None = None,
+    consistency: Path | None = None,
+    anchor_notes: Sequence[str] = (),
+    as_json: bool = False,
+) -> tuple[int, str]:
+    """The exit status, and what is to be said.
+
+    Raises: UnusableError.
+    """
+    if consistency is not None and checkpoint is None:
+        raise UnusableError("--consistency is a proof from or to the one of --checkpoint")
+    given = Given(
+        key=None if key is None else _fingerprint(key),
+        checkpoint=None if checkpoint is None else _text(checkpoint),
+        consistency=None if consistency is None else _path(consistency),
+        anchor_notes=tuple(_from_hex(each) for each in anchor_notes),
+    )
+    report = verify(_read(file), given)
+    told = json.dumps(report.as_json(), ensure_ascii=False) if as_json else str(report)
+    return int(report.refused is not None), told
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tallystick-verify",
+        description="Check an evidence pack: what it proves, what it does not, or where it fails.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="the pack")
+    parser.add_argument(
+        "--key",
+        metavar="FINGERPRINT|FILE",
+        help="the log's key is this one: its fingerprint, or a file with that, or with a line "
+        "name+id+base64 as C2SP writes keys",
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="another signed checkpoint of the log"
+    )
+    parser.add_argument(
+        "--consistency",
+        type=Path,
+        metavar="FILE",
+        help='the proof between the two: JSON, {"path": [base64 ...]}',
+    )
+    parser.add_argument(
+        "--anchor-note",
+        action="append",
+        default=[],
+        metavar="HEX",
+        help="what somebody has read off a chain: an anchor's note, or its data",
+    )
+    parser.add_argument("--json", action="store_true", help="answer a program")
+    return parser
+
+
+def _read(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(LARGEST + 1)
+    except OSError as error:
+        raise UnusableError(str(error)) from error
+    if len(raw) > LARGEST:
+        raise UnusableError(f"{file} has more than {LARGEST} bytes")
+    return raw
+
+
+def _text(file: Path) -> str:
+    try:
+        return _read(file).decode()
+    except UnicodeDecodeError as error:
+        raise UnusableError(f"{file} is not text") from error
+
+
+def _fingerprint(key: str) -> str:
+    """That of a fingerprint, a key as C2SP writes it, or a file with one of them."""
+    if _FINGERPRINT.fullmatch(key.lower()):
+        return key.lower()
+    if (found := _of_line(key)) is not None:
+        return found
+    if (found := _of_line(_text(Path(key)).strip())) is not None:
+        return found
+    raise UnusableError(f"{key} has no fingerprint: 64 hexadecimal digits, or name+id+base64")
+
+
+def _of_line(line: str) -> str | None:
+    if _FINGERPRINT.fullmatch(line.lower()):
+        return line.lower()
+    try:
+        key = unbase64(line.split("+", 2)[-1], "--key")
+    except Refused:
+        return None
+    is_one = len(key) == 33 and key[:1] == note.ED25519
+    return note.fingerprint(key[1:]) if is_one else None
+
+
+def _path(file: Path) -> list[bytes]:
+    """A proof, as the API answers it; what else it says is not needed."""
+    try:
+        return [unbase64(node, str(file)) for node in json.loads(_text(file))["path"]]
+    except (LookupError, TypeError, ValueError, Refused) as error:
+        raise UnusableError(f'{file} is no proof: {{"path": [base64 ...]}}') from error
+
+
+def _from_hex(digits: str) -> bytes:
+    try:
+        return bytes.fromhex(digits.removeprefix("0x"))
+    except ValueError as error:
+        raise UnusableError(f"{digits} is not hexadecimal") from error
