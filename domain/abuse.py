@@ -100,6 +100,7 @@ HOUR = timedelta(hours=1)
 _BUCKET = timedelta(minutes=5)
 #: Of five minutes each: the present one and the eleven before it.
 BUCKETS = 12
+_BEFORE = (BUCKETS - 1) * _BUCKET
 #: A rule that goes on biting is told again after this long.
 TOLD_AGAIN_AFTER = MINUTE
 _SECOND = timedelta(seconds=1)
@@ -310,7 +311,7 @@ class Spending:
 
     def total(self, now: datetime) -> int:
         """Credits of the present five minutes and the eleven before them."""
-        first = _bucket(now) - (BUCKETS - 1) * _BUCKET
+        first = _bucket(now) - _BEFORE
         return sum(taken for start, taken in self.buckets if start >= first)
 
     def lifted(self) -> Spending:
@@ -325,7 +326,7 @@ def spend(rules: AbuseRules, before: Spending, taken: int, now: datetime) -> tup
     freezes, nothing does after it, for an hour.
     """
     start = _bucket(now)
-    oldest = start - (BUCKETS - 1) * _BUCKET
+    oldest = start - _BEFORE
     buckets = {each: credits_ for each, credits_ in before.buckets if each >= oldest}
     buckets[start] = buckets.get(start, 0) + taken
     after = Spending(

@@ -8,7 +8,8 @@ facts of their own (`domain.payment`).
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import lru_cache
 from uuid import uuid5
 
 from attrs import field, frozen, validators
@@ -46,8 +47,13 @@ class Allowance:
 
 def monthly_facts(organisation: OrganisationId, now: datetime) -> tuple[str, ...]:
     """Facts of the calendar month around *now*, in the order in which they are used."""
-    month = now.astimezone(UTC).strftime("%Y-%m")
-    first = f"plan:free:{public_id(Prefix.ORGANISATION, organisation)}:{month}"
+    return _facts_of(organisation, month_of(now).start)
+
+
+@lru_cache(maxsize=2048)
+def _facts_of(organisation: OrganisationId, month: datetime) -> tuple[str, ...]:
+    # The same for a month, and asked for with every hold of it.
+    first = f"plan:free:{public_id(Prefix.ORGANISATION, organisation)}:{month:%Y-%m}"
     return first, *(f"{first}:{number}" for number in range(2, MOST_PARTS + 1))
 
 
@@ -58,7 +64,7 @@ def due(
 
     *granted* is how much each of *facts*, those of the month, has given so far.
     """
-    missing = entitled - sum(granted.get(fact, 0) for fact in facts)
+    missing = entitled - sum(granted[fact] for fact in facts if fact in granted)
     free = next((fact for fact in facts if fact not in granted), None)
     if missing <= 0 or free is None:
         return None

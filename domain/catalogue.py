@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final, NewType, TypeAlias
 
 from attrs import field, frozen, validators
@@ -171,7 +172,13 @@ class Period:
 
 def month_of(instant: datetime) -> Period:
     """The calendar month around *instant*, in UTC."""
-    start = instant.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return _month_of(instant.astimezone(UTC))
+
+
+@lru_cache(maxsize=64)
+def _month_of(utc: datetime) -> Period:
+    # A transaction has one instant, and asks for each of its organisations.
+    start = utc.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     year, month = (start.year + 1, 1) if start.month == 12 else (start.year, start.month + 1)
     return Period(start, start.replace(year=year, month=month))
 

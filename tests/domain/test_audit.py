@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 import rfc8785
@@ -182,6 +183,15 @@ def test_an_actor_is_one_of_four_kinds():
     assert WORKER.id is None
     with pytest.raises(ValueError):
         Actor("root")
+
+
+def test_the_hour_that_a_clock_shows_twice_has_two_timestamps():
+    """Such datetimes equal each other, and are not the same instant."""
+    berlin = ZoneInfo("Europe/Berlin")
+    summer = datetime(2026, 10, 25, 2, 30, tzinfo=berlin)
+    winter = summer.replace(fold=1)
+    assert timestamp(summer) == "2026-10-25T00:30:00.000000Z"
+    assert timestamp(winter) == "2026-10-25T01:30:00.000000Z"
 
 
 def test_a_timestamp_is_utc_with_microseconds_wherever_it_was_taken():
