@@ -30,8 +30,8 @@ from domain.identifiers import OrganisationId
 C = TypeVar("C")
 A = TypeVar("A")
 
-#: Seconds that a turn of one organisation may take before somebody else begins beside it; and that
-#: anybody waits to be woken before looking for itself.
+#: Seconds that a turn may take before somebody else begins beside it; and that anybody waits to be
+#: woken before looking for itself.
 PATIENCE = 0.05
 
 #: Commits the commands of several organisations in one transaction, and answers each in its
@@ -93,18 +93,19 @@ class _Round:
 @define(eq=False)
 class GroupCommit(Together[C, A]):
     commit: Commit[C, A]
-    #: How many turns are committed at once; each takes a connection.
-    most_leaders: int = 2
-    #: How many more are committed while turns of one organisation take longer than `PATIENCE`:
-    #: somebody else is at its wallet, and that keeps nobody else's turn from beginning.
+    #: How many turns are committed at once; each takes a connection.  A turn costs much by itself:
+    #: one of many commands is cheaper, and serves more, than two of half as many.
+    most_leaders: int = 1
+    #: How many more are committed while turns take longer than `PATIENCE`: somebody else is at a
+    #: wallet, or the disk is slow, and that keeps nobody else's turn from beginning.
     most_aside: int = 4
     most_organisations: int = 64
     #: Commands of one organisation in one turn.
     most_each: int = 64
     _line: Line[_Ticket[C, A]] = field(factory=Line)
     _leaders: int = 0
-    #: When those who serve one organisation alone began.
-    _alone: dict[object, float] = field(factory=dict)
+    #: When the turns that are being committed began.
+    _begun: dict[object, float] = field(factory=dict)
     _lock: Lock = field(factory=Lock)
 
     def __call__(self, organisation: OrganisationId, command: C) -> A:
@@ -184,7 +185,7 @@ class GroupCommit(Together[C, A]):
         waiting: set[OrganisationId],
     ) -> None:
         try:
-            with self._noted(alone=len(turn) == 1):
+            with self._noted():
                 answers = self.commit(
                     {id: [ticket.command for ticket in tickets] for id, tickets in turn.items()}
                 )
@@ -205,22 +206,20 @@ class GroupCommit(Together[C, A]):
                 self._serve_all({id: turn[id]}, waiting)
 
     @contextmanager
-    def _noted(self, *, alone: bool) -> Iterator[None]:
-        """Whoever serves one organisation alone waits for its wallet, and may wait long."""
+    def _noted(self) -> Iterator[None]:
         turn = object()
-        if alone:
-            with self._lock:
-                self._alone[turn] = time.monotonic()
+        with self._lock:
+            self._begun[turn] = time.monotonic()
         try:
             yield
         finally:
             with self._lock:
-                self._alone.pop(turn, None)
+                del self._begun[turn]
 
     def _stuck(self) -> int:
-        """How many leaders wait for somebody's wallet, as far as others may go on for them."""
+        """How many leaders take long, as far as others may go on for them."""
         since = time.monotonic() - PATIENCE
-        return min(self.most_aside, sum(began <= since for began in self._alone.values()))
+        return min(self.most_aside, sum(began <= since for began in self._begun.values()))
 
     def _finish(
         self, waiting: set[OrganisationId], organisations: Iterable[OrganisationId]

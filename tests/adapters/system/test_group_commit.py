@@ -180,7 +180,7 @@ def test_a_lone_command_goes_at_once_in_its_own_thread():
 def test_those_who_come_meanwhile_share_the_next_commit():
     book = Book()
     book.is_open.clear()
-    group = GroupCommit(book, most_leaders=1)
+    group = GroupCommit(book, most_leaders=1, most_aside=0)
     answers = crowd(group, [(A, number) for number in range(20)])
     assert answers == [(WORD, number) for number in range(20)]
     assert [len(turn[A]) for turn in book.turns] == [1, 19]
@@ -188,7 +188,7 @@ def test_those_who_come_meanwhile_share_the_next_commit():
 
 def test_an_organisation_is_in_one_turn_at_a_time_and_leaders_are_few():
     book = Book()
-    group = GroupCommit(book, most_leaders=3, most_organisations=2, most_each=4)
+    group = GroupCommit(book, most_leaders=3, most_aside=0, most_organisations=2, most_each=4)
 
     def call(number):
         chance = random.Random(number)
@@ -207,7 +207,9 @@ def test_an_organisation_is_in_one_turn_at_a_time_and_leaders_are_few():
 def test_one_callers_misuse_is_heard_by_nobody_else():
     book = Book(poison={5})
     book.is_open.clear()
-    answers = crowd(GroupCommit(book, most_leaders=1), [(A, number) for number in range(10)])
+    answers = crowd(
+        GroupCommit(book, most_leaders=1, most_aside=0), [(A, number) for number in range(10)]
+    )
     assert isinstance(answers.pop(5), MisuseError)
     assert answers == [(WORD, number) for number in range(10) if number != 5]
     assert sorted(book.kept) == [0, 1, 2, 3, 4, 6, 7, 8, 9]
@@ -216,7 +218,7 @@ def test_one_callers_misuse_is_heard_by_nobody_else():
 def test_an_unknown_outcome_is_heard_by_everybody_of_the_turn():
     book = Book(unknown={5})
     book.is_open.clear()
-    group = GroupCommit(book, most_leaders=1)
+    group = GroupCommit(book, most_leaders=1, most_aside=0)
     answers = crowd(group, [(ORGANISATIONS[number % 4], number) for number in range(10)])
     unheard = [answer for answer in answers if isinstance(answer, StoreUnavailableError)]
     assert len({id(answer) for answer in unheard}) == len(unheard) == 9
@@ -257,7 +259,30 @@ def test_who_waits_for_a_wallet_keeps_nobody_elses_turn_from_beginning():
         assert not any(each.done() for each in stuck)
         is_free.set()
         assert [each.result() for each in stuck] == [A, B, A]
-    assert (group._line, group._leaders, group._alone) == (Line(), 0, {})
+    assert (group._line, group._leaders, group._begun) == (Line(), 0, {})
+
+
+def test_a_turn_that_takes_long_keeps_nobody_elses_from_beginning():
+    """Also one of several organisations, and where there is one place only."""
+    turns, is_free = [], threading.Event()
+
+    def commit(turn):
+        turns.append(set(turn))
+        if A in turn:
+            assert is_free.wait(30)
+        return turn
+
+    group = GroupCommit(commit, most_leaders=0)
+    with ThreadPoolExecutor(2) as threads:
+        stuck = [threads.submit(group, id, id) for id in (A, B)]
+        wait_for(lambda: len(group._line.waiting) == 2)
+        group.most_leaders = 1
+        wait_for(lambda: turns == [{A, B}])
+        assert [group(id, id) for id in (C, D, C)] == [C, D, C]
+        assert not any(each.done() for each in stuck)
+        is_free.set()
+        assert [each.result(30) for each in stuck] == [A, B]
+    assert (group._line, group._leaders, group._begun) == (Line(), 0, {})
 
 
 # Waking those who were served.
@@ -288,7 +313,7 @@ def test_whoever_comes_back_at_once_shares_the_next_turn():
 def test_a_place_is_free_when_all_of_the_turn_were_woken():
     book = Book()
     book.is_open.clear()
-    group = GroupCommit(book, most_leaders=1)
+    group = GroupCommit(book, most_leaders=1, most_aside=0)
     places = []
 
     def call(number):
@@ -309,7 +334,7 @@ def test_a_round_that_nobody_goes_on_with_loses_nobody(monkeypatch):
     monkeypatch.setattr(group_commit._Round, "go_on", lambda _: None)
     book = Book()
     book.is_open.clear()
-    group = GroupCommit(book, most_leaders=1)
+    group = GroupCommit(book, most_leaders=1, most_aside=0)
     answers = crowd(group, [(ORGANISATIONS[number % 4], number) for number in range(20)])
     assert answers == [(WORD, number) for number in range(20)]
     assert sorted(book.kept) == list(range(20))
@@ -320,7 +345,7 @@ def test_one_who_is_interrupted_while_waking_keeps_nobody_waiting():
     """An exception out of nowhere reaches a thread as soon as it is awake."""
     book = Book()
     book.is_open.clear()
-    group = GroupCommit(book, most_leaders=1)
+    group = GroupCommit(book, most_leaders=1, most_aside=0)
     names = {}
 
     def call(number):
