@@ -41,6 +41,8 @@ NOT_REMEMBERED = frozenset(
         "network_not_ready",
         "account_not_ready",
         "tariff_not_in_catalogue",
+        "exports_not_configured",
+        "too_many_exports",
         "forbidden",
         "mode_mismatch",
         "not_found",

@@ -130,6 +130,24 @@ class AuditEvent:
         return content
 
 
+@frozen(kw_only=True)
+class EventFilter:
+    """Which events are asked for; None: whatever it is."""
+
+    #: ``deployment.completed``, or its noun alone for all of them: ``deployment``.
+    action: str | None = None
+    #: Public id of what it happened to.
+    subject: str | None = None
+    #: Public id of who did it, or a kind of actor: ``mem_…``, ``worker``.
+    actor: str | None = None
+    #: From *since*, which is in it, to *until*, which is not.
+    since: datetime | None = None
+    until: datetime | None = None
+    live: bool | None = None
+    #: Public id of what caused it.
+    correlation: str | None = None
+
+
 def canonical(value: JsonValue) -> bytes:
     """RFC 8785 bytes of restricted JSON.
 

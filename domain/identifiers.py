@@ -22,6 +22,7 @@ LotId = NewType("LotId", UUID)
 EventId = NewType("EventId", UUID)
 TeamId = NewType("TeamId", UUID)
 GiftId = NewType("GiftId", UUID)
+ExportId = NewType("ExportId", UUID)
 InstallationId = NewType("InstallationId", UUID)
 
 NetworkId = NewType("NetworkId", str)
@@ -56,6 +57,7 @@ class Prefix(StrEnum):
     EVENT = "evt"
     TEAM = "team"
     GIFT = "gift"
+    EXPORT = "exp"
     INSTALLATION = "ins"
 
 

@@ -1,18 +1,23 @@
 """From a name in the configuration to the adapter folder it means."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from adapters import pool
 from adapters.pool import Pool
 from adapters.system import NoPayments
+from application.exports.make import Formats
 from application.ports.chain import Chain
 from application.ports.custody import Custodian, KeyWrapping
+from application.ports.files import Files
 from application.ports.metadata import MetadataStore
 from application.ports.nodes import Endpoint
 from application.ports.payments import Payments
 from application.ports.storage.books import Books
 from application.ports.storage.work import Store
+from application.ports.tables import TableFormat
+from domain.export import ExportFormat
 from domain.identifiers import NetworkId
 from domain.network import Family, Network
 from entrypoints.metadata_settings import LOCAL, may_point_at
@@ -65,6 +70,34 @@ def metadata(settings: Settings, documents: MetadataStore) -> MetadataStore:
         return documents
     made: MetadataStore = adapter(scheme).connect(address)
     return made
+
+
+def export_files(settings: Settings) -> Files:
+    """Without a folder, a place that refuses."""
+    made: Files = adapter("folder").connect(settings.exports.folder)
+    return made
+
+
+def folder(path: Path) -> Files:
+    """Somebody's own."""
+    made: Files = adapter("folder").connect(str(path))
+    return made
+
+
+def table_formats() -> Formats:
+    """Formats by name; Parquet's library is loaded by whoever asks for it."""
+    tables = adapter("tables")
+    makers = {
+        ExportFormat.JSON_LINES: tables.JsonLines,
+        ExportFormat.CSV: tables.Csv,
+        ExportFormat.PARQUET: tables.load_parquet,
+    }
+
+    def table_format(name: ExportFormat) -> TableFormat:
+        made: TableFormat = makers[name]()
+        return made
+
+    return table_format
 
 
 def schema_problem(store: Any) -> str | None:

@@ -34,6 +34,9 @@ from application.deployments.request import RequestDeployment
 from application.deployments.retry import RetryDeployment
 from application.deployments.validation import ValidateToken
 from application.deployments.watch import WatchNetwork
+from application.exports.expire import ExpireExports
+from application.exports.make import MakeExport
+from application.exports.request import RequestExport
 from application.metered.serve import ServeTurn
 from application.metered.spend import SpendCredits
 from application.operator.adjust import AdjustCredits, CorrectCapture
@@ -216,6 +219,27 @@ class Container(containers.DeclarativeContainer):
         daily_cap=settings.provided.gift_daily_cap,
     )
     deliver_gift = One(DeliverGift, store=store, clock=clock, identifiers=identifiers)
+    export_files = One(assembly.export_files, settings)
+    request_export = One(
+        RequestExport,
+        store=store,
+        clock=clock,
+        identifiers=identifiers,
+        has_place=settings.provided.exports.has_place,
+    )
+    make_export = One(
+        MakeExport,
+        store=store,
+        files=export_files,
+        formats=One(assembly.table_formats),
+        clock=clock,
+        identifiers=identifiers,
+        part_limit=settings.provided.exports.part_limit,
+        kept_for=settings.provided.exports.kept_for,
+    )
+    expire_exports = One(
+        ExpireExports, store=store, files=export_files, clock=clock, identifiers=identifiers
+    )
     change_teams = One(ChangeTeams, store=store, clock=clock, identifiers=identifiers)
     change_quotas = One(ChangeQuotas, store=store, clock=clock, identifiers=identifiers)
     set_tariff = One(

@@ -23,6 +23,7 @@ from domain.catalogue import Catalogue
 from domain.gift import DAILY_CAP
 from domain.identifiers import InstallationId, Prefix, parse_id, public_id
 from entrypoints import catalogue_settings
+from entrypoints.export_settings import LEAST_PART, PART, ExportSettings, part_limit
 from entrypoints.metadata_settings import LOCAL, faults_of
 from entrypoints.network_settings import NetworkSettings, read_networks, shown
 from entrypoints.stripe_settings import API, StripeSettings, read_stripe
@@ -80,6 +81,7 @@ class Settings:
     metadata_url: str | None = None
     #: None: no money is taken here.
     stripe: StripeSettings | None = None
+    exports: ExportSettings = field(factory=ExportSettings)
     worker_threads: int = 4
     #: How often each issued token is held against its plan.
     drift_check: timedelta = timedelta(minutes=60)
@@ -144,6 +146,7 @@ class Settings:
                 "url": self.metadata_url,
             },
             "stripe": {} if self.stripe is None else self.stripe.redacted(),
+            "exports": self.exports.redacted(),
             "worker": {
                 "threads": self.worker_threads,
                 "drift_check_minutes": self.drift_check // timedelta(minutes=1),
@@ -294,6 +297,14 @@ def _settings(reader: _Reader) -> Settings | None:
         ),
     )
     reader.faults += stripe_faults
+    keep_days = reader.parsed("exports", "keep_days", _days, 7, "a number of days, 1 to 366")
+    exports = ExportSettings(
+        folder=reader.text("exports", "folder") or None,
+        part_limit=reader.parsed(
+            "exports", "part_bytes", part_limit, PART, f"a number of bytes, {LEAST_PART} or more"
+        ),
+        kept_for=timedelta(days=keep_days),
+    )
     settings = Settings(
         installation=InstallationId(installation or UUID(int=0)),
         environment=environment,
@@ -329,6 +340,7 @@ def _settings(reader: _Reader) -> Settings | None:
         freeze=reader.parsed("abuse", "freeze", _boolean, rules.freezes, "true or false"),
         trusted_proxies=reader.parsed("http", "trusted_proxies", _number, 0, "a number"),
         stripe=stripe,
+        exports=exports,
         worker_threads=reader.parsed("worker", "threads", _count, 4, "a number above 0"),
         drift_check=timedelta(minutes=drift_check),
         allow_local_keys=allow_local,
@@ -366,6 +378,13 @@ def _count(text: str) -> int:
 def _minutes(text: str) -> int:
     value = int(text)
     if not 1 <= value <= 7 * 24 * 60:
+        raise ValueError(text)
+    return value
+
+
+def _days(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 366:
         raise ValueError(text)
     return value
 

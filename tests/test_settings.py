@@ -721,6 +721,7 @@ class TestConfig:
             "http.base_url", "http.request_limit", "http.trusted_proxies", "worker.threads",
             "worker.drift_check_minutes",
             "metadata.store", "metadata.url", "catalogue.file",
+            "exports.folder", "exports.part_bytes", "exports.keep_days",
             "credits.gift_daily_cap", "abuse.premium_gap_seconds", "abuse.output_limit",
             "abuse.credits_per_hour", "abuse.freeze",
         }  # fmt: skip

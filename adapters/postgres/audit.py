@@ -8,9 +8,9 @@ from attrs import asdict, frozen
 from adapters.postgres import queries, rows
 from adapters.postgres.migrate import months
 from adapters.postgres.transaction import Transaction
-from application.ports.storage.audit import AuditLog, EventFilter, Outbox, OutboxRow
+from application.ports.storage.audit import AuditLog, Outbox, OutboxRow
 from application.ports.storage.work import Lock
-from domain.audit import AuditDraft, AuditEvent
+from domain.audit import AuditDraft, AuditEvent, EventFilter
 from domain.errors import MisuseError
 from domain.identifiers import EventId
 
@@ -69,6 +69,15 @@ class PostgresAuditLog(AuditLog):
         asked = asdict(wanted) | {"after": after, "through": through, "limit": limit}
         found = self._transaction.rows(AUDIT["select_found"], asked)
         return [rows.audit_event_from_row(row) for row in found]
+
+    def end(self) -> int:
+        row = self._transaction.row(AUDIT["select_end"])
+        return row["sequence"] if row else 0
+
+    def count(self, wanted: EventFilter, *, through: int) -> int:
+        asked = asdict(wanted) | {"through": through}
+        row = self._transaction.row(AUDIT["count_found"], asked)
+        return row["count"] if row else 0
 
 
 @frozen

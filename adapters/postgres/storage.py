@@ -28,6 +28,7 @@ from adapters.postgres.billing import PostgresBilling
 from adapters.postgres.deployments import PostgresClaims, PostgresDeployments
 from adapters.postgres.errors import translated
 from adapters.postgres.evidence import PostgresIssuedEvidences
+from adapters.postgres.exports import PostgresExports
 from adapters.postgres.fees import PostgresFeeLines, PostgresRates
 from adapters.postgres.idempotency import PostgresIdempotencyKeys
 from adapters.postgres.ledger import PostgresLedger
@@ -164,6 +165,10 @@ class PostgresWork(Work):
     @cached_property
     def fees(self) -> PostgresFeeLines:
         return PostgresFeeLines(self._transaction)
+
+    @cached_property
+    def exports(self) -> PostgresExports:
+        return PostgresExports(self._transaction)
 
     @cached_property
     def audit(self) -> PostgresAuditLog:

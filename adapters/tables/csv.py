@@ -40,7 +40,8 @@ class Csv(TableFormat):
 
     def read(self, source: BinaryIO, columns: Sequence[Column]) -> Iterator[tuple[Cell, ...]]:
         csv.field_size_limit(_LONGEST_CELL)
-        rows = csv.reader(TextIOWrapper(source, "utf-8", newline=""), strict=True)
+        text = TextIOWrapper(source, "utf-8", newline="")
+        rows = csv.reader(text, strict=True)
         try:
             if next(rows, []) != [column.name for column in columns]:
                 raise TableError("the first line has other names")
@@ -51,6 +52,9 @@ class Csv(TableFormat):
                 )
         except (ValueError, csv.Error) as error:
             raise TableError(f"line {rows.line_num} is none of ours: {error}") from error
+        finally:
+            # The source is the caller's to close.
+            text.detach()
 
 
 @define

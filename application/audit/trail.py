@@ -38,7 +38,8 @@ class Trail:
         live: bool = False,
         correlation: str | None = None,
         details: Mapping[str, JsonValue] | None = None,
-    ) -> None:
+    ) -> EventId:
+        """The event's id; it is nobody's before `write`."""
         draft = AuditDraft(
             id=EventId(self.identifiers.next()),
             organisation=self.organisation,
@@ -53,6 +54,7 @@ class Trail:
             salt=self.identifiers.secret(SALT_BYTES),
         )
         self._drafts.append(draft)
+        return draft.id
 
     def add_postings(
         self, entries: Iterable[JournalEntry], correlation: str | None, *, live: bool = False

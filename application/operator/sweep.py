@@ -1,13 +1,14 @@
 """Put back what a queue may have lost, and forget what is over.
 
 Every task can be made again from a row: accounts that still have no key are asked for again, gifts
-that have not arrived are delivered again.
+that have not arrived are delivered again, exports that nobody is at are gone on with.
 """
 
 from datetime import timedelta
 
 from attrs import frozen
 
+from application.exports.request import TOPIC as EXPORTS
 from application.people.gifts import TOPIC
 from application.ports.clock import Clock
 from application.ports.storage.work import Scope, Store
@@ -31,6 +32,7 @@ class Sweep:
         with self.store.begin(Scope.installation()) as work:
             requested = work.accounts.requested(BATCH)
             gifts = work.gifts.under_way(BATCH)
+            exports = work.exports.waiting(BATCH)
             work.idempotency.purge(now)
             work.login_attempts.purge(now - MEMORY - timedelta(hours=1))
         with self.store.begin(Scope.installation()) as work:
@@ -39,4 +41,6 @@ class Sweep:
             self.tasks.defer("account.requested", organisation, public_id(Prefix.ACCOUNT, id))
         for organisation, gift in gifts:
             self.tasks.defer(TOPIC, organisation, public_id(Prefix.GIFT, gift))
-        return len(requested) + len(gifts)
+        for organisation, export in exports:
+            self.tasks.defer(EXPORTS, organisation, public_id(Prefix.EXPORT, export))
+        return len(requested) + len(gifts) + len(exports)

@@ -117,6 +117,8 @@ def services(container: Container, stopping: threading.Event) -> Services:
         list_invoices=container.list_invoices(),
         receive_payment_event=container.receive_payment_event(),
         send_gift=container.send_gift(),
+        request_export=container.request_export(),
+        export_files=container.export_files(),
         change_teams=container.change_teams(),
         change_quotas=container.change_quotas(),
         state_account=container.state_account(),

@@ -394,12 +394,26 @@ _FIELDS = (
            "Use a kind of GET /v1/token_kinds that lists the network."),
 )
 
+_AUDIT = (
+    ErrorCode("exports_not_configured", 503, "Nothing is exported here",
+              "Tell the operator that [exports] folder is to be set.", Retry.AFTER_CONFIGURATION),
+    ErrorCode("too_many_exports", 429, "Too many exports are under way",
+              "Wait until one of them is finished.", Retry.AFTER_COOLDOWN, 60),
+    ErrorCode("export_not_ready", 409, "The export is under way",
+              "Ask for the export until its state is finished.", Retry.AFTER_DELAY, 5),
+    ErrorCode("export_expired", 410, "The export's files are gone",
+              "Ask for a new export."),
+    ErrorCode("files_unavailable", 503, "The files cannot be read now",
+              "Repeat the request a little later.", Retry.AFTER_DELAY, 5),
+)
+
 # fmt: on
 #: Headings of the documentation page, in its order.
 SECTIONS: Mapping[str, tuple[ErrorCode, ...]] = {
     "Requests": _REQUESTS,
     "Access": _ACCESS,
     "Credits": _CREDITS,
+    "Audit": _AUDIT,
     "Paying": _BILLING,
     "Deployments": _DEPLOYMENTS,
     "The installation": _INSTALLATION,

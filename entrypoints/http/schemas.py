@@ -11,6 +11,7 @@ from application.ports.storage.people import UsageKey
 from domain.account import AccountState
 from domain.catalogue import KindClass
 from domain.deployment import Reason, State
+from domain.export import ExportFormat, ExportState
 from domain.fees import FeeKind
 from domain.gift import Direction, GiftState
 from domain.identifiers import Prefix
@@ -332,6 +333,38 @@ SCHEMAS: Mapping[str, Schema] = {
         closed_at=_or_null(_INSTANT),
     ),
     "GiftOrQuota": {"anyOf": [ref("Gift"), ref("Quota")]},
+    "Export": _object(
+        id=_id(Prefix.EXPORT), state=_one_of(*(each.value for each in ExportState)),
+        format=_one_of(*(each.value for each in ExportFormat)),
+        filters=_object(
+            since=_or_null(_INSTANT), until=_or_null(_INSTANT), actor=_or_null(_TEXT),
+            action=_or_null(_TEXT), subject=_or_null(_TEXT), live=_or_null(_BOOLEAN),
+            correlation_id=_or_null(_TEXT),
+        ),
+        events_written=_INTEGER, events_total=_or_null(_INTEGER), last_sequence=_INTEGER,
+        parts=_list(
+            _object(
+                number=_INTEGER, name=_TEXT, bytes=_INTEGER, sha256=_TEXT, events=_INTEGER,
+                first_sequence=_INTEGER, last_sequence=_INTEGER, url=_TEXT,
+            )
+        ),
+        digest=_or_null(_TEXT), event=_or_null(_id(Prefix.EVENT)), requested_by=_TEXT,
+        requested_at=_INSTANT, finished_at=_or_null(_INSTANT), expires_at=_or_null(_INSTANT),
+    ),
+    "ExportManifest": _object(
+        encoding=_one_of(*(each.value for each in ExportFormat)), events=_INTEGER,
+        export=_id(Prefix.EXPORT), filters={"type": "object"}, format=_TEXT,
+        last_sequence=_INTEGER, organisation=_ORGANISATION,
+        parts=_list(
+            _object(
+                bytes=_INTEGER, events=_INTEGER, first_sequence=_INTEGER, last_sequence=_INTEGER,
+                name=_TEXT, sha256=_TEXT,
+            )
+        ),
+        requested_at=_INSTANT, requested_by=_TEXT,
+        tree=_or_null(_object(checkpoint=_TEXT, log=_INTEGER, size=_INTEGER)),
+    ),
+    "File": {"type": "string", "format": "binary"},
     "JournalEntry": _object(
         sequence=_INTEGER, at=_INSTANT, action=_TEXT, debit=_TEXT, credit=_TEXT, amount=_INTEGER,
         hold=_or_null(_id(Prefix.HOLD)), grant=_or_null(_id(Prefix.GRANT)),
@@ -413,5 +446,6 @@ SCHEMAS: Mapping[str, Schema] = {
     "TeamPage": _page(ref("Team")),
     "QuotaPage": _page(ref("Quota")),
     "GiftPage": _page(ref("Gift")),
+    "ExportPage": _page(ref("Export")),
     "JournalPage": _page(ref("JournalEntry")),
 }  # fmt: skip

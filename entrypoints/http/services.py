@@ -23,11 +23,13 @@ from application.deployments.plan import PlanDeployment
 from application.deployments.request import RequestDeployment
 from application.deployments.retry import RetryDeployment
 from application.deployments.validation import ValidateToken
+from application.exports.request import RequestExport
 from application.metered.spend import SpendCredits
 from application.people.gifts import SendGift
 from application.people.teams_and_quotas import ChangeQuotas, ChangeTeams
 from application.ports.chain import Chain
 from application.ports.clock import Clock
+from application.ports.files import Files
 from application.ports.identifiers import Identifiers
 from application.ports.metadata import MetadataStore
 from application.ports.nodes import NodePool
@@ -91,6 +93,7 @@ class Services:
     inspect: Inspect
     spend: SpendCredits
     send_gift: SendGift
+    request_export: RequestExport
     change_teams: ChangeTeams
     change_quotas: ChangeQuotas
     state_account: StateAccount
@@ -108,6 +111,8 @@ class Services:
     pools: Mapping[NetworkId, NodePool]
     #: What ``/m/`` serves.
     documents: MetadataStore
+    #: Where the parts of exports are.
+    export_files: Files
     # The edge's own.
     tokens: AccessTokens
     limits: Limits = Limits()

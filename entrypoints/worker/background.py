@@ -8,11 +8,14 @@ from datetime import timedelta
 from attrs import frozen
 
 from application.accounts.create_key import CreateAccountKey, NotConfiguredError
+from application.exports.make import MakeExport
+from application.exports.request import TOPIC as EXPORTS
 from application.people.gifts import TOPIC, DeliverGift
 from application.ports.custody import CustodyRefusedError, CustodyUnavailableError
-from application.ports.storage.work import StoreUnavailableError
+from application.ports.files import FilesUnavailableError
+from application.ports.storage.work import LeaseLostError, StoreUnavailableError
 from application.ports.tasks import TasksUnavailableError
-from domain.identifiers import AccountId, GiftId, OrganisationId, Prefix, parse_id
+from domain.identifiers import AccountId, ExportId, GiftId, OrganisationId, Prefix, parse_id
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +48,7 @@ class Periodic:
 
 
 def handlers(
-    create_account_key: CreateAccountKey, deliver_gift: DeliverGift
+    create_account_key: CreateAccountKey, deliver_gift: DeliverGift, make_export: MakeExport
 ) -> Mapping[str, Handler]:
     """What is done for each topic of the outbox."""
 
@@ -67,4 +70,19 @@ def handlers(
             return
         deliver_gift(organisation, GiftId(id))
 
-    return {"account.requested": account_requested, TOPIC: gift_sent}
+    def export_requested(organisation: OrganisationId, key: str) -> None:
+        id = parse_id(Prefix.EXPORT, key)
+        if id is None:
+            log.error("a task names no export: %s", key)
+            return
+        try:
+            make_export(organisation, ExportId(id))
+        except (FilesUnavailableError, LeaseLostError) as error:
+            # The sweep has somebody go on with it.
+            log.warning("export %s is not ready yet: %s", key, error)
+
+    return {
+        "account.requested": account_requested,
+        TOPIC: gift_sent,
+        EXPORTS: export_requested,
+    }

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
+from application.ports.files import FilesUnavailableError
 from application.ports.payments import PaymentsRefusedError, PaymentsUnavailableError
 from domain.identifiers import NetworkId
 from entrypoints.container import Container
@@ -30,6 +31,7 @@ CHARGE_EVERY = timedelta(minutes=10)
 RECONCILE_EVERY = timedelta(days=1)
 #: How often it is seen whether a rate has become known that fees wait for.
 FEES_EVERY = timedelta(minutes=1)
+EXPIRE_EVERY = timedelta(minutes=10)
 _STOP_WITHIN = timedelta(seconds=25)
 
 
@@ -83,7 +85,9 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
 def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
     """What a worker does beside deployments; *stop* ends the tasks that it is at."""
     tasks = container.tasks()
-    todo = handlers(container.create_account_key(), container.deliver_gift())
+    todo = handlers(
+        container.create_account_key(), container.deliver_gift(), container.make_export()
+    )
 
     def run_tasks() -> None:
         tasks.run(todo, stop)
@@ -115,10 +119,27 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
         ),
         Periodic(name="licences", interval=LICENCES_EVERY, act=container.follow_licences()),
         Periodic(name="ended subscriptions", interval=ENDED_EVERY, act=container.leave_ended()),
+        *_expiring(container),
         *_reconciling(container),
         Periodic(name="fees", interval=FEES_EVERY, act=_always_pause(container.price_fees())),
         Periodic(name="tasks", interval=timedelta(seconds=1), act=run_tasks),
     ]
+
+
+def _expiring(container: Container) -> list[Periodic]:
+    """Only where there is a place for exports."""
+    if container.settings().exports.folder is None:
+        return []
+    expire = container.expire_exports()
+
+    def act() -> int:
+        try:
+            return expire()
+        except FilesUnavailableError as error:
+            log.warning("exports that are over stay for now: %s", error)
+            return 0
+
+    return [Periodic(name="expired exports", interval=EXPIRE_EVERY, act=act)]
 
 
 def _reconciling(container: Container) -> list[Periodic]:

@@ -24,6 +24,7 @@ from adapters.memory.alarms import MemoryAlarms
 from adapters.memory.chain import MemoryChain
 from adapters.memory.clock import MemoryClock
 from adapters.memory.custody import DevelopmentOnlyWarning, MemoryCustodian
+from adapters.memory.files import MemoryFiles
 from adapters.memory.identifiers import MemoryIdentifiers
 from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
@@ -41,6 +42,7 @@ from application.deployments.pursue import Pursuit
 from application.deployments.request import Accepted, DeploymentRequest, RequestDeployment
 from application.deployments.retry import RetryDeployment
 from application.deployments.watch import WatchNetwork
+from application.exports.make import MakeExport
 from application.operator.credits import GrantCredits, SetTariff
 from application.operator.end import EndOperation
 from application.operator.treasury import Resume
@@ -83,6 +85,7 @@ from domain.operation import (
 from domain.organisation import PERMISSIONS, Role
 from domain.signing import Curve, PublicKey
 from domain.token import Action, Order, Token, TokenKind
+from entrypoints.assembly import table_formats
 from tests.application.mortal import Death, Fate, Mortal, MortalStore
 from tests.catalogue import FOR_TESTS
 
@@ -175,6 +178,25 @@ class House:
         """Where documents are published; made when it is first looked at."""
         made: MemoryMetadata = self.__dict__.setdefault("_metadata", MemoryMetadata())
         return made
+
+    @property
+    def files(self) -> MemoryFiles:
+        """Where exports are; made when it is first looked at."""
+        made: MemoryFiles = self.__dict__.setdefault("_files", MemoryFiles())
+        return made
+
+    def make_export(self, **changes: Any) -> MakeExport:
+        """The use case, with files in memory."""
+        settings: dict[str, Any] = {
+            "store": self.store,
+            "files": self.files,
+            "formats": table_formats(),
+            "clock": self.clock,
+            "identifiers": self.identifiers,
+            "part_limit": 2**20,
+            "kept_for": timedelta(days=7),
+        }
+        return MakeExport(**settings | changes)
 
     def register(self, email: str) -> Registered:
         register = Register(

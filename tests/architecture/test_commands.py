@@ -31,6 +31,7 @@ UNUSED = {
     "verify": WEB | {"procrastinate", "psycopg"},
     "report": WEB | {"procrastinate", "psycopg"},
     "tokens": WEB | {"procrastinate", "psycopg"},
+    "audit": WEB | {"procrastinate", "psycopg", "pyarrow"},
     "billing": WEB | {"procrastinate", "psycopg"},
     "operations": WEB | {"procrastinate", "psycopg"},
     "doctor": WEB | {"procrastinate", "psycopg"},
@@ -59,6 +60,7 @@ ANSWERING = (
     "check",
     "print",
     "doctor",
+    "export",
 )
 NOBODY = "org_00000000000000000000000000"
 MISSING = (

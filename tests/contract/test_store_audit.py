@@ -9,9 +9,8 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from application.ports.storage.audit import EventFilter
 from application.ports.storage.work import Scope, Store, Work
-from domain.audit import WORKER, Actor
+from domain.audit import WORKER, Actor, EventFilter
 from domain.errors import MisuseError
 from domain.identifiers import EventId
 from tests.contract.tenants import (

@@ -33,6 +33,7 @@ from application.deployments.plan import PlanDeployment
 from application.deployments.request import RequestDeployment
 from application.deployments.retry import RetryDeployment
 from application.deployments.validation import ValidateToken
+from application.exports.request import RequestExport
 from application.metered.serve import ServeTurn
 from application.metered.spend import SpendCredits
 from application.operator.credits import GrantCredits
@@ -102,6 +103,8 @@ def services_of(house: House, **changes: Any) -> Services:
             )
         ),
         send_gift=SendGift(**common),
+        request_export=RequestExport(**common, has_place=True),
+        export_files=house.files,
         change_teams=ChangeTeams(**common),
         change_quotas=ChangeQuotas(**common),
         state_account=StateAccount(store=house.store, clock=house.clock, **catalogue),

@@ -33,8 +33,9 @@ def run_tasks(house, tasks):
         identifiers=house.identifiers,
     )
     deliver = DeliverGift(store=house.store, clock=house.clock, identifiers=house.identifiers)
+    make = house.make_export()
     for topic, organisation, key in tasks.deferred:
-        handlers(create, deliver)[topic](organisation, key)
+        handlers(create, deliver, make)[topic](organisation, key)
 
 
 def test_a_registration_brings_its_account_a_key():

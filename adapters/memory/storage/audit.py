@@ -5,9 +5,9 @@ from uuid import UUID
 from attrs import define, field
 
 from adapters.memory.storage.transaction import Table, Transaction
-from application.ports.storage.audit import AuditLog, EventFilter, Outbox, OutboxRow
+from application.ports.storage.audit import AuditLog, Outbox, OutboxRow
 from application.ports.storage.work import Lock
-from domain.audit import AuditDraft, AuditEvent
+from domain.audit import AuditDraft, AuditEvent, EventFilter
 from domain.errors import MisuseError
 from domain.identifiers import EventId, OrganisationId
 
@@ -76,6 +76,15 @@ class MemoryAuditLog(AuditLog):
     ) -> list[AuditEvent]:
         found = [event for event in self._mine(after) if _is(wanted, event)]
         return [each for each in found if through is None or each.sequence <= through][:limit]
+
+    def end(self) -> int:
+        organisation = self._transaction.organisation
+        if organisation is None:
+            return 0
+        return self._transaction.get(self._tables.heads, organisation) or 0
+
+    def count(self, wanted: EventFilter, *, through: int) -> int:
+        return len(self.find(wanted, through=through, limit=through))
 
     def _mine(self, after: int) -> list[AuditEvent]:
         mine = [

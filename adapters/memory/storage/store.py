@@ -34,6 +34,7 @@ from adapters.memory.storage.deployments import (
     MemorySigners,
 )
 from adapters.memory.storage.evidence import EvidenceTables, MemoryIssuedEvidences
+from adapters.memory.storage.exports import ExportTables, MemoryExports
 from adapters.memory.storage.fees import FeeTables, MemoryFeeLines, MemoryRates
 from adapters.memory.storage.idempotency import IdempotencyTables, MemoryIdempotencyKeys
 from adapters.memory.storage.ledger import LedgerTables, MemoryLedger, MemoryTurnLedger
@@ -83,6 +84,7 @@ class MemoryWork(Work):
     usage: MemoryUsage
     rates: MemoryRates
     fees: MemoryFeeLines
+    exports: MemoryExports
     audit: MemoryAuditLog
     seals: MemorySeals
     evidence: MemoryIssuedEvidences
@@ -104,6 +106,7 @@ class MemoryStore(SharedStore):
     _billing: BillingTables = field(factory=BillingTables)
     _deployments: DeploymentTables = field(factory=DeploymentTables)
     _evidence: EvidenceTables = field(factory=EvidenceTables)
+    _exports: ExportTables = field(factory=ExportTables)
     _fees: FeeTables = field(factory=FeeTables)
     _idempotency: IdempotencyTables = field(factory=IdempotencyTables)
     _ledger: LedgerTables = field(factory=LedgerTables)
@@ -201,6 +204,7 @@ class MemoryStore(SharedStore):
             usage=MemoryUsage(transaction, self._ledger),
             rates=MemoryRates(transaction, self._fees),
             fees=MemoryFeeLines(transaction, self._fees),
+            exports=MemoryExports(transaction, self._exports, self.new_id),
             audit=MemoryAuditLog(transaction, self._audit),
             seals=MemorySeals(transaction, self._seals),
             evidence=MemoryIssuedEvidences(transaction, self._evidence, self._deployments),

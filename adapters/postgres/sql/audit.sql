@@ -41,6 +41,9 @@ SELECT organisation_id, sequence, id, at, action, subject, live, salt, body
    AND sequence = ANY(%(sequences)s)
  ORDER BY sequence
 
+-- name: select_end
+SELECT sequence FROM audit_heads WHERE organisation_id = %(organisation)s
+
 -- name: select_found
 -- A body is no JSON here: it may hold what PostgreSQL's cannot.  Who did it stands at its
 -- beginning, behind the action, and that far there is nothing but ASCII; what caused it stands
@@ -66,6 +69,27 @@ SELECT organisation_id, sequence, id, at, action, subject, live, salt, body
                     IN substring(body FROM 1 FOR octet_length(action) + 88)) > 0)
  ORDER BY sequence
  LIMIT %(limit)s
+
+-- name: count_found
+-- In the words of `select_found`.
+SELECT count(*) AS count
+  FROM audit_events
+ WHERE organisation_id = %(organisation)s
+   AND (%(through)s::bigint IS NULL OR sequence <= %(through)s)
+   AND (%(action)s::text IS NULL
+        OR action = %(action)s OR split_part(action, '.', 1) = %(action)s)
+   AND (%(subject)s::text IS NULL OR subject = %(subject)s)
+   AND (%(since)s::timestamptz IS NULL OR at >= %(since)s)
+   AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
+   AND (%(live)s::boolean IS NULL OR live = %(live)s)
+   AND (%(correlation)s::text IS NULL
+        OR position(convert_to('"correlation_id":"' || %(correlation)s || '"', 'UTF8')
+                    IN body) > 0)
+   AND (%(actor)s::text IS NULL
+        OR position(convert_to('"actor":{"id":"' || %(actor)s || '",', 'UTF8')
+                    IN substring(body FROM 1 FOR octet_length(action) + 88)) > 0
+        OR position(convert_to(',"kind":"' || %(actor)s || '"}', 'UTF8')
+                    IN substring(body FROM 1 FOR octet_length(action) + 88)) > 0)
 
 -- name: prepare_month
 SELECT narrow.prepare_month(%(month)s::date)

@@ -7,27 +7,8 @@ from uuid import UUID
 
 from attrs import frozen
 
-from domain.audit import AuditDraft, AuditEvent
+from domain.audit import AuditDraft, AuditEvent, EventFilter
 from domain.identifiers import EventId, OrganisationId
-
-
-@frozen(kw_only=True)
-class EventFilter:
-    """Which events are asked for; None: whatever it is."""
-
-    #: ``deployment.completed``, or its noun alone for all of them: ``deployment``.
-    action: str | None = None
-    #: Public id of what it happened to.
-    subject: str | None = None
-    #: Public id of who did it, or a kind of actor: ``mem_…``, ``worker``.
-    actor: str | None = None
-    #: From *since*, which is in it, to *until*, which is not.
-    since: datetime | None = None
-    until: datetime | None = None
-    live: bool | None = None
-    #: Public id of what caused it.
-    correlation: str | None = None
-
 
 EVERYTHING = EventFilter()
 
@@ -63,6 +44,14 @@ class AuditLog(Protocol):
         self, wanted: EventFilter, *, after: int = 0, through: int | None = None, limit: int
     ) -> list[AuditEvent]:
         """As `all`, those that *wanted* describes; with a number of at most *through*."""
+        ...
+
+    def end(self) -> int:
+        """The number of the last event; 0: there is none."""
+        ...
+
+    def count(self, wanted: EventFilter, *, through: int) -> int:
+        """How many *wanted* describes, with a number of at most *through*."""
         ...
 
 

@@ -15,6 +15,7 @@ from application.ports.storage.audit import AuditLog, Outbox
 from application.ports.storage.billing import Billing
 from application.ports.storage.deployments import Claims, Deployments, Networks, Signers
 from application.ports.storage.evidence import IssuedEvidences
+from application.ports.storage.exports import Exports
 from application.ports.storage.fees import FeeLines, Rates
 from application.ports.storage.idempotency import IdempotencyKeys
 from application.ports.storage.ledger import Ledger
@@ -137,6 +138,8 @@ class Work(Protocol):
     def rates(self) -> Rates: ...
     @property
     def fees(self) -> FeeLines: ...
+    @property
+    def exports(self) -> Exports: ...
     @property
     def audit(self) -> AuditLog: ...
     @property

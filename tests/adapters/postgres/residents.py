@@ -14,8 +14,9 @@ from application.ports.storage.tokens import TokenWatch
 from application.ports.storage.work import Scope, Store
 from domain.abuse import LoginFailures, Rule, Spending, Throttle
 from domain.account import Account
-from domain.audit import WORKER, AuditDraft
+from domain.audit import WORKER, AuditDraft, EventFilter
 from domain.deployment import Deployment, Signed, SlotReserved
+from domain.export import Export, ExportFormat, Part
 from domain.fees import FeeKind, FeeLine
 from domain.gift import Direction, Gift, GiftPortion
 from domain.ledger import Grant, HoldCredits, Lot, Source, decide, fold
@@ -158,7 +159,33 @@ class Resident:
             self.be_counted(work)
         with store.begin(self.scope) as work:
             self.share(work)
+        with store.begin(self.scope) as work:
+            self.take_away(work)
         return self
+
+    def take_away(self, work):
+        """An export that is under way, with one part."""
+        export = Export(
+            organisation=self.organisation,
+            id=uuid4(),
+            format=ExportFormat.CSV,
+            wanted=EventFilter(),
+            requested_by="mem_1",
+            requested_at=NOW,
+            last_sequence=1,
+        )
+        work.exports.add(export)
+        token = work.exports.lease(export.id, timedelta(minutes=1))
+        part = Part(
+            number=1,
+            name="part-00001.csv",
+            size=9,
+            sha256=bytes(32),
+            events=1,
+            first_sequence=1,
+            last_sequence=1,
+        )
+        work.exports.add_part(export.id, token, part)
 
     def a_fee(self):
         """A share of what the submitted deployment was said to be worth."""

@@ -45,6 +45,11 @@ deployments          app=ra,w(owner predicted) readonly=r
 disputes             app=ra,w(closed_at is_won) readonly=r
 documents            app=ra readonly=r
 evidence_packs       app=ra readonly=r
+export_parts         app=ra readonly=r
+exports              app=ra,w(state total written digest event_id finished_at expires_at
+                              lease_token lease_until)
+                     narrow=r(organisation_id id state requested_at expires_at lease_until)
+                     readonly=r
 fee_lines            app=ra,w(amount_minor costs invoice_item billed_at)
                      narrow=r(organisation_id amount_minor invoice_item) readonly=r
 gift_lots            app=ra readonly=r

@@ -17,7 +17,7 @@ UNREADABLE = {"outbox"}
 HISTORY = ("journal", "audit_events")
 #: Beside history: rows that are added, and never become others.
 ADDED_ONLY = ("hold_lots", "hold_teams", "payment_events", "checkouts", "reconciliations", "rates",
-              "quota_shifts", "gift_lots", "evidence_packs")  # fmt: skip
+              "quota_shifts", "gift_lots", "evidence_packs", "export_parts")  # fmt: skip
 NARROW = {
     "claim_operations": ("tallystick_narrow", "organisation_id, operation_id, token"),
     "prolong_claims": ("tallystick_narrow", "organisation_id, operation_id, token"),
@@ -41,6 +41,8 @@ NARROW = {
     "list_organisations": ("tallystick_narrow", "id"),
     "tariffs_in_use": ("tallystick_narrow", "tariff, organisations"),
     "gifts_under_way": ("tallystick_narrow", "organisation_id, id"),
+    "exports_waiting": ("tallystick_narrow", "organisation_id, id"),
+    "exports_over": ("tallystick_narrow", "organisation_id, id"),
     "ledger_volumes": ("tallystick_narrow", "organisation_id, lines"),
     "unsealed_events": ("tallystick_narrow", "trouble, organisation_id, sequence, event_id, hash"),
     "seal_backlog": ("tallystick_narrow", "events, since"),
