@@ -215,7 +215,10 @@ class Story:
         sizes = sorted({size for size, _ in self.anchored})
         return {
             "checkpoint": self.log.note(),
-            "consistency": [{"path": self.log.proof(size), "size": size} for size in sizes],
+            "consistency": [
+                {"path": self.log.proof(min(size, len(self.log.entries))), "size": size}
+                for size in sizes
+            ],
             "core": self.core,
             "events": [self.log.event(index) for index in indices],
             "format": "tallystick.evidence/1",
@@ -349,7 +352,7 @@ def sign(story, raw, id, receipts, action="submitted", step=1, **changes):
         "number": 1 + sum(len(s["attempts"]) for s in story.core["steps"][step - 1]["slots"]),
         "origin": "signed",
         "raw": None if raw is None else b64(raw),
-        "receipts": receipts,
+        "receipts": [{**each} for each in receipts],
         "rejected": False,
         "role": "effect",
         "signed_at": "2026-01-01T00:00:05.000000Z",
@@ -407,7 +410,7 @@ def confirm(story, token, action="confirmed", step=1):
     move(story, action, {"inclusion": inclusion, "step": step, "token": token})
     attempt["cost"] = "21000"
     record["slots"][-1]["state"] = "used"
-    record["inclusion"] = {**inclusion, "cost": "21000"}
+    record["inclusion"] = {**inclusion, "block": {**inclusion["block"]}, "cost": "21000"}
     record["is_final"] = True
 
 

@@ -1,6 +1,7 @@
 """Canonical JSON (RFC 8785, restricted): read by writing it again and comparing bytes."""
 
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -12,12 +13,15 @@ Json = Any
 
 DEEPEST = 32
 _SAFE_INTEGER = 2**53 - 1
+_MARK = re.compile(rb'\\.|["\[{\]}]', re.DOTALL)
 #: Escapes what RFC 8785 escapes, and nothing else.
 _quoted: Callable[[str], str] = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def read(raw: bytes, where: str) -> Json:
     """Raises: Refused."""
+    if _depth(raw) > DEEPEST:
+        raise Refused("not_json", where, f"at most {DEEPEST} levels", "more")
     try:
         value = json.loads(
             raw.decode(),
@@ -27,8 +31,6 @@ def read(raw: bytes, where: str) -> Json:
             parse_constant=lambda name: _stray(name, where),
         )
         written = write(value)
-    except RecursionError:
-        raise Refused("not_json", where, f"at most {DEEPEST} levels", "more") from None
     except ValueError as error:
         raise Refused("not_json", where, "canonical JSON in UTF-8", error) from error
     if written != raw:
@@ -42,7 +44,7 @@ def read(raw: bytes, where: str) -> Json:
 
 def write(value: Json) -> bytes:
     """Raises: ValueError: it has no canonical form."""
-    return _written(value, 0).encode()
+    return _written(value).encode()
 
 
 def unbase64(text: str, where: str) -> bytes:
@@ -54,6 +56,19 @@ def unbase64(text: str, where: str) -> bytes:
     if b64encode(found).decode() != text:
         raise Refused("not_base64", where, b64encode(found).decode(), text)
     return found
+
+
+def _depth(raw: bytes) -> int:
+    """How deep brackets are nested: looked at first, for a decoder may fall over it."""
+    deepest = depth = 0
+    is_text = False
+    for mark in _MARK.finditer(raw):
+        if mark[0] == b'"':
+            is_text = not is_text
+        elif not is_text and len(mark[0]) == 1:
+            depth += 1 if mark[0] in b"[{" else -1
+            deepest = max(deepest, depth)
+    return deepest
 
 
 def _object(pairs: list[tuple[str, Json]], where: str) -> dict[str, Json]:
@@ -75,9 +90,7 @@ def _stray(text: str, where: str) -> NoReturn:
     raise Refused("not_json", where, "integers below 2^53, and no other numbers", text)
 
 
-def _written(value: Json, depth: int) -> str:
-    if depth > DEEPEST:
-        raise ValueError(f"nested more than {DEEPEST} deep")
+def _written(value: Json) -> str:
     if isinstance(value, str):
         return _quoted(value)
     if value is None:
@@ -87,8 +100,8 @@ def _written(value: Json, depth: int) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, list):
-        return f"[{','.join(_written(item, depth + 1) for item in value)}]"
+        return f"[{','.join(_written(item) for item in value)}]"
     if not all(name.isascii() for name in value):
         raise ValueError("a name is not in ASCII")
-    members = (f"{_quoted(name)}:{_written(value[name], depth + 1)}" for name in sorted(value))
+    members = (f"{_quoted(name)}:{_written(value[name])}" for name in sorted(value))
     return f"{{{','.join(members)}}}"
