@@ -22,6 +22,7 @@ from domain.errors import Refusal
 from domain.identifiers import MemberId, OrganisationId, Prefix, public_id
 from domain.organisation import PERMISSIONS, Role
 from entrypoints.devnet import embedded_postgres
+from entrypoints.garbage import look_seldom
 
 ORGANISATIONS = 1_000
 CALLERS = 16
@@ -56,6 +57,7 @@ class Service:
         group: GroupCommit[Asked, Answer] = GroupCommit(serve)
         self._spend = SpendCredits(together=group)
         self._callers = {id: self._caller(id) for id in place.organisations}
+        look_seldom()  # as the server does
 
     def hold(self, organisation: OrganisationId) -> Served:
         key = str(self._place.identifiers.next())

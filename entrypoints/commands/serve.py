@@ -12,6 +12,7 @@ import uvicorn
 
 from entrypoints.commands import setting_up
 from entrypoints.container import Container, build_container
+from entrypoints.garbage import look_seldom
 from entrypoints.http.access_tokens import AccessTokens
 from entrypoints.http.app import create_app
 from entrypoints.http.protocol import ImpatientProtocol
@@ -61,6 +62,7 @@ def command(ctx: click.Context) -> None:
             # Ours reads X-Forwarded-For itself, and only from as many proxies as are configured.
             proxy_headers=False,
         )
+        look_seldom()
         Server(config, stopping).run()
     except SettingsError as error:
         setting_up.tell_faults(ctx, error)
