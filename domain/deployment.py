@@ -116,12 +116,34 @@ class Payer(Enum):
 
 
 @frozen(kw_only=True)
+class Issue:
+    """What a token is to be when it begins, for whoever has the trail and no tables."""
+
+    name: str
+    symbol: str
+    decimals: int
+    #: In base units, as decimal text: it may exceed 2^53.
+    supply: str
+
+    @classmethod
+    def of(cls, token: Token) -> Issue:
+        return cls(
+            name=token.name,
+            symbol=token.symbol,
+            decimals=token.decimals,
+            supply=str(token.supply),
+        )
+
+
+@frozen(kw_only=True)
 class Queued:
     """Accepted: the credits are held, and a worker will take it from here."""
 
     kind: str
     network: NetworkId
     credits: int
+    #: The token that is to be; None where *order* is about one that is.
+    issue: Issue | None = None
     #: Public id of the token that *order* is about.
     token: str | None = None
     order: Order | None = None

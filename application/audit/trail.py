@@ -10,9 +10,9 @@ from attrs import define, evolve, field
 
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Work
-from domain.audit import SALT_BYTES, Actor, AuditDraft, AuditEvent, JsonValue
+from domain.audit import SALT_BYTES, Actor, AuditDraft, AuditEvent, JsonValue, timestamp
 from domain.identifiers import EventId, OrganisationId, Prefix, public_id
-from domain.ledger import JournalEntry
+from domain.ledger import JournalEntry, Lot, Portion
 
 
 @define(kw_only=True)
@@ -59,7 +59,11 @@ class Trail:
     def add_postings(
         self, entries: Iterable[JournalEntry], correlation: str | None, *, live: bool = False
     ) -> None:
-        """One event per journal line, so that neither can be changed without the other."""
+        """One event per journal line, so that neither can be changed without the other.
+
+        It says more than the line: with it, the trail alone tells each lot's balance
+        (`domain.as_of`).
+        """
         organisation = public_id(Prefix.ORGANISATION, self.organisation)
         for entry in entries:
             posting = entry.posting
@@ -73,6 +77,12 @@ class Trail:
                 details["hold"] = public_id(Prefix.HOLD, posting.hold)
             if posting.lot is not None:
                 details["grant"] = public_id(Prefix.GRANT, posting.lot)
+            if posting.portions:
+                details["grants"] = _by_lot(posting.portions)
+            if posting.opens is not None:
+                details["opens"] = _opened(posting.opens)
+            if posting.of is not None:
+                details["of"] = public_id(Prefix.GRANT, posting.of)
             self.add(
                 posting.action,
                 organisation,
@@ -87,3 +97,21 @@ class Trail:
         drafts = tuple(self._drafts)
         self._drafts.clear()
         return work.audit.append(*drafts) if drafts else ()
+
+
+def _by_lot(portions: Iterable[Portion]) -> dict[str, JsonValue]:
+    """Credits by public id of their lot."""
+    credits_of: dict[str, int] = {}
+    for portion in portions:
+        name = public_id(Prefix.GRANT, portion.lot)
+        credits_of[name] = credits_of.get(name, 0) + portion.amount
+    return dict(credits_of)
+
+
+def _opened(lot: Lot) -> dict[str, JsonValue]:
+    return {
+        "effective_at": timestamp(lot.effective_at),
+        "expires_at": None if lot.expires_at is None else timestamp(lot.expires_at),
+        "fact": lot.fact,
+        "source": lot.source.value,
+    }

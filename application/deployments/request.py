@@ -22,7 +22,7 @@ from domain.abuse import DEFAULT_RULES, AbuseRules
 from domain.account import Account
 from domain.audit import details_of
 from domain.catalogue import Catalogue, KindClass
-from domain.deployment import ACTIONS, Deployment, Payer, Queued
+from domain.deployment import ACTIONS, Deployment, Issue, Payer, Queued
 from domain.errors import FieldFault, Refusal
 from domain.identifiers import (
     AccountId,
@@ -162,7 +162,10 @@ class RequestDeployment:
             return refusal
         work.deployments.add(deployment, due_at=now)
         queued = Queued(
-            kind=deployment.token.kind, network=deployment.network, credits=deployment.credits
+            kind=deployment.token.kind,
+            network=deployment.network,
+            credits=deployment.credits,
+            issue=Issue.of(deployment.token),
         )
         trail.add(
             ACTIONS[Queued],

@@ -32,7 +32,7 @@ from domain.ledger.events import (
     Returned,
     Watched,
 )
-from domain.ledger.wallet import Portion, Source, total
+from domain.ledger.wallet import Lot, Portion, Source, total
 
 
 @frozen(kw_only=True)
@@ -47,6 +47,13 @@ class Posting:
     action: str
     hold: HoldId | None = None
     lot: LotId | None = None
+    # What the trail says of a line beyond its row, so that it can be read without any table.
+    #: From which lots, or to which, where the line sums over a hold's.
+    portions: tuple[Portion, ...] = field(default=(), eq=False, repr=False)
+    #: The lot that begins with it.
+    opens: Lot | None = field(default=None, eq=False, repr=False)
+    #: The lot whose payment was taken back or came again.
+    of: LotId | None = field(default=None, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if self.debit is self.credit:
@@ -69,26 +76,42 @@ def postings(event: Event) -> tuple[Posting, ...]:
     match event:
         case Granted(lot=lot):
             issued = issued_by(lot.source)
-            return (_posting(issued, _Available, lot.amount, "granted", lot=lot.id),)
+            return (_posting(issued, _Available, lot.amount, "granted", lot=lot.id, opens=lot),)
         case Expired(lot=id, amount=amount):
             return (_posting(_Available, _Expired, amount, "expired", lot=id),)
         case Held(hold=hold):
-            return (_posting(_Available, _Held, hold.amount, "held", hold=hold.id),)
+            portions = hold.portions
+            return (
+                _posting(_Available, _Held, hold.amount, "held", hold=hold.id, portions=portions),
+            )
         case Captured(hold=id, amount=amount):
             return (_posting(_Held, _Spent, amount, "captured", hold=id),)
         case Returned(hold=id, portions=portions):
-            return (_posting(_Held, _Available, total(portions), "released", hold=id),)
+            amount = total(portions)
+            return (
+                _posting(_Held, _Available, amount, "released", hold=id, portions=portions),
+            )
         case Broken(hold=id, portions=portions):
-            return (_posting(_Held, _Expired, total(portions), "expired", hold=id),)
+            amount = total(portions)
+            return (_posting(_Held, _Expired, amount, "expired", hold=id, portions=portions),)
         case Graced(hold=id, origin=origin, lot=lot):
-            return (_posting(origin, _Available, lot.amount, "graced", hold=id, lot=lot.id),)
+            return (
+                _posting(
+                    origin, _Available, lot.amount, "graced", hold=id, lot=lot.id, opens=lot
+                ),
+            )
         case Corrected(hold=id, portions=portions):
             return _each(_Spent, _Available, portions, "corrected", hold=id)
-        case ClawedBack(lot=lot_id, source=source, origin=origin, amount=amount):
-            return (_posting(origin, issued_by(source), amount, "clawed_back", lot=lot_id),)
-        case Reinstated(lot=lot):
+        case ClawedBack(of=of, lot=lot_id, source=source, origin=origin, amount=amount):
+            issued = issued_by(source)
+            return (_posting(origin, issued, amount, "clawed_back", lot=lot_id, of=of),)
+        case Reinstated(of=of, lot=lot):
             issued = issued_by(lot.source)
-            return (_posting(issued, _Available, lot.amount, "reinstated", lot=lot.id),)
+            return (
+                _posting(
+                    issued, _Available, lot.amount, "reinstated", lot=lot.id, opens=lot, of=of
+                ),
+            )
         case DebtPaid(origin=origin, portions=portions):
             return _each(origin, LedgerAccount.DEBT, portions, "debt_paid")
         case Adjusted(portions=portions):
@@ -130,9 +153,20 @@ def _posting(
     *,
     hold: HoldId | None = None,
     lot: LotId | None = None,
+    portions: tuple[Portion, ...] = (),
+    opens: Lot | None = None,
+    of: LotId | None = None,
 ) -> Posting:
     return Posting(
-        debit=debit, credit=credit, amount=amount, action=f"credits.{what}", hold=hold, lot=lot
+        debit=debit,
+        credit=credit,
+        amount=amount,
+        action=f"credits.{what}",
+        hold=hold,
+        lot=lot,
+        portions=portions,
+        opens=opens,
+        of=of,
     )
 
 
