@@ -12,6 +12,7 @@ from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.accounts.create_key import CreateAccountKey
+from application.audit.as_of import StateAsOf
 from application.billing.charge import ChargeFees
 from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
@@ -96,6 +97,7 @@ class Container(containers.DeclarativeContainer):
     refresh = One(Refresh, store=store, clock=clock, identifiers=identifiers, wrapping=wrapping)
     log_out = One(LogOut, store=store, clock=clock, identifiers=identifiers)
     authenticate = One(Authenticate, store=store, clock=clock)
+    state_as_of = One(StateAsOf, store=store)
     count_requests = One(
         CountRequests,
         store=store,

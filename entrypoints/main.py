@@ -18,7 +18,7 @@ COMMANDS = {
     "tariff": ("tariff", "Change an organisation's tariff."),
     "abuse": ("abuse", "Lift what the limits have stopped, or raise one."),
     "verify": ("verify", "Check a file of evidence, or the ledger against every invariant."),
-    "audit": ("audit", "Take the audit trail away, and look whether what was taken is whole."),
+    "audit": ("audit", "Take the audit trail away whole, or ask it what was so at an instant."),
     "billing": ("billing", "Put the catalogue up for sale, and compare the books."),
     "report": ("report", "What the operator earns, and how it grows."),
     "rates": ("rates", "Say what coins are worth, for fees in money."),

@@ -36,7 +36,8 @@ def by_the_trail(
     assert state.lacks == ()
     assert state.credits.lots is not None
     return {
-        "tariff": state.tariff,
+        # Whoever was never given one is on the catalogue's first.
+        "tariff": state.tariff or FIRST_TARIFF,
         "members": {(each.id, each.user, each.role) for each in state.members},
         "licence": state.licence.state,
         "credits": (state.credits.available, state.credits.held, state.credits.debt),
@@ -77,9 +78,9 @@ class Album:
                 assert told[what] == tables[what], (what, instant)
 
 
-def a_moment(clock: object) -> timedelta:
-    """What has to pass for two things not to be at the same instant."""
-    return timedelta(microseconds=1)
+FIRST_TARIFF = "free"
+#: What has to pass for two things not to be at the same instant.
+A_MOMENT = timedelta(microseconds=1)
 
 
 def _in_memory(store: MemoryStore, organisation: OrganisationId) -> dict[str, object]:

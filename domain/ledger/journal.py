@@ -88,17 +88,13 @@ def postings(event: Event) -> tuple[Posting, ...]:
             return (_posting(_Held, _Spent, amount, "captured", hold=id),)
         case Returned(hold=id, portions=portions):
             amount = total(portions)
-            return (
-                _posting(_Held, _Available, amount, "released", hold=id, portions=portions),
-            )
+            return (_posting(_Held, _Available, amount, "released", hold=id, portions=portions),)
         case Broken(hold=id, portions=portions):
             amount = total(portions)
             return (_posting(_Held, _Expired, amount, "expired", hold=id, portions=portions),)
         case Graced(hold=id, origin=origin, lot=lot):
             return (
-                _posting(
-                    origin, _Available, lot.amount, "graced", hold=id, lot=lot.id, opens=lot
-                ),
+                _posting(origin, _Available, lot.amount, "graced", hold=id, lot=lot.id, opens=lot),
             )
         case Corrected(hold=id, portions=portions):
             return _each(_Spent, _Available, portions, "corrected", hold=id)

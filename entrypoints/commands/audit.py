@@ -17,7 +17,7 @@ from domain.errors import Refusal
 from domain.export import Export, ExportFormat
 from domain.identifiers import ExportId, OrganisationId, Prefix, parse_id, public_id
 from entrypoints.assembly import folder, table_formats
-from entrypoints.commands import setting_up
+from entrypoints.commands import audit_state, setting_up
 from entrypoints.container import Container
 
 _INSTANT = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
@@ -25,6 +25,9 @@ _INSTANT = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
 
 @click.group("audit", help="Take the audit trail away, and keep it for as long as it must be.")
 def command() -> None: ...
+
+
+command.add_command(audit_state.command)
 
 
 @command.command(

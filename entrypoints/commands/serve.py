@@ -124,6 +124,7 @@ def services(container: Container, stopping: threading.Event) -> Services:
         change_teams=container.change_teams(),
         change_quotas=container.change_quotas(),
         state_account=container.state_account(),
+        state_as_of=container.state_as_of(),
         catalogue=settings.catalogue,
         store=container.store(),
         clock=container.clock(),

@@ -11,6 +11,7 @@ from litestar.di import Provide
 from application.access.caller import Caller
 from entrypoints.http import (
     api_keys,
+    audit_state,
     auth,
     billing,
     catalogue,
@@ -53,6 +54,7 @@ RESOURCES = (
     billing,
     licence,
     statement,
+    audit_state,
     health,
     documents,
 )
@@ -137,6 +139,7 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "change_quotas": services.change_quotas,
         "catalogue": services.catalogue,
         "state_account": services.state_account,
+        "state_as_of": services.state_as_of,
         "store": services.store,
         "clock": services.clock,
         "chains": services.chains,

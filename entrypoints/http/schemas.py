@@ -408,6 +408,44 @@ SCHEMAS: Mapping[str, Schema] = {
         state=_one_of(*(each.value for each in HoldState)), credits=_INTEGER, captured=_INTEGER,
         lease_until=_INSTANT, requested_by=_or_null(_TEXT),
     ),
+    "StateAsOf": _object(
+        organisation=_or_null(_ORGANISATION), at=_INSTANT,
+        follows_from=_or_null(
+            _object(event=_id(Prefix.EVENT), sequence=_INTEGER, at=_INSTANT)
+        ),
+        tariff=_or_null(_TEXT),
+        members=_list(
+            _object(
+                id=_id(Prefix.MEMBER), user=_id(Prefix.USER),
+                role=_one_of(*(each.value for each in Role)), since=_INSTANT,
+            )
+        ),
+        licence=_object(
+            state=_one_of(*(each.value for each in LicenceState)), since=_or_null(_INSTANT),
+            until=_or_null(_INSTANT),
+        ),
+        credits=_object(
+            available=_INTEGER, held=_INTEGER, debt=_INTEGER, spent=_INTEGER,
+            grants=_or_null(
+                _list(
+                    _object(
+                        id=_id(Prefix.GRANT), source=_TEXT, fact=_TEXT, amount=_INTEGER,
+                        remaining=_INTEGER, lapsed=_INTEGER, clawed_back=_INTEGER,
+                        effective_at=_INSTANT, expires_at=_or_null(_INSTANT),
+                    )
+                )
+            ),
+        ),
+        tokens=_list(
+            _object(
+                id=_id(Prefix.TOKEN), deployment=_id(Prefix.DEPLOYMENT), network=_TEXT,
+                kind=_TEXT, address=_or_null(_TEXT), name=_or_null(_TEXT),
+                symbol=_or_null(_TEXT), decimals=_or_null(_INTEGER), supply=_or_null(_AMOUNT),
+                paused=_BOOLEAN, issued_at=_INSTANT,
+            )
+        ),
+        lacks=_list(_TEXT),
+    ),
     "Statement": _object(
         period=_object(start=_INSTANT, end=_INSTANT), opening=_BALANCES,
         lines=_list(_object(what=_TEXT, of=_or_null(_TEXT), credits=_INTEGER)),

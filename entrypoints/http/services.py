@@ -14,6 +14,7 @@ from application.access.log_out import LogOut
 from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
+from application.audit.as_of import StateAsOf
 from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
 from application.billing.receive import ReceivePaymentEvent
@@ -97,6 +98,7 @@ class Services:
     change_teams: ChangeTeams
     change_quotas: ChangeQuotas
     state_account: StateAccount
+    state_as_of: StateAsOf
     catalogue: Catalogue
     start_checkout: StartCheckout
     open_portal: OpenPortal

@@ -27,6 +27,7 @@ from domain.identifiers import HoldId, OrganisationId
 from domain.ledger import Capture, HoldCredits
 from entrypoints.devnet.stripe import Deliverer, Plan, RefusedError
 from entrypoints.devnet.stripe.outages import KINDS as OUTAGES
+from tests.as_of import Album
 from tests.billing.house import BillingHouse
 from tests.billing.sdk import SECRET
 from tests.billing.truth import Truth
@@ -111,9 +112,13 @@ class History:
         return is_done
 
     def verify(self) -> None:
-        """Our books are what Stripe's say they must be."""
+        """Our books are what Stripe's say they must be, and what our own trail says they are."""
         for organisation in self.organisations:
             verify(self.house, organisation)
+            # That they registered nobody told: the house has put them there.
+            album = Album(self.house.store, organisation, untold=frozenset({"members"}))
+            album.photograph(self.house.clock.now())
+            album.compare()
 
     def _outages(self) -> dict[str, int]:
         return self.house.stripe.api.outages.counts

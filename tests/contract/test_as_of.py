@@ -4,23 +4,20 @@ Any history of the ledger's commands, written down as the product writes it: at 
 each instant on the way, the trail alone tells what the tables said then.
 """
 
-from datetime import timedelta
-
+from attrs import evolve
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import initialize, invariant, run_state_machine_as_test
+from hypothesis.stateful import invariant, run_state_machine_as_test
 
+from adapters.memory.clock import MemoryClock
+from adapters.system import SystemIdentifiers
 from application.audit.trail import Trail
 from application.credits.post import Order, post_all
 from application.ports.storage.work import Store
-from adapters.system import SystemIdentifiers
-from adapters.memory.clock import MemoryClock
 from domain.audit import WORKER
-from domain.errors import Refusal
 from domain.ledger import Command, Grant
-from tests.as_of import Album
+from tests.as_of import A_MOMENT, Album
 from tests.contract.test_ledger_machine import Answer, LedgerHistory
 from tests.strategies import examples
-from attrs import evolve
 
 
 class ToldHistory(LedgerHistory):
@@ -54,7 +51,7 @@ class ToldHistory(LedgerHistory):
     @invariant()
     def nothing_else_happens_at_this_instant(self) -> None:
         self.album.photograph(self.model.now)
-        self.model.now += timedelta(microseconds=1)
+        self.model.now += A_MOMENT
 
     def teardown(self) -> None:
         if "_album" in self.__dict__:

@@ -21,6 +21,7 @@ from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.accounts.create_key import CreateAccountKey
+from application.audit.as_of import StateAsOf
 from application.audit.trail import Trail
 from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
@@ -107,6 +108,7 @@ def services_of(house: House, **changes: Any) -> Services:
         export_files=house.files,
         change_teams=ChangeTeams(**common),
         change_quotas=ChangeQuotas(**common),
+        state_as_of=StateAsOf(store=house.store),
         state_account=StateAccount(store=house.store, clock=house.clock, **catalogue),
         **common,
         **network,
