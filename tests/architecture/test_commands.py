@@ -28,6 +28,7 @@ UNUSED = {
     "tariff": WEB | {"procrastinate", "psycopg"},
     "abuse": WEB | {"procrastinate", "psycopg"},
     "rates": WEB | {"procrastinate", "psycopg"},
+    "audit": WEB | {"procrastinate", "psycopg"},
     "verify": WEB | {"procrastinate", "psycopg"},
     "report": WEB | {"procrastinate", "psycopg"},
     "tokens": WEB | {"procrastinate", "psycopg"},
@@ -42,6 +43,7 @@ UNUSED = {
 }
 #: Commands of which programs may want an answer.
 ANSWERING = (
+    "state",
     "grant",
     "set",
     "create",
