@@ -28,7 +28,6 @@ UNUSED = {
     "tariff": WEB | {"procrastinate", "psycopg"},
     "abuse": WEB | {"procrastinate", "psycopg"},
     "rates": WEB | {"procrastinate", "psycopg"},
-    "audit": WEB | {"procrastinate", "psycopg"},
     "verify": WEB | {"procrastinate", "psycopg"},
     "report": WEB | {"procrastinate", "psycopg"},
     "tokens": WEB | {"procrastinate", "psycopg"},
