@@ -86,6 +86,18 @@ def throttle_to_row(subject: str, throttle: Throttle) -> Row:
     }
 
 
+def throttle_as_it_was(throttle: Throttle) -> Row:
+    """What a shared transaction compares: all but the requests, which it neither reads nor counts."""
+    return {
+        "premium_before": throttle.premium_at,
+        "failures_before": throttle.failures.count,
+        "failed_before": throttle.failures.last_at,
+        "blocked_before": throttle.failures.locked_until,
+        "told_before": [rule.value for rule in throttle.told],
+        "told_at_before": list(throttle.told.values()),
+    }
+
+
 def spending_to_row(subject: str, spending: Spending) -> Row:
     return {
         "subject": subject,

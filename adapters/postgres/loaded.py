@@ -24,7 +24,6 @@ def asked(wanted: Mapping[OrganisationId, Wanted]) -> str:
             {
                 "organisation_id": str(id),
                 "holds": [str(hold) for hold in each.holds],
-                "is_new": bool(each.keys),
                 "subjects": [*each.askers, public_id(Prefix.ORGANISATION, id)],
                 "live": [key.live for key in each.keys],
                 "routes": [key.route for key in each.keys],
@@ -61,23 +60,23 @@ def _lot(found: dict[str, Any]) -> Lot:
     found["id"] = UUID(found["id"])
     found["root_id"] = _uuid(found["root_id"])
     found["effective_at"] = datetime.fromisoformat(found["effective_at"])
-    found["expires_at"] = _instant(found["expires_at"])
-    found["ended_at"] = _instant(found["ended_at"])
+    found["expires_at"] = instant(found["expires_at"])
+    found["ended_at"] = instant(found["ended_at"])
     return ledger_rows.lot_from_row(found)
 
 
 def _hold(found: dict[str, Any]) -> Hold:
     found["id"] = UUID(found["id"])
     found["subject"] = UUID(found["subject"])
-    found["lease_until"] = _instant(found["lease_until"])
+    found["lease_until"] = instant(found["lease_until"])
     found["portion_lots"] = [UUID(lot) for lot in found["portion_lots"]]
     return ledger_rows.hold_from_row(found)
 
 
 def _spending(found: dict[str, Any]) -> Spending:
     found["bucket_starts"] = [datetime.fromisoformat(at) for at in found["bucket_starts"]]
-    found["alerted_at"] = _instant(found["alerted_at"])
-    found["frozen_until"] = _instant(found["frozen_until"])
+    found["alerted_at"] = instant(found["alerted_at"])
+    found["frozen_until"] = instant(found["frozen_until"])
     return spending_from_row(found)
 
 
@@ -92,5 +91,5 @@ def _uuid(text: str | None) -> UUID | None:
     return None if text is None else UUID(text)
 
 
-def _instant(text: str | None) -> datetime | None:
+def instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)

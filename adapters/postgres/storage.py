@@ -3,13 +3,18 @@
 `begin` takes one round trip (``BEGIN`` and the scope travel together), and so does its end.
 """
 
+import select
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
 from functools import cached_property
+from weakref import WeakSet
 
 import psycopg
-from attrs import define, frozen
+from attrs import define, field, frozen
 from psycopg import Connection, Cursor
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.rows import DictRow
 from psycopg_pool import ConnectionPool
 
@@ -31,6 +36,7 @@ from adapters.postgres.evidence import PostgresIssuedEvidences
 from adapters.postgres.exports import PostgresExports
 from adapters.postgres.fees import PostgresFeeLines, PostgresRates
 from adapters.postgres.idempotency import PostgresIdempotencyKeys
+from adapters.postgres.known import Entry, Known, remembered
 from adapters.postgres.ledger import PostgresLedger
 from adapters.postgres.licence import PostgresLicences
 from adapters.postgres.people import (
@@ -42,7 +48,9 @@ from adapters.postgres.people import (
 from adapters.postgres.seals import PostgresSeals
 from adapters.postgres.signers import PostgresNetworks, PostgresSigners
 from adapters.postgres.together import (
+    TOGETHER,
     Account,
+    KnownTurn,
     Turn,
     TurnAuditLog,
     TurnBilling,
@@ -55,15 +63,19 @@ from adapters.postgres.together import (
     TurnThrottles,
     locking,
     transaction_of,
+    written_as,
 )
 from adapters.postgres.tokens import PostgresTokenWatches
 from adapters.postgres.transaction import Statement, Transaction
 from application.ports.clock import Clock
-from application.ports.storage.together import Joint, SharedStore, Wanted
-from application.ports.storage.work import Scope, Work
+from application.ports.storage.together import Joint, SharedStore, StaleError, Wanted
+from application.ports.storage.work import Scope, StoreUnavailableError, Work
 from domain.identifiers import OrganisationId
 
 SCOPE = queries.load("scope.sql")
+
+#: Name of the prepared statement `serve`.
+_SERVE = b"tallystick_turn"
 
 
 @define(slots=False)
@@ -235,6 +247,9 @@ class PostgresStore(SharedStore):
     """Built closed; the process opens and closes it."""
 
     _pool: ConnectionPool[Connection[DictRow]]
+    _known: Known = field(factory=Known)
+    #: Connections that `serve` has been prepared on.
+    _prepared: WeakSet[Connection[DictRow]] = field(factory=WeakSet)
 
     def open(self) -> None:
         """Start to connect, without waiting for it."""
@@ -272,9 +287,91 @@ class PostgresStore(SharedStore):
         finally:
             self._pool.putconn(connection)
 
+    def known(
+        self, wanted: Mapping[OrganisationId, Wanted], clock: Clock
+    ) -> AbstractContextManager[Joint] | None:
+        entries = self._known.take(wanted)
+        now = clock.now()
+        accounts = {}
+        # In the order of their locks.
+        for id in sorted(entries):
+            account = entries[id].account(wanted[id], now)
+            if account is None:
+                # It is locked next, and found to be so.
+                self._known.put({id: entries[id]})
+            else:
+                accounts[id] = account
+        return self._believed(accounts, entries, now) if accounts else None
+
+    @contextmanager
+    def _believed(
+        self,
+        accounts: dict[OrganisationId, Account],
+        entries: Mapping[OrganisationId, Entry],
+        now: datetime,
+    ) -> Iterator[Joint]:
+        with translated():
+            connection = self._living()
+        try:
+            turn = KnownTurn(connection, accounts)
+            works = {
+                id: PostgresTurnWork(transaction_of(turn, id), account)
+                for id, account in accounts.items()
+            }
+            yield Joint(works=works, now=now, busy=frozenset())
+            try:
+                mark = self._serve(connection, turn.parameters())
+            except StaleError:
+                self._known.were_not(accounts)
+                raise
+            except StoreUnavailableError:
+                # Nobody knows what became of it, nor what the server is when it comes back.
+                self._known.clear()
+                raise
+        finally:
+            self._pool.putconn(connection)
+        for account in accounts.values():
+            written_as(account, mark)
+            account.wallet_mark = account.head_mark = mark
+        self._known.were_so(accounts)
+        self._known.put({id: remembered(accounts[id], entries[id]) for id in accounts})
+
+    def _living(self) -> Connection[DictRow]:
+        """A connection that has not died in the pool, as far as it has told."""
+        for _ in range(self._pool.max_size):
+            connection = self._pool.getconn()
+            waiting = select.poll()
+            waiting.register(connection.pgconn.socket, select.POLLIN)
+            if not waiting.poll(0):
+                return connection
+            # Nothing was asked: what comes is the end, or a notice that somebody else may read.
+            connection.close()
+            self._pool.putconn(connection)
+        return self._pool.getconn()
+
+    def _serve(self, connection: Connection[DictRow], parameters: list[bytes | None]) -> str:
+        """One message there, one back: a statement outside of any transaction is one."""
+        wire = connection.pgconn
+        with translated():
+            if connection not in self._prepared:
+                prepared = wire.prepare(_SERVE, TOGETHER["serve"].encode())
+                if prepared.status != ExecStatus.COMMAND_OK:
+                    raise error_from_result(prepared)
+                self._prepared.add(connection)
+            result = wire.exec_prepared(_SERVE, parameters)
+            if result.status == ExecStatus.TUPLES_OK:
+                mark = result.get_value(0, 0)
+                return mark.decode() if mark is not None else ""
+            error = error_from_result(result)
+            if wire.status != ConnStatus.OK:
+                raise psycopg.OperationalError(str(error)) from error
+        # It is told in full, so it is undone, whatever it was.
+        raise StaleError(str(error)) from error
+
     @contextmanager
     def together(self, wanted: Mapping[OrganisationId, Wanted], clock: Clock) -> Iterator[Joint]:
         askers = sum(len(each.askers) for each in wanted.values())
+        entries = self._known.take(wanted)
         for opens in (False, True):
             with self._entered(locking(wanted, opens=opens)) as (connection, found):
                 throttles = found[-2 if len(wanted) > 1 else -4].fetchall()
@@ -283,13 +380,23 @@ class PostgresStore(SharedStore):
                     continue
                 now = clock.now()
                 turn = Turn.begun(connection, throttles, found[-1], wanted, now)
+                was_so = {
+                    id: entries[id]
+                    for id, account in turn.accounts.items()
+                    if id in entries
+                    and entries[id].wallet_mark == account.wallet_mark
+                    and entries[id].head_mark == account.head_mark
+                }
                 works = {
                     id: PostgresTurnWork(transaction_of(turn, id), account)
                     for id, account in turn.accounts.items()
                 }
                 yield Joint(works=works, now=now, busy=frozenset(wanted) - works.keys())
                 turn.flush()
-                return
+            self._known.put(
+                {id: remembered(each, was_so.get(id)) for id, each in turn.accounts.items()}
+            )
+            return
 
     def ping(self) -> None:
         """Raises: StoreUnavailableError."""

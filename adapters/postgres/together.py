@@ -20,6 +20,7 @@ from adapters.postgres.abuse import (
     PostgresSpendings,
     PostgresThrottles,
     spending_to_row,
+    throttle_as_it_was,
     throttle_from_row,
     throttle_to_row,
 )
@@ -37,7 +38,7 @@ from application.ports.storage.idempotency import IdempotencyKey, Remembered
 from application.ports.storage.ledger import Deed, entered
 from application.ports.storage.licence import LicenceRecord
 from application.ports.storage.people import Binding
-from application.ports.storage.together import Wanted
+from application.ports.storage.together import StaleError, Wanted
 from application.ports.storage.work import Lock, Scope
 from domain.abuse import Spending, Throttle
 from domain.audit import AuditDraft, AuditEvent
@@ -74,6 +75,11 @@ class Account:
     now: datetime
     throttles: dict[str, Throttle]
     spendings: dict[str, Spending]
+    #: Which transactions wrote the rows of wallet and head as they are.
+    wallet_mark: str
+    head_mark: str
+    #: No open lease that is not in the wallet ends before; None: there is none.
+    horizon: datetime | None
     #: Credits by the facts of plans, of the last two months.
     plans: Mapping[str, int]
     remembered: Mapping[IdempotencyKey, Remembered]
@@ -86,6 +92,13 @@ class Account:
     events: list[Event] = field(factory=list)
     lines: list[JournalEntry] = field(factory=list)
     audit: list[AuditEvent] = field(factory=list)
+    #: Counters as they are stored.
+    stored: dict[str, Throttle] = field(init=False)
+    #: Everything that was recorded, also what has been written already.
+    history: list[Event] = field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.stored = dict(self.throttles)
 
 
 def locking(wanted: Mapping[OrganisationId, Wanted], *, opens: bool) -> list[Statement]:
@@ -129,17 +142,19 @@ class Turn:
 
     def flush(self) -> None:
         """Write what was kept.  Raises: MisuseError: it was not decided about what is there."""
-        tables = _rows_of(self.accounts)
+        tables = rows_of(self.accounts)
         meant = sum(len(rows) for rows in tables.values())
         if not meant:
             return
-        parameters = {name: json.dumps(rows, default=str) for name, rows in tables.items()}
+        parameters = {name: dumped(rows) for name, rows in tables.items()}
         with translated():
-            row = self.connection.execute(TOGETHER["write"], parameters).fetchone()
-        if row is None or row["touched"] != meant:
-            raise MisuseError(f"{meant} rows were decided about, and they are not as they were")
+            row = self.connection.execute(
+                TOGETHER["write"], {"meant": meant, **parameters}
+            ).fetchone()
+        if row is None:
+            raise MisuseError("what was written has a mark")
         for account in self.accounts.values():
-            _forget(account)
+            written_as(account, row["mark"])
 
     @classmethod
     def begun(
@@ -168,6 +183,9 @@ class Turn:
                 wanted=wanted[id],
                 wallet=loaded.wallet_from(head, rows[id]),
                 head=head["sequence"],
+                wallet_mark=head["wallet_mark"],
+                head_mark=head["head_mark"],
+                horizon=rows[id]["horizon"],
                 now=now,
             )
             for id, head in heads.items()
@@ -303,6 +321,7 @@ class TurnLedger(PostgresLedger):
             account.before = account.before or wallet
             account.after = after or reduce(fold, events, wallet)
             account.events += events
+            account.history += events
             account.lines += [line for lines in entries for line in lines]
         return entries
 
@@ -319,6 +338,53 @@ class TurnAuditLog(PostgresAuditLog):
         return events
 
 
+@define
+class KnownTurn(Turn):
+    """Decided about what is known, and sent when all is decided: asks nothing."""
+
+    def flush(self) -> None:
+        raise StaleError("this is not known")
+
+    def enter(self, scope: Scope) -> None:
+        raise StaleError("this is not known")
+
+    def parameters(self) -> list[bytes | None]:
+        """Of the statement `serve`."""
+        tables = rows_of(self.accounts, all_of_them=True)
+        meant = sum(len(rows) for rows in tables.values())
+        asked, keys, absent = [], [], []
+        for id, account in self.accounts.items():
+            owner, facts = str(id), account.facts
+            asked.append(
+                {
+                    "organisation_id": owner,
+                    "name": facts["organisation_name"],
+                    "tariff": facts["tariff"],
+                }
+            )
+            now = str(account.now)
+            keys += [
+                {
+                    "organisation_id": owner,
+                    "live": key.live,
+                    "route": key.route,
+                    "key": key.key,
+                    "now": now,
+                }
+                for key in account.wanted.keys
+            ]
+            wallet = account.after or account.wallet
+            missing = account.wanted.new - {hold.id for hold in wallet.holds}
+            absent += [{"organisation_id": owner, "id": str(hold)} for hold in missing]
+        given = [
+            str(meant),
+            f"{{{','.join(map(str, self.accounts))}}}",
+            *map(dumped, (asked, keys, absent)),
+            *(dumped(tables[name]) for name in TABLES),
+        ]
+        return [None if each is None else each.encode() for each in given]
+
+
 def transaction_of(turn: Turn, organisation: OrganisationId) -> TurnTransaction:
     transaction = TurnTransaction(turn.connection, Scope(organisation=organisation), turn=turn)
     # What is held is held: nothing more is locked, and nothing of an earlier rank.
@@ -333,32 +399,56 @@ def _by_owner(rows: Iterable[DictRow]) -> dict[OrganisationId, list[DictRow]]:
     return owned
 
 
-def _rows_of(accounts: Mapping[OrganisationId, Account]) -> dict[str, list[Row]]:
-    tables: dict[str, list[Row]] = {
-        name: [] for name in (*_TABLES.values(), "throttles", "spendings", "events", "heads")
-    }
+#: Tables of `write_turn`, in its order.
+TABLES = (
+    "throttles",
+    "wallets",
+    "heads",
+    "new_lots",
+    "changed_lots",
+    "new_holds",
+    "changed_holds",
+    "portions",
+    "lines",
+    "events",
+    "spendings",
+)
+
+
+def rows_of(
+    accounts: Mapping[OrganisationId, Account], *, all_of_them: bool = False
+) -> dict[str, list[Row]]:
+    """What is to be written.
+
+    *all_of_them*: also wallets and heads that nothing has changed, to be compared.
+    """
+    tables: dict[str, list[Row]] = {name: [] for name in TABLES}
     for id, account in accounts.items():
         owner, now = str(id), str(account.now)
-        if account.before is not None and account.after is not None:
-            kept = written(
-                account.before, account.after, account.events, account.lines, account.now
-            )
+        before, after = account.before or account.wallet, account.after or account.wallet
+        if account.before is not None or all_of_them:
+            kept = written(before, after, account.events, account.lines, account.now)
             for query, row in kept:
                 # Spelled once, and not by the encoder for every row.
                 tables[_TABLES[query]].append({**row, "organisation_id": owner, "at": now})
+            tables["wallets"][-1]["mark"] = account.wallet_mark
         for subject in account.counted:
             counter = throttle_to_row(subject, account.throttles[subject])
+            counter |= throttle_as_it_was(account.stored[subject])
             tables["throttles"].append({"organisation_id": owner, **counter})
         for subject in account.spent:
             spending = spending_to_row(subject, account.spendings[subject])
             tables["spendings"].append({"organisation_id": owner, **spending})
         for event in account.audit:
             tables["events"].append(_audit_row(event, owner))
-        if account.audit:
-            last = account.audit[-1].sequence
-            head = {"sequence": last, "sequence_before": account.head}
-            tables["heads"].append({"organisation_id": owner, **head})
+        if account.audit or all_of_them:
+            head = {"sequence": account.head + len(account.audit), "sequence_before": account.head}
+            tables["heads"].append({"organisation_id": owner, "mark": account.head_mark, **head})
     return tables
+
+
+def dumped(rows: Sequence[Row]) -> str | None:
+    return json.dumps(rows, default=str) if rows else None
 
 
 def _audit_row(event: AuditEvent, owner: str) -> Row:
@@ -375,10 +465,13 @@ def _audit_row(event: AuditEvent, owner: str) -> Row:
     }
 
 
-def _forget(account: Account) -> None:
+def written_as(account: Account, mark: str) -> None:
     """What was written is what there is."""
     account.wallet = account.after or account.wallet
     account.head += len(account.audit)
+    account.wallet_mark = mark if account.before is not None else account.wallet_mark
+    account.head_mark = mark if account.audit else account.head_mark
     account.before = account.after = None
     account.events, account.lines, account.audit = [], [], []
+    account.stored = dict(account.throttles)
     account.counted, account.spent = set(), set()

@@ -1,6 +1,7 @@
 """Serve those whose turn it is: one transaction, each command decided in the order it came."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 
 from attrs import define, field, frozen
 
@@ -26,7 +27,7 @@ from application.once import is_remembered, refusal_of, remembered_refusal
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.idempotency import IdempotencyKey, Remembered
-from application.ports.storage.together import SharedStore, Wanted
+from application.ports.storage.together import Joint, SharedStore, StaleError, Wanted
 from domain.abuse import AbuseRules, MeteredCall
 from domain.catalogue import Catalogue, KindClass, Price
 from domain.errors import Refusal
@@ -49,7 +50,25 @@ class ServeTurn:
         self, turn: Mapping[OrganisationId, Sequence[Asked]]
     ) -> Mapping[OrganisationId, Sequence[Answer]]:
         wanted = {id: _wanted(asked) for id, asked in turn.items()}
-        with self.store.together(wanted, self.clock) as joint:
+        known = self.store.known(wanted, self.clock)
+        if known is None:
+            return self._served(self.store.together(wanted, self.clock), turn, wanted)
+        answers: dict[OrganisationId, Sequence[Answer]] = {}
+        with suppress(StaleError):
+            answers |= self._served(known, turn, wanted)
+        rest = {id: each for id, each in wanted.items() if id not in answers}
+        # One alone might be waited for, and the others with it.
+        if len(rest) > 1 or not answers:
+            answers |= self._served(self.store.together(rest, self.clock), turn, wanted)
+        return answers
+
+    def _served(
+        self,
+        transaction: AbstractContextManager[Joint],
+        turn: Mapping[OrganisationId, Sequence[Asked]],
+        wanted: Mapping[OrganisationId, Wanted],
+    ) -> Mapping[OrganisationId, Sequence[Answer]]:
+        with transaction as joint:
             return {
                 id: _Desk(
                     books=Books.about(work, joint.now, holds=wanted[id].holds),
@@ -65,6 +84,7 @@ class ServeTurn:
 def _wanted(asked: Sequence[Asked]) -> Wanted:
     return Wanted(
         holds=frozenset(each.hold for each in asked),
+        new=frozenset(each.hold for each in asked if isinstance(each.usage, HoldUsage)),
         askers=frozenset(
             each.caller.counted_as for each in asked if isinstance(each.usage, HoldUsage)
         ),

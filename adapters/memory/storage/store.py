@@ -135,6 +135,9 @@ class MemoryStore(SharedStore):
         finally:
             transaction.close()
 
+    def known(self, wanted: Mapping[OrganisationId, Wanted], clock: Clock) -> None:
+        """What this store knows is what there is: nothing is remembered beside it."""
+
     @contextmanager
     def together(self, wanted: Mapping[OrganisationId, Wanted], clock: Clock) -> Iterator[Joint]:
         with ExitStack() as stack:

@@ -28,7 +28,8 @@ SELECT throttle.organisation_id, throttle.subject, seconds, counts, premium_at, 
 -- name: lock
 -- A batch waits for nobody: who is busy elsewhere is served alone, later.
 SELECT wallet.organisation_id, wallet.available, wallet.held, wallet.debt, wallet.version,
-       wallet.watch_granted, wallet.watch_since, wallet.watch_told, head.sequence
+       wallet.watch_granted, wallet.watch_since, wallet.watch_told, head.sequence,
+       wallet.xmin::text AS wallet_mark, head.xmin::text AS head_mark
   FROM wallets AS wallet
   JOIN audit_heads AS head USING (organisation_id)
  WHERE wallet.organisation_id = ANY(%(organisations)s::uuid[])
@@ -57,6 +58,12 @@ SELECT organisation.id AS organisation_id, organisation.name AS organisation_nam
        EXISTS (SELECT FROM quotas AS each WHERE each.organisation_id = organisation.id)
        OR EXISTS (SELECT FROM teams AS each WHERE each.organisation_id = organisation.id)
           AS has_people,
+       -- The soonest end of a lease that is not over.
+       (SELECT min(hold.lease_until)
+          FROM holds AS hold
+         WHERE hold.organisation_id = organisation.id
+           AND hold.state = 'held'
+           AND hold.lease_until > %(now)s) AS horizon,
        -- Those with anything left, and the emptied ones that the holds took from.
        (SELECT json_agg(found ORDER BY found.id)
           FROM (SELECT lot.id, lot.source, lot.priority, lot.amount, lot.remaining, lot.lapsed,
@@ -94,14 +101,12 @@ SELECT organisation.id AS organisation_id, organisation.name AS organisation_nam
        (SELECT json_agg(found)
           FROM (SELECT subject, bucket_starts, bucket_credits, alerted_at, frozen_until
                   FROM spendings
-                 WHERE asked.is_new
-                   AND organisation_id = organisation.id
+                 WHERE organisation_id = organisation.id
                    AND subject = ANY(asked.subjects)) AS found) AS spendings,
        -- The credits of plans that were given lately: what a month gives is given once.
        (SELECT json_object_agg(fact, amount)
           FROM lots
-         WHERE asked.is_new
-           AND organisation_id = organisation.id
+         WHERE organisation_id = organisation.id
            AND source = 'plan'
            AND effective_at > %(now)s::timestamptz - interval '62 days') AS plans,
        (SELECT json_agg(found)
@@ -118,7 +123,7 @@ SELECT organisation.id AS organisation_id, organisation.name AS organisation_nam
                        OFFSET 0) AS known
                  WHERE expires_at >= %(now)s) AS found) AS remembered
   FROM json_to_recordset(%(wanted)s::json)
-    AS asked (organisation_id uuid, holds uuid[], is_new boolean, subjects text[],
+    AS asked (organisation_id uuid, holds uuid[], subjects text[],
               live boolean[], routes text[], keys text[])
  CROSS JOIN LATERAL (
        SELECT id, name, tariff, created_at
@@ -137,143 +142,11 @@ SELECT organisation.id AS organisation_id, organisation.name AS organisation_nam
        OFFSET 0) AS wanted
 
 -- name: write
--- Everything that a turn has decided, in one statement: what it touches is counted, and has to be
--- what was meant to be touched.
-WITH new_lots AS (
-    INSERT INTO lots (organisation_id, id, source, priority, amount, remaining, lapsed,
-                      clawed_back, effective_at, expires_at, ended_at, fact, root_id,
-                      unit_cost_micros, currency)
-    SELECT *
-      FROM json_to_recordset(%(new_lots)s::json)
-        AS lot (organisation_id uuid, id uuid, source lot_source, priority integer, amount bigint,
-                remaining bigint, lapsed bigint, clawed_back bigint, effective_at timestamptz,
-                expires_at timestamptz, ended_at timestamptz, fact text, root_id uuid,
-                unit_cost_micros bigint, currency text)
- RETURNING 1
-), changed_lots AS (
-    UPDATE lots
-       SET remaining = lot.remaining,
-           lapsed = lot.lapsed,
-           clawed_back = lot.clawed_back,
-           ended_at = lot.ended_at
-      FROM json_to_recordset(%(changed_lots)s::json)
-        AS lot (organisation_id uuid, id uuid, remaining bigint, lapsed bigint,
-                clawed_back bigint, ended_at timestamptz)
-     WHERE lots.organisation_id = lot.organisation_id
-       AND lots.id = lot.id
- RETURNING 1
-), new_holds AS (
-    INSERT INTO holds (organisation_id, id, subject, operation, kind_class, member, amount,
-                       captured, corrected, state, lease_until, held_at, closed_at)
-    SELECT *
-      FROM json_to_recordset(%(new_holds)s::json)
-        AS hold (organisation_id uuid, id uuid, subject uuid, operation text, kind_class text,
-                 member text, amount bigint, captured bigint, corrected bigint, state hold_state,
-                 lease_until timestamptz, at timestamptz, closed_at timestamptz)
- RETURNING 1
-), changed_holds AS (
-    UPDATE holds
-       SET captured = hold.captured,
-           corrected = hold.corrected,
-           state = hold.state,
-           lease_until = hold.lease_until,
-           closed_at = coalesce(holds.closed_at, hold.closed_at)
-      FROM json_to_recordset(%(changed_holds)s::json)
-        AS hold (organisation_id uuid, id uuid, captured bigint, corrected bigint,
-                 state hold_state, lease_until timestamptz, closed_at timestamptz,
-                 state_before hold_state, corrected_before bigint)
-     WHERE holds.organisation_id = hold.organisation_id
-       AND holds.id = hold.id
-       AND holds.state = hold.state_before
-       AND holds.corrected = hold.corrected_before
- RETURNING 1
-), portions AS (
-    INSERT INTO hold_lots (organisation_id, hold_id, position, lot_id, amount)
-    SELECT *
-      FROM json_to_recordset(%(portions)s::json)
-        AS portion (organisation_id uuid, hold_id uuid, position integer, lot_id uuid,
-                    amount bigint)
- RETURNING 1
-), lines AS (
-    INSERT INTO journal (organisation_id, sequence, at, debit, credit, amount, action, hold_id,
-                         lot_id, actor, subject)
-    SELECT *
-      FROM json_to_recordset(%(lines)s::json)
-        AS line (organisation_id uuid, sequence bigint, at timestamptz, debit ledger_account,
-                 credit ledger_account, amount bigint, action text, hold_id uuid, lot_id uuid,
-                 actor text, subject uuid)
- RETURNING 1
-), changed_wallets AS (
-    UPDATE wallets
-       SET available = wallet.available,
-           held = wallet.held,
-           debt = wallet.debt,
-           version = wallet.version,
-           watch_granted = wallet.watch_granted,
-           watch_since = wallet.watch_since,
-           watch_told = wallet.watch_told
-      FROM json_to_recordset(%(wallets)s::json)
-        AS wallet (organisation_id uuid, available bigint, held bigint, debt bigint,
-                   version bigint, watch_granted bigint, watch_since timestamptz,
-                   watch_told bigint, version_before bigint, available_before bigint,
-                   held_before bigint, debt_before bigint)
-     WHERE wallets.organisation_id = wallet.organisation_id
-       AND wallets.version = wallet.version_before
-       AND wallets.available = wallet.available_before
-       AND wallets.held = wallet.held_before
-       AND wallets.debt = wallet.debt_before
- RETURNING 1
-), events AS (
-    INSERT INTO audit_events (organisation_id, sequence, id, at, action, subject, live, salt,
-                              body)
-    SELECT event.organisation_id, event.sequence, event.id, event.at, event.action,
-           event.subject, event.live, event.salt, convert_to(event.body, 'UTF8')
-      FROM json_to_recordset(%(events)s::json)
-        AS event (organisation_id uuid, sequence bigint, id uuid, at timestamptz, action text,
-                  subject text, live boolean, salt bytea, body text)
- RETURNING 1
-), heads AS (
-    UPDATE audit_heads
-       SET sequence = head.sequence
-      FROM json_to_recordset(%(heads)s::json)
-        AS head (organisation_id uuid, sequence bigint, sequence_before bigint)
-     WHERE audit_heads.organisation_id = head.organisation_id
-       AND audit_heads.sequence = head.sequence_before
- RETURNING 1
-), counters AS (
-    UPDATE throttles
-       SET seconds = counter.seconds,
-           counts = counter.counts,
-           premium_at = counter.premium_at,
-           failures = counter.failures,
-           failed_at = counter.failed_at,
-           blocked_until = counter.blocked_until,
-           told = counter.told,
-           told_at = counter.told_at
-      FROM json_to_recordset(%(throttles)s::json)
-        AS counter (organisation_id uuid, subject text, seconds bigint[], counts integer[],
-                    premium_at timestamptz, failures integer, failed_at timestamptz,
-                    blocked_until timestamptz, told text[], told_at timestamptz[])
-     WHERE throttles.organisation_id = counter.organisation_id
-       AND throttles.subject = counter.subject
- RETURNING 1
-), hours AS (
-    INSERT INTO spendings (organisation_id, subject, bucket_starts, bucket_credits, alerted_at,
-                           frozen_until)
-    SELECT *
-      FROM json_to_recordset(%(spendings)s::json)
-        AS spending (organisation_id uuid, subject text, bucket_starts timestamptz[],
-                     bucket_credits bigint[], alerted_at timestamptz, frozen_until timestamptz)
-        ON CONFLICT (organisation_id, subject) DO UPDATE
-       SET bucket_starts = EXCLUDED.bucket_starts,
-           bucket_credits = EXCLUDED.bucket_credits,
-           alerted_at = EXCLUDED.alerted_at,
-           frozen_until = EXCLUDED.frozen_until
- RETURNING 1
-)
-SELECT (SELECT count(*) FROM counters) + (SELECT count(*) FROM hours)
-     + (SELECT count(*) FROM new_lots) + (SELECT count(*) FROM changed_lots)
-     + (SELECT count(*) FROM new_holds) + (SELECT count(*) FROM changed_holds)
-     + (SELECT count(*) FROM portions) + (SELECT count(*) FROM lines)
-     + (SELECT count(*) FROM changed_wallets) + (SELECT count(*) FROM events)
-     + (SELECT count(*) FROM heads) AS touched
+-- What a turn has decided, where it holds the locks (migration 0029).
+SELECT write_turn(%(meant)s, NULL, NULL, NULL, NULL, %(throttles)s, %(wallets)s, %(heads)s,
+                  %(new_lots)s, %(changed_lots)s, %(new_holds)s, %(changed_holds)s, %(portions)s,
+                  %(lines)s, %(events)s, %(spendings)s)::text AS mark
+
+-- name: serve
+-- The same by itself, where it has asked nothing.
+SELECT write_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)::text

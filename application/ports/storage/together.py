@@ -18,6 +18,8 @@ class Wanted:
     """What is to be known of one organisation beside its wallet."""
 
     holds: frozenset[HoldId] = frozenset()
+    #: Those of them that are to be made, unless they are there.
+    new: frozenset[HoldId] = frozenset()
     #: Public ids of the members whose `Throttles` are locked, before any wallet.
     askers: frozenset[str] = frozenset()
     #: Under which something may be remembered.
@@ -36,7 +38,25 @@ class Joint:
     busy: frozenset[OrganisationId]
 
 
+class StaleError(Exception):
+    """What a transaction took for known is not so, or not known; nothing of it was kept."""
+
+
 class SharedStore(Store, Protocol):
+    def known(
+        self, wanted: Mapping[OrganisationId, Wanted], clock: Clock
+    ) -> AbstractContextManager[Joint] | None:
+        """As `together`, about what this process knows of all the wanted, without asking for it.
+
+        None: something is not known.  At the end all that was taken for known is compared with
+        what is so, under locks, and written in the same moment; nobody is busy.
+
+        Raises:
+            StaleError: where the works ask for more than is known, and at the end where anything
+                is not as it was known.  Nothing was kept: serve them by `together`.
+        """
+        ...
+
     def together(
         self, wanted: Mapping[OrganisationId, Wanted], clock: Clock
     ) -> AbstractContextManager[Joint]:
