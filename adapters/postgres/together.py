@@ -432,11 +432,11 @@ def rows_of(
                 # Spelled once, and not by the encoder for every row.
                 tables[_TABLES[query]].append({**row, "organisation_id": owner, "at": now})
             tables["wallets"][-1]["mark"] = account.wallet_mark
-        for subject in account.counted:
+        for subject in sorted(account.counted):
             counter = throttle_to_row(subject, account.throttles[subject])
             counter |= throttle_as_it_was(account.stored[subject])
             tables["throttles"].append({"organisation_id": owner, **counter})
-        for subject in account.spent:
+        for subject in sorted(account.spent):
             spending = spending_to_row(subject, account.spendings[subject])
             tables["spendings"].append({"organisation_id": owner, **spending})
         for event in account.audit:

@@ -142,7 +142,7 @@ SELECT organisation.id AS organisation_id, organisation.name AS organisation_nam
        OFFSET 0) AS wanted
 
 -- name: write
--- What a turn has decided, where it holds the locks (migration 0029).
+-- What a turn has decided, where it holds the locks (migration 0033).
 SELECT write_turn(%(meant)s, NULL, NULL, NULL, NULL, %(throttles)s, %(wallets)s, %(heads)s,
                   %(new_lots)s, %(changed_lots)s, %(new_holds)s, %(changed_holds)s, %(portions)s,
                   %(lines)s, %(events)s, %(spendings)s)::text AS mark

@@ -223,12 +223,19 @@ class Mortal:
     count: int = 0
     lock: threading.Lock = field(factory=threading.Lock)
 
-    @contextmanager
+    def known(self, wanted, clock):
+        known = self.store.known(wanted, clock)
+        return None if known is None else self.mortal(known)
+
     def together(self, wanted, clock):
+        return self.mortal(self.store.together(wanted, clock))
+
+    @contextmanager
+    def mortal(self, transaction):
         with self.lock:
             ending = self.fate.get(self.count)
             self.count += 1
-        with self.store.together(wanted, clock) as joint:
+        with transaction as joint:
             yield joint
             if ending == "before":
                 raise StoreUnavailableError("died before the commit")
@@ -297,6 +304,9 @@ def test_a_connection_that_dies_under_a_turn_is_told_to_all_of_it(store, server_
     is_dead = threading.Event()
 
     class Dying:
+        def known(self, wanted, clock):
+            """Nothing: another test is about that."""
+
         @contextmanager
         def together(self, wanted, clock):
             with store.together(wanted, clock) as joint:

@@ -264,3 +264,6 @@ BEGIN
     RETURN pg_current_xact_id()::xid;
 END
 $$;
+
+REVOKE ALL ON FUNCTION write_turn FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION write_turn TO tallystick_app;
