@@ -87,7 +87,7 @@ def throttle_to_row(subject: str, throttle: Throttle) -> Row:
 
 
 def throttle_as_it_was(throttle: Throttle) -> Row:
-    """What a shared transaction compares: all but the requests, which it neither reads nor counts."""
+    """What a shared transaction compares: all but the requests, which are others' to count."""
     return {
         "premium_before": throttle.premium_at,
         "failures_before": throttle.failures.count,

@@ -23,7 +23,6 @@ from domain.identifiers import OrganisationId
 from domain.ledger import (
     Captured,
     Closed,
-    Event,
     Expired,
     Held,
     Hold,
@@ -110,6 +109,7 @@ class Entry:
             remembered={},
         )
 
+
 @frozen
 class Known:
     """The entries of those who had a turn lately."""
@@ -143,7 +143,7 @@ class Known:
                     self._strikes.pop(id, None)
 
     def were_not(self, organisations: Iterable[OrganisationId]) -> None:
-        """Somebody else serves them as well: twice running, and they are left alone for a while."""
+        """Somebody else serves them too: twice running, and they are left alone for a while."""
         until = time.monotonic() + REST
         with self._lock:
             if len(self._strikes) > self.most:
@@ -193,7 +193,11 @@ def remembered(account: Account, before: Entry | None) -> Entry | None:
         named = {portion.lot.int for hold in holds.values() for portion in hold.portions}
         emptied = {id: lot for id, lot in emptied.items() if id in named}
     throttles, spendings = account.throttles, account.spendings
-    if before is not None and before.throttles is not throttles and len(before.throttles) < MOST_ASKERS:
+    if (
+        before is not None
+        and before.throttles is not throttles
+        and len(before.throttles) < MOST_ASKERS
+    ):
         throttles = {**before.throttles, **throttles}
         spendings = {**before.spendings, **spendings}
     return Entry(

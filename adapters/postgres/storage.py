@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
+from typing import cast
 from weakref import WeakSet
 
 import psycopg
@@ -358,7 +359,8 @@ class PostgresStore(SharedStore):
                 if prepared.status != ExecStatus.COMMAND_OK:
                     raise error_from_result(prepared)
                 self._prepared.add(connection)
-            result = wire.exec_prepared(_SERVE, parameters)
+            # A null is None, which the signature does not say.
+            result = wire.exec_prepared(_SERVE, cast("list[bytes]", parameters))
             if result.status == ExecStatus.TUPLES_OK:
                 mark = result.get_value(0, 0)
                 return mark.decode() if mark is not None else ""

@@ -346,13 +346,15 @@ class KnownTurn(Turn):
         raise StaleError("this is not known")
 
     def enter(self, scope: Scope) -> None:
-        raise StaleError("this is not known")
+        raise StaleError(f"more of {scope} is not known")
 
     def parameters(self) -> list[bytes | None]:
         """Of the statement `serve`."""
         tables = rows_of(self.accounts, all_of_them=True)
         meant = sum(len(rows) for rows in tables.values())
-        asked, keys, absent = [], [], []
+        asked: list[Row] = []
+        keys: list[Row] = []
+        absent: list[Row] = []
         for id, account in self.accounts.items():
             owner, facts = str(id), account.facts
             asked.append(
@@ -427,15 +429,15 @@ def rows_of(
         owner, now = str(id), str(account.now)
         before, after = account.before or account.wallet, account.after or account.wallet
         if account.before is not None or all_of_them:
+            # Spelled once, and not by the encoder for every row.
+            common = {"organisation_id": owner, "at": now, "mark": account.wallet_mark}
             kept = written(before, after, account.events, account.lines, account.now)
             for query, row in kept:
-                # Spelled once, and not by the encoder for every row.
-                tables[_TABLES[query]].append({**row, "organisation_id": owner, "at": now})
-            tables["wallets"][-1]["mark"] = account.wallet_mark
+                tables[_TABLES[query]].append({**row, **common})
         for subject in sorted(account.counted):
             counter = throttle_to_row(subject, account.throttles[subject])
-            counter |= throttle_as_it_was(account.stored[subject])
-            tables["throttles"].append({"organisation_id": owner, **counter})
+            stored = throttle_as_it_was(account.stored[subject])
+            tables["throttles"].append({"organisation_id": owner, **counter, **stored})
         for subject in sorted(account.spent):
             spending = spending_to_row(subject, account.spendings[subject])
             tables["spendings"].append({"organisation_id": owner, **spending})

@@ -1,5 +1,5 @@
-"""Turns that are decided about what the process knows: they are as if they had asked, or nothing of
-them is kept.
+"""Turns that are decided about what the process knows: they are as if they had asked, or nothing
+of them is kept.
 """
 
 import threading
@@ -376,11 +376,16 @@ def test_what_is_not_as_it_was_known_is_not_kept(server, store, clock, known, ch
         keys=frozenset({key_of("new")}),
     )
     before = books(store, known)
-    with pytest.raises(StaleError), store.known({known.organisation: wanted}, clock) as joint:
-        work = joint.works[known.organisation]
-        name = caller_of(known).counted_as
-        work.throttles.put(name, work.throttles.lock(name))
-        work.audit.append(an_event(known))
+
+    def count_and_tell():
+        with store.known({known.organisation: wanted}, clock) as joint:
+            work = joint.works[known.organisation]
+            name = caller_of(known).counted_as
+            work.throttles.put(name, work.throttles.lock(name))
+            work.audit.append(an_event(known))
+
+    with pytest.raises(StaleError):
+        count_and_tell()
     assert books(store, known) == before
     # It is forgotten, and asked for.
     assert store.known({known.organisation: wanted}, clock) is None
@@ -481,9 +486,7 @@ def test_whoever_hears_nothing_asks_again_and_has_one_hold(
     serve = serving(store, clock)
     with monkeypatch.context() as patch:
         wire = store._serve
-        patch.setattr(
-            type(store), "_serve", lambda _, *given: Dying(server, when)(wire)(*given)
-        )
+        patch.setattr(type(store), "_serve", lambda _, *given: Dying(server, when)(wire)(*given))
         with pytest.raises(StoreUnavailableError):
             ask(serve, known, hold_usage("once"))
     # Whatever the server is when it comes back, it is asked.
@@ -526,8 +529,10 @@ def test_two_processes_serve_the_same_organisations_at_once(store, other):
             # Captured by the other process, every second time.
             ending = groups[(number + turn) % 2]
             if turn % 3:
-                end = CaptureUsage(id=held.hold.id) if turn % 3 == 1 else ReleaseUsage(
-                    id=held.hold.id
+                end = (
+                    CaptureUsage(id=held.hold.id)
+                    if turn % 3 == 1
+                    else ReleaseUsage(id=held.hold.id)
                 )
                 asked = Asked(caller=caller_of(tenant), usage=end, live=False)
                 ended = ending(tenant.organisation, asked)
