@@ -1,4 +1,4 @@
-"""What a process knows of organisations since their last turn (ADR 23).
+"""What a process knows of organisations since their last turn (ADR 26).
 
 An entry is taken out while a turn is decided about it, and comes back when that has committed: it
 has one owner at a time, and what went wrong is forgotten.  Whether it is still so is for the

@@ -1,4 +1,4 @@
--- What a turn of waiting commands has decided is written by one call (ADR 23), also where it was
+-- What a turn of waiting commands has decided is written by one call (ADR 26), also where it was
 -- decided about what the process knew, and nobody has locked or read anything before.
 
 -- Everything that a turn has decided.  What it touches is counted, and has to be what was meant to
