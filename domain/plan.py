@@ -1,10 +1,11 @@
 """What a deployment will do, before it does it, and the hash that binds an approval to it."""
 
 import hashlib
+from collections.abc import Mapping
 
 from attrs import frozen
 
-from domain.audit import canonical
+from domain.audit import JsonValue, canonical
 from domain.identifiers import NetworkId, OperationId
 from domain.operation import WaitReason
 from domain.token import Token
@@ -45,27 +46,27 @@ class Plan:
     credits: int
 
     @property
+    def content(self) -> Mapping[str, JsonValue]:
+        """Everything that is fixed: no quotes, nonces or windows."""
+        return {
+            "address": self.predicted,
+            "credits": self.credits,
+            "fee_ceiling": str(self.fee_ceiling),
+            "kind": self.token.kind,
+            "network": self.network,
+            "owner": self.owner,
+            "sender": self.sender,
+            "steps": [
+                {"name": step.name, "signers": [each.address for each in step.signers]}
+                for step in self.steps
+            ],
+            "token": dict(self.token.parameters),
+        }
+
+    @property
     def hash(self) -> bytes:
-        """SHA-256 over everything that is fixed: not over quotes, nonces or windows."""
-        return hashlib.sha256(
-            b"tallystick.plan.v2\0"
-            + canonical(
-                {
-                    "address": self.predicted,
-                    "credits": self.credits,
-                    "fee_ceiling": str(self.fee_ceiling),
-                    "kind": self.token.kind,
-                    "network": self.network,
-                    "owner": self.owner,
-                    "sender": self.sender,
-                    "steps": [
-                        {"name": step.name, "signers": [each.address for each in step.signers]}
-                        for step in self.steps
-                    ],
-                    "token": dict(self.token.parameters),
-                }
-            )
-        ).digest()
+        """SHA-256 over `content`."""
+        return hashlib.sha256(b"tallystick.plan.v2\0" + canonical(self.content)).digest()
 
 
 @frozen(kw_only=True)

@@ -13,6 +13,8 @@ from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.accounts.create_key import CreateAccountKey
 from application.audit.as_of import StateAsOf
+from application.audit.evidence import GiveEvidence
+from application.audit.proof import ProveConsistency, ProveEvent
 from application.billing.charge import ChargeFees
 from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
@@ -201,6 +203,16 @@ class Container(containers.DeclarativeContainer):
         InstallationSecret, store=store, wrapping=wrapping, identifiers=identifiers
     )
     state_account = One(StateAccount, store=store, catalogue=catalogue, clock=clock)
+    prove_event = One(ProveEvent, store=store)
+    prove_consistency = One(ProveConsistency, store=store)
+    give_evidence = One(
+        GiveEvidence,
+        store=store,
+        chains=chains,
+        clock=clock,
+        identifiers=identifiers,
+        installation=settings.provided.installation,
+    )
     price_fees = One(PriceFees, store=store, catalogue=catalogue, clock=clock)
     set_rate = One(
         SetRate,

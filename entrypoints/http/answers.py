@@ -27,13 +27,31 @@ def answer(
 
 def answer_if_changed(value: Json, request: Request[Any, Any, Any]) -> Response[bytes]:
     """*value* with its ETag, or 304 where the client has it (RFC 9110, 13.1.2)."""
-    body = _encoded(value)
+    return bytes_if_changed(_encoded(value), request, MEDIA_TYPE)
+
+
+def bytes_if_changed(
+    body: bytes,
+    request: Request[Any, Any, Any],
+    media_type: str,
+    headers: Mapping[str, str] | None = None,
+) -> Response[bytes]:
+    """The same, of what is exactly these bytes."""
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": tag}
+    tagged = {**(headers or {}), "ETag": tag}
     known = request.headers.get("If-None-Match", "").split(",")
     if {"*", tag} & {each.strip().removeprefix("W/") for each in known}:
-        return Response(b"", status_code=304, media_type=MEDIA_TYPE, headers=headers)
-    return Response(body, media_type=MEDIA_TYPE, headers=headers)
+        return Response(b"", status_code=304, media_type=media_type, headers=tagged)
+    return Response(body, media_type=media_type, headers=tagged)
+
+
+def prefers(request: Request[Any, Any, Any], media_type: str) -> bool:
+    """Whether Accept names *media_type* before JSON."""
+    accepted = [
+        each.partition(";")[0].strip() for each in request.headers.get("Accept", "").split(",")
+    ]
+    known = [each for each in accepted if each in {media_type, MEDIA_TYPE, "*/*"}]
+    return bool(known) and known[0] == media_type
 
 
 def page(items: Sequence[Json], *, has_more: bool, last: str | None) -> Json:

@@ -16,7 +16,7 @@ from domain.errors import FieldFault
 from domain.identifiers import Prefix, parse_id, public_id
 from domain.organisation import Permission
 from entrypoints.http import people_representations as representations
-from entrypoints.http.answers import answer, bad_cursor, page, read_cursor
+from entrypoints.http.answers import answer, bad_cursor, page, prefers, read_cursor
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Decoded, Field, Shape
 from entrypoints.http.operations import CSV, Operation
@@ -137,11 +137,7 @@ def wants_csv(request: AnyRequest, asked: Decoded) -> bool:
     wanted = asked.get(FORMAT)
     if wanted is not None:
         return wanted is Format.CSV
-    accepted = [
-        each.partition(";")[0].strip() for each in request.headers.get("Accept", "").split(",")
-    ]
-    known = [each for each in accepted if each in {CSV, "application/json", "*/*"}]
-    return bool(known) and known[0] == CSV
+    return prefers(request, CSV)
 
 
 def table(

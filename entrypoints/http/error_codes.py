@@ -274,6 +274,12 @@ _DEPLOYMENTS = (
               "End only what has a step on chain and no transaction under way."),
     ErrorCode("not_retryable", 409, "This cannot be tried again",
               "Ask for a new one if this one failed and its history says so."),
+    ErrorCode("evidence_not_ready", 409, "It is not over yet",
+              "Ask for the evidence once the deployment is Completed, Failed or Cancelled; its "
+              "event stream ends then.", Retry.AFTER_DELAY, 5),
+    ErrorCode("evidence_damaged", 500, "What is recorded is not what was sealed",
+              "Keep every receipt, proof and evidence that you have, and have the operator run "
+              "`tallystick verify audit`.", Retry.AFTER_CONFIGURATION),
 )
 
 _INSTALLATION = (

@@ -139,6 +139,12 @@ def _responses(operation: Operation) -> Schema:
         if operation.other_media_type is not None:
             content[operation.other_media_type] = {"schema": {"type": "string"}}
         good["content"] = content
+    waiting: Schema = {}
+    if operation.awaits is not None:
+        waiting["202"] = {
+            "description": "Not there yet: ask again after Retry-After.",
+            "content": {"application/json": {"schema": ref(operation.awaits)}},
+        }
     by_status: dict[int, list[str]] = {}
     for code in codes_of(operation):
         by_status.setdefault(ERROR_CODES[code].status, []).append(code)
@@ -150,7 +156,7 @@ def _responses(operation: Operation) -> Schema:
         for status, codes in sorted(by_status.items())
     }
     empty = {str(status): {"description": why} for status, why in operation.empty.items()}
-    return {str(operation.status): good, **empty, **problems}
+    return {str(operation.status): good, **waiting, **empty, **problems}
 
 
 def codes_of(operation: Operation) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from entrypoints.http.decoding import Shape
 
 NOTHING = Shape("Nothing", ())
 CSV = "text/csv"
+TEXT = "text/plain"
 
 
 @frozen(kw_only=True)
@@ -33,6 +34,8 @@ class Operation:
     is_read: bool = False
     #: Other good answers, all without a body: status, and what it means.
     empty: Mapping[int, str] = {}
+    #: Name of the schema of a 202: what was asked for is not there yet, and comes by itself.
+    awaits: str | None = None
     #: Codes beside those that every route may answer.
     codes: tuple[str, ...] = ()
 

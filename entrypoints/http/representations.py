@@ -234,6 +234,7 @@ def pursued(each: Deployment, network: Network | None, next_look_at: datetime | 
 def deployment(
     each: Deployment, network: Network | None, next_look_at: datetime | None
 ) -> Document:
+    path = f"/v1/deployments/{each.named}"
     return {
         "id": each.named,
         "state": each.state.value,
@@ -252,7 +253,7 @@ def deployment(
             "currency": each.declared_value.currency,
         },
         **_in_common(each, network, next_look_at),
-        "links": _links(f"/v1/deployments/{each.named}"),
+        "links": _links(path) | {"evidence": f"{path}/evidence"},
     }
 
 
@@ -297,7 +298,6 @@ def _in_common(
         "created_at": timestamp(instant_of(each.id) or each.accepted_at),
         "may_cancel": each.may_cancel,
         "may_retry": each.may_retry,
-        "evidence": {"sealed": False},
     }
 
 

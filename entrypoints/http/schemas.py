@@ -124,7 +124,6 @@ _PURSUED: dict[str, Schema] = {
     ),
     "client_reference": _or_null(_TEXT), "metadata": {"type": "object"}, "requested_by": _TEXT,
     "created_at": _INSTANT, "may_cancel": _BOOLEAN, "may_retry": _BOOLEAN,
-    "evidence": _object(sealed=_BOOLEAN),
 }  # fmt: skip
 
 _TOKEN = _object(
@@ -226,7 +225,9 @@ SCHEMAS: Mapping[str, Schema] = {
         token={"type": "object"}, predicted_address=_or_null(_TEXT), address=_or_null(_TEXT),
         address_url=_or_null(_TEXT), plan_hash=_or_null(_TEXT),
         declared_value=_or_null(_MONEY), **_PURSUED,
-        links=_object(self=_TEXT, history=_TEXT, events=_TEXT, audit_events=_TEXT),
+        links=_object(
+            self=_TEXT, history=_TEXT, events=_TEXT, audit_events=_TEXT, evidence=_TEXT
+        ),
     ),
     "Operation": _object(
         id=_id(Prefix.OPERATION), state=_STATE, live=_BOOLEAN, network=_TEXT, action=_ACTION,
@@ -282,6 +283,30 @@ SCHEMAS: Mapping[str, Schema] = {
         at=_INSTANT, correlation_id=_TEXT, details={"type": "object"}, id=_id(Prefix.EVENT),
         live=_BOOLEAN, organisation=_ORGANISATION, request_id=_or_null(_TEXT), schema=_INTEGER,
         sequence=_INTEGER, subject=_TEXT,
+    ),
+    "AuditRecord": _object(
+        event=ref("AuditEvent"), body=_TEXT, salt=_TEXT, leaf_hash=_TEXT,
+    ),
+    "AuditReceipt": _object(event=_id(Prefix.EVENT), leaf_hash=_TEXT),
+    "AuditProof": _object(
+        event=_id(Prefix.EVENT), leaf=_TEXT, leaf_hash=_TEXT, index=_INTEGER, path=_list(_TEXT),
+        checkpoint=ref("Checkpoint"),
+    ),
+    "Checkpoint": _object(
+        origin=_TEXT, size=_INTEGER, root=_TEXT, note=_TEXT, signed_at=_INSTANT,
+    ),
+    "Consistency": _object(
+        **{"from": ref("Checkpoint")}, to=ref("Checkpoint"), path=_list(_TEXT),
+    ),
+    "AuditKey": _object(
+        log=_INTEGER, origin=_TEXT, public_key=_TEXT, fingerprint=_TEXT, verifier_key=_TEXT,
+        opened_at=_INSTANT, closed_at=_or_null(_INSTANT), closed_because=_or_null(_TEXT),
+    ),
+    "Evidence": _object(
+        checkpoint=_TEXT, consistency=_list(_object(path=_list(_TEXT), size=_INTEGER)),
+        core={"type": "object"},
+        events=_list(_object(body=_TEXT, index=_INTEGER, path=_list(_TEXT), salt=_TEXT)),
+        format=_TEXT, key=_TEXT,
     ),
     "ApiKey": _API_KEY,
     "NewApiKey": {"allOf": [ref("ApiKey"), _object(key=_TEXT)]},
@@ -479,6 +504,9 @@ SCHEMAS: Mapping[str, Schema] = {
     "OperationPage": _page(ref("Operation")),
     "History": _page(ref("HistoryEntry")),
     "AuditEventPage": _page(ref("AuditEvent")),
+    "AuditRecordPage": _page(ref("AuditRecord")),
+    "CheckpointPage": _page(ref("Checkpoint")),
+    "AuditKeyPage": _page(ref("AuditKey")),
     "ApiKeyPage": _page(ref("ApiKey")),
     "GrantPage": _page(ref("Grant")),
     "TeamPage": _page(ref("Team")),

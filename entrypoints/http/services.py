@@ -15,6 +15,8 @@ from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.audit.as_of import StateAsOf
+from application.audit.evidence import GiveEvidence
+from application.audit.proof import ProveConsistency, ProveEvent
 from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
 from application.billing.receive import ReceivePaymentEvent
@@ -99,6 +101,9 @@ class Services:
     change_quotas: ChangeQuotas
     state_account: StateAccount
     state_as_of: StateAsOf
+    give_evidence: GiveEvidence
+    prove_event: ProveEvent
+    prove_consistency: ProveConsistency
     catalogue: Catalogue
     start_checkout: StartCheckout
     open_portal: OpenPortal

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from typing import Any
+from uuid import UUID
 
 from attrs import define, evolve, field
 from litestar.testing import TestClient
@@ -22,6 +23,8 @@ from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.accounts.create_key import CreateAccountKey
 from application.audit.as_of import StateAsOf
+from application.audit.evidence import GiveEvidence
+from application.audit.proof import ProveConsistency, ProveEvent
 from application.audit.trail import Trail
 from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
@@ -64,6 +67,7 @@ from tests.application.house import House
 from tests.http.schema import faults
 
 PASSWORD = "correct horse battery staple"
+INSTALLATION_ID = InstallationId(UUID("01900000-0000-7000-8000-00000000000a"))
 TOKEN = {"name": "Hazel", "symbol": "HZL", "decimals": 2, "supply": "1000"}
 
 
@@ -110,6 +114,9 @@ def services_of(house: House, **changes: Any) -> Services:
         change_quotas=ChangeQuotas(**common),
         state_as_of=StateAsOf(store=house.store),
         state_account=StateAccount(store=house.store, clock=house.clock, **catalogue),
+        give_evidence=GiveEvidence(**common, **network, installation=INSTALLATION_ID),
+        prove_event=ProveEvent(store=house.store),
+        prove_consistency=ProveConsistency(store=house.store),
         **common,
         **network,
         **catalogue,
