@@ -37,6 +37,8 @@ from application.deployments.request import RequestDeployment
 from application.deployments.retry import RetryDeployment
 from application.deployments.validation import ValidateToken
 from application.deployments.watch import WatchNetwork
+from application.evidence.give import GiveEvidence
+from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.expire import ExpireExports
 from application.exports.make import MakeExport
 from application.exports.request import RequestExport

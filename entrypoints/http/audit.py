@@ -8,8 +8,8 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from application.access.caller import Caller
-from application.audit.evidence import GiveEvidence, Pack
-from application.audit.proof import Proof, ProveConsistency, ProveEvent, Receipt, the_log
+from application.evidence.give import GiveEvidence, Pack
+from application.evidence.prove import Proof, ProveConsistency, ProveEvent, Receipt, the_log
 from application.ports.storage.audit import EventFilter
 from application.ports.storage.seals import Log, SignedCheckpoint
 from application.ports.storage.work import Scope
@@ -128,7 +128,7 @@ def get_proof(
     if not isinstance(proof, Proof):
         return _awaited(proof)
     if prefers(request, TEXT):
-        return bytes_if_changed(proof.text.encode(), request, _PLAIN)
+        return bytes_if_changed(proof.text.encode(), request, TEXT)
     return answer_if_changed(_proof(proof), request)
 
 
@@ -177,7 +177,7 @@ def get_latest(request: AnyRequest, caller: Given[Caller], store: AStore) -> Res
     if latest is None:
         raise not_found("checkpoint")
     if prefers(request, TEXT):
-        return bytes_if_changed(latest.note.encode(), request, _PLAIN)
+        return bytes_if_changed(latest.note.encode(), request, TEXT)
     return answer_if_changed(_checkpoint(latest), request)
 
 
@@ -261,8 +261,6 @@ HANDLERS = (
     list_keys,
     get_evidence,
 )
-
-_PLAIN = f"{TEXT}; charset=utf-8"
 
 
 def _event_id(text: str) -> EventId:

@@ -26,6 +26,8 @@ from application.deployments.plan import PlanDeployment
 from application.deployments.request import RequestDeployment
 from application.deployments.retry import RetryDeployment
 from application.deployments.validation import ValidateToken
+from application.evidence.give import GiveEvidence
+from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
 from application.metered.spend import SpendCredits
 from application.people.gifts import SendGift

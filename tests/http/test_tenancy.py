@@ -52,6 +52,8 @@ NUMBERED = {
     "/v1/credits/journal",
     "/v1/deployments/{id}/audit_events",
     "/v1/operations/{id}/audit_events",
+    "/v1/audit/events",
+    "/v1/audit/checkpoints",
 }
 
 
@@ -86,6 +88,7 @@ def things(site, bob):
         "quotas": bob.registered["member"]["id"],
         "credits": gift,
         "gifts": gift,
+        "audit": bob.get("/v1/audit/events").json()["data"][0]["event"]["id"],
         "usage": bob.post("/v1/usage/holds", {"operation": "report"}, headers=KEY).json()["id"],
         "exports": bob.post("/v1/audit/exports", {"format": "csv"}, headers=KEY).json()["id"],
         "grants": bob.get("/v1/credits/grants").json()["data"][0]["id"],

@@ -13,8 +13,8 @@ from datetime import datetime
 from attrs import field, frozen
 
 from application.access.caller import Caller
-from application.audit.proof import Receipt, damaged, positions_of, prove
 from application.deployments.request import plan_of
+from application.evidence.prove import Receipt, damaged, positions_of, prove
 from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers

@@ -1,0 +1,1 @@
+"""What the trail proves to a stranger."""
