@@ -18,14 +18,13 @@ from application.evidence.prove import Receipt, damaged, positions_of, prove
 from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
-from application.ports.storage.audit import EventFilter
 from application.ports.storage.deployments import DEPLOYMENTS
 from application.ports.storage.evidence import IssuedEvidence
 from application.ports.storage.seals import Log, SignedCheckpoint
 from application.ports.storage.work import Scope, Store, Work
 from domain import evidence, merkle
 from domain.account import Account
-from domain.audit import AuditEvent
+from domain.audit import AuditEvent, EventFilter
 from domain.deployment import Deployment
 from domain.errors import Refusal
 from domain.evidence import Beginning, ProvedEvent, Records, SigningKey

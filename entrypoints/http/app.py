@@ -11,8 +11,8 @@ from litestar.di import Provide
 from application.access.caller import Caller
 from entrypoints.http import (
     api_keys,
-    audit_state,
     audit,
+    audit_state,
     auth,
     billing,
     catalogue,

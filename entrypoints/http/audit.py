@@ -10,10 +10,9 @@ from litestar.params import FromPath
 from application.access.caller import Caller
 from application.evidence.give import GiveEvidence, Pack
 from application.evidence.prove import Proof, ProveConsistency, ProveEvent, Receipt, the_log
-from application.ports.storage.audit import EventFilter
 from application.ports.storage.seals import Log, SignedCheckpoint
 from application.ports.storage.work import Scope
-from domain.audit import timestamp
+from domain.audit import EventFilter, timestamp
 from domain.checkpoint import key_id
 from domain.identifiers import EventId, Prefix, parse_id, public_id
 from domain.organisation import Permission

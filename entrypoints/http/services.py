@@ -15,8 +15,6 @@ from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.audit.as_of import StateAsOf
-from application.audit.evidence import GiveEvidence
-from application.audit.proof import ProveConsistency, ProveEvent
 from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
 from application.billing.receive import ReceivePaymentEvent

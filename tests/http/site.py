@@ -23,8 +23,6 @@ from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.accounts.create_key import CreateAccountKey
 from application.audit.as_of import StateAsOf
-from application.audit.evidence import GiveEvidence
-from application.audit.proof import ProveConsistency, ProveEvent
 from application.audit.trail import Trail
 from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal

@@ -88,7 +88,7 @@ def things(site, bob):
         "quotas": bob.registered["member"]["id"],
         "credits": gift,
         "gifts": gift,
-        "audit": bob.get("/v1/audit/events").json()["data"][0]["event"]["id"],
+        "events": bob.get("/v1/audit/events").json()["data"][0]["event"]["id"],
         "usage": bob.post("/v1/usage/holds", {"operation": "report"}, headers=KEY).json()["id"],
         "exports": bob.post("/v1/audit/exports", {"format": "csv"}, headers=KEY).json()["id"],
         "grants": bob.get("/v1/credits/grants").json()["data"][0]["id"],
