@@ -1,4 +1,4 @@
-"""/docs, /openapi.json and /errors: pages that need nothing from anywhere else."""
+"""/docs, /docs/verify, /openapi.json and /errors: pages that need nothing from anywhere else."""
 
 from html import escape
 from importlib.resources import files
@@ -35,6 +35,17 @@ def get_style() -> Response[bytes]:
     return _file("docs.css", "text/css; charset=utf-8")
 
 
+@get("/docs/verify", sync_to_thread=True)
+def get_verifier_page() -> Response[bytes]:
+    """Evidence is checked there, by whoever has opened it; the pack goes nowhere."""
+    return _file("verify.html", "text/html; charset=utf-8")
+
+
+@get("/docs/verify.js", sync_to_thread=True)
+def get_verifier_script() -> Response[bytes]:
+    return _file("verify.js", "text/javascript; charset=utf-8")
+
+
 @get("/openapi.json", sync_to_thread=True)
 def get_openapi(request: AnyRequest, chains: Chains, public_url: PublicUrl) -> Response[bytes]:
     app: Litestar = request.app
@@ -58,7 +69,15 @@ def get_errors() -> Response[bytes]:
     return _page("".join(parts).encode(), "text/html; charset=utf-8")
 
 
-HANDLERS = (get_page, get_script, get_style, get_openapi, get_errors)
+HANDLERS = (
+    get_page,
+    get_script,
+    get_style,
+    get_verifier_page,
+    get_verifier_script,
+    get_openapi,
+    get_errors,
+)
 
 
 def _file(name: str, media_type: str) -> Response[bytes]:

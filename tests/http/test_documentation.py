@@ -116,7 +116,10 @@ def test_the_page_needs_nothing_from_elsewhere(file):
     assert "@import" not in text
 
 
-@pytest.mark.parametrize("path", ["/docs", "/docs/docs.js", "/docs/docs.css", "/errors"])
+@pytest.mark.parametrize(
+    "path",
+    ["/docs", "/docs/docs.js", "/docs/docs.css", "/docs/verify", "/docs/verify.js", "/errors"],
+)
 def test_the_page_is_served_with_a_policy_that_keeps_it_so(site, path):
     answered = site.client.get(path)
     assert answered.status_code == 200
@@ -126,6 +129,7 @@ def test_the_page_is_served_with_a_policy_that_keeps_it_so(site, path):
     assert "http" not in policy
 
 
-def test_the_page_has_no_inline_script_or_style():
-    text = (STATIC / "docs.html").read_text()
+@pytest.mark.parametrize("name", ["docs.html", "verify.html"])
+def test_the_page_has_no_inline_script_or_style(name):
+    text = (STATIC / name).read_text()
     assert not re.findall(r"<script(?![^>]*src=)|<style|\son\w+=|style=", text)

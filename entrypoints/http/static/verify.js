@@ -1,0 +1,796 @@
+// Checks an evidence pack with WebCrypto, as docs/evidence.md says. No request is made.
+//
+// The same steps and codes as the command's, but for transactions: SHA-512/256, keccak-256 and
+// secp256k1 are not in WebCrypto, so that what was signed for a chain is not looked at here.
+"use strict";
+
+(() => {
+  const FORMAT = "tallystick.evidence/1";
+  const LARGEST = 32 * 2 ** 20;
+  const DEEPEST = 32;
+  const INSTALLATION = `org_${"0".repeat(26)}`;
+  const LEAF_DOMAIN = "tallystick.audit.v1\0";
+  const PLAN_DOMAIN = "tallystick.plan.v2\0";
+  const WITH_EFFECT = "POST_DEPLOYMENT_FAILED";
+
+  class Refused extends Error {
+    constructor(code, where, expected, found) {
+      super(`${code} at ${where}`);
+      Object.assign(this, { code, where, expected: shown(expected), found: shown(found) });
+    }
+  }
+  class Unusable extends Error {}
+
+  const shown = (value) => {
+    const text = value instanceof Uint8Array ? hex(value)
+      : typeof value === "string" ? value : JSON.stringify(value) ?? "none";
+    return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  };
+  const refuse = (...difference) => { throw new Refused(...difference); };
+
+  // Bytes.
+
+  const utf8 = (text) => new TextEncoder().encode(text);
+  const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+  const joined = (...parts) => Uint8Array.from(parts.flatMap((part) => Array.from(part)));
+  const equal = (a, b) => a.length === b.length && a.every((byte, n) => byte === b[n]);
+  const sha256 = async (...parts) =>
+    new Uint8Array(await crypto.subtle.digest("SHA-256", joined(...parts)));
+
+  function unbase64(text, where) {
+    let found;
+    try {
+      found = atob(text);
+    } catch {
+      refuse("not_base64", where, "base64", text);
+    }
+    if (btoa(found) !== text) refuse("not_base64", where, btoa(found), text);
+    return Uint8Array.from(found, (letter) => letter.charCodeAt(0));
+  }
+
+  // Canonical JSON: RFC 8785, restricted; read by writing it again and comparing.
+
+  function read(bytes, where) {
+    let text, value;
+    try {
+      text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+      if (depthOf(text) > DEEPEST) throw new SyntaxError(`nested more than ${DEEPEST} deep`);
+      value = JSON.parse(text);
+    } catch (error) {
+      refuse("not_json", where, "canonical JSON in UTF-8", error.message);
+    }
+    const written = write(value, where);
+    if (written !== text) {
+      let at = 0;
+      while (written[at] === text[at]) at += 1;
+      refuse("not_canonical", `${where}, letter ${at}`, written.slice(at, at + 20), text.slice(at, at + 20));
+    }
+    return value;
+  }
+
+  function depthOf(text) {
+    let deepest = 0, depth = 0, isText = false;
+    for (const [mark] of text.matchAll(/\\[^]|["[{\]}]/g)) {
+      if (mark === '"') isText = !isText;
+      else if (!isText && mark.length === 1) {
+        depth += "[{".includes(mark) ? 1 : -1;
+        deepest = Math.max(deepest, depth);
+      }
+    }
+    return deepest;
+  }
+
+  function write(value, where) {
+    if (typeof value === "string") {
+      if (/\p{Surrogate}/u.test(value)) refuse("not_json", where, "Unicode", "a lone surrogate");
+      return JSON.stringify(value);
+    }
+    if (value === null || typeof value === "boolean") return String(value);
+    if (typeof value === "number") {
+      if (!Number.isSafeInteger(value)) refuse("not_json", where, "integers below 2^53", value);
+      return String(value);
+    }
+    if (Array.isArray(value)) return `[${value.map((item) => write(item, where)).join(",")}]`;
+    const names = Object.keys(value).sort();
+    for (const name of names) {
+      if (/[^\0-\x7f]/.test(name)) refuse("not_json", where, "names in ASCII", name);
+    }
+    return `{${names.map((name) => `${JSON.stringify(name)}:${write(value[name], where)}`).join(",")}}`;
+  }
+
+  // Shapes.
+
+  const must = (condition, where, expected, value) =>
+    condition || refuse("wrong_value", where, expected, value);
+  const text = (value, where) => must(typeof value === "string", where, "a text", value);
+  const boolean = (value, where) => must(typeof value === "boolean", where, "true or false", value);
+  const integer = (value, where) =>
+    must(typeof value === "number" && value >= 0, where, "an integer from 0", value);
+  const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+  const anyObject = (value, where) => must(isObject(value), where, "an object", value);
+  const oneOf = (...values) => (value, where) =>
+    must(values.includes(value), where, values.join(" or "), value);
+  const like = (pattern, expected) => (value, where) =>
+    must(typeof value === "string" && pattern.test(value), where, expected, value);
+  const anId = (...prefixes) =>
+    like(new RegExp(`^(?:${prefixes.join("|")})_[0-7][0-9abcdefghjkmnpqrstvwxyz]{25}$`), `an id ${prefixes[0]}_…`);
+  const coded = (length = null) => (value, where) => {
+    text(value, where);
+    const found = unbase64(value, where).length;
+    must(length === null || found === length, where, `${length} bytes`, found);
+  };
+  const orNull = (check) => (value, where) => value === null || check(value, where);
+  const listOf = (check, least = 0, most = Infinity) => (value, where) => {
+    must(Array.isArray(value), where, "a list", value);
+    must(least <= value.length && value.length <= most, where, `${least} to ${most} entries`, value.length);
+    value.forEach((item, n) => check(item, `${where}[${n}]`));
+  };
+  const members = (shape, optional = []) => (value, where) => {
+    anyObject(value, where);
+    for (const name of Object.keys(shape)) {
+      if (!Object.hasOwn(value, name) && !optional.includes(name)) refuse("missing_member", where, name, "none");
+    }
+    for (const name of Object.keys(value)) {
+      if (!Object.hasOwn(shape, name)) refuse("unknown_member", where, "none", name);
+      shape[name](value[name], where ? `${where}.${name}` : name);
+    }
+  };
+  const before = (a, b) => {
+    // By code points, as UTF-8 sorts; JavaScript's own order is by halves of them.
+    const [one, other] = [Array.from(a), Array.from(b)];
+    const at = one.findIndex((letter, n) => letter !== other[n]);
+    if (at < 0) return one.length < other.length;
+    return other[at] !== undefined && one[at].codePointAt(0) < other[at].codePointAt(0);
+  };
+  const ascending = (of, check) => (value, where) => {
+    check(value, where);
+    value.slice(1).forEach((item, n) => {
+      const [a, b] = [of(value[n]), of(item)];
+      must(typeof a === "number" ? a < b : before(a, b), where, "ascending, and each once", b);
+    });
+  };
+  const counted = (check) => (value, where) => {
+    check(value, where);
+    value.forEach((each, n) => must(each.number === n + 1, where, "numbers from 1", each.number));
+  };
+  const DIGITS = like(/^(?:0|[1-9][0-9]*)$/, "a decimal number as text");
+  const HASH = like(/^[0-9a-f]{64}$/, "32 bytes, hexadecimal");
+  const INSTANT = like(/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$/, "an instant");
+  const NETWORK = like(/^[-a-z0-9]{3,10}:[-_a-zA-Z0-9]{1,32}$/, "a CAIP-2 name");
+  const NODE = coded(32);
+  const PARAMETERS = (value, where) => {
+    anyObject(value, where);
+    for (const [name, item] of Object.entries(value)) {
+      must(item === null || typeof item !== "object", `${where}.${name}`, "a text, integer or boolean", item);
+    }
+  };
+  const RECEIPT = members(
+    { digest: HASH, key: text, key_version: text, purpose: text, request_id: text, signer: text }, ["request_id"]);
+  const INCLUSION = members({
+    block: members({ hash: text, number: integer }), cost: DIGITS, succeeded: boolean, transaction_id: text,
+  });
+  const ATTEMPT = members({
+    broadcast_at: orNull(INSTANT), cost: orNull(DIGITS), fee_cap: DIGITS, number: integer,
+    origin: oneOf("signed", "found"), raw: orNull(coded()), receipts: listOf(RECEIPT), rejected: boolean,
+    role: oneOf("effect", "fill"), signed_at: INSTANT, transaction_id: text,
+  });
+  const SLOT = members({
+    attempts: listOf(ATTEMPT), lease: orNull(like(/^(?:[0-9a-f]{2})*$/, "hexadecimal digits")), network: NETWORK,
+    number: integer, sequence: orNull(integer), signer: text,
+    state: oneOf("open", "used", "spent", "lost", "expired"), valid_until: orNull(integer),
+  });
+  const STEP = members({
+    inclusion: orNull(INCLUSION), is_final: boolean, name: text, number: integer, slots: counted(listOf(SLOT)),
+  });
+  const DEPLOYMENT = members({
+    accepted_at: INSTANT, client_reference: orNull(text), credits: integer,
+    declared_value: orNull(members({ amount_minor: integer, currency: text })),
+    failure: orNull(members({ reason: text, without_effect: boolean })), fee_ceiling: DIGITS,
+    hold: orNull(anId("hold")), id: anId("dep"), kind: oneOf("deployment"), live: boolean,
+    metadata: ascending((pair) => pair[0], listOf(listOf(text, 2, 2))), network: NETWORK, owner: orNull(text),
+    payer: oneOf("sponsored", "self"), plan_hash: orNull(HASH), predicted: orNull(text),
+    requested_by: anId("mem", "key"), result: orNull(text), sender: text,
+    state: oneOf("Completed", "Failed", "Cancelled"), token: members({ kind: text, parameters: PARAMETERS }),
+  });
+  const PLAN = members({
+    address: orNull(text), credits: integer, fee_ceiling: DIGITS, hash: HASH, kind: text, network: NETWORK,
+    owner: text, sender: text, steps: listOf(members({ name: text, signers: listOf(text) })), token: PARAMETERS,
+  });
+  const CORE = members({
+    account: orNull(members({
+      address: orNull(text), custodian: text, family: oneOf("algorand", "evm"), id: anId("acct"), key: orNull(text),
+    })),
+    anchors: ascending((network) => network, listOf(NETWORK)), approvals: listOf(text, 0, 0),
+    deployment: DEPLOYMENT, installation: anId("ins"), organisation: anId("org"), plan: orNull(PLAN),
+    signers: ascending((signer) => signer.address, listOf(members({
+      address: text, curve: oneOf("ed25519", "secp256k1"), key: text, public_key: coded(),
+    }))),
+    steps: counted(listOf(STEP, 1)),
+  });
+  const PACK = members({
+    checkpoint: text,
+    consistency: ascending((proof) => proof.size, listOf(members({ path: listOf(NODE), size: integer }))),
+    core: CORE,
+    events: listOf(members({ body: coded(), index: integer, path: listOf(NODE), salt: coded(16) }), 1),
+    format: text, key: NODE,
+  });
+  const BODY = members({
+    action: text, api_version: text, at: INSTANT, correlation_id: text, details: anyObject, id: anId("evt"),
+    actor: members({ id: orNull(text), kind: oneOf("member", "api_key", "worker", "operator", "payments") }),
+    live: boolean, organisation: anId("org"), request_id: orNull(text),
+    schema: (value, where) => must(value === 1, where, 1, value), sequence: integer, subject: text,
+  });
+
+  // The tree: RFC 9162, 2.1.3.2 and 2.1.4.2. Halving by division: the operators on bits have 32.
+
+  const half = (number) => Math.floor(number / 2);
+  const isPowerOfTwo = (number) => number === 1 || (number % 2 === 0 && isPowerOfTwo(number / 2));
+  const nodeOf = (left, right) => sha256([1], left, right);
+
+  async function isIncluded(leaf, index, size, path, root) {
+    if (index >= size) return false;
+    let [fn, sn, r] = [index, size - 1, leaf];
+    for (const p of path) {
+      if (sn === 0) return false;
+      if (fn % 2 || fn === sn) {
+        r = await nodeOf(p, r);
+        while (fn % 2 === 0 && fn) [fn, sn] = [half(fn), half(sn)];
+      } else {
+        r = await nodeOf(r, p);
+      }
+      [fn, sn] = [half(fn), half(sn)];
+    }
+    return sn === 0 && equal(r, root);
+  }
+
+  async function isConsistent(first, second, firstRoot, secondRoot, path) {
+    if (first <= 0 || first > second) return false;
+    if (first === second) return path.length === 0 && equal(firstRoot, secondRoot);
+    const [c0, ...rest] = isPowerOfTwo(first) ? [firstRoot, ...path] : path;
+    if (c0 === undefined) return false;
+    let [fn, sn, fr, sr] = [first - 1, second - 1, c0, c0];
+    while (fn % 2) [fn, sn] = [half(fn), half(sn)];
+    for (const c of rest) {
+      if (sn === 0) return false;
+      if (fn % 2 || fn === sn) {
+        [fr, sr] = [await nodeOf(c, fr), await nodeOf(c, sr)];
+        while (fn % 2 === 0 && fn) [fn, sn] = [half(fn), half(sn)];
+      } else {
+        sr = await nodeOf(sr, c);
+      }
+      [fn, sn] = [half(fn), half(sn)];
+    }
+    return sn === 0 && equal(fr, firstRoot) && equal(sr, secondRoot);
+  }
+
+  // The signed checkpoint.
+
+  const NOTE =
+    /^(([!-*,-~]+)\n(0|[1-9][0-9]{0,15})\n([A-Za-z0-9+/=]+)\n)\n\u2014 ([!-*,-~]+) ([A-Za-z0-9+/=]+)\n$/;
+
+  async function checkpointOf(note, key) {
+    const form = NOTE.exec(note);
+    if (!form) refuse("malformed_note", "checkpoint", "three lines, an empty one, and one signature", note);
+    const [, signed, origin, size, rootText, name, markText] = form;
+    const [root, mark] = [unbase64(rootText, "checkpoint"), unbase64(markText, "checkpoint")];
+    if (root.length !== 32 || mark.length !== 68 || name !== origin || !Number.isSafeInteger(Number(size))) {
+      refuse("malformed_note", "checkpoint", "a root of 32 bytes, and 68 of the origin's signature", note);
+    }
+    const id = (await sha256(utf8(origin), [10, 1], key)).slice(0, 4);
+    const isSigned = equal(mark.slice(0, 4), id) && await isSignedBy(key, mark.slice(4), utf8(signed));
+    if (!isSigned) refuse("note_signature", "checkpoint", "a signature by the key", "none");
+    return { origin, size: Number(size), root };
+  }
+
+  async function isSignedBy(key, signature, message) {
+    let imported;
+    try {
+      imported = await crypto.subtle.importKey("raw", key, "Ed25519", false, ["verify"]);
+    } catch (error) {
+      if (error.name !== "NotSupportedError") return false;
+      throw new Unusable(
+        "This browser has no Ed25519 in WebCrypto, so the signature cannot be checked, and nothing is proved. "
+        + "Use a newer browser, or tallystick-verify.");
+    }
+    return crypto.subtle.verify("Ed25519", imported, signature, message);
+  }
+
+  // What events say.
+
+  const MOVES = {
+    submitted: ["Queued Submitted"], pending: ["Submitted Pending"],
+    effect_found: ["Queued Pending", "Submitted Pending"], confirmed: ["Pending Confirmed"],
+    indexed: ["Confirmed Indexed"], completed: ["Confirmed Completed", "Indexed Completed"],
+    failed: ["Queued Failed", "Submitted Failed", "Pending Failed", "Confirmed Failed", "Indexed Failed"],
+    cancelled: ["Queued Cancelled"], retry_requested: ["Failed Queued"],
+  };
+  const MAY_STAND = ["pending", "effect_found"];
+  const REASONS = {
+    Queued: ["DEPLOYMENT_VALIDATION_FAILED"], Submitted: ["TRANSACTION_SUBMISSION_FAILED"],
+    Pending: ["TRANSACTION_REVERTED", WITH_EFFECT], Confirmed: [WITH_EFFECT], Indexed: [WITH_EFFECT],
+  };
+  const SIGNING = ["submitted", "replaced", "slot_filling", "step_signed", "effect_found"];
+  const SENDING = ["pending", "sent_again", "step_sent"];
+
+  const stepOf = (event) => event.body.action.slice(event.body.action.indexOf(".") + 1);
+  const has = (object, name) => isObject(object) && Object.hasOwn(object, name);
+  function detail(event, ...path) {
+    let found = event.body.details;
+    for (const name of path) {
+      if (!has(found, name)) refuse("malformed_event", `${event.where}.details`, path.join("."), "none");
+      found = found[name];
+    }
+    return found;
+  }
+  const same = (where, expected, found) =>
+    write(expected ?? null, where) === write(found ?? null, where)
+    || refuse("core_differs", where, expected ?? null, found ?? null);
+
+  function checkMoves(deployment, events) {
+    if (events[0]?.body.action !== "deployment.queued") {
+      refuse("history_incomplete", "events", "deployment.queued first", events[0]?.body.action);
+    }
+    const states = ["Queued"];
+    let failure = null;
+    for (const event of events.slice(1)) {
+      const [action, details] = [stepOf(event), event.body.details];
+      const allowed = Object.hasOwn(MOVES, action) ? MOVES[action] : [];
+      if (!has(details, "state") && !has(details, "state_before")) {
+        if (allowed.length && !MAY_STAND.includes(action)) {
+          refuse("illegal_transition", event.where, "a move", "none");
+        }
+        continue;
+      }
+      const [from, to] = [detail(event, "state_before"), detail(event, "state")];
+      if (!allowed.includes(`${from} ${to}`) || from !== states.at(-1)) {
+        refuse("illegal_transition", event.where, `from ${states.at(-1)}: ${allowed.join(" or ")}`, `${from} ${to}`);
+      }
+      if (action === "failed") {
+        failure = { reason: detail(event, "reason"), without_effect: detail(event, "without_effect") };
+        const isOne = REASONS[from].includes(failure.reason);
+        if (!isOne || failure.without_effect !== (failure.reason !== WITH_EFFECT)) {
+          refuse("illegal_transition", event.where, REASONS[from].join(" or "), failure);
+        }
+      }
+      if (action === "retry_requested") {
+        if (!failure?.without_effect) refuse("illegal_transition", event.where, "one without effect", failure);
+        failure = null;
+      }
+      states.push(to);
+    }
+    if (states.at(-1) !== deployment.state) {
+      refuse("history_incomplete", "core.deployment.state", states.at(-1), deployment.state);
+    }
+    same("core.deployment.failure", failure, deployment.failure);
+    return states;
+  }
+
+  function checkRequest(core, about, accountEvents) {
+    const { deployment, account } = core;
+    const queued = about[0];
+    for (const name of ["network", "credits"]) same(`core.deployment.${name}`, detail(queued, name), deployment[name]);
+    same("core.deployment.live", queued.body.live, deployment.live);
+    same("core.deployment.requested_by", queued.body.actor.id, deployment.requested_by);
+    same("core.deployment.token.kind", detail(queued, "kind"), deployment.token.kind);
+    const accepted = about.filter((each) => ["queued", "retry_requested"].includes(stepOf(each))).at(-1);
+    same("core.deployment.accepted_at", accepted.body.at, deployment.accepted_at);
+    if (account === null) return;
+    for (const name of ["address", "key"]) {
+      const said = accountEvents.filter((each) => has(each.body.details, name));
+      if (account[name] !== null && !said.length) {
+        refuse("history_incomplete", `core.account.${name}`, "an event of it", "none");
+      }
+      same(`core.account.${name}`, said.at(-1)?.body.details[name], account[name]);
+    }
+    if (deployment.owner !== null) same("core.deployment.owner", account.address, deployment.owner);
+  }
+
+  function checkAttempts(core, events) {
+    const [said, sent, rejected] = [new Map(), new Map(), new Map()];
+    for (const event of events) {
+      const step = stepOf(event);
+      if (SIGNING.includes(step)) {
+        const key = `${detail(event, "step")} ${detail(event, "attempt", "number")}`;
+        if (said.has(key)) refuse("history_incomplete", event.where, "an attempt once", key);
+        said.set(key, event);
+        const at = detail(event, "attempt").broadcast_at;
+        if (at) sent.set(detail(event, "attempt", "transaction_id"), at);
+      } else if (SENDING.includes(step)) {
+        const id = detail(event, "transaction_id");
+        if (!sent.has(id)) sent.set(id, detail(event, "at"));
+        rejected.set(id, false);
+      } else if (step === "rejected") {
+        rejected.set(detail(event, "transaction_id"), true);
+      }
+    }
+    const known = new Set();
+    core.steps.forEach((step, n) => step.slots.forEach((slot, m) => slot.attempts.forEach((attempt, o) => {
+      const where = `core.steps[${n}].slots[${m}].attempts[${o}]`;
+      const key = `${step.number} ${attempt.number}`;
+      const event = said.get(key) ?? refuse("history_incomplete", where, "an event of it", "none");
+      said.delete(key);
+      for (const name of ["role", "origin", "transaction_id", "signed_at"]) {
+        same(`${where}.${name}`, detail(event, "attempt", name), attempt[name]);
+      }
+      const id = attempt.transaction_id;
+      same(`${where}.fee_cap`, String(detail(event, "attempt", "fee_cap")), attempt.fee_cap);
+      same(`${where}.receipts`, event.body.details.receipts ?? [], attempt.receipts);
+      same(`${where}.broadcast_at`, sent.get(id), attempt.broadcast_at);
+      same(`${where}.rejected`, rejected.get(id) ?? false, attempt.rejected);
+      known.add(id);
+    })));
+    for (const event of said.values()) refuse("history_incomplete", "core.steps", "an attempt", `none of ${event.where}`);
+    for (const id of [...sent.keys(), ...rejected.keys()]) {
+      if (!known.has(id)) refuse("history_incomplete", "core.steps", "an attempt", `none ${id}`);
+    }
+  }
+
+  function checkSlots(core, events) {
+    const reserved = new Map(events.filter((each) => stepOf(each) === "slot_reserved")
+      .map((each) => [`${detail(each, "step")} ${detail(each, "slot", "number")}`, each]));
+    core.steps.forEach((step, n) => step.slots.forEach((slot, m) => {
+      const where = `core.steps[${n}].slots[${m}]`;
+      const key = `${step.number} ${slot.number}`;
+      if (!reserved.has(key)) {
+        if (!slot.attempts.some((each) => each.origin === "found")) {
+          refuse("history_incomplete", where, "an event of it", "none");
+        }
+        return;
+      }
+      for (const name of ["network", "signer", "sequence", "lease", "valid_until"]) {
+        same(`${where}.${name}`, detail(reserved.get(key), "slot")[name], slot[name]);
+      }
+      reserved.delete(key);
+    }));
+    for (const event of reserved.values()) refuse("history_incomplete", "core.steps", "a slot", `none of ${event.where}`);
+  }
+
+  const inclusionOf = (event) => ({ ...detail(event, "inclusion"), cost: String(detail(event, "inclusion", "cost")) });
+
+  function checkEnds(core, events) {
+    const steps = new Set(core.steps.map((step) => step.number));
+    const of = (...names) => events.filter((each) => names.includes(stepOf(each)));
+    for (const event of of("slot_spent", "confirmed", "step_confirmed")) {
+      if (!steps.has(detail(event, "step"))) refuse("history_incomplete", "core.steps", "a step", event.where);
+    }
+    core.steps.forEach((step, n) => {
+      const where = `core.steps[${n}]`;
+      const its = (each) => detail(each, "step") === step.number;
+      const ends = of("slot_spent").filter(its).map((each) => detail(each, "slot_state"));
+      const final = of("confirmed", "step_confirmed").filter(its).at(-1);
+      same(`${where}.slots`, final ? [...ends, "used"] : ends, step.slots.map((slot) => slot.state));
+      same(`${where}.is_final`, Boolean(final), step.is_final);
+      if (!final) {
+        const seen = of("included").filter(its).map((each) => write(inclusionOf(each), where));
+        if (step.inclusion !== null && !seen.includes(write(step.inclusion, where))) {
+          refuse("core_differs", `${where}.inclusion`, seen, step.inclusion);
+        }
+        return;
+      }
+      same(`${where}.inclusion`, inclusionOf(final), step.inclusion);
+      const { inclusion } = step;
+      const won = step.slots.at(-1).attempts.find((each) => each.transaction_id === inclusion.transaction_id);
+      if (!won) refuse("core_differs", `${where}.inclusion`, "one of the attempts", inclusion);
+      same(`${where}.inclusion.succeeded`, true, inclusion.succeeded);
+      same(`${where}.inclusion.transaction_id`, "effect", won.role);
+      same(`${where}.inclusion.cost`, won.cost, inclusion.cost);
+    });
+    const { deployment } = core;
+    const confirmed = of("confirmed").at(-1);
+    same("core.deployment.result", confirmed && detail(confirmed, "token"), deployment.result);
+    for (const event of of("indexed")) same("core.deployment.result", detail(event, "token"), deployment.result);
+    for (const event of of("completed")) same("core.deployment.credits", detail(event, "credits"), deployment.credits);
+  }
+
+  function checkCredits(deployment, own) {
+    const [held, flows] = [new Map(), new Map()];
+    for (const event of own) {
+      const { hold, debit } = event.body.details;
+      if (hold === undefined || debit === undefined) continue;
+      const [amount, credit] = [detail(event, "amount"), detail(event, "credit")];
+      if (typeof amount !== "number" || amount <= 0) refuse("malformed_event", event.where, "an amount above 0", amount);
+      if (event.body.action === "credits.held") {
+        if (held.has(hold) || debit !== "available" || credit !== "held") {
+          refuse("credits_differ", event.where, "one hold, of what is available", hold);
+        }
+        held.set(hold, amount);
+      } else if (debit === "held") {
+        const flow = flows.get(hold) ?? { gone: 0, spent: 0 };
+        flow.gone += amount;
+        if (credit === "spent") flow.spent += amount;
+        flows.set(hold, flow);
+      }
+    }
+    const { credits: price, hold: last, failure } = deployment;
+    const newest = [...held.keys()].at(-1) ?? null;
+    if (newest !== last) refuse("credits_differ", "core.deployment.hold", newest, last);
+    if (last === null) return "It cost no credits";
+    const isSpent = deployment.state === "Completed" || (failure !== null && !failure.without_effect);
+    for (const [hold, amount] of held) {
+      const { gone, spent } = flows.get(hold) ?? { gone: 0, spent: 0 };
+      const wanted = hold === last && isSpent ? amount : 0;
+      if (amount !== price || gone !== amount || spent !== wanted) {
+        refuse("credits_differ", hold, `${price} held, ${wanted} of it spent, none left`,
+          `${amount} held, ${spent} spent, ${amount - gone} left`);
+      }
+    }
+    return `${price} credits were held, and ${isSpent ? "captured" : "given back"}`;
+  }
+
+  // The check, in its order.
+
+  async function eventsOf(pack, checkpoint) {
+    const events = [];
+    const [indices, ids, places] = [new Set(), new Set(), new Set()];
+    for (const [n, each] of pack.events.entries()) {
+      const where = `events[${n}]`;
+      const [salt, raw] = [unbase64(each.salt, where), unbase64(each.body, where)];
+      const path = each.path.map((node) => unbase64(node, where));
+      const leaf = await sha256([0], utf8(LEAF_DOMAIN), salt, raw);
+      if (!await isIncluded(leaf, each.index, checkpoint.size, path, checkpoint.root)) {
+        refuse("not_in_tree", where, `leaf ${each.index} of ${checkpoint.size} under ${hex(checkpoint.root)}`, leaf);
+      }
+      if (indices.has(each.index)) refuse("index_repeated", where, "each index once", each.index);
+      let body;
+      try {
+        body = read(raw, `${where}.body`);
+        BODY(body, `${where}.body`);
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        refuse("malformed_event", error.where, error.expected, error.found);
+      }
+      const place = `${body.organisation} ${body.sequence}`;
+      if (ids.has(body.id) || places.has(place)) {
+        refuse("event_repeated", where, "each id and each sequence once", `${body.id} ${place}`);
+      }
+      indices.add(each.index);
+      ids.add(body.id);
+      places.add(place);
+      events.push({ where: `${where}.body`, index: each.index, body });
+    }
+    return events;
+  }
+
+  function sortedOut(core, events) {
+    const [anchors, own] = [[], []];
+    for (const event of events) {
+      const { body } = event;
+      if (body.action === "checkpoint.anchored" && body.organisation === INSTALLATION) {
+        anchors.push(event);
+        continue;
+      }
+      if (body.organisation !== core.organisation) {
+        refuse("other_organisation", event.where, core.organisation, body.organisation);
+      }
+      const isCredit = /^(?:credits|balance)\./.test(body.action) && body.correlation_id === core.deployment.id;
+      if (!isCredit && body.subject !== core.deployment.id && body.subject !== core.account?.id) {
+        refuse("other_subject", event.where, core.deployment.id, body.subject);
+      }
+      if (anchors.length && event !== events.at(-1)) refuse("out_of_order", event.where, "an anchor", body.action);
+      own.push(event);
+    }
+    for (const some of [own, anchors]) {
+      some.slice(1).forEach((event, n) => {
+        if (event.body.sequence <= some[n].body.sequence) {
+          refuse("out_of_order", event.where, `a sequence above ${some[n].body.sequence}`, event.body.sequence);
+        }
+      });
+    }
+    return { anchors, own };
+  }
+
+  async function checkPlan(core, proves, leaves) {
+    const { plan, deployment } = core;
+    if (plan === null) return leaves("plan", "What was planned: the pack has no plan");
+    const { hash, ...content } = plan;
+    const digest = hex(await sha256(utf8(PLAN_DOMAIN), utf8(write(content, "core.plan"))));
+    const wanted = {
+      credits: deployment.credits, fee_ceiling: deployment.fee_ceiling, network: deployment.network,
+      owner: deployment.owner, sender: deployment.sender, kind: deployment.token.kind,
+      token: deployment.token.parameters, hash: deployment.plan_hash ?? digest,
+    };
+    for (const [name, value] of Object.entries(wanted)) {
+      const found = name === "hash" ? digest : plan[name];
+      if (hash !== digest || write(value, name) !== write(found, name)) {
+        refuse("plan_hash", `core.plan.${name}`, value, plan[name]);
+      }
+    }
+    const names = (steps) => write(steps.map((step) => step.name), "steps");
+    if (names(core.steps) !== names(plan.steps)) refuse("plan_hash", "core.plan.steps", names(core.steps), names(plan.steps));
+    return deployment.plan_hash === null
+      ? leaves("plan", "That the parameters are those of the request: it named no plan, so that they are what the operator has recorded")
+      : proves("plan", `The plan is the one that the request named: ${digest}`);
+  }
+
+  async function noteOf(origin, size, root) {
+    const wide = new DataView(new ArrayBuffer(8));
+    wide.setBigUint64(0, BigInt(size));
+    return hex(joined(utf8("tlog/1"), await sha256(utf8(origin)), new Uint8Array(wide.buffer), root));
+  }
+
+  async function checkAnchors(pack, checkpoint, anchors, own, note, proves, leaves) {
+    const proofs = new Map(pack.consistency.map((proof) => [proof.size, proof.path]));
+    const roots = new Map();
+    for (const event of anchors) {
+      const [origin, size, root] = ["origin", "size", "root"].map((name) => detail(event, name));
+      if (origin !== checkpoint.origin) refuse("anchor_differs", event.where, checkpoint.origin, origin);
+      try {
+        HASH(root, event.where);
+        integer(size, event.where);
+      } catch (error) {
+        refuse("malformed_event", event.where, error.expected, error.found);
+      }
+      if (event.index < size || !proofs.has(size) || (roots.has(size) && roots.get(size) !== root)) {
+        refuse("anchor_differs", event.where, "one root of an earlier size, and its proof", `${size} ${root}`);
+      }
+      roots.set(size, root);
+      const path = proofs.get(size).map((node) => unbase64(node, "consistency"));
+      if (!await isConsistent(size, checkpoint.size, unhex(root), checkpoint.root, path)) {
+        refuse("anchor_differs", event.where, `the beginning of ${hex(checkpoint.root)}`, root);
+      }
+    }
+    for (const size of proofs.keys()) {
+      if (!roots.has(size)) refuse("anchor_differs", "consistency", "sizes of anchors", size);
+    }
+    if (note) {
+      const prefix = (await noteOf(checkpoint.origin, 0, [])).slice(0, 76);
+      const known = new Map([[checkpoint.size, hex(checkpoint.root)], ...roots]);
+      const size = parseInt(note.slice(76, 92), 16);
+      if (!/^[0-9a-f]{156}$/.test(note) || !note.startsWith(prefix) || !known.has(size)) {
+        refuse("anchor_note", "the note", `${prefix}…, and a size of ${[...known.keys()].join(" or ")}`, note);
+      }
+      if (known.get(size) !== note.slice(92)) refuse("two_histories", "the note", known.get(size), note.slice(92));
+      proves("anchor_note", `What you read off a chain is the root of this log at ${size} events: whoever is shown `
+        + "another history of these finds out in the same way");
+    }
+    for (const event of anchors) {
+      const [size, network] = [detail(event, "size"), detail(event, "network")];
+      const covered = own.filter((each) => each.index < size).length;
+      proves("anchor", `This log begins with the ${size} events that are said to be anchored on ${network}: `
+        + `${covered} of the ${own.length} above are among them`);
+      const wanted = await noteOf(checkpoint.origin, size, unhex(roots.get(size)));
+      if (wanted !== note) {
+        leaves("anchor", `That transaction ${detail(event, "transaction_id")} in block ${detail(event, "block", "number")} `
+          + `of ${network} has the note ${wanted}: read it on a node that you trust, and give it here`);
+      }
+    }
+    if (!anchors.length) leaves("anchor", "That the log was fixed on a chain: this pack has no anchor");
+  }
+
+  async function check(bytes, given, proves, leaves) {
+    const pack = read(bytes, "the file");
+    if (has(pack, "format") && pack.format !== FORMAT) refuse("unknown_format", "format", FORMAT, pack.format);
+    PACK(pack, "");
+    const { core } = pack;
+    const { deployment } = core;
+    const key = unbase64(pack.key, "key");
+    const fingerprint = hex(await sha256(key));
+    if (given.key && given.key !== fingerprint) refuse("other_key", "key", given.key, fingerprint);
+    const checkpoint = await checkpointOf(pack.checkpoint, key);
+    const [, ...path] = checkpoint.origin.split("/");
+    if (path.length !== 3 || path[0] !== "audit" || path[1] !== core.installation || !/^[0-9]+$/.test(path[2])) {
+      refuse("other_installation", "checkpoint", `…/audit/${core.installation}/<number>`, checkpoint.origin);
+    }
+    proves("checkpoint", `The key ${fingerprint} has signed that the log ${checkpoint.origin} has ${checkpoint.size} `
+      + `events, with the root ${hex(checkpoint.root)}`);
+    if (given.key) proves("key", "It is the key that you named");
+    else leaves("key", `That the key ${fingerprint} is the operator's: ask for its fingerprint by another way, and name it here`);
+
+    const events = await eventsOf(pack, checkpoint);
+    proves("events", `${events.length} audit events are in that log, bit for bit`);
+    const last = events.at(-1);
+    if (last.body.action !== "evidence.issued") refuse("not_issued", last.where, "evidence.issued", last.body.action);
+    const digest = hex(await sha256(utf8(write(core, "core"))));
+    const said = `${detail(last, "format")} ${detail(last, "digest")}`;
+    if (said !== `${FORMAT} ${digest}`) refuse("core_digest", "core", said, `${FORMAT} ${digest}`);
+    if (last.body.subject !== deployment.id) refuse("not_issued", last.where, deployment.id, last.body.subject);
+    proves("core", `The records of ${deployment.id} are those that the log has committed to in ${last.body.id}, at `
+      + `${last.body.at} by the operator's clock`);
+
+    const { anchors, own } = sortedOut(core, events);
+    const told = own.slice(0, -1);
+    const about = told.filter((each) =>
+      each.body.subject === deployment.id && each.body.action.startsWith("deployment."));
+    const states = checkMoves(deployment, about);
+    checkRequest(core, about, told.filter((each) => each.body.action.startsWith("account.")));
+    checkAttempts(core, about);
+    checkSlots(core, about);
+    checkEnds(core, about);
+    proves("history", `It went ${states.join(" → ")}, each by an event of the log and a rule of the table; every attempt `
+      + "and slot of the records has its event");
+    if (deployment.result !== null) proves("result", `The log says that ${deployment.result} was issued`);
+    proves("credits", checkCredits(deployment, told));
+    await checkPlan(core, proves, leaves);
+    await checkAnchors(pack, checkpoint, anchors, own, given.note, proves, leaves);
+    tellTheRest(core, own, leaves);
+  }
+
+  function tellTheRest(core, own, leaves) {
+    const sequences = own.map((each) => each.body.sequence);
+    const gaps = sequences.slice(1).flatMap((number, n) => {
+      const from = sequences[n] + 1;
+      return number === from ? [] : [number === from + 1 ? `${from}` : `${from}-${number - 1}`];
+    });
+    if (gaps.length) {
+      leaves("other_events", `What the organisation's events ${gaps.join(", ")} say: they are not in this pack, and may be about other things`);
+    }
+    leaves("transactions", "That signed bytes are called by their hash, and signed by the keys of their accounts: "
+      + "WebCrypto has not what it takes; tallystick-verify does it");
+    for (const { inclusion } of core.steps) {
+      if (inclusion !== null) {
+        leaves("block", `That block ${inclusion.block.number} (${inclusion.block.hash}) of ${core.deployment.network} has `
+          + `transaction ${inclusion.transaction_id}: look it up on a node that you trust`);
+      }
+    }
+    leaves("one_history", "That the operator has not shown another history to somebody else: compare with an anchor, or "
+      + "with a checkpoint that others have (tallystick-verify --checkpoint)");
+    leaves("left_out", "That nothing happened which was never written to the log, and that what was written was true when it was");
+    leaves("time", "When it was: instants are those of the operator's clock; what is anchored was there before its block");
+    leaves("later", `What became of it after event ${sequences.at(-1)} of ${core.organisation}`);
+  }
+
+  // {verdict, proved, not_proved, refused}, as the command's --json; verdict "unusable" says why in `reason`.
+  async function verify(bytes, given = {}) {
+    const [proved, notProved] = [[], []];
+    try {
+      if (!globalThis.crypto?.subtle) {
+        throw new Unusable("WebCrypto is for pages served with TLS, from this machine, or from disk.");
+      }
+      if (bytes.length > LARGEST) throw new Unusable(`more than ${LARGEST} bytes`);
+      await check(bytes, given,
+        (code, words) => proved.push({ code, text: words }), (code, words) => notProved.push({ code, text: words }));
+      return { verdict: "proved", proved, not_proved: notProved, refused: null };
+    } catch (error) {
+      if (error instanceof Unusable) {
+        return { verdict: "unusable", reason: error.message, proved: [], not_proved: [], refused: null };
+      }
+      if (!(error instanceof Refused)) throw error;
+      const { code, where, expected, found } = error;
+      return { verdict: "refused", proved: [], not_proved: [], refused: { code, where, expected, found } };
+    }
+  }
+
+  // The page.
+
+  function make(tag, content, ...children) {
+    const element = document.createElement(tag);
+    if (content !== null) element.textContent = content;
+    element.append(...children);
+    return element;
+  }
+
+  function told(report) {
+    const lists = [["Proved", report.proved], ["Not proved", report.not_proved]];
+    if (report.verdict === "proved") {
+      return lists.flatMap(([title, statements]) => [
+        make("h2", title), make("ul", null, ...statements.map((each) => make("li", each.text))),
+      ]);
+    }
+    if (report.verdict === "unusable") return [make("h2", "Not checked"), make("p", report.reason)];
+    const { code, where, expected, found } = report.refused;
+    return [
+      make("h2", `Refused: ${code}`),
+      make("p", `At ${where}: expected ${expected}, found ${found}.`),
+    ];
+  }
+
+  function page() {
+    const [form, answer] = ["check", "answer"].map((id) => document.getElementById(id));
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const value = (id) => document.getElementById(id).value.trim().toLowerCase();
+      answer.replaceChildren(make("p", "Checking…"));
+      try {
+        const bytes = new Uint8Array(await document.getElementById("file").files[0].arrayBuffer());
+        const given = { key: value("key"), note: value("note").replace(/^0x/, "") };
+        answer.replaceChildren(...told(await verify(bytes, given)));
+      } catch (error) {
+        answer.replaceChildren(make("h2", "Not checked"), make("p", String(error)));
+      }
+    });
+  }
+
+  if (typeof document !== "undefined") page();
+  if (typeof module !== "undefined") module.exports = { verify };
+})();
