@@ -3,18 +3,21 @@
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from adapters import pool
 from adapters.pool import Pool
-from adapters.system import NoPayments
+from adapters.system import NoPayments, SealStateFile
 from application.exports.make import Formats
 from application.ports.chain import Chain
-from application.ports.custody import Custodian, KeyWrapping
+from application.ports.custody import Custodian, KeyWrapping, Verifies
 from application.ports.files import Files
 from application.ports.metadata import MetadataStore
 from application.ports.nodes import Endpoint
 from application.ports.payments import Payments
+from application.ports.seal_state import SealStateStore
 from application.ports.storage.books import Books
+from application.ports.storage.seals import SealStore
 from application.ports.storage.work import Store
 from application.ports.tables import TableFormat
 from domain.export import ExportFormat
@@ -22,7 +25,7 @@ from domain.identifiers import NetworkId
 from domain.network import Family, Network
 from entrypoints.metadata_settings import LOCAL, may_point_at
 from entrypoints.network_settings import NetworkSettings
-from entrypoints.settings import Settings, SettingsError
+from entrypoints.settings import SealSettings, Settings, SettingsError
 
 
 def adapter(scheme: str) -> Any:
@@ -50,6 +53,39 @@ def books(settings: Settings) -> Books:
     """The books, read with as few rights as the configuration has."""
     made: Books = adapter("postgres").open_books(settings.reader_url or settings.database_url)
     return made
+
+
+def seals(settings: Settings) -> SealStore:
+    """What seals audit events.
+
+    Raises:
+        SettingsError: this configuration is not a sealer's.
+    """
+    made: SealStore = adapter("postgres").seal_store(_seal(settings).database_url)
+    return made
+
+
+def seal_state(settings: Settings) -> SealStateStore:
+    """Raises: SettingsError, as above."""
+    return SealStateFile(_seal(settings).state_file)
+
+
+def verifies() -> Verifies:
+    """Whether signatures are good."""
+    made: Verifies = adapter("local-keys").Verification()
+    return made
+
+
+def _seal(settings: Settings) -> SealSettings:
+    if settings.seal is None:
+        what = "only a configuration that has both seals"
+        raise SettingsError(
+            [
+                f"TALLYSTICK_SEAL_DATABASE_URL ([seal] database_url) is missing: {what}",
+                f"TALLYSTICK_SEAL_STATE_FILE ([seal] state_file) is missing: {what}",
+            ]
+        )
+    return settings.seal
 
 
 def coin_digits(settings: Settings) -> dict[str, int]:
@@ -165,10 +201,11 @@ def give_development_coin(network: Network, node: str, address: str, coins: int)
     module.fund(node, address, coins * 10**network.native_decimals)
 
 
-def migrate(settings: Settings, login: tuple[str, str] | None) -> list[str]:
+def migrate(settings: Settings, *, creates_logins: bool) -> list[str]:
     """Bring database and queue to the newest schema; name what was applied.
 
-    *login*: name and password of a role for the application, made where it is missing.
+    *creates_logins*: the roles that the configuration logs in with are made where they are
+    missing, with the passwords that it has.
 
     Raises:
         SettingsError: the database cannot be used; says why.
@@ -179,15 +216,21 @@ def migrate(settings: Settings, login: tuple[str, str] | None) -> list[str]:
         raise SettingsError(
             ["TALLYSTICK_DATABASE_MIGRATOR_URL ([database] migrator_url) is missing"]
         )
-    logins = (
-        [postgres.Login(name=login[0], password=login[1], group="tallystick_app")] if login else []
-    )
+    wanted = {"tallystick_app": settings.database_url}
+    if settings.seal is not None:
+        wanted["tallystick_sealer"] = settings.seal.database_url
+    logins = [
+        postgres.Login(
+            name=unquote(parts.username or ""), password=unquote(parts.password or ""), group=group
+        )
+        for group, parts in ((group, urlsplit(url)) for group, url in wanted.items())
+    ]
     try:
         applied: list[str] = postgres.migrate(
             url,
             installation=settings.installation,
             environment=settings.environment,
-            logins=logins,
+            logins=logins if creates_logins else [],
         )
     except errors.SchemaError as error:
         raise SettingsError([str(error)]) from error

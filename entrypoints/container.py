@@ -13,6 +13,9 @@ from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.accounts.create_key import CreateAccountKey
 from application.audit.as_of import StateAsOf
+from application.audit.logs import OpenLog, ResumeLog
+from application.audit.seal import Seal
+from application.audit.watch import WatchSeals
 from application.billing.charge import ChargeFees
 from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
@@ -198,6 +201,43 @@ class Container(containers.DeclarativeContainer):
         every=settings.provided.drift_check,
     )
     watch_forgotten = One(WatchForgotten, store=store, clock=clock)
+
+    verifies = One(assembly.verifies)
+    seals = One(assembly.seals, settings)
+    seal_state = One(assembly.seal_state, settings)
+    seal = One(
+        Seal,
+        seals=seals,
+        state=seal_state,
+        custodians=custodians,
+        verifies=verifies,
+        alarms=alarms,
+        clock=clock,
+        key=settings.provided.seal_key,
+    )
+    open_log = One(
+        OpenLog,
+        store=store,
+        seals=seals,
+        state=seal_state,
+        custodians=custodians,
+        custodian=settings.provided.custodian,
+        key=settings.provided.seal_key,
+        installation=settings.provided.installation,
+        host=settings.provided.audit_host,
+        clock=clock,
+        identifiers=identifiers,
+    )
+    resume_log = One(
+        ResumeLog,
+        store=store,
+        seals=seals,
+        state=seal_state,
+        verifies=verifies,
+        clock=clock,
+        identifiers=identifiers,
+    )
+    watch_seals = One(WatchSeals, store=store, alarms=alarms, clock=clock)
 
     installation_secret = One(
         InstallationSecret, store=store, wrapping=wrapping, identifiers=identifiers

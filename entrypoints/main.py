@@ -12,6 +12,7 @@ import click
 COMMANDS = {
     "serve": ("serve", "Serve the HTTP API."),
     "work": ("work", "Carry deployments on; run any number of these."),
+    "seal": ("seal", "Seal audit events into a signed log; open one, or go on after a restore."),
     "migrate": ("migrate", "Bring the database to the newest schema."),
     "treasury": ("treasury", "Create, show, fund or resume the accounts that sign and pay."),
     "credits": ("credits", "Give credits, take them away, undo a capture, or look."),

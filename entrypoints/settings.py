@@ -8,6 +8,7 @@ missing is said, with the variable that would set it.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -21,7 +22,7 @@ from attrs import define, field, frozen
 from domain.abuse import DEFAULT_RULES, AbuseRules
 from domain.catalogue import Catalogue
 from domain.gift import DAILY_CAP
-from domain.identifiers import InstallationId, Prefix, parse_id, public_id
+from domain.identifiers import InstallationId, KeyRef, Prefix, parse_id, public_id
 from entrypoints import catalogue_settings
 from entrypoints.export_settings import LEAST_PART, PART, ExportSettings, part_limit
 from entrypoints.metadata_settings import LOCAL, faults_of
@@ -29,6 +30,8 @@ from entrypoints.network_settings import NetworkSettings, read_networks, shown
 from entrypoints.stripe_settings import API, StripeSettings, read_stripe
 
 T = TypeVar("T")
+
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9a-fA-F:]+\](:[0-9]+)?")
 
 ENVIRONMENTS = ("development", "test", "production")
 
@@ -39,6 +42,26 @@ class SettingsError(Exception):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
         self.faults = tuple(faults)
+
+
+@frozen(kw_only=True)
+class SealSettings:
+    #: As a member of tallystick_sealer, at the server itself: no pooler in between.
+    database_url: str = field(repr=False)
+    #: What was signed last.  On a disk of the sealer's own, not the database's.
+    state_file: Path
+    #: The one key that may sign; None: the one that the log was opened with.
+    key: KeyRef | None
+    #: How often what has settled is sealed and signed for.
+    every: timedelta
+
+    def redacted(self) -> dict[str, object]:
+        return {
+            "database_url": shown(self.database_url),
+            "state_file": str(self.state_file),
+            "key": self.key,
+            "every_seconds": self.every // timedelta(seconds=1),
+        }
 
 
 @frozen(kw_only=True)
@@ -82,6 +105,10 @@ class Settings:
     #: None: no money is taken here.
     stripe: StripeSettings | None = None
     exports: ExportSettings = field(factory=ExportSettings)
+    #: None: nothing is sealed by this configuration.
+    seal: SealSettings | None = None
+    #: Host, and port where it has one: what the log's origin begins with.
+    audit_host: str = ""
     worker_threads: int = 4
     #: How often each issued token is held against its plan.
     drift_check: timedelta = timedelta(minutes=60)
@@ -98,6 +125,10 @@ class Settings:
             credits_per_hour=self.hourly_credits,
             freezes=self.freeze,
         )
+
+    @property
+    def seal_key(self) -> KeyRef | None:
+        return None if self.seal is None else self.seal.key
 
     @property
     def document_base(self) -> str:
@@ -147,6 +178,8 @@ class Settings:
             },
             "stripe": {} if self.stripe is None else self.stripe.redacted(),
             "exports": self.exports.redacted(),
+            "audit": {"origin": self.audit_host},
+            "seal": {} if self.seal is None else self.seal.redacted(),
             "worker": {
                 "threads": self.worker_threads,
                 "drift_check_minutes": self.drift_check // timedelta(minutes=1),
@@ -341,12 +374,51 @@ def _settings(reader: _Reader) -> Settings | None:
         trusted_proxies=reader.parsed("http", "trusted_proxies", _number, 0, "a number"),
         stripe=stripe,
         exports=exports,
+        seal=_seal(reader, environment),
+        audit_host=_host(reader, base_url),
         worker_threads=reader.parsed("worker", "threads", _count, 4, "a number above 0"),
         drift_check=timedelta(minutes=drift_check),
         allow_local_keys=allow_local,
     )
     reader.look_for_strangers()
     return None if reader.faults else settings
+
+
+def _seal(reader: _Reader, environment: str) -> SealSettings | None:
+    url, file = reader.text("seal", "database_url"), reader.text("seal", "state_file")
+    key = reader.text("seal", "key")
+    every = reader.parsed(
+        "seal",
+        "every_seconds",
+        _count,
+        1 if environment == "development" else 5,
+        "a number of seconds above 0",
+    )
+    if not url and not file:
+        return None
+    for name, found, what in (
+        ("database_url", url, "postgresql://… of the sealer's role"),
+        ("state_file", file, "a path outside the database, on a disk that is kept"),
+    ):
+        if not found:
+            variable = f"TALLYSTICK_SEAL_{name.upper()}"
+            reader.faults.append(f"{variable} ([seal] {name}) is missing: {what}")
+    return SealSettings(
+        database_url=url or "",
+        state_file=Path(file or ""),
+        key=KeyRef(key) if key else None,
+        every=timedelta(seconds=every),
+    )
+
+
+def _host(reader: _Reader, base_url: str) -> str:
+    found = reader.text("audit", "origin") or urlsplit(base_url).netloc
+    if not _HOST.fullmatch(found):
+        reader.faults.append(
+            "TALLYSTICK_AUDIT_ORIGIN ([audit] origin) must be a host name, with a port where it "
+            "has one: what the log is called for ever"
+        )
+    return found
 
 
 def _networks(reader: _Reader) -> tuple[NetworkSettings, ...]:

@@ -723,7 +723,7 @@ class TestConfig:
             "metadata.store", "metadata.url", "catalogue.file",
             "exports.folder", "exports.part_bytes", "exports.keep_days",
             "credits.gift_daily_cap", "abuse.premium_gap_seconds", "abuse.output_limit",
-            "abuse.credits_per_hour", "abuse.freeze",
+            "abuse.credits_per_hour", "abuse.freeze", "audit.origin",
         }  # fmt: skip
 
     def test_check_is_content(self, run):

@@ -2,6 +2,7 @@
 
 import os
 
+from attrs import frozen
 from coincurve import PrivateKey as Secp256k1PrivateKey
 from coincurve import PublicKey as Secp256k1PublicKey
 from cryptography.exceptions import InvalidSignature
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
+from application.ports.custody import Verifies
 from domain.signing import Curve, PublicKey, Signature
 
 _SECRET_BYTES = 32
@@ -52,6 +54,14 @@ def verifies(key: PublicKey, message: bytes, signature: Signature) -> bool:
         return False
     der = _der(signature.raw)
     return Secp256k1PublicKey(b"\x04" + key.raw).verify(der, message, hasher=None)
+
+
+@frozen
+class Verification(Verifies):
+    """`verifies`, as the application asks for it."""
+
+    def __call__(self, key: PublicKey, message: bytes, signature: Signature) -> bool:
+        return key.curve is signature.curve and verifies(key, message, signature)
 
 
 def _der(raw: bytes) -> bytes:

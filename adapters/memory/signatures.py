@@ -1,9 +1,11 @@
 """Which signature is by which key: both curves, for the chain and the custodian in memory."""
 
+from attrs import frozen
 from coincurve import PublicKey as Secp256k1PublicKey
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from application.ports.custody import Verifies
 from domain.signing import Curve, PublicKey, Signature
 
 #: Order of secp256k1 (SEC 2, 2.4.1).
@@ -23,6 +25,12 @@ def is_by(key: PublicKey, message: bytes, signature: Signature) -> bool:
     if int.from_bytes(signature.raw[32:]) > _ORDER // 2:
         return False
     return any(_recovered(signature.raw, parity, message) == key.raw for parity in (0, 1))
+
+
+@frozen
+class MemoryVerification(Verifies):
+    def __call__(self, key: PublicKey, message: bytes, signature: Signature) -> bool:
+        return is_by(key, message, signature)
 
 
 def _recovered(signature: bytes, parity: int, digest: bytes) -> bytes | None:

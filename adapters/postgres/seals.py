@@ -32,9 +32,9 @@ from application.ports.storage.seals import (
 from domain.checkpoint import Checkpoint
 from domain.errors import MisuseError
 from domain.identifiers import EventId, KeyRef, OrganisationId
-from domain.merkle import Hashes, Node
+from domain.merkle import HASH_BYTES, Hashes, Node
 from domain.signing import Curve, PublicKey
-from domain.tiles import growth, hashes_in
+from domain.tiles import WIDTH, growth, hashes_in
 
 SEALS = queries.load("seals.sql")
 
@@ -48,6 +48,16 @@ class PostgresSeals(Seals):
 
     def logs(self) -> list[Log]:
         return [_log(row) for row in self._transaction.rows(SEALS["logs"])]
+
+    def size(self, log: int) -> int:
+        # Of leaves a reader sees those of one organisation.
+        row = self._transaction.row(SEALS["last_tile"], {"log": log})
+        return 0 if row is None else row["index"] * WIDTH + row["bytes"] // HASH_BYTES
+
+    def backlog(self, log: int) -> Backlog:
+        row = self._transaction.row(SEALS["backlog"], {"log": log})
+        assert row is not None  # noqa: S101 - an aggregate has one row
+        return Backlog(events=row["events"], since=row["since"])
 
     def latest(self, log: int) -> SignedCheckpoint | None:
         row = self._transaction.row(SEALS["latest"], {"log": log})
@@ -119,7 +129,7 @@ class _Session(SealSession):
     def logs(self) -> list[Log]:
         return [_log(row) for row in self._rows("logs")]
 
-    def open(self, log: Log) -> None:
+    def open_log(self, log: Log) -> None:
         self._change(
             "open_log",
             {
@@ -132,7 +142,7 @@ class _Session(SealSession):
             },
         )
 
-    def close(self, log: int, at: object, because: str) -> None:
+    def close_log(self, log: int, at: object, because: str) -> None:
         if not self._change("close_log", {"log": log, "at": at, "because": because}):
             raise MisuseError(f"log {log} is not open")
 
@@ -217,7 +227,7 @@ class _Session(SealSession):
             found = self._connection.execute(SEALS["grow_tiles"], tiles).fetchall()
             lengths = {(row["level"], row["index"]): row["bytes"] for row in found}
             for place, each in grown.items():
-                if lengths.get(place) != each.first * 32 + len(each.hashes):
+                if lengths.get(place) != each.first * HASH_BYTES + len(each.hashes):
                     raise MisuseError(f"tile {place} of log {log} has another end")
 
     def _follows(self, log: int, leaves: Sequence[Leaf]) -> None:

@@ -1,9 +1,17 @@
-"""The machine's own clock, chance and log."""
+"""The machine's own clock, chance, log and files."""
 
 from adapters.system.alarms import LogAlarms
 from adapters.system.clock import SystemClock
 from adapters.system.group_commit import GroupCommit
 from adapters.system.identifiers import SystemIdentifiers
 from adapters.system.no_payments import NoPayments
+from adapters.system.seal_state import SealStateFile
 
-__all__ = ["GroupCommit", "LogAlarms", "NoPayments", "SystemClock", "SystemIdentifiers"]
+__all__ = [
+    "GroupCommit",
+    "LogAlarms",
+    "NoPayments",
+    "SealStateFile",
+    "SystemClock",
+    "SystemIdentifiers",
+]

@@ -54,6 +54,12 @@ class Capabilities:
     max_message_bytes: int | None = None
 
 
+class Verifies(Protocol):
+    """Whether a signature is one; needs no secret, and asks no custodian."""
+
+    def __call__(self, key: PublicKey, message: bytes, signature: Signature) -> bool: ...
+
+
 class Custodian(Protocol):
     """Holds private keys and signs with them.  They never leave it."""
 

@@ -1,7 +1,5 @@
 """``tallystick migrate``"""
 
-from urllib.parse import unquote, urlsplit
-
 import click
 
 from application.ports.storage.work import Scope, StoreUnavailableError
@@ -14,18 +12,15 @@ from entrypoints.settings import SettingsError
 @click.option(
     "--create-login",
     is_flag=True,
-    help="Also make the role that the application logs in with ([database] url names it).",
+    help="Also make the roles that application and sealer log in with, as the configuration "
+    "names them.",
 )
 @setting_up.as_json
 @click.pass_context
 def command(ctx: click.Context, create_login: bool, as_json: bool) -> None:
     settings = setting_up.settings(ctx)
-    login = None
-    if create_login:
-        parts = urlsplit(settings.database_url)
-        login = (unquote(parts.username or ""), unquote(parts.password or ""))
     try:
-        applied = assembly.migrate(settings, login)
+        applied = assembly.migrate(settings, creates_logins=create_login)
         with setting_up.container(ctx) as container:
             for entry in settings.networks:
                 with container.store().begin(Scope.installation()) as work:

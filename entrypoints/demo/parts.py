@@ -170,6 +170,8 @@ def configure(
         "TALLYSTICK_CONFIG": str(configuration),
         "TALLYSTICK_DATABASE_URL": f"postgresql://{role}:{password}@{at}",
         "TALLYSTICK_DATABASE_MIGRATOR_URL": database,
+        "TALLYSTICK_SEAL_DATABASE_URL": f"postgresql://{role}_sealer:{password}@{at}",
+        "TALLYSTICK_SEAL_STATE_FILE": str(folder / "sealer.json"),
         "TALLYSTICK_LOCAL_KEYS_MASTER_KEY": base64.b64encode(os.urandom(32)).decode(),
     }
     if stripe:

@@ -13,6 +13,7 @@ from entrypoints.container import Container
 from entrypoints.readiness import await_database, tell_of_tariffs
 from entrypoints.worker.background import Periodic, handlers
 from entrypoints.worker.loop import DeploymentLoop
+from entrypoints.worker.sealing import seal_in_development
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ RECONCILE_EVERY = timedelta(days=1)
 #: How often it is seen whether a rate has become known that fees wait for.
 FEES_EVERY = timedelta(minutes=1)
 EXPIRE_EVERY = timedelta(minutes=10)
+#: How often it is seen whether events are sealed and signed for.
+SEALS_EVERY = timedelta(minutes=1)
 _STOP_WITHIN = timedelta(seconds=25)
 
 
@@ -123,6 +126,22 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
         *_reconciling(container),
         Periodic(name="fees", interval=FEES_EVERY, act=_always_pause(container.price_fees())),
         Periodic(name="tasks", interval=timedelta(seconds=1), act=run_tasks),
+        Periodic(
+            name="seals watched", interval=SEALS_EVERY, act=_always_pause(container.watch_seals())
+        ),
+        *_sealing(container, stop),
+    ]
+
+
+def _sealing(container: Container, stop: threading.Event) -> list[Periodic]:
+    """In development only: elsewhere the sealer is a process with a role and a disk of its own."""
+    settings = container.settings()
+    if settings.environment != "development" or settings.seal is None:
+        return []
+    return [
+        Periodic(
+            name="sealing", interval=settings.seal.every, act=seal_in_development(container, stop)
+        )
     ]
 
 
@@ -174,7 +193,7 @@ def _reconciling(container: Container) -> list[Periodic]:
     ]
 
 
-def _always_pause(act: Callable[[], int]) -> Callable[[], None]:
+def _always_pause(act: Callable[[], object]) -> Callable[[], None]:
     """A sweep that found something is not swept again at once."""
 
     def once() -> None:

@@ -22,6 +22,7 @@ WEB = {"litestar", "uvicorn"}
 UNUSED = {
     "serve": {"procrastinate", "psycopg"},
     "work": WEB | {"procrastinate", "psycopg"},
+    "seal": WEB | {"procrastinate", "psycopg"},
     "migrate": WEB | {"procrastinate", "psycopg"},
     "treasury": WEB | {"procrastinate", "psycopg"},
     "credits": WEB | {"procrastinate", "psycopg"},

@@ -7,6 +7,7 @@ its bases, as ours all do.
 
 import collections.abc
 import inspect
+import types
 import typing
 
 import attrs
@@ -28,6 +29,8 @@ ENVIRONMENT = {
     "TALLYSTICK_INSTALLATION_ENVIRONMENT": "development",
     "TALLYSTICK_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing",
     "TALLYSTICK_LOCAL_KEYS_MASTER_KEY": "A" * 43 + "=",
+    "TALLYSTICK_SEAL_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing",
+    "TALLYSTICK_SEAL_STATE_FILE": "/nowhere/state.json",
 }
 NETWORK = """
 [networks."eip155:31337"]
@@ -198,7 +201,14 @@ def hints_of(target):
 def differences(name, value, hint):
     if isinstance(hint, typing.NewType):
         hint = hint.__supertype__
+    if hint is None:
+        hint = types.NoneType
     if hint is typing.Any:
+        return
+    if typing.get_origin(hint) in {types.UnionType, typing.Union}:
+        options = [differences(name, value, option) for option in typing.get_args(hint)]
+        found = [list(option) for option in options]
+        yield from min(found, key=len)
         return
     kind = typing.get_origin(hint) or hint
     if kind not in type(value).__mro__ and not is_a_collection(value, kind):

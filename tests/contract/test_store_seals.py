@@ -106,7 +106,7 @@ def test_every_event_is_to_be_sealed_once_with_the_hash_of_its_leaf(trail, seals
     one, other = a_tenant(trail), a_tenant(trail)
     events = [*happened(trail, one, 3), *happened(trail, other, 2), *happened(trail, one, 1)]
     with seals.session() as session:
-        session.open(a_log())
+        session.open_log(a_log())
         found = waiting(session)
     assert {each.organisation for each in found} == {one.organisation, other.organisation}
     assert sorted(found, key=lambda each: each.event) == [
@@ -128,7 +128,7 @@ def test_what_came_later_is_sealed_later(trail, seals):
     order = [0, 2, 1, 1, 0, 2, 2, 0]
     events = [happened(trail, tenants[number], 1)[0].id for number in order]
     with seals.session() as session:
-        session.open(a_log())
+        session.open_log(a_log())
         assert [each.event for each in waiting(session, batch=3)] == events
 
 
@@ -136,14 +136,18 @@ def test_batches_are_what_was_asked_for_and_nothing_is_left_after_them(trail, se
     tenant = a_tenant(trail)
     happened(trail, tenant, 7)
     with seals.session() as session:
-        session.open(a_log())
+        session.open_log(a_log())
         settled(session)
         assert session.backlog(1).events == 7
         assert session.backlog(1).since == NOW
         sizes = [len(each) for each in session.unsealed(1, batch=3, takes_restored=False)]
         assert sizes == [3, 3, 1]
+        with trail.begin(Scope()) as work:
+            assert (work.seals.size(1), work.seals.backlog(1)) == (0, session.backlog(1))
         leaves, _ = seal(session, batch=3)
         assert len(leaves) == 7
+        with trail.begin(Scope()) as work:
+            assert (work.seals.size(1), work.seals.backlog(1)) == (7, session.backlog(1))
         assert waiting(session) == []
         assert (session.backlog(1).events, session.backlog(1).since) == (0, None)
         happened(trail, tenant, 1)
@@ -155,7 +159,7 @@ def test_what_was_undone_is_never_sealed(trail, seals):
     with pytest.raises(BoomError):
         die_after(trail, tenant.scope, lambda work: work.audit.append(an_event(tenant)))
     with seals.session() as session:
-        session.open(a_log())
+        session.open_log(a_log())
         assert waiting(session) == []
 
 
@@ -185,9 +189,11 @@ def test_the_nodes_that_were_appended_are_read_by_both_sides(trail, seals, batch
     tenant = a_tenant(trail)
     happened(trail, tenant, 600)
     with seals.session() as session:
-        session.open(a_log())
+        session.open_log(a_log())
         leaves, frontier = seal(session, batch=batch)
         assert session.size(1) == 600
+        with trail.begin(Scope()) as work:
+            assert work.seals.size(1) == 600
         written = session.hashes(1)
         with trail.begin(tenant.scope) as work:
             read = work.seals.hashes(1)
@@ -208,7 +214,7 @@ def test_an_event_finds_its_leaf_in_its_own_organisation_only(trail, seals):
     events = happened(trail, one, 3)
     happened(trail, other, 1)
     with seals.session() as session:
-        session.open(a_log())
+        session.open_log(a_log())
         leaves, _ = seal(session)
         last = session.sealed_through(1, [one.organisation, other.organisation])
     assert last == {one.organisation: 3, other.organisation: 1}
@@ -233,7 +239,7 @@ def test_leaves_follow_one_another_and_an_event_has_one(trail, seals):
     tenant = a_tenant(trail)
     happened(trail, tenant, 4)
     with seals.session() as session:
-        session.open(a_log())
+        session.open_log(a_log())
         found = waiting(session)
         first, nodes = Frontier().appended([found[0].hash, found[1].hash])
         wrong = [
@@ -260,7 +266,7 @@ def test_checkpoints_are_published_once_and_found_by_size(trail, seals):
     log = a_log()
     signed = [a_checkpoint(log, size, root=bytes([size] * 32)) for size in (0, 3, 5, 9)]
     with seals.session() as session:
-        session.open(log)
+        session.open_log(log)
         assert session.latest(1) is None
         for each in [*signed, signed[1]]:
             session.publish(1, each)
@@ -284,18 +290,18 @@ def test_checkpoints_are_published_once_and_found_by_size(trail, seals):
 def test_one_log_is_open_and_a_number_is_used_once(trail, seals):
     first, second = a_log(1, cluster=None), a_log(2)
     with seals.session() as session:
-        session.open(first)
+        session.open_log(first)
         for wrong in (second, first):
             with pytest.raises(MisuseError):
-                session.open(wrong)
+                session.open_log(wrong)
         session.settle(1, "that")
         assert session.logs() == [evolve(first, cluster="that")]
-        session.close(1, NOW, "restored")
+        session.close_log(1, NOW, "restored")
         with pytest.raises(MisuseError):
-            session.close(1, NOW, "again")
+            session.close_log(1, NOW, "again")
         with pytest.raises(MisuseError):
-            session.open(evolve(second, origin=first.origin))
-        session.open(second)
+            session.open_log(evolve(second, origin=first.origin))
+        session.open_log(second)
     with trail.begin(Scope()) as work:
         assert work.seals.logs() == [
             evolve(first, cluster="that").closed(NOW, "restored"),
@@ -308,10 +314,10 @@ def test_a_new_log_takes_every_event_again(trail, seals):
     tenant = a_tenant(trail)
     happened(trail, tenant, 3)
     with seals.session() as session:
-        session.open(a_log(1))
+        session.open_log(a_log(1))
         old, _ = seal(session)
-        session.close(1, NOW, "restored")
-        session.open(a_log(2))
+        session.close_log(1, NOW, "restored")
+        session.open_log(a_log(2))
         happened(trail, tenant, 1)
         new, _ = seal(session, log=2)
     assert [leaf.sequence for leaf in new] == [1, 2, 3, 4]
@@ -346,7 +352,7 @@ def test_of_many_sealers_at_once_each_leaf_is_written_by_one(trail, seals):
         return done
 
     with seals.session() as session:
-        session.open(a_log())
+        session.open_log(a_log())
     done = at_once([write, write, work, work, work])
     with seals.session() as session:
         rest, frontier = seal(session)

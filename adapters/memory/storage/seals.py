@@ -46,9 +46,27 @@ class SealTables:
 class MemorySeals(Seals):
     _transaction: Transaction
     _tables: SealTables
+    _audit: AuditTables
 
     def logs(self) -> list[Log]:
         return [log for _, log in sorted(self._transaction.items(self._tables.logs))]
+
+    def size(self, log: int) -> int:
+        return sum(of == log for (of, _, _), _ in self._transaction.items(self._tables.leaves))
+
+    def backlog(self, log: int) -> Backlog:
+        sealed = {
+            (organisation, sequence)
+            for (of, organisation, sequence), _ in self._transaction.items(self._tables.leaves)
+            if of == log
+        }
+        waiting = [
+            event
+            for place, event in self._transaction.items(self._audit.events)
+            if place not in sealed
+        ]
+        since = min((event.at for event in waiting), default=None)
+        return Backlog(events=len(waiting), since=since)
 
     def latest(self, log: int) -> SignedCheckpoint | None:
         found = self._checkpoints(log)
@@ -130,7 +148,7 @@ class _Session(SealSession):
         with self._locks.changed:
             return [log for _, log in sorted(self._tables.logs.rows.items())]
 
-    def open(self, log: Log) -> None:
+    def open_log(self, log: Log) -> None:
         with self._locks.changed:
             logs = self._tables.logs.rows
             if any(
@@ -140,7 +158,7 @@ class _Session(SealSession):
                 raise MisuseError(f"log {log.number} cannot be opened: see the others")
             logs[log.number] = log
 
-    def close(self, log: int, at: datetime, because: str) -> None:
+    def close_log(self, log: int, at: datetime, because: str) -> None:
         with self._locks.changed:
             known = self._tables.logs.rows.get(log)
             if known is None or not known.is_open:

@@ -209,7 +209,7 @@ class MemoryStore(SharedStore):
             fees=MemoryFeeLines(transaction, self._fees),
             exports=MemoryExports(transaction, self._exports, self.new_id),
             audit=MemoryAuditLog(transaction, self._audit),
-            seals=MemorySeals(transaction, self._seals),
+            seals=MemorySeals(transaction, self._seals, self._audit),
             evidence=MemoryIssuedEvidences(transaction, self._evidence, self._deployments),
             outbox=MemoryOutbox(
                 transaction, self._audit, lambda: next(self._tickets), self.new_id

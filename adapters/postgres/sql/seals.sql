@@ -29,6 +29,14 @@ SELECT hashes
    AND level = %(level)s
    AND index = %(index)s
 
+-- name: last_tile
+SELECT index, octet_length(hashes) AS bytes
+  FROM audit_tiles
+ WHERE log = %(log)s
+   AND level = 0
+ ORDER BY index DESC
+ LIMIT 1
+
 -- name: leaf
 SELECT organisation_id, sequence, event_id, hash, position
   FROM audit_leaves

@@ -60,11 +60,27 @@ class Leaf:
     position: int
 
 
+@frozen(kw_only=True)
+class Backlog:
+    #: How many events are not sealed.
+    events: int
+    #: Since when the oldest of them waits, by its own clock.
+    since: datetime | None
+
+
 class Seals(Protocol):
     """What was sealed.  Leaves are those of the scope's organisation; all else is everybody's."""
 
     def logs(self) -> list[Log]:
         """By number."""
+        ...
+
+    def size(self, log: int) -> int:
+        """How many leaves there are, signed for or not."""
+        ...
+
+    def backlog(self, log: int) -> Backlog:
+        """What of all organisations' is not sealed."""
         ...
 
     def latest(self, log: int) -> SignedCheckpoint | None: ...
@@ -132,14 +148,6 @@ class Unsealed:
         )
 
 
-@frozen(kw_only=True)
-class Backlog:
-    #: How many events are not sealed.
-    events: int
-    #: Since when the oldest of them waits, by its own clock.
-    since: datetime | None
-
-
 class SealSession(Protocol):
     """The one sealer, for as long as its session lasts.  Each call is a transaction of its own.
 
@@ -157,11 +165,11 @@ class SealSession(Protocol):
 
     def logs(self) -> list[Log]: ...
 
-    def open(self, log: Log) -> None:
+    def open_log(self, log: Log) -> None:
         """Raises: MisuseError: one is open, or the number or the origin was used."""
         ...
 
-    def close(self, log: int, at: datetime, because: str) -> None: ...
+    def close_log(self, log: int, at: datetime, because: str) -> None: ...
 
     def settle(self, log: int, cluster: str | None) -> None:
         """Write down of whose transactions the log's events are from now on."""

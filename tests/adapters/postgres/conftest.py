@@ -51,10 +51,10 @@ def seal(url, number):
         opened_at=NOW,
     )
     with seal_store(sealer_url(url)).session() as session:
-        session.open(log)
+        session.open_log(log)
         # Transactions of other tests on the same server hold the horizon back for a while.
         while session.backlog(number).events:
             for each in session.unsealed(number, batch=1_000, takes_restored=False):
                 size = session.size(number)
                 session.append(number, [event.at(size + n) for n, event in enumerate(each)], ())
-        session.close(number, NOW, "it has what the tests look for")
+        session.close_log(number, NOW, "it has what the tests look for")

@@ -1,0 +1,206 @@
+"""``tallystick seal``"""
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import click
+
+from application.audit.logs import fingerprint
+from application.audit.seal import Round
+from application.ports.custody import CustodyUnavailableError
+from application.ports.seal_state import SealStateError
+from application.ports.storage.seals import Log, SealerBusyError
+from application.ports.storage.work import StoreUnavailableError
+from domain.errors import Refusal
+from entrypoints.commands import setting_up
+from entrypoints.container import Container
+from entrypoints.logs import log_to_stderr
+from entrypoints.settings import SettingsError
+from entrypoints.worker.sealing import SealLoop
+
+#: Where more wait than this a bar says how far it is.
+_MANY = 10_000
+
+_reason = click.option("--reason", required=True, help="Why; it is kept in the trail.")
+
+
+@click.group(
+    "seal",
+    invoke_without_command=True,
+    help="Seal audit events into a signed log until told to stop (SIGTERM, SIGINT).  One at a "
+    "time: a second one waits for its turn.  See docs/sealing.md.",
+)
+@click.option("--once", is_flag=True, help="Seal what is there, sign for it, and end.")
+@setting_up.as_json
+@click.pass_context
+def command(ctx: click.Context, once: bool, as_json: bool) -> None:
+    if ctx.invoked_subcommand is not None:
+        return
+    log_to_stderr()
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    with _container(ctx) as container:
+        if once:
+            _once(ctx, container, stop, as_json=as_json)
+        else:
+            _forever(container, stop, as_json=as_json)
+
+
+def _once(
+    ctx: click.Context, container: Container, stop: threading.Event, *, as_json: bool
+) -> None:
+    with container.seal().session() as sealer, _bar(sealer.backlog()) as advance:
+        done = sealer(advance, stop.is_set)
+    if isinstance(done, Refusal):
+        setting_up.refuse(ctx, done, as_json=as_json)
+        return
+    setting_up.answer(ctx, _told(done), as_json=as_json)
+
+
+def _forever(container: Container, stop: threading.Event, *, as_json: bool) -> None:
+    settings = container.settings().seal
+    loop = SealLoop(
+        seal=container.seal(),
+        every=settings.every if settings else timedelta(seconds=5),
+        stop=stop,
+        tell=_teller(as_json=as_json),
+        advance=Progress(),
+    )
+    click.echo("the sealer is at work", err=True)
+    loop.run()
+
+
+class Progress:
+    """Says now and then how far it is, while there is much to do in one round."""
+
+    def __init__(self) -> None:
+        self._sealed = 0
+
+    def __call__(self, count: int) -> None:
+        before, self._sealed = self._sealed, self._sealed + count
+        if before // 100_000 != self._sealed // 100_000:
+            click.echo(f"{self._sealed} events sealed since the start", err=True)
+
+
+def _teller(*, as_json: bool) -> Callable[[Round | Refusal], None]:
+    def tell(done: Round | Refusal) -> None:
+        if isinstance(done, Refusal):
+            if as_json:
+                click.echo(json.dumps({"code": done.code, "detail": done.detail}))
+        elif as_json:
+            click.echo(json.dumps(_told(done)))
+        else:
+            click.echo(f"{done.sealed} sealed, {done.size} in all")
+        sys.stdout.flush()
+
+    return tell
+
+
+def _told(done: Round) -> dict[str, object]:
+    return {
+        "sealed": done.sealed,
+        "size": done.size,
+        "root": None if done.signed is None else done.signed.checkpoint.root.hex(),
+    }
+
+
+@command.command(
+    "open",
+    help="The key ceremony: open the log, with a key of its own, or a new log after a restore "
+    "that lost what was signed for.  Prints the key's fingerprint: hand it to whoever verifies.",
+)
+@_reason
+@click.option("--close", "closing", type=int, help="Number of the open log that this one ends.")
+@setting_up.as_json
+@click.pass_context
+def open_(ctx: click.Context, reason: str, closing: int | None, as_json: bool) -> None:
+    with _container(ctx) as container:
+        opened = container.open_log()(reason, closing=closing)
+    _tell_log(ctx, opened, as_json=as_json)
+
+
+@command.command(
+    "resume",
+    help="Go on with the open log: after the database was moved to another cluster, or where "
+    "the state file is lost.  Refused where the database lacks what was signed for.",
+)
+@_reason
+@setting_up.as_json
+@click.pass_context
+def resume(ctx: click.Context, reason: str, as_json: bool) -> None:
+    with _container(ctx) as container:
+        resumed = container.resume_log()(reason)
+    _tell_log(ctx, resumed, as_json=as_json)
+
+
+@command.command("status", help="How far sealing is.")
+@setting_up.as_json
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    with setting_up.container(ctx) as container:
+        found = container.watch_seals()()
+    if found is None:
+        refusal = Refusal(code="log_not_open", detail="there is no open log")
+        setting_up.refuse(ctx, refusal, as_json=as_json)
+        return
+    told: dict[str, object] = {
+        "origin": found.log.origin,
+        "number": found.log.number,
+        "key": found.log.key,
+        "key_fingerprint": fingerprint(found.log.public_key),
+        "size": found.size,
+        "signed_size": found.signed_size,
+        "signed_at": found.signed_at and found.signed_at.isoformat(),
+        "waiting": found.waiting,
+        "waiting_since": found.since and found.since.isoformat(),
+    }
+    setting_up.answer(ctx, told, as_json=as_json)
+
+
+def _tell_log(ctx: click.Context, log: Log | Refusal, *, as_json: bool) -> None:
+    if isinstance(log, Refusal):
+        setting_up.refuse(ctx, log, as_json=as_json)
+        return
+    told: dict[str, object] = {
+        "origin": log.origin,
+        "number": log.number,
+        "key": log.key,
+        "key_fingerprint": fingerprint(log.public_key),
+    }
+    setting_up.answer(ctx, told, as_json=as_json)
+
+
+@contextmanager
+def _container(ctx: click.Context) -> Iterator[Container]:
+    """The house, of a configuration that seals.  Exits with 1 where it cannot now."""
+    try:
+        with setting_up.container(ctx) as container:
+            container.seal()
+            yield container
+    except SettingsError as error:
+        setting_up.tell_faults(ctx, error)
+    except (
+        CustodyUnavailableError,
+        SealerBusyError,
+        SealStateError,
+        StoreUnavailableError,
+    ) as error:
+        click.echo(str(error), err=True)
+        ctx.exit(1)
+
+
+@contextmanager
+def _bar(events: int) -> Iterator[Callable[[int], None]]:
+    if events < _MANY:
+        yield lambda _: None
+        return
+    with click.progressbar(
+        length=events, label="events", file=sys.stderr, update_min_steps=events // 500
+    ) as bar:
+        yield bar.update
