@@ -117,22 +117,18 @@ class Payer(Enum):
 
 @frozen(kw_only=True)
 class Issue:
-    """What a token is to be when it begins, for whoever has the trail and no tables."""
+    """What a token begins with, for whoever has the trail and no tables.
 
-    name: str
-    symbol: str
+    Neither name nor symbol: those are somebody's words, and the trail has no personal ones.
+    """
+
     decimals: int
     #: In base units, as decimal text: it may exceed 2^53.
     supply: str
 
     @classmethod
     def of(cls, token: Token) -> Issue:
-        return cls(
-            name=token.name,
-            symbol=token.symbol,
-            decimals=token.decimals,
-            supply=str(token.supply),
-        )
+        return cls(decimals=token.decimals, supply=str(token.supply))
 
 
 @frozen(kw_only=True)

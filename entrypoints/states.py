@@ -66,7 +66,7 @@ def told(state: State, at: datetime) -> Iterator[str]:
     for token in state.tokens:
         supply = "of unknown supply" if token.supply is None else f"supply {token.supply}"
         paused = ", paused" if token.paused else ""
-        yield f"{token.id}  {token.symbol or token.kind} on {token.network}, {supply}{paused}"
+        yield f"{token.id}  {token.kind} on {token.network}, {supply}{paused}"
     for lack in state.lacks:
         yield f"cannot be told: {lack}"
 
@@ -92,8 +92,6 @@ def _token(token: Token) -> Json:
         "network": token.network,
         "kind": token.kind,
         "address": token.address,
-        "name": token.name,
-        "symbol": token.symbol,
         "decimals": token.decimals,
         "supply": None if token.supply is None else str(token.supply),
         "paused": token.paused,

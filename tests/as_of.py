@@ -43,7 +43,7 @@ def by_the_trail(
         "credits": (state.credits.available, state.credits.held, state.credits.debt),
         "lots": {each.id: tuple(asdict(each).values())[1:] for each in state.credits.lots},
         "tokens": {
-            (each.id, each.network, each.address, each.symbol, each.supply, each.paused)
+            (each.id, each.network, each.address, each.decimals, each.supply, each.paused)
             for each in state.tokens
         },
     }
@@ -172,7 +172,7 @@ def _tokens(store: Store, organisation: OrganisationId) -> set[object]:
                 public_id(Prefix.TOKEN, token.id),
                 token.network,
                 token.result,
-                token.token.symbol,
+                token.token.decimals,
                 supply,
                 switches[-1:] == ["pause"],
             )

@@ -63,8 +63,6 @@ class Token:
     #: On its chain; None: the trail does not say.
     address: str | None
     issued_at: datetime
-    name: str | None
-    symbol: str | None
     decimals: int | None
     #: In base units; None: the trail does not say with how much it began.
     supply: int | None

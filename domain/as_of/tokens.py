@@ -73,8 +73,6 @@ class TokenBook:
             kind=asked["kind"],
             address=end.get("token"),
             issued_at=at,
-            name=issue.get("name"),
-            symbol=issue.get("symbol"),
             decimals=issue.get("decimals"),
             supply=None if supply is None else int(supply),
             paused=False,

@@ -464,9 +464,8 @@ SCHEMAS: Mapping[str, Schema] = {
         tokens=_list(
             _object(
                 id=_id(Prefix.TOKEN), deployment=_id(Prefix.DEPLOYMENT), network=_TEXT,
-                kind=_TEXT, address=_or_null(_TEXT), name=_or_null(_TEXT),
-                symbol=_or_null(_TEXT), decimals=_or_null(_INTEGER), supply=_or_null(_AMOUNT),
-                paused=_BOOLEAN, issued_at=_INSTANT,
+                kind=_TEXT, address=_or_null(_TEXT), decimals=_or_null(_INTEGER),
+                supply=_or_null(_AMOUNT), paused=_BOOLEAN, issued_at=_INSTANT,
             )
         ),
         lacks=_list(_TEXT),
