@@ -33,7 +33,6 @@ from domain.identifiers import (
     NetworkId,
     OperationId,
     OrganisationId,
-    Prefix,
     public_id,
 )
 from domain.money import Money, Rate
@@ -390,8 +389,7 @@ class Deployment:
     @property
     def named(self) -> str:
         """Its public id."""
-        prefix = Prefix.OPERATION if self.kind.is_on_a_token else Prefix.DEPLOYMENT
-        return public_id(prefix, self.id)
+        return public_id(self.kind.prefix, self.id)
 
     @property
     def has_begun(self) -> bool:

@@ -50,7 +50,7 @@ class Prefix(StrEnum):
     ACCOUNT = "acct"
     DEPLOYMENT = "dep"
     TOKEN = "tok"  # noqa: S105 - a token on a chain
-    #: An operation on a token.
+    #: An operation on a token, or one of the installation's.
     OPERATION = "op"
     HOLD = "hold"
     GRANT = "grt"

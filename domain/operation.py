@@ -25,7 +25,7 @@ from typing import NewType
 from attrs import evolve, field, frozen, validators
 
 from domain.errors import IllegalTransitionError
-from domain.identifiers import KeyRef, NetworkId, OperationId, OrganisationId
+from domain.identifiers import KeyRef, NetworkId, OperationId, OrganisationId, Prefix
 from domain.money import Rate
 from domain.network import Block
 from domain.signing import PublicKey, Purpose
@@ -44,6 +44,8 @@ class OperationKind(StrEnum):
     BURN = "burn"
     PAUSE = "pause"
     UNPAUSE = "unpause"
+    #: Puts a checkpoint of the audit trail on a network; the installation's, costs no credits.
+    ANCHOR = "anchor"
 
     @classmethod
     def of(cls, action: Action) -> OperationKind:
@@ -53,6 +55,12 @@ class OperationKind(StrEnum):
     def is_on_a_token(self) -> bool:
         """Done with a token that exists."""
         return self.value in {action.value for action in Action}
+
+    @property
+    def prefix(self) -> Prefix:
+        """Of the public ids of such operations."""
+        is_named = self.is_on_a_token or self is OperationKind.ANCHOR
+        return Prefix.OPERATION if is_named else Prefix.DEPLOYMENT
 
 
 class WaitReason(StrEnum):

@@ -70,7 +70,8 @@ def test_every_action_is_an_operation_of_its_own_and_nothing_else_is_on_a_token(
 
 def test_its_public_id_says_what_it_is():
     for kind in OperationKind:
-        wanted = Prefix.OPERATION if kind.is_on_a_token else Prefix.DEPLOYMENT
+        makes = kind in {OperationKind.DEPLOYMENT, OperationKind.INSTALL_FACTORY}
+        wanted = Prefix.DEPLOYMENT if makes else Prefix.OPERATION
         deployment = evolve(queued(), kind=kind)
         assert deployment.named == public_id(wanted, deployment.id)
     assert an_order().named.startswith("op_")

@@ -10,8 +10,17 @@ from typing import Any
 from attrs import asdict
 
 from adapters.memory.chain.contract import Command
-from adapters.memory.chain.node import GAS_OF_A_CALL, Act, Call, Creation, Payment, Sent
+from adapters.memory.chain.node import (
+    GAS_OF_A_CALL,
+    Act,
+    Anchoring,
+    Call,
+    Creation,
+    Payment,
+    Sent,
+)
 from adapters.memory.signatures import is_by
+from domain.anchor import ANCHOR, Anchor
 from domain.errors import MisuseError
 from domain.identifiers import NetworkId
 from domain.network import Network
@@ -34,6 +43,15 @@ def funding_of(network: Network) -> int:
 
 
 def act_of(intent: Intent, funding: int) -> Act:
+    if intent.token.kind == ANCHOR:
+        anchor = Anchor.of(intent.token)
+        return Anchoring(
+            organisation=str(intent.organisation),
+            operation=str(intent.operation),
+            place=intent.sender,
+            subject=anchor.subject.hex(),
+            content=anchor.content.hex(),
+        )
     if intent.order is None:
         return creation_of(intent)
     if intent.place is None:
@@ -123,6 +141,8 @@ def _act(does: dict[str, dict[str, Any]] | None) -> Act | None:
             return Creation(**contents)
         case "Payment":
             return Payment(**contents)
+        case "Anchoring":
+            return Anchoring(**contents)
         case _:
             return Call(command=Command(**contents.pop("command")), **contents)
 

@@ -10,7 +10,6 @@ from adapters.memory.chain import contract as program
 from adapters.memory.chain import token as kind_of_token
 from adapters.memory.chain.acts import (
     act_of,
-    creation_of,
     decoded,
     encoded,
     funding_of,
@@ -22,6 +21,7 @@ from adapters.memory.chain.counting_world import CountingWorld
 from adapters.memory.chain.node import (
     PRICE_BUMP_PERCENT,
     Act,
+    Anchoring,
     Call,
     Creation,
     Payment,
@@ -36,6 +36,7 @@ from application.ports.chain import (
     Head,
     SignerChainState,
 )
+from domain.anchor import ANCHOR, STEP
 from domain.errors import MisuseError, Refusal
 from domain.identifiers import NetworkId
 from domain.network import Block
@@ -82,6 +83,7 @@ _READ_BACK: Mapping[type, tuple[str, ...]] = {
     Creation: ("address", "name", "symbol", "decimals", "supply", "owner"),
     Payment: ("place", "to", "amount"),
     Call: ("place", "command"),
+    Anchoring: ("place", "content"),
 }
 _KINDS = (kind_of_token.DESCRIPTION, kind_of_token.DESCRIPTION_OF_FIXED)
 #: What a node's words mean; what is not here is unknown.
@@ -114,8 +116,8 @@ class MemoryChain(CountingWorld):
     def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
         return kind_of_token.stored(kind, parameters)
 
-    def document_of(self, token: Token) -> Document | None:  # noqa: ARG002 - the same for all
-        return self.document
+    def document_of(self, token: Token) -> Document | None:
+        return None if token.kind == ANCHOR else self.document
 
     def address(self, key: PublicKey) -> str:
         if key.curve is not self.curve:
@@ -127,7 +129,9 @@ class MemoryChain(CountingWorld):
     ) -> Order | Refusal:
         return kind_of_token.ordered(_KINDS, token, action, parameters, _is_address)
 
-    def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
+    def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
+        if token.kind == ANCHOR:
+            return (StepOutline(STEP),)
         if order is None:
             return (StepOutline("create"),)
         # The issuer gives the order itself, and has nothing to pay for that with.
@@ -138,7 +142,7 @@ class MemoryChain(CountingWorld):
         return None
 
     def predicted(self, intent: Intent) -> str | None:
-        return intent.place if intent.order is not None else creation_of(intent).address
+        return intent.place if intent.order is not None else self._act(intent).place
 
     def plan(self, intent: Intent) -> Forecast | Refusal:
         def answer() -> Forecast | Refusal:
@@ -270,9 +274,9 @@ class MemoryChain(CountingWorld):
     def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:
         def answer() -> tuple[str, ...]:
             planned = self._act(intent)
-            is_order = intent.order is not None
+            is_made = isinstance(planned, Creation)
             mined = (
-                self.node.done.get(name_of(planned)) if is_order else self.node.tokens.get(token)
+                self.node.tokens.get(token) if is_made else self.node.done.get(name_of(planned))
             )
             if mined is not None and not self._shows(mined.block):
                 raise ChainUnavailableError(f"the node does not have block {mined.block.number}")
@@ -349,8 +353,8 @@ class MemoryChain(CountingWorld):
 
     def _refused(self, intent: Intent) -> str | None:
         if intent.order is None:
-            is_taken = creation_of(intent).address in self.node.tokens
-            return "the address is taken" if is_taken else None
+            is_done = name_of(self._act(intent)) in self.node.done
+            return "it was done before" if is_done else None
         asked = evolve(intent, step=len(self.steps(intent.token, intent.order)))
         contract = self.node.contract_at(intent.place or "", self._latest.number)
         if contract is None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from attrs import define, evolve, field
 
 from adapters.memory.chain.faults import MisbehavingChain
-from adapters.memory.chain.node import Act, Call, Creation, Node
+from adapters.memory.chain.node import Act, Anchoring, Call, Creation, Node
 from domain.identifiers import NetworkId, OperationId, OrganisationId
 from domain.network import Block, Family, Finality, Network, NetworkClass
 from domain.operation import TransactionId
@@ -102,6 +102,12 @@ class CountingWorld(MisbehavingChain):
     def calls_of(self, organisation: OrganisationId, operation: OperationId) -> int:
         """How often what the operation asks of a token was done."""
         return self._acts_of(organisation, operation, Call)
+
+    def anchored(self, content: bytes) -> int:
+        """How often these bytes were put there."""
+        with self._lock:
+            acts = [mined.sent.act for mined in self.node.mined.values() if mined.succeeded]
+        return sum(isinstance(act, Anchoring) and act.content == content.hex() for act in acts)
 
     def supply_of(self, token: str) -> int:
         """In the newest block."""

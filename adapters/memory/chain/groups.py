@@ -11,9 +11,10 @@ from attrs import asdict, evolve
 
 from adapters.memory.chain import token as kind_of_token
 from adapters.memory.chain.contract import Command
-from adapters.memory.chain.windowed_node import Act, Call, Creation, Group
+from adapters.memory.chain.windowed_node import Act, Anchoring, Call, Creation, Group
 from adapters.memory.chain.windowed_world import Cell
 from adapters.memory.signatures import is_by
+from domain.anchor import ANCHOR, Anchor
 from domain.errors import MisuseError
 from domain.identifiers import NetworkId
 from domain.operation import Intent, TransactionId
@@ -38,6 +39,8 @@ def group_of(network: NetworkId, intent: Intent, cell: Cell, fee: int) -> Group:
 
 
 def act_of(intent: Intent) -> Act:
+    if intent.token.kind == ANCHOR:
+        return Anchoring(owner=intent.sender, content=Anchor.of(intent.token).content.hex())
     if intent.order is None and intent.step == 1:
         return creation_of(intent)
     if intent.place is None:
@@ -117,6 +120,8 @@ def _act(does: Mapping[str, dict[str, Any]]) -> Act:
     ((name, contents),) = does.items()
     if name == "Creation":
         return Creation(**contents)
+    if name == "Anchoring":
+        return Anchoring(**contents)
     return Call(command=Command(**contents.pop("command")), **contents)
 
 

@@ -19,6 +19,7 @@ from domain.operation import TransactionId
 GAS_OF_A_CREATION = 100_000
 GAS_OF_A_CALL = 60_000
 GAS_OF_A_PAYMENT = 30_000
+GAS_OF_AN_ANCHOR = 50_000
 GAS_OF_NOTHING = 21_000
 #: Nodes take a replacement that offers a tenth more (go-ethereum: PriceBump 10).
 PRICE_BUMP_PERCENT = 10
@@ -68,14 +69,31 @@ class Call:
     command: Command
 
 
-Act = Creation | Payment | Call
+@frozen(kw_only=True)
+class Anchoring:
+    """What a transaction says of a log, for everybody to read."""
+
+    organisation: str
+    operation: str
+    #: Who says it.
+    place: str
+    #: In hexadecimal: which size of which log, and all that is said of it.
+    subject: str
+    content: str
+
+
+Act = Creation | Payment | Call | Anchoring
 
 
 def name_of(act: Act) -> str:
     """What keeps a second one out."""
-    if isinstance(act, Creation):
-        return act.address
-    return f"{act.organisation}/{act.operation}/{act.step}"
+    match act:
+        case Creation(address=address):
+            return address
+        case Anchoring(place=place, subject=subject):
+            return f"{place}/{subject}"
+        case _:
+            return f"{act.organisation}/{act.operation}/{act.step}"
 
 
 def gas_of(act: Act | None) -> int:
@@ -88,6 +106,8 @@ def gas_of(act: Act | None) -> int:
             return GAS_OF_A_CALL
         case Payment():
             return GAS_OF_A_PAYMENT
+        case Anchoring():
+            return GAS_OF_AN_ANCHOR
 
 
 def value_of(act: Act | None) -> int:
@@ -291,8 +311,8 @@ class Node:
                 return True
             case Creation(address=address):
                 return address not in self.tokens
-            case Payment() as payment:
-                return name_of(payment) not in self.done
+            case Payment() | Anchoring() as once:
+                return name_of(once) not in self.done
             case Call(place=place, command=command) as call:
                 contract = self.contracts.get(place)
                 return contract is not None and isinstance(

@@ -53,7 +53,16 @@ class Call:
     command: Command
 
 
-Act = Creation | Call
+@frozen(kw_only=True)
+class Anchoring:
+    """What is said of a log, in a note of its sender's."""
+
+    owner: str
+    #: In hexadecimal.
+    content: str
+
+
+Act = Creation | Call | Anchoring
 
 
 @frozen(kw_only=True)
@@ -95,7 +104,7 @@ class Group:
 class Landed:
     """A group in a block."""
 
-    #: Of the asset that it made, or that it was about.
+    #: Of the asset that it made, or that it was about; 0: none.
     asset: int
     group: Group
     block: Block
@@ -173,6 +182,8 @@ class Ledger:
                 after = self._after(call)
                 if after is not None:
                     self.contracts[asset] = after
+            case Anchoring():
+                pass
         self.leases[owner, group.lease] = group.last
         self.ids.add(group.id)
 
@@ -272,16 +283,27 @@ class WindowedNode:
     def _landed(self, group: Group, block: Block) -> Landed:
         self.count += len(group.signers)
         act = group.act
-        asset = act.asset if isinstance(act, Call) else self.count
-        landed = Landed(asset=asset, group=group, block=block)
-        if isinstance(act, Call):
-            self.done[act.note] = landed
-        else:
-            self.assets[asset] = Asset(id=asset, creation=act, landed=landed)
-            made = Contract.made(act.owner, act.supply, is_ready=act.is_ready)
-            self.ledger.contracts[asset] = made
+        landed = Landed(asset=self._about(act), group=group, block=block)
+        match act:
+            case Call(note=note):
+                self.done[note] = landed
+            case Creation():
+                self.assets[landed.asset] = Asset(id=landed.asset, creation=act, landed=landed)
+                made = Contract.made(act.owner, act.supply, is_ready=act.is_ready)
+                self.ledger.contracts[landed.asset] = made
+            case Anchoring():
+                pass
         self.remembered[group.id] = landed
         return landed
+
+    def _about(self, act: Act) -> int:
+        match act:
+            case Call(asset=asset):
+                return asset
+            case Creation():
+                return self.count
+            case Anchoring():
+                return 0
 
     def _draft(self) -> Ledger:
         draft = self.ledger.copy()

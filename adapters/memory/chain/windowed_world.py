@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 from attrs import define, field, frozen
 
 from adapters.memory.chain.faults import MisbehavingChain
-from adapters.memory.chain.windowed_node import Call, WindowedNode
+from adapters.memory.chain.windowed_node import Anchoring, Call, WindowedNode
 from application.ports.chain import HistoryUnavailableError
 from domain.identifiers import NetworkId, OperationId, OrganisationId
 from domain.network import Block, Family, Finality, Network, NetworkClass
@@ -140,6 +140,12 @@ class WindowedWorld(MisbehavingChain):
             groups = [landed.group for each in self.node.rounds for landed in each.landed]
         notes = [group.act.note for group in groups if isinstance(group.act, Call)]
         return _count(notes, organisation, operation)
+
+    def anchored(self, content: bytes) -> int:
+        """How often these bytes were put there."""
+        with self._lock:
+            acts = [landed.group.act for each in self.node.rounds for landed in each.landed]
+        return sum(isinstance(act, Anchoring) and act.content == content.hex() for act in acts)
 
     def supply_of(self, token: str) -> int:
         """In the newest block."""

@@ -34,6 +34,7 @@ from adapters.memory.chain.windowed_node import (
     REFUSED,
     UNDERPRICED,
     UNFUNDED,
+    Anchoring,
     Call,
     Creation,
     Group,
@@ -47,6 +48,7 @@ from application.ports.chain import (
     Head,
     SignerChainState,
 )
+from domain.anchor import ANCHOR, STEP
 from domain.errors import MisuseError, Refusal
 from domain.network import Block
 from domain.operation import (
@@ -123,8 +125,8 @@ class MemoryWindowedChain(WindowedWorld):
     def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
         return kind_of_token.stored(kind, parameters)
 
-    def document_of(self, token: Token) -> Document | None:  # noqa: ARG002 - the same for all
-        return self.document
+    def document_of(self, token: Token) -> Document | None:
+        return None if token.kind == ANCHOR else self.document
 
     def address(self, key: PublicKey) -> str:
         if key.curve is not self.curve:
@@ -138,6 +140,8 @@ class MemoryWindowedChain(WindowedWorld):
 
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
         """One group each, of which the treasury pays the fees."""
+        if token.kind == ANCHOR:
+            return (StepOutline(STEP),)
         names = ["create"] if order is None else [order.action.value]
         if order is None and token.kind == kind_of_token.TWO_STEPS:
             names.append(program.BOOTSTRAP)
@@ -148,7 +152,7 @@ class MemoryWindowedChain(WindowedWorld):
 
     def predicted(self, intent: Intent) -> str | None:
         # The chain counts assets: nobody knows before where a new one will be.
-        return intent.place
+        return intent.sender if intent.token.kind == ANCHOR else intent.place
 
     def plan(self, intent: Intent) -> Forecast | Refusal:
         def answer() -> Forecast | Refusal:
@@ -274,7 +278,7 @@ class MemoryWindowedChain(WindowedWorld):
             landed = self._done(intent)
             if landed is not None:
                 return Effect(
-                    token=str(landed.asset),
+                    token=_place(landed) or intent.sender,
                     transaction_id=landed.group.id,
                     raw=None,
                     block=landed.block,
@@ -287,6 +291,9 @@ class MemoryWindowedChain(WindowedWorld):
 
     def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:
         def answer() -> tuple[str, ...]:
+            if intent.token.kind == ANCHOR:
+                is_there = token == intent.sender and self._done(intent) is not None
+                return () if is_there else (f"nothing of it is at {token}",)
             planned = creation_of(intent)
             asset = self.node.assets.get(asset_id(token))
             if asset is None:
@@ -377,6 +384,17 @@ class MemoryWindowedChain(WindowedWorld):
                 return None
             self._require_history(called.block.number)
             return called
+        if isinstance(act, Anchoring):
+            return next(
+                (
+                    landed
+                    for each in self.node.rounds
+                    if self._shows(each.block) and self._has_kept(each.block.number)
+                    for landed in each.landed
+                    if landed.group.act == act
+                ),
+                None,
+            )
         for asset in self.node.assets_of(intent.owner):
             if not self._shows(asset.block) or _differences(asset.creation, act):
                 continue
@@ -413,7 +431,12 @@ def _final(slot: Slot, landed: Landed) -> Final:
         succeeded=True,
         cost=landed.group.cost if landed.group.sender == slot.signer else 0,
     )
-    return Final(inclusion, token=str(landed.asset))
+    return Final(inclusion, token=_place(landed))
+
+
+def _place(landed: Landed) -> str | None:
+    """The asset that it is about; None where it is about none."""
+    return str(landed.asset) if landed.asset else None
 
 
 def _differences(found: Creation, planned: Creation) -> tuple[str, ...]:
