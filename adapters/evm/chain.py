@@ -11,7 +11,8 @@ from typing import TypeVar
 from attrs import evolve, field, frozen
 from eth_utils.address import is_address
 
-from adapters.evm import effect, fees, gas, orders, transactions
+from adapters.evm import anchor, effect, fees, gas, orders, transactions
+from adapters.evm.anchor import AnchorKind
 from adapters.evm.factory import FactoryKind
 from adapters.evm.kind import Kind
 from adapters.evm.nodes import MetNode
@@ -27,6 +28,7 @@ from application.ports.chain import (
     SignerChainState,
 )
 from application.ports.nodes import Endpoint
+from domain.anchor import ANCHOR
 from domain.errors import FieldFault, MisuseError, Refusal
 from domain.identifiers import InstallationId
 from domain.network import Block, Network
@@ -60,6 +62,8 @@ from domain.token import (
 T = TypeVar("T")
 
 _FACTORY_KIND = FactoryKind()
+#: What operations of the installation are about.
+_OWN_KINDS: Mapping[TokenKind, Kind] = {kind.name: kind for kind in (_FACTORY_KIND, AnchorKind())}
 
 
 @frozen
@@ -107,7 +111,9 @@ class EvmChain(Chain):
     ) -> Order | Refusal:
         return _kind(token.kind).order(token, action, parameters)
 
-    def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:  # noqa: ARG002 - the same for all
+    def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
+        if token.kind == ANCHOR:
+            return anchor.OUTLINES
         return (StepOutline("create"),) if order is None else orders.outlines(order)
 
     def groundwork(self) -> Token:
@@ -324,10 +330,8 @@ class EvmChain(Chain):
 
 
 def _kind(name: TokenKind) -> Kind:
-    if name == _FACTORY_KIND.name:
-        return _FACTORY_KIND
     try:
-        return kinds()[name]
+        return _OWN_KINDS.get(name) or kinds()[name]
     except KeyError:
         raise MisuseError(f"{name} is not a kind of an EVM chain") from None
 

@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
@@ -81,20 +81,31 @@ def creation(
 
 def funding(intent: Intent, installation: InstallationId, funds: StepCall) -> StepCall:
     """The call by which the intent's sender gives the sender of *funds* what that may cost."""
-    salt = salt_of(intent, installation)
-    recipient = _bytes(funds.sender)
-    indexed = (_FUNDED, _bytes(intent.sender), salt, recipient)
-    return StepCall(
-        sender=intent.sender,
-        through=ADDRESS,
-        is_its_code=_FACTORY.made,
-        data=_FUND + encode(["bytes32", "address"], [salt, recipient]),
-        place=funds.place,
-        mark=IdMark(ADDRESS, "isFunded(address,bytes32)", intent.sender.lower(), salt),
-        topics=tuple(topic(each) for each in indexed),
-        funds=funds,
-        refusal=funds.refusal,
+    call = saying(
+        intent.sender, salt=salt_of(intent, installation), to=_bytes(funds.sender), words=b""
     )
+    return evolve(call, place=funds.place, funds=funds, refusal=funds.refusal)
+
+
+def saying(sender: str, *, salt: bytes, to: bytes, words: bytes) -> StepCall:
+    """The call by which *sender* gives *to* something, or nothing, once under *salt*.
+
+    *words* follow the arguments, for whoever reads the transaction.
+    """
+    indexed = (_FUNDED, _bytes(sender), salt, to)
+    return StepCall(
+        sender=sender,
+        through=ADDRESS,
+        is_its_code=is_factory,
+        data=_FUND + encode(["bytes32", "address"], [salt, to]) + words,
+        place=ADDRESS,
+        mark=IdMark(ADDRESS, "isFunded(address,bytes32)", sender.lower(), salt),
+        topics=tuple(topic(each) for each in indexed),
+    )
+
+
+def is_factory(code: bytes) -> bool:
+    return _FACTORY.made(code)
 
 
 @frozen
