@@ -12,6 +12,7 @@ from typing import TypeVar
 from attrs import evolve, field, frozen
 
 from adapters.algorand import group, protocol, window
+from adapters.algorand.anchor import AnchorKind
 from adapters.algorand.deed import Deed, Sight
 from adapters.algorand.effect import Origins
 from adapters.algorand.identity import lease_of, note_of
@@ -20,6 +21,7 @@ from adapters.algorand.meeting import Meeting
 from adapters.algorand.node import WORDS, AnswerError, Node, UnreachableError
 from adapters.algorand.outcome import outcome_of
 from adapters.algorand.reads import Account, Parameters, Reader
+from adapters.algorand.searches import Searches
 from adapters.algorand.simulation import Rehearsal, too_dear
 from adapters.algorand.standards import kinds, publishing_at
 from adapters.algorand.submission import submitted
@@ -32,6 +34,7 @@ from application.ports.chain import (
     SignerChainState,
 )
 from application.ports.nodes import Endpoint
+from domain.anchor import ANCHOR
 from domain.errors import MisuseError, Refusal
 from domain.identifiers import InstallationId
 from domain.network import Block, Network
@@ -65,6 +68,8 @@ from domain.token import (
 
 T = TypeVar("T")
 
+_ANCHOR_KIND = AnchorKind()
+
 
 @frozen(eq=False)
 class AlgorandChain(Chain):
@@ -74,6 +79,7 @@ class AlgorandChain(Chain):
     _meeting: Meeting = field(repr=False)
     _document_url: DocumentUrl | None = field(repr=False)
     _origins: Origins = field(factory=Origins, repr=False)
+    _searches: Searches = field(factory=Searches, repr=False)
     curve: Curve = Curve.ED25519
 
     @classmethod
@@ -123,8 +129,9 @@ class AlgorandChain(Chain):
     def groundwork(self) -> None:
         return None
 
-    def predicted(self, intent: Intent) -> None:  # noqa: ARG002 - the chain counts assets
-        return None
+    def predicted(self, intent: Intent) -> str | None:
+        # The chain counts assets; an anchor is with whoever says it.
+        return intent.sender if intent.token.kind == ANCHOR else None
 
     def plan(self, intent: Intent) -> Forecast | Refusal:
         def inquiry(reader: Reader) -> Forecast | Refusal:
@@ -346,6 +353,7 @@ class AlgorandChain(Chain):
         return Sight(
             reader=reader,
             origins=self._origins,
+            searches=self._searches,
             intent=intent,
             note=note_of(intent, self._installation),
             lasting_from=window.closing_of(self.network, self._meeting.first_seen),
@@ -367,6 +375,8 @@ class AlgorandChain(Chain):
 
 def _kind(name: TokenKind) -> Kind:
     """Also one that is no longer offered: what was accepted is brought to its end."""
+    if name == ANCHOR:
+        return _ANCHOR_KIND
     try:
         return kinds()[name]
     except KeyError:

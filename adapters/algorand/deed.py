@@ -7,6 +7,7 @@ from attrs import field, frozen
 
 from adapters.algorand.effect import Origins, absent
 from adapters.algorand.reads import Reader
+from adapters.algorand.searches import Searches
 from domain.operation import Effect, Intent, NoEffect
 
 
@@ -16,6 +17,7 @@ class Sight:
 
     reader: Reader
     origins: Origins
+    searches: Searches
     intent: Intent
     #: What a transaction of the intent says of itself.
     note: bytes = field(repr=False)

@@ -10,6 +10,7 @@ from adapters.algorand.application_deeds import ApplicationCall, Box
 from adapters.algorand.deed import Sight
 from adapters.algorand.effect import Origins
 from adapters.algorand.reads import Account, Entry, Parameters
+from adapters.algorand.searches import Searches
 from application.ports.chain import ChainUnavailableError, HistoryUnavailableError
 from domain.identifiers import OperationId, OrganisationId
 from domain.network import Block
@@ -94,6 +95,7 @@ def sight(chain):
     return Sight(
         reader=chain,
         origins=Origins(),
+        searches=Searches(),
         intent=intent,
         note=NOTE,
         lasting_from=0,
