@@ -27,6 +27,8 @@ MAGIC = b"tlog/1"
 ANCHOR_BYTES = 78
 #: What chains call an anchor where they speak of kinds of tokens.  Offered to nobody.
 ANCHOR = TokenKind("checkpoint_anchor")
+#: The event that tells of one that is final; of the installation's own trail.
+ANCHORED = "checkpoint.anchored"
 #: The one step of an anchor.
 STEP = "anchor"
 #: So many intervals after it was due, an anchor is late.
@@ -109,7 +111,7 @@ class Anchor:
 
 
 @frozen(kw_only=True)
-class Anchored:
+class NewestAnchor:
     """The newest anchor of a log on one network, whatever has become of it."""
 
     size: int = field(validator=validators.ge(0))
@@ -120,7 +122,7 @@ class Anchored:
 
 
 def is_due(
-    *, size: int, last: Anchored | None, written: int, every: timedelta, now: datetime
+    *, size: int, last: NewestAnchor | None, written: int, every: timedelta, now: datetime
 ) -> bool:
     """Whether the log, of *size* now, is to be anchored again.
 

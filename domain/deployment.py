@@ -552,7 +552,7 @@ class Deployment:
                 self._require(self.may_cancel, event)
                 return self._moved(State.CANCELLED, Reason.USER_CANCELLED)
             case RetryRequested(hold=hold):
-                self._require(self.may_retry and hold != self.hold, event)
+                self._require(self.may_retry and (hold is None or hold != self.hold), event)
                 moved = self._moved(State.QUEUED, Reason.DEPLOYMENT_RETRY_REQUESTED)
                 return evolve(moved, failure=None, hold=hold, waiting=WaitReason.QUEUED)
             case Waits():

@@ -142,6 +142,13 @@ class PostgresDeployments(Deployments):
         found = self._transaction.rows(OPERATIONS["on_token"], {"of": deployment})
         return [*reversed(self._load([row["id"] for row in found]))]
 
+    def anchors_from(self, origin: str, size: int) -> Sequence[Deployment]:
+        found = self._transaction.rows(
+            OPERATIONS["anchors_from"], {"origin": origin, "size": size}
+        )
+        loaded = self._load([row["id"] for row in found])
+        return sorted(loaded, key=lambda each: each.network)
+
     def kinds_of(self, ids: Collection[OperationId]) -> Mapping[OperationId, OperationKind]:
         found = self._transaction.rows(OPERATIONS["kinds_of"], {"ids": list(ids)})
         return {OperationId(row["id"]): OperationKind(row["kind"]) for row in found}

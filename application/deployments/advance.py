@@ -55,6 +55,7 @@ from domain.operation import (
     LeaseWindow,
     NoEffect,
     NonceLine,
+    OperationKind,
     Party,
     Postponed,
     Signer,
@@ -264,6 +265,10 @@ class Advance:
         differences = chain.read_back(self.pursuit.intent(seen), token)
         if not differences:
             return Finding(events=(ReadBack(token=token),))
+        if seen.kind is OperationKind.ANCHOR:
+            # Two roots for one size: either trail may be the forged one.
+            where = f"{seen.network} {seen.named}"
+            self.alarms.sound("anchor_differs", where, "; ".join(differences))
         failed = Failed(
             reason=Reason.POST_DEPLOYMENT_FAILED,
             without_effect=False,

@@ -9,6 +9,7 @@ from application.audit.trail import Trail
 from application.credits.post import post
 from application.ports.storage.tokens import TokenWatch
 from application.ports.storage.work import Work
+from domain.anchor import ANCHORED, Anchor
 from domain.audit import details_of
 from domain.deployment import (
     Cancelled,
@@ -40,6 +41,8 @@ def apply_all(
         if isinstance(event, Completed):
             watch(work, deployment, now)
         name_event(trail, before, deployment, event, now)
+        if isinstance(event, Completed) and deployment.kind is OperationKind.ANCHOR:
+            tell_anchored(trail, deployment, now)
     return deployment
 
 
@@ -80,6 +83,27 @@ def watch(work: Work, deployment: Deployment, now: datetime) -> None:
                 due_at=now + FIRST_LOOK,
             )
         )
+
+
+def tell_anchored(trail: Trail, deployment: Deployment, now: datetime) -> None:
+    """Which checkpoint is on chain, where, for whoever reads the trail and not our records."""
+    inclusion, checkpoint = deployment.step.inclusion, Anchor.of(deployment.token).checkpoint
+    if inclusion is None:
+        raise AssertionError("what is completed is in a block")
+    trail.add(
+        ANCHORED,
+        deployment.named,
+        now,
+        live=deployment.live,
+        details={
+            "block": details_of(inclusion.block),
+            "network": deployment.network,
+            "origin": checkpoint.origin,
+            "root": checkpoint.root.hex(),
+            "size": checkpoint.size,
+            "transaction_id": inclusion.transaction_id,
+        },
+    )
 
 
 def name_event(

@@ -10,7 +10,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.anchor import ANCHOR_BYTES, Anchor, Anchored, is_due, is_late
+from domain.anchor import ANCHOR_BYTES, Anchor, NewestAnchor, is_due, is_late
 from domain.checkpoint import Checkpoint
 from domain.errors import MisuseError
 from domain.identifiers import NetworkId, instant_of
@@ -92,12 +92,12 @@ def test_an_operations_id_is_of_the_instant_of_the_signature(
 # When.
 
 
-def due(size: int, last: Anchored | None, now: datetime = NOW, written: int = 0) -> bool:
+def due(size: int, last: NewestAnchor | None, now: datetime = NOW, written: int = 0) -> bool:
     return is_due(size=size, last=last, written=written, every=HOUR, now=now)
 
 
-def anchored(size: int, ago: timedelta, *, is_open: bool = False) -> Anchored:
-    return Anchored(size=size, requested_at=NOW - ago, is_open=is_open)
+def anchored(size: int, ago: timedelta, *, is_open: bool = False) -> NewestAnchor:
+    return NewestAnchor(size=size, requested_at=NOW - ago, is_open=is_open)
 
 
 def test_the_first_anchor_is_due_as_soon_as_there_is_something() -> None:
@@ -134,7 +134,7 @@ def test_one_anchor_makes_up_for_any_time_in_which_nobody_looked(
         now += timedelta(minutes=minutes)
         size += growth
         if due(size, last, now):
-            last = Anchored(size=size, requested_at=now, is_open=False)
+            last = NewestAnchor(size=size, requested_at=now, is_open=False)
             asked.append(now)
             assert not due(size, last, now)
     assert asked[0] == NOW + timedelta(minutes=looks[0])

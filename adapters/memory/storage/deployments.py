@@ -23,6 +23,7 @@ from application.ports.storage.deployments import (
 )
 from application.ports.storage.paging import Page, PageRequest
 from application.ports.storage.work import FenceLostError, LeaseLostError, Lock
+from domain.anchor import Anchor
 from domain.deployment import Deployment, State
 from domain.errors import MisuseError
 from domain.identifiers import INSTALLATION, NetworkId, OperationId, OrganisationId
@@ -172,6 +173,18 @@ class MemoryDeployments(Deployments):
     def on_token(self, deployment: OperationId) -> Sequence[Deployment]:
         found = (each for each in self._mine() if each.of == deployment)
         return sorted(found, key=lambda each: each.id)
+
+    def anchors_from(self, origin: str, size: int) -> Sequence[Deployment]:
+        smallest: dict[NetworkId, Deployment] = {}
+        for each in self._mine():
+            if each.kind is not OperationKind.ANCHOR or each.state is not State.COMPLETED:
+                continue
+            checkpoint = Anchor.of(each.token).checkpoint
+            known = smallest.get(each.network)
+            is_smaller = known is None or checkpoint.size < Anchor.of(known.token).checkpoint.size
+            if checkpoint.origin == origin and checkpoint.size >= size and is_smaller:
+                smallest[each.network] = each
+        return [smallest[network] for network in sorted(smallest)]
 
     def kinds_of(self, ids: Collection[OperationId]) -> Mapping[OperationId, OperationKind]:
         return {each.id: each.kind for each in self._mine() if each.id in ids}

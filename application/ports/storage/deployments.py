@@ -18,6 +18,8 @@ from domain.token import TokenKind
 DEPLOYMENTS = frozenset({OperationKind.DEPLOYMENT, OperationKind.INSTALL_FACTORY})
 #: What is done with tokens.
 ON_TOKENS = frozenset(kind for kind in OperationKind if kind.is_on_a_token)
+#: Checkpoints on chain; the installation's.
+ANCHORS = frozenset({OperationKind.ANCHOR})
 
 
 class DeploymentIdTakenError(Exception):
@@ -84,6 +86,13 @@ class Deployments(Protocol):
 
     def on_token(self, deployment: OperationId) -> Sequence[Deployment]:
         """All operations on the token of *deployment*, oldest first."""
+        ...
+
+    def anchors_from(self, origin: str, size: int) -> Sequence[Deployment]:
+        """Completed anchors of that log with *size* leaves or more.
+
+        The smallest of each network, by network.
+        """
         ...
 
     def kinds_of(self, ids: Collection[OperationId]) -> Mapping[OperationId, OperationKind]:

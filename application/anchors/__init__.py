@@ -1,0 +1,1 @@
+"""Checkpoints of the audit trail on public chains."""

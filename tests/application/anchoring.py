@@ -1,0 +1,174 @@
+"""A house whose trail is sealed, and whose checkpoints are put on chain."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from adapters.memory.storage import MemoryStore
+from application.anchors.request import AnchorWhenDue, RequestAnchor
+from application.audit.anchors import FindAnchors
+from application.ports.storage.paging import PageRequest
+from application.ports.storage.seals import Log, SealSession, SignedCheckpoint, Trouble
+from application.ports.storage.work import Scope, Store
+from domain.anchor import Anchor
+from domain.audit import AuditEvent
+from domain.checkpoint import Checkpoint
+from domain.deployment import Deployment
+from domain.identifiers import KeyRef, OperationId
+from domain.merkle import Frontier
+from domain.operation import OperationKind
+from domain.signing import Curve, PublicKey
+from tests.application.house import House
+
+ORIGIN = "example.com/audit/ins_00000000000000000000000001/1"
+HOUR = timedelta(hours=1)
+
+
+def a_log(house: House, number: int = 1) -> Log:
+    return Log(
+        number=number,
+        origin=f"{ORIGIN[:-1]}{number}",
+        key=KeyRef("memory:1"),
+        public_key=PublicKey(Curve.ED25519, bytes(32)),
+        cluster="here",
+        opened_at=house.clock.now(),
+    )
+
+
+class Anchoring(House):
+    """Anchors are the installation's, so that is whose operations count here."""
+
+    # What a sealer does.
+
+    def checkpoint(
+        self, size: int = 100, root: bytes | None = None, number: int = 1
+    ) -> SignedCheckpoint:
+        """One that says so, whatever there is of events."""
+        with self._sealing() as session:
+            log = self._log(session, number)
+            checkpoint = Checkpoint(
+                origin=log.origin, size=size, root=root or sha256(b"%d" % size).digest()
+            )
+            return self._published(session, log, checkpoint)
+
+    def seal(self) -> SignedCheckpoint:
+        """The checkpoint over all events of everybody."""
+        with self._sealing() as session:
+            log = self._log(session, 1)
+            frontier = Frontier.of(session.size(log.number), session.hashes(log.number))
+            for batch in session.unsealed(log.number, batch=1_000, takes_restored=False):
+                assert not isinstance(batch, Trouble)
+                start = frontier.size
+                leaves = [each.at(start + spot) for spot, each in enumerate(batch)]
+                frontier, nodes = frontier.appended([leaf.hash for leaf in leaves])
+                session.append(log.number, leaves, nodes)
+            checkpoint = Checkpoint(origin=log.origin, size=frontier.size, root=frontier.root)
+            return self._published(session, log, checkpoint)
+
+    def _published(
+        self, session: SealSession, log: Log, checkpoint: Checkpoint
+    ) -> SignedCheckpoint:
+        signed = SignedCheckpoint(
+            checkpoint=checkpoint, note=f"{checkpoint.text}\n", signed_at=self.clock.now()
+        )
+        known = session.latest(log.number)
+        if known is not None and known.checkpoint == checkpoint:
+            return known
+        session.publish(log.number, signed)
+        return signed
+
+    def _log(self, session: SealSession, number: int) -> Log:
+        logs = session.logs()
+        if not any(log.number == number for log in logs):
+            for log in logs:
+                if log.is_open:
+                    session.close(log.number, self.clock.now(), "for the test")
+            session.open(a_log(self, number))
+        return next(log for log in session.logs() if log.number == number)
+
+    def _sealing(self) -> Any:
+        assert isinstance(self.store, MemoryStore)
+        return self.store.seal_store().session()
+
+    # What the operator and the worker do.
+
+    def request_anchor(self, store: Store | None = None) -> RequestAnchor:
+        return RequestAnchor(
+            store=store or self.store,
+            chains=self.chains,
+            clock=self.clock,
+            identifiers=self.identifiers,
+        )
+
+    def anchor(self, size: int = 100, **changes: Any) -> Deployment:
+        """The operation that puts a checkpoint of that size on chain."""
+        self.checkpoint(size, **changes)
+        operation = self.request_anchor()(self.network)
+        assert isinstance(operation, Deployment), operation
+        return operation
+
+    def when_due(self, every: timedelta = HOUR) -> AnchorWhenDue:
+        return AnchorWhenDue(
+            store=self.store,
+            request=self.request_anchor(),
+            networks=(self.network,),
+            every=every,
+            alarms=self.alarms,
+            clock=self.clock,
+        )
+
+    @property
+    def find_anchors(self) -> FindAnchors:
+        return FindAnchors(store=self.store)
+
+    # What is seen.
+
+    def get(self, id: OperationId) -> Deployment:
+        with self.store.begin(Scope.installation()) as work:
+            operation = work.deployments.get(id)
+        assert operation is not None
+        return operation
+
+    def operations(self) -> list[Deployment]:
+        with self.store.begin(Scope.installation()) as work:
+            page = PageRequest(limit=100)
+            return list(work.deployments.list(page, kinds=frozenset(OperationKind)).items)
+
+    def all_events(self) -> list[AuditEvent]:
+        with self.store.begin(Scope.installation()) as work:
+            return work.audit.all(limit=10_000)
+
+    def events(self, id: OperationId) -> list[AuditEvent]:
+        named = self.get(id).named
+        return [event for event in self.all_events() if event.subject == named]
+
+    def anchors(self) -> list[Deployment]:
+        """Newest first."""
+        return [each for each in self.operations() if each.kind is OperationKind.ANCHOR]
+
+    def told(self) -> list[AuditEvent]:
+        """What the trail says was anchored."""
+        return [each for each in self.all_events() if each.action == "checkpoint.anchored"]
+
+    def times_on_chain(self, operation: Deployment) -> int:
+        return self.chain.anchored(Anchor.of(operation.token).content)
+
+    def is_anchored_once(self, id: OperationId) -> None:
+        operation = self.get(id)
+        assert operation.state.value == "Completed", (operation.waiting, operation.failure)
+        assert self.times_on_chain(operation) == 1
+        mine = [each for each in self.told() if each.subject == operation.named]
+        assert len(mine) == 1
+        checkpoint, inclusion = Anchor.of(operation.token).checkpoint, operation.step.inclusion
+        assert inclusion is not None
+        assert mine[0].content()["details"] == {
+            "origin": checkpoint.origin,
+            "size": checkpoint.size,
+            "root": checkpoint.root.hex(),
+            "network": operation.network,
+            "transaction_id": inclusion.transaction_id,
+            "block": {"number": inclusion.block.number, "hash": inclusion.block.hash},
+        }
+        self._audit_has_no_gap()
