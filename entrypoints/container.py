@@ -12,6 +12,8 @@ from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.accounts.create_key import CreateAccountKey
+from application.anchors.request import AnchorWhenDue, RequestAnchor
+from application.audit.anchors import FindAnchors
 from application.audit.as_of import StateAsOf
 from application.audit.logs import OpenLog, ResumeLog
 from application.audit.seal import Seal
@@ -301,6 +303,19 @@ class Container(containers.DeclarativeContainer):
     )
     lift_limits = One(LiftLimits, store=store, clock=clock, identifiers=identifiers)
     raise_limit = One(RaiseLimit, store=store, clock=clock, identifiers=identifiers)
+    request_anchor = One(
+        RequestAnchor, store=store, chains=chains, clock=clock, identifiers=identifiers
+    )
+    anchor_when_due = One(
+        AnchorWhenDue,
+        store=store,
+        request=request_anchor,
+        networks=settings.provided.anchor_networks,
+        every=settings.provided.anchor_every,
+        alarms=alarms,
+        clock=clock,
+    )
+    find_anchors = One(FindAnchors, store=store)
     create_treasury = One(
         CreateTreasury,
         store=store,

@@ -20,6 +20,7 @@ COMMANDS = {
     "abuse": ("abuse", "Lift what the limits have stopped, or raise one."),
     "verify": ("verify", "Check a file of evidence, or the ledger against every invariant."),
     "audit": ("audit", "Take the audit trail away whole, or ask it what was so at an instant."),
+    "anchor": ("anchor", "Put the newest checkpoint of the audit trail on chain."),
     "billing": ("billing", "Put the catalogue up for sale, and compare the books."),
     "report": ("report", "What the operator earns, and how it grows."),
     "rates": ("rates", "Say what coins are worth, for fees in money."),

@@ -22,7 +22,14 @@ from attrs import define, field, frozen
 from domain.abuse import DEFAULT_RULES, AbuseRules
 from domain.catalogue import Catalogue
 from domain.gift import DAILY_CAP
-from domain.identifiers import InstallationId, KeyRef, Prefix, parse_id, public_id
+from domain.identifiers import (
+    InstallationId,
+    KeyRef,
+    NetworkId,
+    Prefix,
+    parse_id,
+    public_id,
+)
 from entrypoints import catalogue_settings
 from entrypoints.export_settings import LEAST_PART, PART, ExportSettings, part_limit
 from entrypoints.metadata_settings import LOCAL, faults_of
@@ -112,6 +119,9 @@ class Settings:
     worker_threads: int = 4
     #: How often each issued token is held against its plan.
     drift_check: timedelta = timedelta(minutes=60)
+    #: Where checkpoints of the audit trail are put on chain by themselves, and how often.
+    anchor_networks: tuple[NetworkId, ...] = ()
+    anchor_every: timedelta = timedelta(minutes=60)
     #: `local-keys` outside development only if told so.
     allow_local_keys: bool = False
 
@@ -178,7 +188,11 @@ class Settings:
             },
             "stripe": {} if self.stripe is None else self.stripe.redacted(),
             "exports": self.exports.redacted(),
-            "audit": {"origin": self.audit_host},
+            "audit": {
+                "origin": self.audit_host,
+                "anchor_networks": list(self.anchor_networks),
+                "anchor_every_minutes": self.anchor_every // timedelta(minutes=1),
+            },
             "seal": {} if self.seal is None else self.seal.redacted(),
             "worker": {
                 "threads": self.worker_threads,
@@ -237,6 +251,18 @@ class _Reader:
         if isinstance(found, bool):
             return "true" if found else "false"
         return None if found is None else str(found)
+
+    def names(self, section: str, key: str) -> tuple[str, ...]:
+        """A list of texts; in the environment, with commas between them."""
+        found = self._section(section).get(key)
+        known, text = len(self.faults), self.text(section, key, "") or ""
+        if found is not None and text == str(found):
+            if isinstance(found, list) and all(isinstance(each, str) for each in found):
+                return tuple(found)
+            self.faults.append(f"[{section}] {key} must be a list of texts")
+        if len(self.faults) > known:
+            return ()
+        return tuple(each.strip() for each in text.split(",") if each.strip())
 
     def required(self, section: str, key: str, what: str) -> str:
         known = len(self.faults)
@@ -302,6 +328,13 @@ def _settings(reader: _Reader) -> Settings | None:
         "drift_check_minutes",
         _minutes,
         1 if environment == "development" else 60,
+        "a number of minutes, 1 to 10080 (a week)",
+    )
+    anchor_every = reader.parsed(
+        "audit",
+        "anchor_every_minutes",
+        _minutes,
+        60,
         "a number of minutes, 1 to 10080 (a week)",
     )
     host = reader.text("http", "host", "127.0.0.1") or ""
@@ -378,6 +411,8 @@ def _settings(reader: _Reader) -> Settings | None:
         audit_host=_host(reader, base_url),
         worker_threads=reader.parsed("worker", "threads", _count, 4, "a number above 0"),
         drift_check=timedelta(minutes=drift_check),
+        anchor_networks=_anchor_networks(reader, networks),
+        anchor_every=timedelta(minutes=anchor_every),
         allow_local_keys=allow_local,
     )
     reader.look_for_strangers()
@@ -425,6 +460,19 @@ def _networks(reader: _Reader) -> tuple[NetworkSettings, ...]:
     found, faults = read_networks(reader.content.get("networks", {}))
     reader.faults += faults
     return found
+
+
+def _anchor_networks(
+    reader: _Reader, networks: tuple[NetworkSettings, ...]
+) -> tuple[NetworkId, ...]:
+    known = {entry.network.id for entry in networks}
+    chosen = tuple(dict.fromkeys(map(NetworkId, reader.names("audit", "anchor_networks"))))
+    reader.faults += [
+        f"TALLYSTICK_AUDIT_ANCHOR_NETWORKS ([audit] anchor_networks): {each} is not configured"
+        for each in chosen
+        if each not in known
+    ]
+    return chosen
 
 
 def _catalogue(reader: _Reader, file: str) -> Catalogue:

@@ -106,6 +106,45 @@ def test_tokens_are_looked_at_every_hour_and_more_often_in_development(read, env
     assert settings.drift_check == timedelta(minutes=minutes)
 
 
+def test_checkpoints_are_anchored_where_it_says_and_every_hour(read):
+    assert (read().anchor_networks, read().anchor_every) == ((), timedelta(hours=1))
+    text = """
+    [audit]
+    anchor_networks = ["eip155:84532"]
+    anchor_every_minutes = 15
+    """
+    settings = read(text)
+    assert settings.anchor_networks == ("eip155:84532",)
+    assert settings.anchor_every == timedelta(minutes=15)
+    told = settings.redacted()["audit"]
+    assert told["anchor_networks"] == ["eip155:84532"]
+    assert told["anchor_every_minutes"] == 15
+
+
+@pytest.mark.parametrize(
+    ("value", "networks"),
+    [("eip155:84532", 1), (" eip155:84532 , eip155:84532", 1), ("", 0), (",", 0)],
+)
+def test_networks_of_the_environment_have_commas_between_them(read, value, networks):
+    environment = COMPLETE | {"TALLYSTICK_AUDIT_ANCHOR_NETWORKS": value}
+    text = '[audit]\nanchor_networks = ["eip155:1"]'
+    assert read(text, environment).anchor_networks == ("eip155:84532",) * networks
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('anchor_networks = ["eip155:1"]', "eip155:1 is not configured"),
+        ('anchor_networks = "eip155:84532"', "must be a list"),
+        ("anchor_networks = [84532]", "must be a list"),
+        ("anchor_every_minutes = 0", "a number of minutes"),
+    ],
+)
+def test_what_cannot_be_anchored_on_is_said(faults, text, fault):
+    (found,) = faults(f"[audit]\n{text}")
+    assert fault in found
+
+
 @pytest.mark.parametrize("minutes", ["0", "-1", "10081", "often", "1.5"])
 def test_an_interval_of_less_than_a_minute_or_more_than_a_week_is_refused(faults, minutes):
     (fault,) = faults("", COMPLETE | {"TALLYSTICK_WORKER_DRIFT_CHECK_MINUTES": minutes})
@@ -720,6 +759,7 @@ class TestConfig:
             "local_keys.master_key", "local_keys.allow", "http.host", "http.port",
             "http.base_url", "http.request_limit", "http.trusted_proxies", "worker.threads",
             "worker.drift_check_minutes",
+            "audit.anchor_networks", "audit.anchor_every_minutes",
             "metadata.store", "metadata.url", "catalogue.file",
             "exports.folder", "exports.part_bytes", "exports.keep_days",
             "credits.gift_daily_cap", "abuse.premium_gap_seconds", "abuse.output_limit",

@@ -30,6 +30,8 @@ LICENCES_EVERY = timedelta(seconds=30)
 ENDED_EVERY = timedelta(minutes=1)
 CHARGE_EVERY = timedelta(minutes=10)
 RECONCILE_EVERY = timedelta(days=1)
+#: How often it is seen whether a checkpoint is due to be put on chain.
+ANCHOR_EVERY = timedelta(seconds=10)
 #: How often it is seen whether a rate has become known that fees wait for.
 FEES_EVERY = timedelta(minutes=1)
 EXPIRE_EVERY = timedelta(minutes=10)
@@ -123,6 +125,7 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
         Periodic(name="licences", interval=LICENCES_EVERY, act=container.follow_licences()),
         Periodic(name="ended subscriptions", interval=ENDED_EVERY, act=container.leave_ended()),
         *_expiring(container),
+        *_anchoring(container),
         *_reconciling(container),
         Periodic(name="fees", interval=FEES_EVERY, act=_always_pause(container.price_fees())),
         Periodic(name="tasks", interval=timedelta(seconds=1), act=run_tasks),
@@ -159,6 +162,14 @@ def _expiring(container: Container) -> list[Periodic]:
             return 0
 
     return [Periodic(name="expired exports", interval=EXPIRE_EVERY, act=act)]
+
+
+def _anchoring(container: Container) -> list[Periodic]:
+    """Only where checkpoints are to be put on chain."""
+    if not container.settings().anchor_networks:
+        return []
+    act = _always_pause(container.anchor_when_due())
+    return [Periodic(name="anchors", interval=ANCHOR_EVERY, act=act)]
 
 
 def _reconciling(container: Container) -> list[Periodic]:

@@ -84,8 +84,8 @@ class Anchoring(House):
         if not any(log.number == number for log in logs):
             for log in logs:
                 if log.is_open:
-                    session.close(log.number, self.clock.now(), "for the test")
-            session.open(a_log(self, number))
+                    session.close_log(log.number, self.clock.now(), "for the test")
+            session.open_log(a_log(self, number))
         return next(log for log in session.logs() if log.number == number)
 
     def _sealing(self) -> Any:

@@ -33,7 +33,7 @@ class Windowed(Anchoring):
 
     def __init__(self) -> None:
         super().__init__(ready=False)
-        self.chain = MemoryWindowedChain(instant=True)  # type: ignore[assignment]
+        self.chain = MemoryWindowedChain(instant=True)  # type: ignore[assignment]  # another sort
         self.move_in()
         self.chain.fund(self.signer.address, 10**12)
 

@@ -35,6 +35,7 @@ UNUSED = {
     "audit": WEB | {"procrastinate", "psycopg", "pyarrow"},
     "billing": WEB | {"procrastinate", "psycopg"},
     "operations": WEB | {"procrastinate", "psycopg"},
+    "anchor": WEB | {"procrastinate", "psycopg"},
     "doctor": WEB | {"procrastinate", "psycopg"},
     "config": WEB | {"procrastinate", "psycopg"},
     # The demo looks at the node and at the rows with eyes of its own.
@@ -51,6 +52,7 @@ ANSWERING = (
     "fund",
     "resume",
     "end",
+    "anchor",
     "migrate",
     "ledger",
     "margin",
@@ -175,6 +177,7 @@ def test_doctor_lists_all_that_is_missing():
         ("credits", "adjust", NOBODY, "-1", "--reason", "a test"),
         ("credits", "show", NOBODY),
         ("tokens", "check"),
+        ("anchor", "--network", "eip155:1"),
         ("credits", "statement", NOBODY),
         ("rates", "set", "eip155:1", "1", "--source", "me"),
         ("config", "check"),

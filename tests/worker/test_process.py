@@ -1,6 +1,7 @@
 """What a worker process is made of."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 
@@ -48,6 +49,19 @@ def test_a_worker_does_all_that_is_periodic(container):
     assert isinstance(acts["dispatch"], Dispatch)
     assert isinstance(acts["tokens"], WatchTokens)
     assert isinstance(acts["forgotten tokens"], WatchForgotten)
+
+
+def test_checkpoints_are_put_on_chain_where_the_configuration_says_so(tmp_path):
+    text = '[audit]\nanchor_networks = ["eip155:31337"]\nanchor_every_minutes = 5\n'
+    (tmp_path / "tallystick.toml").write_text(NETWORK + text)
+    container = build_container(load(tmp_path / "tallystick.toml", ENVIRONMENT))
+    (anchors,) = (
+        each for each in periodics(container, threading.Event()) if each.name == "anchors"
+    )
+    due = container.anchor_when_due()
+    assert anchors.interval < due.every == timedelta(minutes=5)
+    assert due.networks == ("eip155:31337",)
+    assert due.request is container.request_anchor()
 
 
 def test_tokens_are_looked_at_as_often_as_is_configured_on_all_networks(container):
