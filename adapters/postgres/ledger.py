@@ -103,7 +103,8 @@ class PostgresLedger(Ledger):
         entries = entered(wallet.version, deeds, at)
         lines = [line for lines in entries for line in lines]
         statements: list[Statement] = [
-            (LEDGER[query], row) for query, row in written(wallet, after, events, lines, at)
+            (LEDGER[query], {"organisation_id": after.organisation, "at": at, **row})
+            for query, row in written(wallet, after, events, lines, at)
         ]
         updated = self._transaction.batch(statements)
         if any(cursor.rowcount != 1 for cursor in updated):
@@ -183,9 +184,10 @@ def written(
 ) -> list[tuple[str, Row]]:
     """Names of queries with their rows: what is referred to first, the wallet last.
 
+    Whose they are, and when that was, is left for all of them to be said at once.
+
     Each touches one row, or all was in vain.
     """
-    owner = {"organisation_id": after.organisation, "at": at}
     granted = {e.lot.id for e in events if isinstance(e, Granted | Graced | Reinstated)}
     held = {event.hold.id for event in events if isinstance(event, Held)}
     old = {lot.id: lot for lot in before.lots}
@@ -203,7 +205,7 @@ def written(
         "held_before": before.held,
         **rows.watch_to_row(after.watch),
     }
-    rows_of: list[tuple[str, Row]] = [
+    return [
         *(
             ("insert_lot" if lot.id in granted else "update_lot", rows.lot_to_row(lot))
             for lot in lots
@@ -223,4 +225,3 @@ def written(
         *(("insert_line", rows.journal_entry_to_row(entry)) for entry in entries),
         ("update_wallet", wallet),
     ]
-    return [(query, {**owner, **row}) for query, row in rows_of]

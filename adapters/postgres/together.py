@@ -5,12 +5,12 @@ kept until the end, and written in one statement.  Everything else a work does g
 database at once, in its own scope, after what was kept.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from typing import LiteralString
 
+import msgspec
 from attrs import define, field, frozen
 from psycopg import Connection, Cursor
 from psycopg.rows import DictRow
@@ -50,6 +50,8 @@ from domain.payment import BillingFacts
 
 SCOPE = queries.load("scope.sql")
 TOGETHER = queries.load("together.sql")
+
+_ENCODER = msgspec.json.Encoder()
 
 #: Where the rows of a query of `ledger.sql` go to.
 _TABLES = {
@@ -146,7 +148,10 @@ class Turn:
         meant = sum(len(rows) for rows in tables.values())
         if not meant:
             return
-        parameters = {name: dumped(rows) for name, rows in tables.items()}
+        parameters = {
+            name: None if (said := dumped(rows)) is None else said.decode()
+            for name, rows in tables.items()
+        }
         with translated():
             row = self.connection.execute(
                 TOGETHER["write"], {"meant": meant, **parameters}
@@ -356,7 +361,7 @@ class KnownTurn(Turn):
         keys: list[Row] = []
         absent: list[Row] = []
         for id, account in self.accounts.items():
-            owner, facts = str(id), account.facts
+            owner, facts = id, account.facts
             asked.append(
                 {
                     "organisation_id": owner,
@@ -364,27 +369,25 @@ class KnownTurn(Turn):
                     "tariff": facts["tariff"],
                 }
             )
-            now = str(account.now)
             keys += [
                 {
                     "organisation_id": owner,
                     "live": key.live,
                     "route": key.route,
                     "key": key.key,
-                    "now": now,
+                    "now": account.now,
                 }
                 for key in account.wanted.keys
             ]
             wallet = account.after or account.wallet
             missing = account.wanted.new - {hold.id for hold in wallet.holds}
-            absent += [{"organisation_id": owner, "id": str(hold)} for hold in missing]
-        given = [
-            str(meant),
-            f"{{{','.join(map(str, self.accounts))}}}",
+            absent += [{"organisation_id": owner, "id": hold} for hold in missing]
+        return [
+            str(meant).encode(),
+            f"{{{','.join(map(str, self.accounts))}}}".encode(),
             *map(dumped, (asked, keys, absent)),
             *(dumped(tables[name]) for name in TABLES),
         ]
-        return [None if each is None else each.encode() for each in given]
 
 
 def transaction_of(turn: Turn, organisation: OrganisationId) -> TurnTransaction:
@@ -426,39 +429,38 @@ def rows_of(
     """
     tables: dict[str, list[Row]] = {name: [] for name in TABLES}
     for id, account in accounts.items():
-        owner, now = str(id), str(account.now)
         before, after = account.before or account.wallet, account.after or account.wallet
         if account.before is not None or all_of_them:
-            # Spelled once, and not by the encoder for every row.
-            common = {"organisation_id": owner, "at": now, "mark": account.wallet_mark}
+            common: Row = {"organisation_id": id, "at": account.now, "mark": account.wallet_mark}
             kept = written(before, after, account.events, account.lines, account.now)
             for query, row in kept:
                 tables[_TABLES[query]].append({**row, **common})
         for subject in sorted(account.counted):
             counter = throttle_to_row(subject, account.throttles[subject])
             stored = throttle_as_it_was(account.stored[subject])
-            tables["throttles"].append({"organisation_id": owner, **counter, **stored})
+            tables["throttles"].append({"organisation_id": id, **counter, **stored})
         for subject in sorted(account.spent):
             spending = spending_to_row(subject, account.spendings[subject])
-            tables["spendings"].append({"organisation_id": owner, **spending})
+            tables["spendings"].append({"organisation_id": id, **spending})
         for event in account.audit:
-            tables["events"].append(_audit_row(event, owner))
+            tables["events"].append(_audit_row(event))
         if account.audit or all_of_them:
             head = {"sequence": account.head + len(account.audit), "sequence_before": account.head}
-            tables["heads"].append({"organisation_id": owner, "mark": account.head_mark, **head})
+            tables["heads"].append({"organisation_id": id, "mark": account.head_mark, **head})
     return tables
 
 
-def dumped(rows: Sequence[Row]) -> str | None:
-    return json.dumps(rows, default=str) if rows else None
+def dumped(rows: Sequence[Row]) -> bytes | None:
+    """An array of objects; UUIDs and instants as PostgreSQL reads them."""
+    return _ENCODER.encode(rows) if rows else None
 
 
-def _audit_row(event: AuditEvent, owner: str) -> Row:
+def _audit_row(event: AuditEvent) -> Row:
     return {
-        "organisation_id": owner,
+        "organisation_id": event.organisation,
         "sequence": event.sequence,
-        "id": str(event.id),
-        "at": str(event.at),
+        "id": event.id,
+        "at": event.at,
         "action": event.action,
         "subject": event.subject,
         "live": event.live,
