@@ -136,13 +136,14 @@ class Export:
             raise MisuseError(f"{self.name} has no manifest yet")
         return f"{self.folder}/{self.digest.hex()}-manifest.json"
 
-    def manifest(self, tree: Tree | None) -> bytes:
-        """What the export is, to the last byte."""
+    def manifest(self, tree: Tree | None, begins: datetime | None = None) -> bytes:
+        """What the export is, to the last byte.  *begins*: since when the trail was at hand."""
         if self.total is None:
             raise MisuseError(f"{self.name} was never counted")
         parts: list[JsonValue] = [part.shown() for part in self.parts]
         return canonical(
             {
+                "begins": None if begins is None else timestamp(begins),
                 "encoding": self.format.value,
                 "events": self.in_parts,
                 "export": self.name,

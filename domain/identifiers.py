@@ -23,6 +23,7 @@ EventId = NewType("EventId", UUID)
 TeamId = NewType("TeamId", UUID)
 GiftId = NewType("GiftId", UUID)
 ExportId = NewType("ExportId", UUID)
+LegalHoldId = NewType("LegalHoldId", UUID)
 InstallationId = NewType("InstallationId", UUID)
 
 NetworkId = NewType("NetworkId", str)
@@ -58,6 +59,7 @@ class Prefix(StrEnum):
     TEAM = "team"
     GIFT = "gift"
     EXPORT = "exp"
+    LEGAL_HOLD = "lgh"
     INSTALLATION = "ins"
 
 

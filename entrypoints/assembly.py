@@ -17,6 +17,7 @@ from application.ports.nodes import Endpoint
 from application.ports.payments import Payments
 from application.ports.seal_state import SealStateStore
 from application.ports.storage.books import Books
+from application.ports.storage.retention import Partitions
 from application.ports.storage.seals import SealStore
 from application.ports.storage.work import Store
 from application.ports.tables import TableFormat
@@ -111,6 +112,18 @@ def metadata(settings: Settings, documents: MetadataStore) -> MetadataStore:
 def export_files(settings: Settings) -> Files:
     """Without a folder, a place that refuses."""
     made: Files = adapter("folder").connect(settings.exports.folder)
+    return made
+
+
+def archive_files(settings: Settings) -> Files:
+    """Likewise, of archives."""
+    made: Files = adapter("folder").connect(settings.retention.folder)
+    return made
+
+
+def partitions(settings: Settings) -> Partitions:
+    """As the owner of the tables; refuses where the configuration has not named one."""
+    made: Partitions = adapter("postgres").open_partitions(settings.migrator_url)
     return made
 
 

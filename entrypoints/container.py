@@ -60,6 +60,10 @@ from application.operator.treasury import CreateTreasury, Resume
 from application.operator.verify_ledger import VerifyLedger
 from application.people.gifts import DeliverGift, SendGift
 from application.people.teams_and_quotas import ChangeQuotas, ChangeTeams
+from application.retention.archive import ArchiveMonth
+from application.retention.drop import DeleteArchive, DropMonth
+from application.retention.holds import LiftHold, PlaceHold
+from application.retention.tables import ArchiveFiles
 from application.tokens.inspect import Inspect
 from application.tokens.request import RequestTokenOperation, ValidateOrder
 from application.tokens.watch import WatchForgotten, WatchTokens
@@ -296,6 +300,42 @@ class Container(containers.DeclarativeContainer):
     expire_exports = One(
         ExpireExports, store=store, files=export_files, clock=clock, identifiers=identifiers
     )
+    archive_files = One(assembly.archive_files, settings)
+    archive_tables = One(
+        ArchiveFiles,
+        files=archive_files,
+        formats=One(assembly.table_formats),
+        part_limit=settings.provided.exports.part_limit,
+    )
+    archive_month = One(
+        ArchiveMonth,
+        store=store,
+        files=archive_tables,
+        clock=clock,
+        identifiers=identifiers,
+        installation=settings.provided.installation,
+        hot_months=settings.provided.retention.hot_months,
+    )
+    drop_month = One(
+        DropMonth,
+        store=store,
+        files=archive_files,
+        partitions=One(assembly.partitions, settings),
+        clock=clock,
+        identifiers=identifiers,
+        installation=settings.provided.installation,
+    )
+    delete_archive = One(
+        DeleteArchive,
+        store=store,
+        files=archive_files,
+        clock=clock,
+        identifiers=identifiers,
+        installation=settings.provided.installation,
+        kept_months=settings.provided.retention.kept_months,
+    )
+    place_hold = One(PlaceHold, store=store, clock=clock, identifiers=identifiers)
+    lift_hold = One(LiftHold, store=store, clock=clock, identifiers=identifiers)
     change_teams = One(ChangeTeams, store=store, clock=clock, identifiers=identifiers)
     change_quotas = One(ChangeQuotas, store=store, clock=clock, identifiers=identifiers)
     set_tariff = One(

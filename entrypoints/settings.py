@@ -31,7 +31,13 @@ from domain.identifiers import (
     public_id,
 )
 from entrypoints import catalogue_settings
-from entrypoints.export_settings import LEAST_PART, PART, ExportSettings, part_limit
+from entrypoints.export_settings import (
+    LEAST_PART,
+    PART,
+    ExportSettings,
+    RetentionSettings,
+    part_limit,
+)
 from entrypoints.metadata_settings import LOCAL, faults_of
 from entrypoints.network_settings import NetworkSettings, read_networks, shown
 from entrypoints.stripe_settings import API, StripeSettings, read_stripe
@@ -116,6 +122,7 @@ class Settings:
     seal: SealSettings | None = None
     #: Host, and port where it has one: what the log's origin begins with.
     audit_host: str = ""
+    retention: RetentionSettings = field(factory=RetentionSettings)
     worker_threads: int = 4
     #: How often each issued token is held against its plan.
     drift_check: timedelta = timedelta(minutes=60)
@@ -194,6 +201,7 @@ class Settings:
                 "anchor_every_minutes": self.anchor_every // timedelta(minutes=1),
             },
             "seal": {} if self.seal is None else self.seal.redacted(),
+            "retention": self.retention.redacted(),
             "worker": {
                 "threads": self.worker_threads,
                 "drift_check_minutes": self.drift_check // timedelta(minutes=1),
@@ -409,6 +417,7 @@ def _settings(reader: _Reader) -> Settings | None:
         exports=exports,
         seal=_seal(reader, environment),
         audit_host=_host(reader, base_url),
+        retention=_retention(reader),
         worker_threads=reader.parsed("worker", "threads", _count, 4, "a number above 0"),
         drift_check=timedelta(minutes=drift_check),
         anchor_networks=_anchor_networks(reader, networks),
@@ -454,6 +463,23 @@ def _host(reader: _Reader, base_url: str) -> str:
             "has one: what the log is called for ever"
         )
     return found
+
+
+def _retention(reader: _Reader) -> RetentionSettings:
+    known = RetentionSettings()
+    hot = reader.parsed(
+        "retention", "hot_months", _count, known.hot_months, "a number of months above 0"
+    )
+    kept = reader.parsed(
+        "retention", "kept_months", _count, known.kept_months, "a number of months above 0"
+    )
+    if kept <= hot:
+        reader.faults.append(
+            "TALLYSTICK_RETENTION_KEPT_MONTHS ([retention] kept_months) must be above hot_months"
+        )
+    return RetentionSettings(
+        folder=reader.text("retention", "folder") or None, hot_months=hot, kept_months=kept
+    )
 
 
 def _networks(reader: _Reader) -> tuple[NetworkSettings, ...]:

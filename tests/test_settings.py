@@ -762,6 +762,7 @@ class TestConfig:
             "audit.anchor_networks", "audit.anchor_every_minutes",
             "metadata.store", "metadata.url", "catalogue.file",
             "exports.folder", "exports.part_bytes", "exports.keep_days",
+            "retention.folder", "retention.hot_months", "retention.kept_months",
             "credits.gift_daily_cap", "abuse.premium_gap_seconds", "abuse.output_limit",
             "abuse.credits_per_hour", "abuse.freeze", "audit.origin",
         }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from uuid import UUID
 
@@ -23,6 +24,9 @@ ADA, EVE = (OrganisationId(UUID(int=number)) for number in (1, 2))
 class Shelf:
     """Books without a line; of the organisations in it some say that they have credits."""
 
+    #: From when on the trail is in the database.
+    begins = None
+
     def __init__(self, **available):
         self.available = {ADA: available["ada"], EVE: available["eve"]}
 
@@ -32,6 +36,7 @@ class Shelf:
     @contextmanager
     def read(self, organisation):
         yield SimpleNamespace(
+            trail_begins=lambda: self.begins,
             wallet=lambda: WalletRow(
                 available=self.available[organisation], held=0, debt=0, version=0
             ),
@@ -92,6 +97,15 @@ def test_a_program_is_told_the_same(verify):
     assert told["counts"] == {name(ADA): {"I2": 2}, name(EVE): {"I2": 2}}
     sound = verify(Shelf(ada=0, eve=0), "--json")
     assert (sound.exit_code, json.loads(sound.stdout)["holds"]) == (0, True)
+
+
+def test_it_is_said_from_when_on_the_trail_was_compared(verify):
+    shelf = Shelf(ada=0, eve=0)
+    assert json.loads(verify(shelf, "--json").stdout)["trail_begins"] is None
+    shelf.begins = datetime(2026, 2, 1, tzinfo=UTC)
+    told = json.loads(verify(shelf, "--json").stdout)
+    assert told["trail_begins"] == "2026-02-01T00:00:00.000000Z"
+    assert "the trail from 2026-02-01T00:00:00.000000Z on" in verify(shelf).stdout
 
 
 def test_one_organisation_is_looked_at_alone(verify):

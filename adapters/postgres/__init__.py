@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from adapters.postgres.books import PostgresBooks
     from adapters.postgres.documents import PostgresMetadata
+    from adapters.postgres.retention import PostgresPartitions
     from adapters.postgres.seals import PostgresSealStore
     from adapters.postgres.storage import PostgresStore
 
@@ -67,3 +68,10 @@ def seal_store(url: str) -> "PostgresSealStore":
     from adapters.postgres.seals import PostgresSealStore  # noqa: PLC0415 - as above
 
     return PostgresSealStore(url)
+
+
+def open_partitions(url: str | None) -> "PostgresPartitions":
+    """What drops months.  *url* belongs to a member of tallystick_migrator; None: nobody may."""
+    from adapters.postgres.retention import PostgresPartitions  # noqa: PLC0415 - as above
+
+    return PostgresPartitions(url)

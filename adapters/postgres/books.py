@@ -87,6 +87,10 @@ class _Opened(OrganisationBooks):
     _organisation: OrganisationId
     _cursors: Iterator[int] = field(factory=count)
 
+    def trail_begins(self) -> datetime | None:
+        row = self._row("trail_begins")
+        return None if row is None else row["begins"]
+
     def wallet(self) -> WalletRow | None:
         row = self._row("wallet")
         return None if row is None else WalletRow(**row)

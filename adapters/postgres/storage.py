@@ -46,6 +46,7 @@ from adapters.postgres.people import (
     PostgresTeams,
     PostgresUsage,
 )
+from adapters.postgres.retention import PostgresArchives, PostgresLegalHolds
 from adapters.postgres.seals import PostgresSeals
 from adapters.postgres.signers import PostgresNetworks, PostgresSigners
 from adapters.postgres.together import (
@@ -182,6 +183,14 @@ class PostgresWork(Work):
     @cached_property
     def exports(self) -> PostgresExports:
         return PostgresExports(self._transaction)
+
+    @cached_property
+    def archives(self) -> PostgresArchives:
+        return PostgresArchives(self._transaction)
+
+    @cached_property
+    def legal_holds(self) -> PostgresLegalHolds:
+        return PostgresLegalHolds(self._transaction)
 
     @cached_property
     def audit(self) -> PostgresAuditLog:

@@ -84,7 +84,7 @@ class MakeExport:
         """The next part; None: there is no more."""
         encoding = self.formats(export.format)
         with self.files.draft() as draft:
-            sink = _Digesting(draft)
+            sink = Digesting(draft)
             writing = _Writing(export, encoding.begin(sink, columns_of(export.format)))
             is_full = False
             while not is_full and (events := self._page(export, token, writing)):
@@ -122,7 +122,11 @@ class MakeExport:
                 export.id, token, LEASE, written=export.in_parts, total=export.total or 0
             )
             tree = _newest_tree(work)
-        manifest = export.manifest(tree)
+            begins = work.archives.begins()
+        if begins is not None:
+            # A month may have left the database since the events were counted.
+            export = evolve(export, total=export.in_parts)
+        manifest = export.manifest(tree, begins)
         now = self.clock.now()
         trail = Trail(identifiers=self.identifiers, organisation=export.organisation, actor=WORKER)
         details: dict[str, JsonValue] = {
@@ -150,7 +154,7 @@ def _newest_tree(work: Work) -> Tree | None:
 
 
 @define
-class _Digesting:
+class Digesting:
     """What is written is counted and hashed on its way."""
 
     _draft: FileDraft

@@ -27,8 +27,8 @@ MANIFEST = "manifest.json"
 EVENT = "event.json"
 
 _MEMBERS = {
-    "encoding", "events", "export", "filters", "format", "last_sequence", "organisation", "parts",
-    "requested_at", "requested_by", "tree",
+    "begins", "encoding", "events", "export", "filters", "format", "last_sequence",
+    "organisation", "parts", "requested_at", "requested_by", "tree",
 }  # fmt: skip
 _PART_NAME = re.compile(r"part-[0-9]{5,}\.[a-z]+")
 _PART_MEMBERS = {"bytes", "events", "first_sequence", "last_sequence", "name", "sha256"}

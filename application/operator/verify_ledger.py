@@ -5,6 +5,7 @@ other half is what is being written, and what is missing.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from itertools import zip_longest
 
 from attrs import frozen
@@ -25,6 +26,8 @@ class Verdict:
     findings: Findings
     #: To be held against those of the others, by `GiftsBetween`.
     gifts: tuple[GiftRow, ...] = ()
+    #: From when on lines were held against the trail; None: all of them were.
+    trail_begins: datetime | None = None
 
 
 @frozen(kw_only=True)
@@ -46,7 +49,8 @@ class VerifyLedger:
     ) -> Verdict:
         findings = Findings()
         replay = Replay(findings)
-        evidence = Evidence(findings, organisation)
+        begins = books.trail_begins()
+        evidence = Evidence(findings, organisation, begins)
         replay.know(books.lots())
         lines = 0
         for line, event in zip_longest(books.lines(), books.events()):
@@ -64,7 +68,11 @@ class VerifyLedger:
         check_gifts(findings, books.gift_totals(), replay.balances.get("transit", 0))
         self._licence(books, findings)
         return Verdict(
-            organisation=organisation, lines=lines, findings=findings, gifts=tuple(books.gifts())
+            organisation=organisation,
+            lines=lines,
+            findings=findings,
+            gifts=tuple(books.gifts()),
+            trail_begins=begins,
         )
 
     def _licence(self, books: OrganisationBooks, findings: Findings) -> None:

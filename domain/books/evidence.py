@@ -25,12 +25,16 @@ class Evidence:
 
     findings: Findings
     organisation: OrganisationId
+    #: From when on the trail is in the database; earlier lines have their events in archives.
+    begins: datetime | None = None
     _lines: dict[int, Line] = field(factory=dict)
     _events: dict[int, Mapping[str, object]] = field(factory=dict)
     #: Lines and events by day (UTC).
     _days: Counter[tuple[str, str]] = field(factory=Counter)
 
     def line(self, line: Line) -> None:
+        if self.begins is not None and line.at < self.begins:
+            return
         self._days[_day(line.at), "lines"] += 1
         event = self._events.pop(line.sequence, None)
         if event is not None:
@@ -41,6 +45,10 @@ class Evidence:
             self._lines[line.sequence] = line
 
     def event(self, row: EventRow) -> None:
+        if self.begins is not None and row.at < self.begins:
+            # Came after its month was dropped; nothing to hold it against.
+            self.findings.add("I13", f"event {row.sequence}", f"none before {self.begins}", "one")
+            return
         content = self._content(row)
         if content is None:
             return

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,11 +12,22 @@ import click
 from application.exports.request import ExportRequest
 from application.exports.verify import EVENT, MANIFEST, Examined, NotAnExportError, VerifyExport
 from application.ports.files import FilesUnavailableError
+from application.ports.storage.retention import PartitionsUnavailableError
 from application.ports.storage.work import LeaseLostError, Scope, StoreUnavailableError
-from domain.audit import EventFilter
+from application.retention.holds import holds_on_month
+from domain.audit import EventFilter, timestamp
 from domain.errors import Refusal
 from domain.export import Export, ExportFormat
-from domain.identifiers import ExportId, OrganisationId, Prefix, parse_id, public_id
+from domain.identifiers import (
+    INSTALLATION,
+    ExportId,
+    LegalHoldId,
+    OrganisationId,
+    Prefix,
+    parse_id,
+    public_id,
+)
+from domain.retention import Archive, ArchiveState, LegalHold, Month
 from entrypoints.assembly import folder, table_formats
 from entrypoints.commands import audit_state, setting_up
 from entrypoints.container import Container
@@ -128,6 +140,215 @@ def check(ctx: click.Context, where: Path, as_json: bool) -> None:
     else:
         _tell(found)
     sys.exit(bool(found.faults))
+
+
+@command.command(
+    "months",
+    help="Each month of the trail: where it is, how much of it there is, and what holds it.",
+)
+@setting_up.as_json
+@click.pass_context
+def months(ctx: click.Context, as_json: bool) -> None:
+    with setting_up.container(ctx) as container:
+        with container.store().begin(Scope.installation()) as work:
+            archives = {archive.month: archive for archive in work.archives.all()}
+            hot = work.archives.hot()
+            volumes = {month: work.archives.volume(month) for month in hot}
+        rows = [
+            {
+                "month": str(month),
+                "state": archives[month].state.value if month in archives else "hot",
+                "events": archives[month].events if month in archives else volumes[month].events,
+                "held_by": [hold.name for hold in holds_on_month(container.store(), month)],
+            }
+            for month in sorted({*hot, *archives})
+        ]
+    if as_json:
+        click.echo(json.dumps({"months": rows}))
+        return
+    for row in rows:
+        held = " ".join(str(each) for each in row["held_by"])
+        click.echo(
+            f"{row['month']}  {row['state']:<8}  {row['events']:>12} events  {held}".rstrip()
+        )
+
+
+@command.command(
+    "archive",
+    help="Write months that are no longer hot into files, of all organisations, and recompute "
+    "every leaf hash from these.  With --drop take those whose archive is sealed out of the "
+    "database, with --delete delete archives that were kept long enough.  Run it daily.",
+)
+@click.option("--drop", "drops", is_flag=True, help="Drop what is archived and sealed.")
+@click.option("--delete", "deletes", is_flag=True, help="Delete what was kept long enough.")
+@setting_up.as_json
+@click.pass_context
+def archive(ctx: click.Context, drops: bool, deletes: bool, as_json: bool) -> None:
+    told: list[dict[str, object]] = []
+    with setting_up.container(ctx) as container:
+        try:
+            for month, outcome in _retained(container, drops=drops, deletes=deletes):
+                is_refused = isinstance(outcome, Refusal)
+                told.append(
+                    {
+                        "month": str(month),
+                        "state": None if isinstance(outcome, Refusal) else outcome.state.value,
+                        "refusal": outcome.code if isinstance(outcome, Refusal) else None,
+                        "detail": outcome.detail if isinstance(outcome, Refusal) else None,
+                        "digest": None if isinstance(outcome, Refusal) else outcome.digest.hex(),
+                    }
+                )
+                if not as_json:
+                    words = outcome.detail if isinstance(outcome, Refusal) else outcome.state
+                    click.echo(f"{month}  {'REFUSED  ' if is_refused else ''}{words}")
+        except (FilesUnavailableError, PartitionsUnavailableError, StoreUnavailableError) as error:
+            click.echo(f"not finished, run it again: {error}", err=True)
+            ctx.exit(1)
+    if as_json:
+        click.echo(json.dumps({"months": told}))
+    sys.exit(any(row["refusal"] not in {None, "legal_hold", "not_sealed"} for row in told))
+
+
+@command.command("certificate", help="The deletion certificate of a MONTH (2026-11).")
+@click.argument("month")
+@setting_up.as_json
+@click.pass_context
+def certificate(ctx: click.Context, month: str, as_json: bool) -> None:
+    wanted = Month.parse(month)
+    with setting_up.container(ctx) as container:
+        with container.store().begin(Scope.installation()) as work:
+            found = work.archives.get(wanted) if wanted else None
+        if found is None or found.certificate is None:
+            refusal = Refusal(code="not_found", detail=f"{month} was not deleted")
+            setting_up.refuse(ctx, refusal, as_json=as_json)
+            return
+    if as_json:
+        click.echo(json.dumps({"certificate": found.certificate}))
+    else:
+        click.echo(found.certificate, nl=False)
+
+
+@command.group("hold", help="Legal holds: what must not be dropped, deleted or erased.")
+def hold() -> None: ...
+
+
+@hold.command(
+    "place",
+    help="Hold what an organisation (ORG) has, or what happened to one subject, or in a time.  "
+    "`all` stands for every organisation.",
+)
+@click.argument("organisation")
+@click.option("--subject", help="Only what happened to it: dep_….")
+@click.option("--since", type=_INSTANT, help="Only this instant (UTC) and later.")
+@click.option("--until", type=_INSTANT, help="Only before this instant (UTC).")
+@click.option("--reason", required=True, help="Why; kept in the audit trail.")
+@setting_up.as_json
+@click.pass_context
+def place(
+    ctx: click.Context,
+    organisation: str,
+    subject: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    reason: str,
+    as_json: bool,
+) -> None:
+    of = _organisation_or_all(ctx, organisation)
+    with setting_up.container(ctx) as container:
+        placed = container.place_hold()(
+            of, reason, subject=subject, since=_utc(since), until=_utc(until)
+        )
+    if isinstance(placed, Refusal):
+        setting_up.refuse(ctx, placed, as_json=as_json)
+        return
+    setting_up.answer(ctx, _shown_hold(placed), as_json=as_json)
+
+
+@hold.command("lift", help="Lift a HOLD (lgh_…) of an organisation (ORG, or `all`).")
+@click.argument("organisation")
+@click.argument("name", metavar="HOLD")
+@click.option("--reason", required=True, help="Why; kept in the audit trail.")
+@setting_up.as_json
+@click.pass_context
+def lift(ctx: click.Context, organisation: str, name: str, reason: str, as_json: bool) -> None:
+    of = _organisation_or_all(ctx, organisation)
+    id = parse_id(Prefix.LEGAL_HOLD, name)
+    if id is None:
+        raise click.BadParameter(f"{name} is no lgh_… id", ctx=ctx)
+    with setting_up.container(ctx) as container:
+        lifted = container.lift_hold()(of, LegalHoldId(id), reason)
+    if isinstance(lifted, Refusal):
+        setting_up.refuse(ctx, lifted, as_json=as_json)
+        return
+    setting_up.answer(ctx, _shown_hold(lifted), as_json=as_json)
+
+
+@hold.command("list", help="Holds of an organisation (ORG, or `all`), lifted ones too.")
+@click.argument("organisation")
+@setting_up.as_json
+@click.pass_context
+def list_holds(ctx: click.Context, organisation: str, as_json: bool) -> None:
+    of = _organisation_or_all(ctx, organisation)
+    with (
+        setting_up.container(ctx) as container,
+        container.store().begin(Scope(organisation=of)) as work,
+    ):
+        holds = [_shown_hold(each) for each in work.legal_holds.all()]
+    if as_json:
+        click.echo(json.dumps({"holds": holds}))
+        return
+    for each in holds:
+        setting_up.answer(ctx, each, as_json=False)
+
+
+def _retained(
+    container: Container, *, drops: bool, deletes: bool
+) -> Iterator[tuple[Month, Archive | Refusal]]:
+    """Each month that was asked about, in order, and how far it went."""
+    settings, now = container.settings(), container.clock().now()
+    with container.store().begin(Scope.installation()) as work:
+        hot = work.archives.hot()
+        archives = {archive.month: archive for archive in work.archives.all()}
+    is_stopped = False
+    for month in sorted({*hot, *archives}):
+        known = archives.get(month)
+        outcome: Archive | Refusal | None = None
+        if known is None and month.is_over_for(settings.retention.hot_months, now):
+            outcome = container.archive_month()(month)
+        elif known is not None and known.state is ArchiveState.ARCHIVED and drops:
+            # The trail begins at one place: behind a month that stays all others stay.
+            outcome = None if is_stopped else container.drop_month()(month)
+            is_stopped = is_stopped or isinstance(outcome, Refusal)
+        elif (
+            known is not None
+            and known.state is ArchiveState.DROPPED
+            and deletes
+            and month.is_over_for(settings.retention.kept_months, now)
+        ):
+            outcome = container.delete_archive()(month)
+        if outcome is not None:
+            yield month, outcome
+
+
+def _organisation_or_all(ctx: click.Context, text: str) -> OrganisationId:
+    return INSTALLATION if text == "all" else setting_up.organisation_id(ctx, text)
+
+
+def _shown_hold(hold: LegalHold) -> dict[str, object]:
+    instants = {
+        "since": hold.since,
+        "until": hold.until,
+        "placed_at": hold.placed_at,
+        "lifted_at": hold.lifted_at,
+    }
+    return {
+        "hold": hold.name,
+        "organisation": public_id(Prefix.ORGANISATION, hold.organisation),
+        "subject": hold.subject,
+        **{name: None if at is None else timestamp(at) for name, at in instants.items()},
+        "reason": hold.reason,
+        "lifted_because": hold.lifted_because,
+    }
 
 
 def _examined(found: Examined) -> dict[str, object]:

@@ -10,6 +10,7 @@ import click
 
 from application.operator.verify_ledger import Verdict
 from application.ports.storage.work import StoreUnavailableError
+from domain.audit import timestamp
 from domain.books import Finding
 from domain.books.promises import GiftsBetween
 from domain.identifiers import OrganisationId, Prefix, public_id
@@ -163,6 +164,10 @@ def _summary(verdicts: list[Verdict]) -> str:
     broken = sum(bool(verdict.findings) for verdict in verdicts)
     lines = sum(verdict.lines for verdict in verdicts)
     checked = f"{len(verdicts)} organisations, {lines} journal lines"
+    begins = _begins(verdicts)
+    if begins is not None:
+        # Earlier events are in archives: their months have been dropped.
+        checked += f", held against the trail from {begins} on"
     return f"{checked}: {'every invariant holds' if not broken else f'{broken} with findings'}"
 
 
@@ -171,6 +176,7 @@ def _shown(verdicts: list[Verdict]) -> dict[str, object]:
         "organisations": len(verdicts),
         "lines": sum(verdict.lines for verdict in verdicts),
         "holds": not any(verdict.findings for verdict in verdicts),
+        "trail_begins": _begins(verdicts),
         "findings": [
             _finding(verdict, finding) for verdict in verdicts for finding in verdict.findings
         ],
@@ -180,6 +186,11 @@ def _shown(verdicts: list[Verdict]) -> dict[str, object]:
             if verdict.findings
         },
     }
+
+
+def _begins(verdicts: list[Verdict]) -> str | None:
+    found = max((each.trail_begins for each in verdicts if each.trail_begins), default=None)
+    return None if found is None else timestamp(found)
 
 
 def _finding(verdict: Verdict, finding: Finding) -> dict[str, str]:

@@ -377,7 +377,8 @@ SCHEMAS: Mapping[str, Schema] = {
         requested_at=_INSTANT, finished_at=_or_null(_INSTANT), expires_at=_or_null(_INSTANT),
     ),
     "ExportManifest": _object(
-        encoding=_one_of(*(each.value for each in ExportFormat)), events=_INTEGER,
+        begins=_or_null(_INSTANT), encoding=_one_of(*(each.value for each in ExportFormat)),
+        events=_INTEGER,
         export=_id(Prefix.EXPORT), filters={"type": "object"}, format=_TEXT,
         last_sequence=_INTEGER, organisation=_ORGANISATION,
         parts=_list(

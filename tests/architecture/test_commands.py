@@ -65,6 +65,12 @@ ANSWERING = (
     "print",
     "doctor",
     "export",
+    "months",
+    "archive",
+    "certificate",
+    "place",
+    "lift",
+    "list",
 )
 NOBODY = "org_00000000000000000000000000"
 MISSING = (

@@ -46,6 +46,12 @@ from adapters.memory.storage.people import (
     MemoryUsage,
     PeopleTables,
 )
+from adapters.memory.storage.retention import (
+    MemoryArchives,
+    MemoryLegalHolds,
+    MemoryPartitions,
+    RetentionTables,
+)
 from adapters.memory.storage.seals import MemorySeals, MemorySealStore, SealTables
 from adapters.memory.storage.tokens import MemoryTokenWatches, TokenTables
 from adapters.memory.storage.transaction import Locks, Transaction
@@ -85,6 +91,8 @@ class MemoryWork(Work):
     rates: MemoryRates
     fees: MemoryFeeLines
     exports: MemoryExports
+    archives: MemoryArchives
+    legal_holds: MemoryLegalHolds
     audit: MemoryAuditLog
     seals: MemorySeals
     evidence: MemoryIssuedEvidences
@@ -107,6 +115,7 @@ class MemoryStore(SharedStore):
     _deployments: DeploymentTables = field(factory=DeploymentTables)
     _evidence: EvidenceTables = field(factory=EvidenceTables)
     _exports: ExportTables = field(factory=ExportTables)
+    _retention: RetentionTables = field(factory=RetentionTables)
     _fees: FeeTables = field(factory=FeeTables)
     _idempotency: IdempotencyTables = field(factory=IdempotencyTables)
     _ledger: LedgerTables = field(factory=LedgerTables)
@@ -170,6 +179,10 @@ class MemoryStore(SharedStore):
             for transaction in transactions.values():
                 transaction.commit()
 
+    def partitions(self) -> MemoryPartitions:
+        """What the owner of the tables does."""
+        return MemoryPartitions(self._audit, self._locks)
+
     def seal_store(self) -> MemorySealStore:
         """What seals the events of this store."""
         return MemorySealStore(self._audit, self._seals, self._locks)
@@ -208,6 +221,8 @@ class MemoryStore(SharedStore):
             rates=MemoryRates(transaction, self._fees),
             fees=MemoryFeeLines(transaction, self._fees),
             exports=MemoryExports(transaction, self._exports, self.new_id),
+            archives=MemoryArchives(transaction, self._retention, self._audit, self._ledger),
+            legal_holds=MemoryLegalHolds(transaction, self._retention),
             audit=MemoryAuditLog(transaction, self._audit),
             seals=MemorySeals(transaction, self._seals, self._audit),
             evidence=MemoryIssuedEvidences(transaction, self._evidence, self._deployments),

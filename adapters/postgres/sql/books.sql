@@ -8,6 +8,12 @@ SELECT set_config('app.organisation_id', %(organisation)s::text, true)
 -- name: volumes
 SELECT organisation_id, lines FROM narrow.ledger_volumes(%(after)s, %(limit)s)
 
+-- name: trail_begins
+-- Behind the last month whose events have left the database.
+SELECT (max(month) + interval '1 month')::timestamp AT TIME ZONE 'UTC' AS begins
+  FROM archives
+ WHERE state <> 'archived'
+
 -- name: wallet
 SELECT available, held, debt, version
   FROM wallets
@@ -91,7 +97,8 @@ SELECT tariff, starts_at, ends_at, amount_minor, refunded_minor, currency
  WHERE organisation_id = %(organisation)s
 
 -- name: began
--- Registered, and the first time that a deployment was completed.
+-- Registered, and the first time that a deployment was completed.  Of whoever registered before
+-- the trail begins it is not known.
 SELECT organisation.created_at AS registered_at,
        (SELECT event.at
           FROM audit_events AS event
@@ -101,6 +108,10 @@ SELECT organisation.created_at AS registered_at,
          LIMIT 1) AS completed_at
   FROM organisations AS organisation
  WHERE organisation.id = %(organisation)s
+   AND organisation.created_at
+       >= coalesce((SELECT (max(month) + interval '1 month')::timestamp AT TIME ZONE 'UTC'
+                      FROM archives
+                     WHERE state <> 'archived'), '-infinity')
 
 -- name: quota_windows
 -- Days and months (UTC) that began when the quota was in force already.  A subscription's period

@@ -43,6 +43,10 @@ ALWAYS = Window()
 class OrganisationBooks(Protocol):
     """One organisation's rows, all as of the instant at which they were opened."""
 
+    def trail_begins(self) -> datetime | None:
+        """From when on audit events are in the database; None: from the beginning."""
+        ...
+
     def wallet(self) -> WalletRow | None: ...
 
     def lots(self) -> Iterator[LotRow]:

@@ -21,6 +21,7 @@ from application.ports.storage.idempotency import IdempotencyKeys
 from application.ports.storage.ledger import Ledger
 from application.ports.storage.licence import Licences
 from application.ports.storage.people import Gifts, Quotas, Teams, Usage
+from application.ports.storage.retention import Archives, LegalHolds
 from application.ports.storage.seals import Seals
 from application.ports.storage.tokens import TokenWatches
 from domain.errors import LockOrderError
@@ -140,6 +141,10 @@ class Work(Protocol):
     def fees(self) -> FeeLines: ...
     @property
     def exports(self) -> Exports: ...
+    @property
+    def archives(self) -> Archives: ...
+    @property
+    def legal_holds(self) -> LegalHolds: ...
     @property
     def audit(self) -> AuditLog: ...
     @property

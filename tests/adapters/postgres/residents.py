@@ -36,6 +36,7 @@ from domain.payment import (
     SubscriptionId,
 )
 from domain.quota import Quota, QuotaShift, Subject, Team, Window
+from domain.retention import LegalHold
 from domain.signing import Curve, PublicKey
 from domain.token import Token, TokenKind
 from tests.catalogue import FREE, STARTER
@@ -186,6 +187,9 @@ class Resident:
             last_sequence=1,
         )
         work.exports.add_part(export.id, token, part)
+        work.legal_holds.add(
+            LegalHold(organisation=self.organisation, id=uuid4(), reason="a court", placed_at=NOW)
+        )
 
     def a_fee(self):
         """A share of what the submitted deployment was said to be worth."""

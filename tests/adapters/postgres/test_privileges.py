@@ -32,6 +32,7 @@ OWNER = "tallystick_migrator"
 MEANT = """
 accounts             app=ra,w(state key_ref curve public_key address) narrow=r readonly=r
 api_keys             app=ra,w(name scopes expires_at revoked_at requests_per_minute) narrow=r
+archives             app=ra,w(state dropped_at deleted_at certificate) readonly=r
 attempts             app=ra,w(broadcast_at rejected cost cost_rate cost_currency cost_rate_source
                               cost_rate_at) narrow=r readonly=r
 audit_checkpoints    app=r sealer=ra auditor=r readonly=r
@@ -59,7 +60,9 @@ hold_teams           app=ra readonly=r
 holds                app=ra,w(captured state closed_at corrected lease_until) readonly=r
 idempotency_keys     app=ra,w(fingerprint operation_id refusal expires_at) narrow=rd
 installation         app=r sealer=r readonly=r
-journal              app=ra auditor=r readonly=r
+journal              app=ra narrow=r auditor=r readonly=r
+legal_holds          app=ra,w(lifted_at lifted_because)
+                     narrow=r(organisation_id id placed_at lifted_at) readonly=r
 licences             app=ra,w(arranged_at told due_at) narrow=r readonly=r
 login_attempts       app=rawd
 lots                 app=ra,w(remaining expires_at lapsed clawed_back ended_at)
@@ -112,8 +115,9 @@ SCHEMAS = {
 }
 
 #: Belongs to no organisation: what there is, everybody who may read at all sees.
-NOBODYS = {"audit_checkpoints", "audit_logs", "audit_tiles", "documents", "installation",
-           "login_attempts", "migrations", "networks", "rates", "signers"}  # fmt: skip
+NOBODYS = {"archives", "audit_checkpoints", "audit_logs", "audit_tiles", "documents",
+           "installation", "login_attempts", "migrations", "networks", "rates",
+           "signers"}  # fmt: skip
 HISTORY = ("audit_events", "journal")
 
 

@@ -11,7 +11,7 @@ from tests.contract.subjects.postgres import APPLICATION, application_url
 
 #: Tables that belong to no organisation and no user.
 UNSCOPED = {"login_attempts", "networks", "signers", "installation", "migrations", "documents",
-            "rates", "audit_logs", "audit_tiles", "audit_checkpoints"}  # fmt: skip
+            "rates", "audit_logs", "audit_tiles", "audit_checkpoints", "archives"}  # fmt: skip
 #: Filled through the port by `Resident`; the outbox is not for reading.
 UNREADABLE = {"outbox"}
 HISTORY = ("journal", "audit_events")
@@ -42,6 +42,8 @@ NARROW = {
     "tariffs_in_use": ("tallystick_narrow", "tariff, organisations"),
     "gifts_under_way": ("tallystick_narrow", "organisation_id, id"),
     "exports_waiting": ("tallystick_narrow", "organisation_id, id"),
+    "legal_holds_placed": ("tallystick_narrow", "organisation_id, id"),
+    "month_volume": ("tallystick_narrow", "events, lines, strays"),
     "exports_over": ("tallystick_narrow", "organisation_id, id"),
     "ledger_volumes": ("tallystick_narrow", "organisation_id, lines"),
     "unsealed_events": ("tallystick_narrow", "trouble, organisation_id, sequence, event_id, hash"),

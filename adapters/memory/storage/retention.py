@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from attrs import define, field
+
+from adapters.memory.storage.audit import AuditTables
+from adapters.memory.storage.ledger import LedgerTables
+from adapters.memory.storage.transaction import Locks, Table, Transaction
+from application.ports.storage.retention import (
+    Archives,
+    LegalHolds,
+    PartitionChangedError,
+    Partitions,
+    Volume,
+)
+from domain.errors import MisuseError
+from domain.identifiers import LegalHoldId, OrganisationId
+from domain.ledger import JournalEntry
+from domain.retention import Archive, ArchiveState, LegalHold, Month
+
+
+@define(eq=False)
+class RetentionTables:
+    holds: Table[tuple[OrganisationId, LegalHoldId], LegalHold] = field(
+        factory=lambda: Table("legal_holds")
+    )
+    archives: Table[Month, Archive] = field(factory=lambda: Table("archives"))
+
+
+@define(eq=False)
+class MemoryLegalHolds(LegalHolds):
+    _transaction: Transaction
+    _tables: RetentionTables
+
+    def add(self, hold: LegalHold) -> None:
+        organisation = self._transaction.require_organisation(hold.organisation)
+        if not self._transaction.insert(self._tables.holds, (organisation, hold.id), hold):
+            raise MisuseError(f"there is a hold {hold.id} already")
+
+    def get(self, id: LegalHoldId) -> LegalHold | None:
+        organisation = self._transaction.organisation
+        if organisation is None:
+            return None
+        return self._transaction.get(self._tables.holds, (organisation, id))
+
+    def lift(self, hold: LegalHold) -> bool:
+        key = (self._transaction.require_organisation(hold.organisation), hold.id)
+        self._transaction.hold(self._tables.holds, key)
+        before = self._transaction.get(self._tables.holds, key)
+        if before is None or not before.is_placed:
+            return False
+        self._transaction.put(self._tables.holds, key, hold)
+        return True
+
+    def all(self) -> list[LegalHold]:
+        mine = [
+            hold
+            for (organisation, _), hold in self._transaction.items(self._tables.holds)
+            if organisation == self._transaction.organisation
+        ]
+        return sorted(mine, key=lambda hold: (hold.placed_at, hold.id))
+
+    def placed(self) -> list[tuple[OrganisationId, LegalHoldId]]:
+        found = [
+            (hold.placed_at, key)
+            for key, hold in self._transaction.items(self._tables.holds)
+            if hold.is_placed
+        ]
+        return [key for _, key in sorted(found)]
+
+
+@define(eq=False)
+class MemoryArchives(Archives):
+    _transaction: Transaction
+    _tables: RetentionTables
+    _audit: AuditTables
+    _ledger: LedgerTables
+
+    def add(self, archive: Archive) -> bool:
+        return self._transaction.insert(self._tables.archives, archive.month, archive)
+
+    def get(self, month: Month) -> Archive | None:
+        return self._transaction.get(self._tables.archives, month)
+
+    def put(self, archive: Archive) -> None:
+        self._transaction.update(self._tables.archives, archive.month, archive)
+
+    def all(self) -> list[Archive]:
+        return [archive for _, archive in sorted(self._transaction.items(self._tables.archives))]
+
+    def hot(self) -> list[Month]:
+        """Memory has no partitions: a month is where an event of it is."""
+        events = self._transaction.items(self._audit.events)
+        return sorted({Month.of(event.at) for _, event in events})
+
+    def volume(self, month: Month) -> Volume:
+        events = sum(
+            Month.of(event.at) == month for _, event in self._transaction.items(self._audit.events)
+        )
+        lines = sum(
+            Month.of(line.at) == month for _, line in self._transaction.items(self._ledger.journal)
+        )
+        return Volume(events=events, lines=lines, strays=0, is_there=events > 0)
+
+    def begins(self) -> datetime | None:
+        gone = [each.month for each in self.all() if each.state is not ArchiveState.ARCHIVED]
+        return max(gone).end if gone else None
+
+    def lines(
+        self, since: datetime, until: datetime, *, after: int, limit: int
+    ) -> Sequence[JournalEntry]:
+        mine = [
+            line
+            for (organisation, sequence), line in self._transaction.items(self._ledger.journal)
+            if organisation == self._transaction.organisation
+            and sequence > after
+            and since <= line.at < until
+        ]
+        return sorted(mine, key=lambda line: line.sequence)[:limit]
+
+
+@define(eq=False)
+class MemoryPartitions(Partitions):
+    _audit: AuditTables
+    _locks: Locks
+
+    def drop(self, month: Month, events: int) -> None:
+        with self._locks.changed:
+            rows = self._audit.events.rows
+            places = [place for place, event in rows.items() if Month.of(event.at) == month]
+            if places and len(places) != events:
+                raise PartitionChangedError(f"{month} has {len(places)} events, not {events}")
+            for place in places:
+                del self._audit.ids.rows[rows[place].id]
+                del rows[place]

@@ -1,0 +1,228 @@
+"""What of the trail is where, and what must stay; and taking a month out of the database."""
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import psycopg
+from attrs import field, frozen
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from adapters.postgres import queries
+from adapters.postgres.ledger_rows import journal_entry_from_row
+from adapters.postgres.rows import Row
+from adapters.postgres.transaction import Transaction
+from application.ports.storage.retention import (
+    Archives,
+    LegalHolds,
+    PartitionChangedError,
+    Partitions,
+    PartitionsUnavailableError,
+    Volume,
+)
+from domain.identifiers import EventId, LegalHoldId, OrganisationId
+from domain.ledger import JournalEntry
+from domain.retention import Archive, ArchiveState, LegalHold, Month
+
+RETENTION = queries.load("retention.sql")
+
+_PARTITION = re.compile(r"audit_events_([0-9]{4})_([0-9]{2})")
+
+
+@frozen
+class PostgresLegalHolds(LegalHolds):
+    _transaction: Transaction
+
+    def add(self, hold: LegalHold) -> None:
+        self._transaction.change(
+            RETENTION["insert_hold"],
+            {
+                "organisation_id": hold.organisation,
+                "id": hold.id,
+                "subject": hold.subject,
+                "since": hold.since,
+                "until": hold.until,
+                "reason": hold.reason,
+                "placed_at": hold.placed_at,
+            },
+        )
+
+    def get(self, id: LegalHoldId) -> LegalHold | None:
+        row = self._transaction.row(RETENTION["select_hold"], {"id": id})
+        return _hold(row) if row else None
+
+    def lift(self, hold: LegalHold) -> bool:
+        lifted = {
+            "id": hold.id,
+            "lifted_at": hold.lifted_at,
+            "lifted_because": hold.lifted_because,
+        }
+        return self._transaction.change(RETENTION["lift_hold"], lifted) == 1
+
+    def all(self) -> list[LegalHold]:
+        return [_hold(row) for row in self._transaction.rows(RETENTION["list_holds"])]
+
+    def placed(self) -> list[tuple[OrganisationId, LegalHoldId]]:
+        found = self._transaction.rows(RETENTION["holds_placed"])
+        return [(row["organisation_id"], row["id"]) for row in found]
+
+
+@frozen
+class PostgresArchives(Archives):
+    _transaction: Transaction
+
+    def add(self, archive: Archive) -> bool:
+        row = {
+            "month": archive.month.first.date(),
+            "state": archive.state.value,
+            "manifest": archive.manifest,
+            "events": archive.events,
+            "lines": archive.lines,
+            "event_id": archive.event,
+            "archived_at": archive.archived_at,
+        }
+        return self._transaction.change(RETENTION["insert_archive"], row) == 1
+
+    def get(self, month: Month) -> Archive | None:
+        row = self._transaction.row(RETENTION["list_archives"], {"month": month.first.date()})
+        return _archive(row) if row else None
+
+    def put(self, archive: Archive) -> None:
+        row = {
+            "month": archive.month.first.date(),
+            "state": archive.state.value,
+            "dropped_at": archive.dropped_at,
+            "deleted_at": archive.deleted_at,
+            "certificate": archive.certificate,
+        }
+        self._transaction.update(f"archive of {archive.month}", RETENTION["update_archive"], row)
+
+    def all(self) -> list[Archive]:
+        found = self._transaction.rows(RETENTION["list_archives"], {"month": None})
+        return [_archive(row) for row in found]
+
+    def hot(self) -> list[Month]:
+        names = [row["name"] for row in self._transaction.rows(RETENTION["partitions"])]
+        found = [match for name in names if (match := _PARTITION.fullmatch(name))]
+        return [Month(int(match[1]) * 12 + int(match[2]) - 1) for match in found]
+
+    def volume(self, month: Month) -> Volume:
+        asked = {"since": month.first, "until": month.end}
+        counts = self._transaction.row(RETENTION["volume"], asked)
+        exists = self._transaction.row(RETENTION["partition_exists"], {"name": _name(month)})
+        assert counts is not None and exists is not None  # noqa: S101, PT018 - aggregates
+        return Volume(**counts, is_there=exists["is_there"])
+
+    def begins(self) -> datetime | None:
+        row = self._transaction.row(RETENTION["begins"])
+        return row["begins"] if row else None
+
+    def lines(
+        self, since: datetime, until: datetime, *, after: int, limit: int
+    ) -> Sequence[JournalEntry]:
+        asked = {"since": since, "until": until, "after": after, "limit": limit}
+        found = self._transaction.rows(RETENTION["lines"], asked)
+        return [journal_entry_from_row(row) for row in found]
+
+
+@frozen
+class PostgresPartitions(Partitions):
+    """As a member of tallystick_migrator, who owns the tables; each call has its own connection.
+
+    A month is set aside first, which is one short lock, and dropped once its rows were counted
+    again: what is wrong then is put back.  DETACH … CONCURRENTLY is not to be had: there is a
+    default partition.
+    """
+
+    _url: str | None = field(repr=False)
+
+    def drop(self, month: Month, events: int) -> None:
+        if self._url is None:
+            raise PartitionsUnavailableError(
+                "TALLYSTICK_DATABASE_MIGRATOR_URL ([database] migrator_url) is missing"
+            )
+        try:
+            with psycopg.connect(self._url, autocommit=True, row_factory=tuple_row) as connection:
+                connection.execute("SET ROLE tallystick_migrator")
+                connection.execute("SET lock_timeout = '4s'")
+                connection.execute("SET TimeZone = 'UTC'")
+                self._drop(connection, month, events)
+        except psycopg.Error as error:
+            raise PartitionsUnavailableError(str(error).partition("\n")[0]) from error
+
+    def _drop(
+        self, connection: psycopg.Connection[tuple[object, ...]], month: Month, events: int
+    ) -> None:
+        partition = sql.Identifier("public", _name(month))
+        if self._is(connection, RETENTION["partitions"], _name(month)):
+            connection.execute(
+                sql.SQL("ALTER TABLE public.audit_events DETACH PARTITION {}").format(partition)
+            )
+        elif connection.execute(
+            RETENTION["partition_exists"], {"name": _name(month)}
+        ).fetchone() == (False,):
+            return
+        with connection.transaction():
+            # Its owner too is subject to the policies, as long as they are there.
+            connection.execute(
+                sql.SQL("ALTER TABLE {} DISABLE ROW LEVEL SECURITY").format(partition)
+            )
+            counted = connection.execute(
+                sql.SQL("SELECT count(*) FROM {} WHERE at >= %s AND at < %s").format(partition),
+                [month.first, month.end],
+            ).fetchone()
+            is_as_archived = counted == (events,)
+            if is_as_archived:
+                connection.execute(sql.SQL("DROP TABLE {}").format(partition))
+            else:
+                connection.execute(
+                    sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(partition)
+                )
+                connection.execute(
+                    sql.SQL(
+                        "ALTER TABLE public.audit_events ATTACH PARTITION {}"
+                        " FOR VALUES FROM ({}) TO ({})"
+                    ).format(partition, sql.Literal(month.first), sql.Literal(month.end))
+                )
+        if not is_as_archived:
+            raise PartitionChangedError(f"{month} has {counted} events, and not {events}")
+
+    def _is(
+        self, connection: psycopg.Connection[tuple[object, ...]], query: str, name: str
+    ) -> bool:
+        return (name,) in connection.execute(query.encode()).fetchall()
+
+
+def _name(month: Month) -> str:
+    return f"audit_events_{str(month).replace('-', '_')}"
+
+
+def _hold(row: Row) -> LegalHold:
+    return LegalHold(
+        organisation=row["organisation_id"],
+        id=row["id"],
+        subject=row["subject"],
+        since=row["since"],
+        until=row["until"],
+        reason=row["reason"],
+        placed_at=row["placed_at"],
+        lifted_at=row["lifted_at"],
+        lifted_because=row["lifted_because"],
+    )
+
+
+def _archive(row: Row) -> Archive:
+    first: date = row["month"]
+    return Archive(
+        month=Month(first.year * 12 + first.month - 1),
+        state=ArchiveState(row["state"]),
+        manifest=bytes(row["manifest"]),
+        events=row["events"],
+        lines=row["lines"],
+        event=EventId(row["event_id"]),
+        archived_at=row["archived_at"],
+        dropped_at=row["dropped_at"],
+        deleted_at=row["deleted_at"],
+        certificate=row["certificate"],
+    )

@@ -1,0 +1,79 @@
+-- name: insert_hold
+INSERT INTO legal_holds (organisation_id, id, subject, since, until, reason, placed_at)
+VALUES (%(organisation_id)s, %(id)s, %(subject)s, %(since)s, %(until)s, %(reason)s, %(placed_at)s)
+
+-- name: select_hold
+SELECT organisation_id, id, subject, since, until, reason, placed_at, lifted_at, lifted_because
+  FROM legal_holds
+ WHERE organisation_id = %(organisation)s
+   AND id = %(id)s
+
+-- name: list_holds
+SELECT organisation_id, id, subject, since, until, reason, placed_at, lifted_at, lifted_because
+  FROM legal_holds
+ WHERE organisation_id = %(organisation)s
+ ORDER BY placed_at, id
+
+-- name: lift_hold
+UPDATE legal_holds
+   SET lifted_at = %(lifted_at)s,
+       lifted_because = %(lifted_because)s
+ WHERE organisation_id = %(organisation)s
+   AND id = %(id)s
+   AND lifted_at IS NULL
+
+-- name: holds_placed
+SELECT organisation_id, id FROM narrow.legal_holds_placed()
+
+-- name: insert_archive
+INSERT INTO archives (month, state, manifest, events, lines, event_id, archived_at)
+VALUES (%(month)s, %(state)s, %(manifest)s, %(events)s, %(lines)s, %(event_id)s, %(archived_at)s)
+    ON CONFLICT (month) DO NOTHING
+
+-- name: list_archives
+SELECT month, state, manifest, events, lines, event_id, archived_at, dropped_at, deleted_at,
+       certificate
+  FROM archives
+ WHERE %(month)s::date IS NULL OR month = %(month)s
+ ORDER BY month
+
+-- name: update_archive
+UPDATE archives
+   SET state = %(state)s,
+       dropped_at = %(dropped_at)s,
+       deleted_at = %(deleted_at)s,
+       certificate = %(certificate)s
+ WHERE month = %(month)s
+
+-- name: begins
+-- Months are dropped from the beginning on, without a gap.
+SELECT (max(month) + interval '1 month')::timestamp AT TIME ZONE 'UTC' AS begins
+  FROM archives
+ WHERE state <> 'archived'
+
+-- name: partitions
+SELECT partition.relname AS name
+  FROM pg_catalog.pg_inherits AS child
+  JOIN pg_catalog.pg_class AS partition ON partition.oid = child.inhrelid
+ WHERE child.inhparent = 'public.audit_events'::regclass
+ ORDER BY partition.relname
+
+-- name: partition_exists
+-- Attached, or set aside to be dropped.
+SELECT EXISTS (SELECT
+                 FROM pg_catalog.pg_class
+                WHERE relname = %(name)s
+                  AND relnamespace = 'public'::regnamespace) AS is_there
+
+-- name: volume
+SELECT events, lines, strays FROM narrow.month_volume(%(since)s, %(until)s)
+
+-- name: lines
+SELECT sequence, at, debit, credit, amount, action, hold_id, lot_id, actor, subject
+  FROM journal
+ WHERE organisation_id = %(organisation)s
+   AND at >= %(since)s
+   AND at < %(until)s
+   AND sequence > %(after)s
+ ORDER BY sequence
+ LIMIT %(limit)s

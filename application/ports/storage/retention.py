@@ -1,0 +1,98 @@
+"""What of the trail is where, and what must stay."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from attrs import frozen
+
+from domain.identifiers import LegalHoldId, OrganisationId
+from domain.ledger import JournalEntry
+from domain.retention import Archive, LegalHold, Month
+
+
+class LegalHolds(Protocol):
+    """Legal holds on the scope's organisation."""
+
+    def add(self, hold: LegalHold) -> None: ...
+
+    def get(self, id: LegalHoldId) -> LegalHold | None: ...
+
+    def lift(self, hold: LegalHold) -> bool:
+        """Store that it was lifted; whether it was not lifted already."""
+        ...
+
+    def all(self) -> list[LegalHold]:
+        """Also those that were lifted, oldest first."""
+        ...
+
+    def placed(self) -> list[tuple[OrganisationId, LegalHoldId]]:
+        """Those that are in force, of all organisations; in any scope, ids only."""
+        ...
+
+
+@frozen(kw_only=True)
+class Volume:
+    """What the database has of a month, of all organisations."""
+
+    events: int
+    lines: int
+    #: Events that came before there was room for their month: they are beside it, and stay.
+    strays: int
+    #: Whether the month's events have a place of their own, which can be dropped.
+    is_there: bool
+
+
+class Archives(Protocol):
+    """Months of all organisations; in any scope."""
+
+    def add(self, archive: Archive) -> bool:
+        """Whether there was none of this month."""
+        ...
+
+    def get(self, month: Month) -> Archive | None: ...
+
+    def put(self, archive: Archive) -> None:
+        """Raises: MisuseError: there is none."""
+        ...
+
+    def all(self) -> list[Archive]:
+        """By month."""
+        ...
+
+    def hot(self) -> list[Month]:
+        """Months whose events have a place of their own in the database, in order."""
+        ...
+
+    def volume(self, month: Month) -> Volume: ...
+
+    def begins(self) -> datetime | None:
+        """From when on the database has every event; None: from the beginning."""
+        ...
+
+    def lines(
+        self, since: datetime, until: datetime, *, after: int, limit: int
+    ) -> Sequence[JournalEntry]:
+        """Of the scope's organisation, oldest first, with numbers above *after*."""
+        ...
+
+
+class PartitionsUnavailableError(Exception):
+    """Nobody may drop a month here, or a table stayed locked.  It is as it was, or set aside."""
+
+
+class PartitionChangedError(Exception):
+    """The month has other rows than were archived.  Nothing has changed."""
+
+
+class Partitions(Protocol):
+    """What the owner of the tables does."""
+
+    def drop(self, month: Month, events: int) -> None:
+        """Take the month's events out of the database; none are there: nothing is done.
+
+        Raises:
+            PartitionChangedError: there are not exactly *events* of them.
+            PartitionsUnavailableError
+        """
+        ...

@@ -1,0 +1,167 @@
+"""Take an archived month out of the database; and, years later, delete its archive.
+
+What must be so before is looked at each time anew: the files are those that the manifest names,
+the event that says so is sealed, no legal hold touches the month, and no earlier month is still
+there, so that the trail begins at one place.  The row of the archive follows what was done: a
+process that dies between finds it done.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from attrs import frozen
+
+from application.audit.trail import Trail
+from application.ports.clock import Clock
+from application.ports.files import Files
+from application.ports.identifiers import Identifiers
+from application.ports.storage.retention import PartitionChangedError, Partitions
+from application.ports.storage.work import Scope, Store
+from application.retention.holds import holds_on_month, refusal_of
+from domain.audit import OPERATOR, JsonValue
+from domain.errors import Refusal
+from domain.identifiers import INSTALLATION, InstallationId, Prefix, public_id
+from domain.retention import KEPT_MONTHS, Archive, ArchiveState, Month, certificate
+
+_CHUNK_BYTES = 2**20
+
+
+@frozen(kw_only=True)
+class DropMonth:
+    store: Store
+    files: Files
+    partitions: Partitions
+    clock: Clock
+    identifiers: Identifiers
+    installation: InstallationId
+
+    def __call__(self, month: Month) -> Archive | Refusal:
+        """Raises: PartitionsUnavailableError, FilesUnavailableError."""
+        with self.store.begin(Scope.installation()) as work:
+            archive = work.archives.get(month)
+            earlier = [each for each in work.archives.hot() if each < month]
+        if archive is None:
+            return Refusal(code="not_archived", detail=f"{month} is not archived")
+        if archive.state is not ArchiveState.ARCHIVED:
+            return archive
+        if earlier:
+            return Refusal(
+                code="earlier_month_is_hot", detail=f"{earlier[0]} is still in the database"
+            )
+        if refusal := refusal_of(month, holds_on_month(self.store, month)):
+            return refusal
+        if not self._is_sealed(archive):
+            return Refusal(
+                code="not_sealed", detail="partition.archived is not sealed and signed yet"
+            )
+        if fault := fault_of(self.files, archive):
+            return Refusal(code="archive_unreadable", detail=fault)
+        try:
+            self.partitions.drop(month, archive.events)
+        except PartitionChangedError as error:
+            return Refusal(code="month_changed", detail=str(error))
+        return self._note(archive)
+
+    def _is_sealed(self, archive: Archive) -> bool:
+        with self.store.begin(Scope.installation()) as work:
+            event = work.audit.get(archive.event)
+            logs = work.seals.logs()
+            if event is None or not logs:
+                return False
+            leaf = work.seals.leaf(logs[-1].number, event.sequence)
+            signed = work.seals.latest(logs[-1].number)
+        return leaf is not None and signed is not None and leaf.position < signed.checkpoint.size
+
+    def _note(self, archive: Archive) -> Archive:
+        now = self.clock.now()
+        with self.store.begin(Scope.installation()) as work:
+            known = work.archives.get(archive.month)
+            if known is None or known.state is not ArchiveState.ARCHIVED:
+                return known or archive
+            dropped = known.dropped(now)
+            work.archives.put(dropped)
+            trail = Trail(identifiers=self.identifiers, organisation=INSTALLATION, actor=OPERATOR)
+            details: dict[str, JsonValue] = {
+                "digest": archive.digest.hex(),
+                "events": archive.events,
+                "month": str(archive.month),
+            }
+            subject = public_id(Prefix.INSTALLATION, self.installation)
+            trail.add("partition.dropped", subject, now, details=details)
+            trail.write(work)
+        return dropped
+
+
+@frozen(kw_only=True)
+class DeleteArchive:
+    store: Store
+    files: Files
+    clock: Clock
+    identifiers: Identifiers
+    installation: InstallationId
+    #: How many months an archive is kept, from its month on.
+    kept_months: int = KEPT_MONTHS
+
+    def __call__(self, month: Month) -> Archive | Refusal:
+        """The archive with its certificate.  Raises: FilesUnavailableError."""
+        with self.store.begin(Scope.installation()) as work:
+            archive = work.archives.get(month)
+        if archive is None or archive.state is ArchiveState.ARCHIVED:
+            return Refusal(code="not_dropped", detail=f"{month} is still in the database")
+        if archive.state is ArchiveState.DELETED:
+            return archive
+        now = self.clock.now()
+        if not month.is_over_for(self.kept_months, now):
+            return Refusal(
+                code="month_is_kept", detail=f"{month} is kept for {self.kept_months} months"
+            )
+        if refusal := refusal_of(month, holds_on_month(self.store, month)):
+            return refusal
+        # First: a certificate says what has happened.
+        self.files.remove(archive.folder)
+        text = certificate(archive, self.installation, now, self.kept_months)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        with self.files.draft() as draft:
+            draft.write(text.encode())
+            draft.keep(f"certificates/{month}-{digest}.txt")
+        with self.store.begin(Scope.installation()) as work:
+            known = work.archives.get(month)
+            if known is None or known.state is not ArchiveState.DROPPED:
+                return known or archive
+            deleted = known.deleted(now, text)
+            work.archives.put(deleted)
+            trail = Trail(identifiers=self.identifiers, organisation=INSTALLATION, actor=OPERATOR)
+            details: dict[str, JsonValue] = {
+                "digest": digest,
+                "manifest": archive.digest.hex(),
+                "month": str(month),
+            }
+            subject = public_id(Prefix.INSTALLATION, self.installation)
+            trail.add("archive.deleted", subject, now, details=details)
+            trail.write(work)
+        return deleted
+
+
+def fault_of(files: Files, archive: Archive) -> str | None:
+    """What is wrong with the files of *archive*; None: they are what its manifest names."""
+    manifest: dict[str, Any] = json.loads(archive.manifest)
+    wanted = {
+        f"{archive.month}/{part['sha256']}-{part['name']}": (part["bytes"], part["sha256"])
+        for table in manifest["tables"]
+        for part in table["parts"]
+    }
+    digest = archive.digest.hex()
+    wanted[f"{archive.month}/{digest}-manifest.json"] = (len(archive.manifest), digest)
+    for name, expected in wanted.items():
+        file = files.open(name)
+        if file is None:
+            return f"{name} is not there"
+        with file:
+            found, size = hashlib.sha256(), 0
+            while chunk := file.read(_CHUNK_BYTES):
+                found.update(chunk)
+                size += len(chunk)
+        if (size, found.hexdigest()) != expected:
+            return f"{name} is not the file that was archived"
+    return None

@@ -1,0 +1,186 @@
+"""Months leave a real database, with the real roles, and the ledger is still verified."""
+
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from adapters.postgres import connect, open_books, open_partitions, seal_store
+from application.operator.verify_ledger import VerifyLedger
+from application.ports.storage.retention import (
+    PartitionChangedError,
+    PartitionsUnavailableError,
+)
+from application.ports.storage.work import Scope
+from domain.audit import timestamp
+from domain.errors import Refusal
+from domain.retention import Month
+from tests.application.house import PROVING
+from tests.contract.subjects.postgres import application_url, database, sealer_url
+from tests.contract.tenants import a_tenant, an_event
+from tests.retention_story import BEGIN, Story
+
+FIRST = Month.of(BEGIN)
+#: Seven years and a month where it is to be proven.
+MONTHS = 88 if PROVING else 17
+
+
+@pytest.fixture
+def place(server_url):
+    """A database of its own: partitions are dropped in it."""
+    with database() as url:
+        store = connect(application_url(url), min_size=1, max_size=8)
+        store.open()
+        yield url, store
+        store.close()
+
+
+@pytest.fixture
+def story(place):
+    url, store = place
+    story = Story(
+        store=store,
+        sealing=seal_store(sealer_url(url)),
+        partitions=open_partitions(url),
+        organisations=sorted(a_tenant(store).organisation for _ in range(2)),
+    )
+    story.prepare()
+    return story
+
+
+def tables(url):
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT relname FROM pg_class WHERE relname LIKE 'audit_events_2%%'"
+            " AND relkind = 'r' ORDER BY 1"
+        )
+        return [name for (name,) in rows]
+
+
+def name_of(month):
+    return f"audit_events_{str(month).replace('-', '_')}"
+
+
+def live(story, months):
+    for _ in range(months):
+        story.prepare()
+        story.live()
+        story.seal()
+        story.next_month()
+
+
+def test_months_come_and_go(story, place):
+    url, _ = place
+    story.hot_months, kept = 13, 84 if PROVING else 15
+    story.kept_months = kept
+    for _ in range(MONTHS):
+        story.prepare()
+        story.live()
+        story.seal()
+        story.keep_house()
+        story.next_month()
+    now = FIRST.index + MONTHS - 1
+    states = story.states()
+    gone = [Month(n) for n in range(FIRST.index, now - kept)]
+    dropped = [Month(n) for n in range(now - kept, now - 13)]
+    assert states == {str(m): "deleted" for m in gone} | {str(m): "dropped" for m in dropped}
+    assert len(gone) >= 1
+    assert len(dropped) >= 2
+    assert not set(map(name_of, [*gone, *dropped])) & set(tables(url))
+    for month in dropped:
+        assert story.prove_archived(str(month)) == story.written_in(str(month)) > 0
+    assert story.in_database() == {str(Month(n)) for n in range(now - 13, now + 1)}
+    # The ledger is whole, and it is said from when on the trail was held against it.
+    verify = VerifyLedger(books=open_books(application_url(url)))
+    for organisation in story.organisations:
+        verdict = verify(organisation)
+        assert not verdict.findings, list(verdict.findings)
+        assert verdict.lines == MONTHS
+        assert timestamp(verdict.trail_begins) == timestamp(Month(now - 13).first)
+
+
+def test_without_the_horizon_the_ledger_would_miss_what_was_dropped(story, place):
+    url, _ = place
+    live(story, 15)
+    story.archive(FIRST)
+    story.seal()
+    story.drop(FIRST)
+    with psycopg.connect(url, autocommit=True) as administrator:
+        administrator.execute("UPDATE archives SET state = 'archived', dropped_at = NULL")
+    verify = VerifyLedger(books=open_books(application_url(url)))
+    (first, *_) = verify(story.organisations[0]).findings
+    assert (first.invariant, first.expected) == ("I13", "an event credits.granted")
+
+
+@pytest.fixture
+def archived(story):
+    live(story, 15)
+    story.archive(FIRST)
+    story.seal()
+    return story
+
+
+def test_a_month_with_other_rows_is_put_back(archived, place):
+    url, store = place
+    with pytest.raises(PartitionChangedError):
+        archived.partitions.drop(FIRST, 1)
+    assert name_of(FIRST) in tables(url)
+    assert "2019-01" in archived.in_database()
+    with psycopg.connect(url) as connection:
+        row = connection.execute(
+            "SELECT relispartition, relrowsecurity, relforcerowsecurity FROM pg_class"
+            " WHERE relname = %s",
+            [name_of(FIRST)],
+        ).fetchone()
+    assert row == (True, True, True)
+    with store.begin(Scope(organisation=archived.organisations[0])) as work:
+        assert work.audit.all(limit=1)[0].sequence == 1
+
+
+def test_one_that_was_set_aside_by_somebody_who_died_is_dropped_by_the_next(archived, place):
+    url, _ = place
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("SET ROLE tallystick_migrator")
+        owner.execute(f"ALTER TABLE audit_events DETACH PARTITION {name_of(FIRST)}")
+    assert archived.drop(FIRST).state.value == "dropped"
+    assert name_of(FIRST) not in tables(url)
+
+
+def test_one_that_was_dropped_by_somebody_who_died_is_noted_by_the_next(archived, place):
+    archived.partitions.drop(FIRST, archived.written_in("2019-01"))
+    assert archived.states()["2019-01"] == "archived"
+    assert archived.drop(FIRST).state.value == "dropped"
+
+
+def test_a_table_that_somebody_reads_is_left_alone(archived, place):
+    _, store = place
+    scope = Scope(organisation=archived.organisations[0])
+    with store.begin(scope) as work:
+        work.audit.all(limit=1)
+        with pytest.raises(PartitionsUnavailableError, match="lock timeout"):
+            archived.drop(FIRST)
+    assert "2019-01" in archived.in_database()
+    assert archived.drop(FIRST).state.value == "dropped"
+
+
+def test_the_application_drops_nothing(archived, place):
+    url, _ = place
+    with pytest.raises(PartitionsUnavailableError, match="permission denied"):
+        open_partitions(application_url(url)).drop(FIRST, 1)
+    with pytest.raises(PartitionsUnavailableError, match="MIGRATOR_URL"):
+        open_partitions(None).drop(FIRST, 1)
+    assert name_of(FIRST) in tables(url)
+
+
+def test_events_that_came_too_late_for_their_month_keep_it(story, place):
+    _, store = place
+    tenant = a_tenant(store)
+    with store.begin(tenant.scope) as work:
+        from attrs import evolve
+
+        # Nobody prepared 2018.
+        work.audit.append(evolve(an_event(tenant), at=BEGIN - timedelta(days=60)))
+    live(story, 15)
+    outcome = story.archive(Month(FIRST.index - 2))
+    assert isinstance(outcome, Refusal)
+    assert outcome.code == "month_not_prepared"
