@@ -12,13 +12,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import ledger
+from benchmarks import ledger, sealing
 from benchmarks.figures import FEWEST_ROUNDS, Figure, measure
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 
-FIGURES: dict[str, Figure] = {figure.name: figure for figure in ledger.FIGURES}
+FIGURES: dict[str, Figure] = {
+    figure.name: figure for figure in (*ledger.FIGURES, *sealing.FIGURES)
+}
 
 
 def main() -> int:
@@ -35,7 +37,8 @@ def main() -> int:
         for name in asked.figures or FIGURES
     }
     for name, figure in measured.items():
-        _say(f"{name}: {figure['ratio']} (floor {figure['floor']}, goal {figure['goal']})")
+        reached = figure.get("ratio", figure.get("per_second"))
+        _say(f"{name}: {reached} (floor {figure['floor']}, goal {figure['goal']})")
     if not asked.keep:
         _write(measured)
     return 0

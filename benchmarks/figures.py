@@ -1,6 +1,7 @@
 """A figure: two sides measured in turns, their medians, and what both must reach.
 
-Absolute figures differ from machine to machine; what counts is the ratio of the sides' medians.
+Absolute figures differ from machine to machine; what counts is the ratio of the sides' medians,
+wherever there is something of the same kind to measure against.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ class Measured:
 
 @frozen(kw_only=True)
 class Sides:
-    """Both sides, ready to be measured for so many seconds."""
+    """Both sides, ready to be measured for so many seconds; without a limit, ours alone."""
 
     ours: Callable[[float], Measured]
-    limit: Callable[[float], Measured]
+    limit: Callable[[float], Measured] | None = None
     #: How either was set up.
     notes: Mapping[str, str] = field(factory=dict)
 
@@ -39,8 +40,9 @@ class Sides:
 class Figure:
     name: str
     what: str
-    against: str
-    #: Ratios.
+    #: None: nothing; the figure is how many there are in a second.
+    against: str | None = None
+    #: Ratios, or per second.
     floor: float
     goal: float
     prepare: Callable[[], AbstractContextManager[Sides]]
@@ -55,31 +57,40 @@ def measure(
     ours: list[Measured] = []
     limit: list[Measured] = []
     with figure.prepare() as sides:
-        for side in (sides.ours, sides.limit):
+        for side in filter(None, (sides.ours, sides.limit)):
             side(min(seconds, 2.0))
         for number in range(1, rounds + 1):
             turns = [(sides.ours, ours), (sides.limit, limit)]
             for side, results in turns if number % 2 else reversed(turns):
-                results.append(side(seconds))
-            say(
-                f"{figure.name} round {number}: {ours[-1].rate:,.0f}/s"
-                f" against {limit[-1].rate:,.0f}/s"
-            )
+                if side is not None:
+                    results.append(side(seconds))
+            against = f" against {limit[-1].rate:,.0f}/s" if limit else ""
+            say(f"{figure.name} round {number}: {ours[-1].rate:,.0f}/s{against}")
         notes = dict(sides.notes)
-    ratio = median(each.rate for each in ours) / median(each.rate for each in limit)
     return {
         "what": figure.what,
-        "against": figure.against,
-        "ratio": round(ratio, 3),
+        **_reached(figure, ours, limit),
         "floor": figure.floor,
         "goal": figure.goal,
         "rounds": rounds,
         "seconds_per_round": seconds,
         "ours_per_second": _summary(ours),
-        "limit_per_second": _summary(limit),
         "count": sum(each.count for each in ours),
         "errors": sum(each.errors for each in (*ours, *limit)),
         "notes": notes,
+    }
+
+
+def _reached(
+    figure: Figure, ours: Sequence[Measured], limit: Sequence[Measured]
+) -> dict[str, object]:
+    rate = median(each.rate for each in ours)
+    if not limit:
+        return {"per_second": round(rate)}
+    return {
+        "against": figure.against,
+        "ratio": round(rate / median(each.rate for each in limit), 3),
+        "limit_per_second": _summary(limit),
     }
 
 
