@@ -1,6 +1,7 @@
 """What `tallystick doctor` says of nodes: each is asked alone, and every problem has a remedy."""
 
 import json
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +12,9 @@ from adapters.memory.chain import NO_HISTORY, UNAVAILABLE, MemoryChain, a_networ
 from adapters.memory.chain.node import Node
 from adapters.memory.storage import MemoryStore
 from adapters.pool.pool import BEHIND_BLOCKS as BEHIND_BY_THE_POOL
+from application.audit.watch import WatchSeals
 from application.ports.nodes import Endpoint
+from application.ports.storage.seals import Log
 from application.ports.storage.work import Scope, StoreUnavailableError
 from domain.catalogue import TariffName
 from domain.identifiers import KeyRef
@@ -335,3 +338,56 @@ def test_the_installations_own_tariff_is_nobodys_business():
         settings=lambda: SimpleNamespace(catalogue=AI),
     )
     assert readiness.tariffs_not_sold(container) == {"free": 1}
+
+
+class TestSealing:
+    @pytest.fixture
+    def place(self, tmp_path):
+        """A house in memory, and where its sealer keeps its state."""
+        house = House()
+        seal = SimpleNamespace(state_file=tmp_path / "sealer.json")
+        watch = WatchSeals(store=house.store, alarms=house.alarms, clock=house.clock)
+        return SimpleNamespace(
+            house=house,
+            clock=lambda: house.clock,
+            watch_seals=lambda: watch,
+            settings=lambda: SimpleNamespace(seal=seal),
+            seal=seal,
+        )
+
+    def opened(self, place):
+        log = Log(
+            number=1,
+            origin="example.com/audit/ins_1/1",
+            key=KeyRef("memory:1"),
+            public_key=PublicKey(Curve.ED25519, bytes(32)),
+            cluster="memory",
+            opened_at=place.house.clock.now(),
+        )
+        with place.house.store.seal_store().session() as session:
+            session.open_log(log)
+
+    def test_is_missed(self, place):
+        missed, state = doctor._sealing(place)
+        assert (missed.what, missed.grade) == ("sealing", Grade.WARNING)
+        assert "tallystick seal open" in missed.remedy
+        assert state.grade is Grade.OK
+
+    def test_that_keeps_up_is_well(self, place):
+        self.opened(place)
+        sealing, _ = doctor._sealing(place)
+        assert sealing.grade is Grade.OK
+        assert sealing.what == "sealing: 0 events signed for in example.com/audit/ins_1/1"
+
+    def test_that_falls_behind_is_told(self, place):
+        self.opened(place)
+        place.house.clock.advance(timedelta(minutes=11))
+        sealing, _ = doctor._sealing(place)
+        assert sealing.grade is Grade.WARNING
+        assert "events are not sealed, the oldest since" in sealing.problem
+
+    def test_needs_a_folder_for_its_state(self, place):
+        place.seal.state_file = place.seal.state_file / "nowhere" / "sealer.json"
+        _, state = doctor._sealing(place)
+        assert state.grade is Grade.FAILED
+        assert "there is no folder" in state.problem

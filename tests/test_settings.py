@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pathlib
 from base64 import b64encode
 from datetime import timedelta
 
@@ -907,3 +908,64 @@ class TestDocuments:
         kinds = {described.kind for described in chain.kinds()}
         assert "asa_ft" in kinds
         assert ("arc3_ft" in kinds) == is_offered
+
+
+SEAL = {
+    "TALLYSTICK_SEAL_DATABASE_URL": "postgresql://sealer:sealer-password@db/tallystick",
+    "TALLYSTICK_SEAL_STATE_FILE": "/var/lib/tallystick/sealer.json",
+}
+
+
+class TestSealing:
+    def test_is_not_configured_unless_one_says_so(self, read):
+        settings = read()
+        assert (settings.seal, settings.seal_key) == (None, None)
+        assert settings.redacted()["seal"] == {}
+
+    def test_reads_what_a_sealer_needs(self, read):
+        settings = read(environment=COMPLETE | SEAL)
+        assert settings.seal.database_url == SEAL["TALLYSTICK_SEAL_DATABASE_URL"]
+        assert settings.seal.state_file == pathlib.Path("/var/lib/tallystick/sealer.json")
+        assert (settings.seal.key, settings.seal_key) == (None, None)
+        assert settings.seal.every == timedelta(seconds=1)
+        assert "sealer-password" not in str(settings.redacted())
+        assert settings.redacted()["seal"]["state_file"] == "/var/lib/tallystick/sealer.json"
+
+    def test_seals_less_often_where_it_counts(self, read):
+        production = {
+            "TALLYSTICK_INSTALLATION_ENVIRONMENT": "production",
+            "TALLYSTICK_LOCAL_KEYS_ALLOW": "true",
+        }
+        settings = read(environment=COMPLETE | production | SEAL)
+        assert settings.seal.every == timedelta(seconds=5)
+
+    def test_takes_one_key_by_its_reference(self, read):
+        text = '\n[seal]\nkey = "local-keys:org_1/acct_1/1"\n'
+        settings = read(text, environment=COMPLETE | SEAL)
+        assert settings.seal_key == "local-keys:org_1/acct_1/1"
+
+    @pytest.mark.parametrize("missing", SEAL)
+    def test_wants_both_or_neither(self, faults, missing):
+        given = {name: text for name, text in SEAL.items() if name != missing}
+        (fault,) = faults(environment=COMPLETE | given)
+        assert missing in fault
+
+    @pytest.mark.parametrize(
+        ("base_url", "host"),
+        [
+            ("https://issue.example.com", "issue.example.com"),
+            ("https://issue.example.com:8443/tallystick", "issue.example.com:8443"),
+            ("http://[::1]:8080", "[::1]:8080"),
+        ],
+    )
+    def test_the_log_is_called_by_the_host_that_clients_know(self, read, base_url, host):
+        assert read(f'\n[http]\nbase_url = "{base_url}"\n').audit_host == host
+
+    def test_or_by_what_one_says(self, read):
+        text = '\n[audit]\norigin = "log.example.com"\n'
+        assert read(text).audit_host == "log.example.com"
+
+    @pytest.mark.parametrize("origin", ["two words", "https://log.example.com", "a/b", "a+b"])
+    def test_which_is_a_host(self, faults, origin):
+        (fault,) = faults(f'\n[audit]\norigin = "{origin}"\n')
+        assert "TALLYSTICK_AUDIT_ORIGIN" in fault

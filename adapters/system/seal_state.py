@@ -19,6 +19,7 @@ from application.ports.seal_state import (
 )
 from application.ports.storage.seals import SealerBusyError
 from domain.checkpoint import Checkpoint
+from domain.errors import MisuseError
 from domain.signing import Curve, PublicKey
 
 FORMAT = "tallystick.seal-state/1"
@@ -61,7 +62,7 @@ class _Session(SealStateSession):
             raise SealStateError(f"{self._path} cannot be read: {error}") from error
         try:
             return _state(json.loads(text))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, MisuseError) as error:
             raise SealStateError(f"{self._path} is no state of a sealer: {error}") from error
 
     def write(self, state: SealState) -> None:
@@ -101,11 +102,11 @@ def _content(state: SealState) -> dict[str, object]:
 
 
 def _state(content: Any) -> SealState:
-    """Raises: ValueError, KeyError, TypeError."""
+    """Raises: ValueError, KeyError, TypeError, MisuseError."""
     if not isinstance(content, dict) or content.keys() != _KEYS or content["format"] != FORMAT:
         raise ValueError(f"it is not {FORMAT}")
     note, size = content["note"], content["size"]
-    if not isinstance(size, int) or not (note is None or isinstance(note, str)):
+    if type(size) is not int or not (note is None or isinstance(note, str)):
         raise TypeError("a size is a number, and a note is text")
     return SealState(
         checkpoint=Checkpoint(

@@ -1,5 +1,6 @@
 """See that events are sealed and signed for, and tell the operator when they are not."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from attrs import frozen
@@ -28,6 +29,20 @@ class Sealed:
     signed_size: int
     signed_at: datetime | None
 
+    def problems(self, now: datetime) -> Iterator[tuple[str, str]]:
+        """What an operator has to hear: codes of alarms, and details."""
+        if self.since is not None and now - self.since > MOST_LAG:
+            yield (
+                "seal_lag",
+                f"{self.waiting} events are not sealed, the oldest since {self.since}",
+            )
+        signed_at = self.signed_at or self.log.opened_at
+        if self.size > self.signed_size and now - signed_at > MOST_AGE:
+            yield (
+                "checkpoint_age",
+                f"{self.size - self.signed_size} leaves are not signed for since {signed_at}",
+            )
+
 
 @frozen(kw_only=True)
 class WatchSeals:
@@ -35,7 +50,15 @@ class WatchSeals:
     alarms: Alarms
     clock: Clock
 
-    def __call__(self) -> Sealed | None:
+    def __call__(self) -> None:
+        """Sound the alarms.  Raises: StoreUnavailableError."""
+        found = self.look()
+        if found is None:
+            return
+        for code, detail in found.problems(self.clock.now()):
+            self.alarms.sound(code, found.log.origin, detail)
+
+    def look(self) -> Sealed | None:
         """None: no log is open, which `tallystick doctor` tells.
 
         Raises: StoreUnavailableError.
@@ -46,28 +69,11 @@ class WatchSeals:
                 return None
             latest = work.seals.latest(log.number)
             backlog = work.seals.backlog(log.number)
-            found = Sealed(
+            return Sealed(
                 log=log,
                 waiting=backlog.events,
                 since=backlog.since,
                 size=work.seals.size(log.number),
                 signed_size=latest.checkpoint.size if latest else 0,
                 signed_at=latest.signed_at if latest else None,
-            )
-        self._tell(found, self.clock.now())
-        return found
-
-    def _tell(self, found: Sealed, now: datetime) -> None:
-        if found.since is not None and now - found.since > MOST_LAG:
-            self.alarms.sound(
-                "seal_lag",
-                found.log.origin,
-                f"{found.waiting} events are not sealed, the oldest since {found.since}",
-            )
-        signed_at = found.signed_at or found.log.opened_at
-        if found.size > found.signed_size and now - signed_at > MOST_AGE:
-            self.alarms.sound(
-                "checkpoint_age",
-                found.log.origin,
-                f"{found.size - found.signed_size} leaves are not signed for since {signed_at}",
             )

@@ -75,6 +75,7 @@ def _examine(config: str | None) -> Iterator[Finding]:
             )
         if problem is None:
             yield from _tariffs(container)
+            yield from _sealing(container)
         for entry in settings.networks:
             yield from _network(container, entry, has_store=problem is None)
     finally:
@@ -94,6 +95,34 @@ def _tariffs(container: Container) -> Iterator[Finding]:
             what=f"{what}: tariff {name}",
             problem=number_of(organisations),
             remedy=REMEDY_OF_TARIFFS,
+        )
+
+
+def _sealing(container: Container) -> Iterator[Finding]:
+    what, settings = "sealing", container.settings().seal
+    try:
+        found = container.watch_seals().look()
+    except StoreUnavailableError as error:
+        yield Finding(what=what, problem=str(error))
+        return
+    if found is None:
+        opens = "docs/sealing.md; then `tallystick seal open --reason …` and `tallystick seal`"
+        problem = "there is no open log: nothing proves that events were not changed"
+        yield Finding(what=what, problem=problem, remedy=opens, is_warning=True)
+    else:
+        problems = [detail for _, detail in found.problems(container.clock().now())]
+        yield Finding(
+            what=f"{what}: {found.signed_size} events signed for in {found.log.origin}",
+            problem="; ".join(problems) or None,
+            remedy="see that `tallystick seal` runs, and what it says; docs/alarms.md",
+            is_warning=True,
+        )
+    if settings is not None:
+        folder = settings.state_file.absolute().parent
+        yield Finding(
+            what=f"{what}: state file {settings.state_file}",
+            problem=None if folder.is_dir() else f"there is no folder {folder}",
+            remedy="make the folder, on a disk that is kept and is not the database's",
         )
 
 

@@ -144,7 +144,7 @@ def resume(ctx: click.Context, reason: str, as_json: bool) -> None:
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
     with setting_up.container(ctx) as container:
-        found = container.watch_seals()()
+        found = container.watch_seals().look()
     if found is None:
         refusal = Refusal(code="log_not_open", detail="there is no open log")
         setting_up.refuse(ctx, refusal, as_json=as_json)

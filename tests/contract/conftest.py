@@ -11,6 +11,7 @@ from tests.contract import subjects
 PORTS = (
     "store",
     "sealed_store",
+    "seal_state",
     "chain",
     "patient_chain",
     "counting_chain",
@@ -51,6 +52,7 @@ def _subject(request: pytest.FixtureRequest) -> Iterator[object]:
 
 
 store = pytest.fixture(_subject, name="store")
+seal_state = pytest.fixture(_subject, name="seal_state")
 sealed_store = pytest.fixture(_subject, name="sealed_store")
 chain = pytest.fixture(_subject, name="chain")
 patient_chain = pytest.fixture(_subject, name="patient_chain")

@@ -44,7 +44,7 @@ def test_a_worker_does_all_that_is_periodic(container):
     assert set(acts) == {
         "watch eip155:31337", "dispatch", "sweep", "tasks", "tokens", "forgotten tokens",
         "allowances", "licences", "ended subscriptions",
-        "fees",
+        "fees", "seals watched",
     }  # fmt: skip
     assert isinstance(acts["dispatch"], Dispatch)
     assert isinstance(acts["tokens"], WatchTokens)
@@ -62,6 +62,21 @@ def test_checkpoints_are_put_on_chain_where_the_configuration_says_so(tmp_path):
     assert anchors.interval < due.every == timedelta(minutes=5)
     assert due.networks == ("eip155:31337",)
     assert due.request is container.request_anchor()
+
+
+def test_a_worker_seals_in_development_and_nowhere_else(tmp_path):
+    (tmp_path / "tallystick.toml").write_text(NETWORK)
+    sealer = {
+        "TALLYSTICK_SEAL_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing",
+        "TALLYSTICK_SEAL_STATE_FILE": str(tmp_path / "sealer.json"),
+    }
+    seals = {}
+    for environment in ("development", "test"):
+        named = {"TALLYSTICK_INSTALLATION_ENVIRONMENT": environment}
+        settings = load(tmp_path / "tallystick.toml", ENVIRONMENT | sealer | named)
+        acts = periodics(build_container(settings), threading.Event())
+        seals[environment] = "sealing" in {each.name for each in acts}
+    assert seals == {"development": True, "test": False}
 
 
 def test_tokens_are_looked_at_as_often_as_is_configured_on_all_networks(container):

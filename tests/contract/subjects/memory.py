@@ -13,6 +13,7 @@ from adapters.memory.identifiers import MemoryIdentifiers
 from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.payments import MemoryPayments
+from adapters.memory.seal_state import MemorySealState
 from adapters.memory.storage import MemoryStore
 from adapters.memory.wrapping import MemoryKeyWrapping
 from application.ports.clock import Clock
@@ -22,6 +23,7 @@ from application.ports.identifiers import Identifiers
 from application.ports.metadata import MetadataStore
 from application.ports.passwords import Passwords
 from application.ports.payments import Order, Page
+from application.ports.seal_state import SealStateStore
 from application.ports.storage.seals import SealStore
 from application.ports.storage.work import Store
 from domain.identifiers import INSTALLATION, AccountId
@@ -47,6 +49,11 @@ def file_store() -> Iterator[Files]:
 def sealed_store() -> Iterator[tuple[Store, SealStore]]:
     opened = MemoryStore()
     yield opened, opened.seal_store()
+
+
+@contextmanager
+def seal_state() -> Iterator[SealStateStore]:
+    yield MemorySealState()
 
 
 @contextmanager
