@@ -1,6 +1,5 @@
 """See that events are sealed and signed for, and tell the operator when they are not."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from attrs import frozen
@@ -29,19 +28,18 @@ class Sealed:
     signed_size: int
     signed_at: datetime | None
 
-    def problems(self, now: datetime) -> Iterator[tuple[str, str]]:
-        """What an operator has to hear: codes of alarms, and details."""
-        if self.since is not None and now - self.since > MOST_LAG:
-            yield (
-                "seal_lag",
-                f"{self.waiting} events are not sealed, the oldest since {self.since}",
-            )
+    def lag(self, now: datetime) -> str | None:
+        """What is too long not sealed."""
+        if self.since is None or now - self.since <= MOST_LAG:
+            return None
+        return f"{self.waiting} events are not sealed, the oldest since {self.since}"
+
+    def age(self, now: datetime) -> str | None:
+        """What is too long not signed for."""
         signed_at = self.signed_at or self.log.opened_at
-        if self.size > self.signed_size and now - signed_at > MOST_AGE:
-            yield (
-                "checkpoint_age",
-                f"{self.size - self.signed_size} leaves are not signed for since {signed_at}",
-            )
+        if self.size <= self.signed_size or now - signed_at <= MOST_AGE:
+            return None
+        return f"{self.size - self.signed_size} leaves are not signed for since {signed_at}"
 
 
 @frozen(kw_only=True)
@@ -55,8 +53,11 @@ class WatchSeals:
         found = self.look()
         if found is None:
             return
-        for code, detail in found.problems(self.clock.now()):
-            self.alarms.sound(code, found.log.origin, detail)
+        origin, now = found.log.origin, self.clock.now()
+        if lag := found.lag(now):
+            self.alarms.sound("seal_lag", origin, lag)
+        if age := found.age(now):
+            self.alarms.sound("checkpoint_age", origin, age)
 
     def look(self) -> Sealed | None:
         """None: no log is open, which `tallystick doctor` tells.

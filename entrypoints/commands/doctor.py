@@ -110,7 +110,8 @@ def _sealing(container: Container) -> Iterator[Finding]:
         problem = "there is no open log: nothing proves that events were not changed"
         yield Finding(what=what, problem=problem, remedy=opens, is_warning=True)
     else:
-        problems = [detail for _, detail in found.problems(container.clock().now())]
+        now = container.clock().now()
+        problems = filter(None, (found.lag(now), found.age(now)))
         yield Finding(
             what=f"{what}: {found.signed_size} events signed for in {found.log.origin}",
             problem="; ".join(problems) or None,
