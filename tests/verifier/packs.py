@@ -304,6 +304,7 @@ def begun(core):
         "deployment.queued",
         details={
             "credits": deployment["credits"],
+            "issue": {"decimals": 2, "supply": "1000"},
             "kind": deployment["token"]["kind"],
             "network": deployment["network"],
         },

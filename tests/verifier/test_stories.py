@@ -62,6 +62,14 @@ def test_credits_are_told():
     assert "captured" in words(proved(STORIES["differing"]()).proved)["credits"]
 
 
+def test_what_was_issued_is_told():
+    told = words(proved(STORIES["evm"]()).proved)["result"]
+    assert f"{TOKEN} was issued, of 1000 base units, with 2 decimals" in told
+    story = STORIES["evm"]()
+    del story.find("deployment.queued")["details"]["issue"]
+    assert words(proved(story).proved)["result"].endswith("was issued")
+
+
 def test_a_block_is_to_be_looked_up():
     story = STORIES["evm"]()
     told = words(proved(story).not_proved)["block"]

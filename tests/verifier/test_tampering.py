@@ -252,6 +252,12 @@ class TestTheCheckpoint:
         pack["checkpoint"] = forged.replace(b64(mark), b64(true[:4] + mark[4:]))
         assert refused(pack) == "note_signature"
 
+    def test_under_another_key_id_is_refused(self, story, pack):
+        mark = b64decode(story.log.note().split(" ")[-1])
+        other = b64(bytes([mark[0] ^ 1]) + mark[1:])
+        pack["checkpoint"] = pack["checkpoint"].replace(b64(mark), other)
+        assert refused(pack) == "note_signature"
+
 
 class TestTheTreeIsRebuilt:
     def test_with_a_stolen_application_role(self, story):
@@ -504,6 +510,21 @@ def an_event_without_an_attempt(story):
 
 
 @told("history_incomplete")
+def a_signature_without_an_attempt(story):
+    replaced = story.find("deployment.replaced")
+    attempt = {**replaced["details"]["attempt"], "number": 3, "transaction_id": "0x03"}
+    at = story.told.index(story.find("deployment.indexed"))
+    story.told.insert(at, {**replaced, "details": {"attempt": attempt, "step": 1}})
+
+
+@told("history_incomplete")
+def an_event_of_a_slot_that_is_not_there(story):
+    reserved = story.find("deployment.slot_reserved")
+    slot = {**reserved["details"]["slot"], "number": 2}
+    story.told.insert(-1, {**reserved, "details": {"slot": slot, "step": 1}})
+
+
+@told("history_incomplete")
 def a_slot_without_an_event(story):
     slot = story.core["steps"][0]["slots"][0]
     story.core["steps"][0]["slots"] = [{**slot, "attempts": []}, {**slot, "number": 2}]
@@ -523,8 +544,16 @@ def a_state_is_skipped(story):
 def what_was_signed_is_cancelled(story):
     at = story.told.index(story.find("deployment.confirmed"))
     del story.told[at:]
-    story.say("deployment.cancelled", details={"state": "Cancelled", "state_before": "Submitted"})
+    story.say("deployment.cancelled", details={"state": "Cancelled", "state_before": "Pending"})
     story.deployment["state"] = "Cancelled"
+
+
+@told("illegal_transition")
+def states_are_skipped(story):
+    del story.told[story.told.index(story.find("deployment.queued")) + 1 :]
+    move(story, "completed", {"credits": 5})
+    story.told[-1]["details"]["state_before"] = "Queued"
+    story.core["steps"][0].update(inclusion=None, is_final=False, slots=[])
 
 
 @told("illegal_transition")
@@ -567,6 +596,17 @@ def fewer_credits_are_captured(story):
 @told("credits_differ")
 def more_credits_are_held(story):
     story.find("credits.held")["details"]["amount"] = 6
+
+
+@told("credits_differ")
+def more_credits_are_held_and_captured(story):
+    for action in ("credits.held", "credits.captured"):
+        story.find(action)["details"]["amount"] = 6
+
+
+@told("credits_differ", STORIES["cancelled"])
+def another_hold_of_what_was_cancelled(story):
+    story.deployment["hold"] = "hold_01kdvdna00exdrw5jdq87z33g9"
 
 
 @told("credits_differ")
@@ -750,6 +790,11 @@ def another_lease(story):
 def a_receipt_is_missing(story):
     story.attempt["receipts"] = story.attempt["receipts"][:1]
     story.find("deployment.submitted")["details"]["receipts"] = story.attempt["receipts"]
+
+
+@told("history_incomplete")
+def a_second_beginning(story):
+    story.told.insert(-1, story.find("deployment.queued"))
 
 
 @told("malformed_event")

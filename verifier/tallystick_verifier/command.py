@@ -115,9 +115,11 @@ def _fingerprint(key: str) -> str:
         return key.lower()
     if (found := _of_line(key)) is not None:
         return found
-    if (found := _of_line(_text(Path(key)).strip())) is not None:
+    if Path(key).is_file() and (found := _of_line(_text(Path(key)).strip())) is not None:
         return found
-    raise UnusableError(f"{key} has no fingerprint: 64 hexadecimal digits, or name+id+base64")
+    raise UnusableError(
+        f"{key} is no fingerprint (64 hexadecimal digits), nor name+id+base64, nor a file of one"
+    )
 
 
 def _of_line(line: str) -> str | None:

@@ -122,6 +122,7 @@ def _body(raw: bytes, where: str) -> dict[str, Json]:
     try:
         body: dict[str, Json] = canonical.read(raw, where)
         shape.BODY(body, where)
+        shape.told(body, where)
     except Refused as refused:
         raise Refused("malformed_event", refused.where, refused.expected, refused.found) from None
     return body
@@ -191,7 +192,9 @@ def _told(
         "every attempt and slot of the records has its event",
     )
     if deployment["result"] is not None:
-        report.proves("result", f"The log says that {deployment['result']} was issued")
+        issue = about[0].body["details"].get("issue")
+        of = f", of {_words(issue)}" if isinstance(issue, dict) else ""
+        report.proves("result", f"The log says that {deployment['result']} was issued{of}")
     report.proves("credits", history.check_credits(deployment, own))
     numbers = sorted(each.body["sequence"] for each in (*own, events[-1]))
     if missing := _gaps(numbers):
@@ -282,18 +285,9 @@ def _anchors(
 
 
 def _anchored(event: Event, checkpoint: Checkpoint) -> tuple[int, bytes]:
-    origin, size, root = (event.detail(name) for name in ("origin", "size", "root"))
-    if origin != checkpoint.origin:
-        raise Refused("anchor_differs", event.where, checkpoint.origin, origin)
-    try:
-        shape.HASH(root, event.where)
-        shape.integer(size, event.where)
-    except Refused as refused:
-        raise Refused("malformed_event", event.where, refused.expected, refused.found) from None
-    if event.index < size:
-        expected = f"an anchor of at most {event.index} events"
-        raise Refused("anchor_differs", event.where, expected, size)
-    return size, bytes.fromhex(root)
+    if event.detail("origin") != checkpoint.origin:
+        raise Refused("anchor_differs", event.where, checkpoint.origin, event.detail("origin"))
+    return event.detail("size"), bytes.fromhex(event.detail("root"))
 
 
 def _read_off(
@@ -375,6 +369,11 @@ def _beyond(core: dict[str, Json], events: Sequence[Event], report: Report) -> N
         "later",
         f"What became of it after event {last.body['sequence']} of {core['organisation']}",
     )
+
+
+def _words(issue: dict[str, Json]) -> str:
+    """What a token began with."""
+    return f"{issue.get('supply')} base units, with {issue.get('decimals')} decimals"
 
 
 def _gaps(numbers: Iterable[int]) -> str:

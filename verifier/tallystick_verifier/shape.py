@@ -93,6 +93,20 @@ def members(optional: frozenset[str] = frozenset(), /, **shape: Check) -> Check:
     return check
 
 
+def at_least(optional: frozenset[str] = frozenset(), /, **shape: Check) -> Check:
+    """An object that may have other members as well."""
+
+    def check(value: Json, where: str) -> None:
+        any_object(value, where)
+        for name, check_member in shape.items():
+            if name in value:
+                check_member(value[name], f"{where}.{name}")
+            elif name not in optional:
+                raise Refused("missing_member", where, name, "none")
+
+    return check
+
+
 def any_object(value: Json, where: str) -> None:
     _must(isinstance(value, dict), where, "an object", value)
 
@@ -262,3 +276,55 @@ BODY = members(
     sequence=integer,
     subject=text,
 )
+
+_ATTEMPT = at_least(
+    frozenset({"broadcast_at"}),
+    broadcast_at=text,
+    fee_cap=scalar,
+    number=integer,
+    origin=text,
+    role=text,
+    signed_at=text,
+    transaction_id=text,
+)
+_INCLUSION = at_least(block=any_object, cost=scalar, succeeded=boolean, transaction_id=text)
+_SIGNED = at_least(attempt=_ATTEMPT, step=integer)
+_SENT = at_least(at=text, step=integer, transaction_id=text)
+_SEEN = at_least(inclusion=_INCLUSION, step=integer)
+_MOVE = at_least(frozenset({"state", "state_before"}), state=text, state_before=text)
+_POSTING = at_least(amount=integer, credit=text, debit=text, hold=text)
+#: What is looked at in the details of events; what else is in them is nobody's concern here.
+DETAILS: dict[str, Check] = {
+    "deployment.queued": at_least(credits=integer, kind=text, network=text),
+    "deployment.slot_reserved": at_least(slot=at_least(number=integer), step=integer),
+    "deployment.submitted": _SIGNED,
+    "deployment.replaced": _SIGNED,
+    "deployment.slot_filling": _SIGNED,
+    "deployment.step_signed": _SIGNED,
+    "deployment.effect_found": _SIGNED,
+    "deployment.pending": _SENT,
+    "deployment.sent_again": _SENT,
+    "deployment.step_sent": _SENT,
+    "deployment.rejected": at_least(transaction_id=text),
+    "deployment.included": _SEEN,
+    "deployment.step_confirmed": _SEEN,
+    "deployment.confirmed": both(_SEEN, at_least(token=text)),
+    "deployment.indexed": at_least(token=text),
+    "deployment.completed": at_least(credits=integer),
+    "deployment.slot_spent": at_least(slot_state=text, step=integer),
+    "deployment.failed": at_least(reason=text, without_effect=boolean),
+    "evidence.issued": at_least(digest=text, format=text),
+    "checkpoint.anchored": at_least(
+        block=BLOCK, network=text, origin=text, root=HASH, size=integer, transaction_id=text
+    ),
+}
+
+
+def told(body: Json, where: str) -> None:
+    """The details of an event, which has the shape of a body."""
+    details, place = body["details"], f"{where}.details"
+    DETAILS.get(body["action"], any_object)(details, place)
+    if body["action"].startswith("deployment."):
+        _MOVE(details, place)
+    elif body["action"].startswith("credits.") and "hold" in details:
+        _POSTING(details, place)

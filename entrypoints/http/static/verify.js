@@ -222,6 +222,53 @@
     schema: (value, where) => must(value === 1, where, 1, value), sequence: integer, subject: text,
   });
 
+  const atLeast = (shape, optional = []) => (value, where) => {
+    anyObject(value, where);
+    for (const [name, check] of Object.entries(shape)) {
+      if (Object.hasOwn(value, name)) check(value[name], `${where}.${name}`);
+      else if (!optional.includes(name)) refuse("missing_member", where, name, "none");
+    }
+  };
+  const scalar = (value, where) => must(value === null || typeof value !== "object", where, "no object", value);
+  const SIGNED = atLeast({
+    attempt: atLeast({
+      broadcast_at: text, fee_cap: scalar, number: integer, origin: text, role: text, signed_at: text, transaction_id: text,
+    }, ["broadcast_at"]),
+    step: integer,
+  });
+  const SENT = atLeast({ at: text, step: integer, transaction_id: text });
+  const SEEN = atLeast({
+    inclusion: atLeast({ block: anyObject, cost: scalar, succeeded: boolean, transaction_id: text }), step: integer,
+  });
+  const MOVE = atLeast({ state: text, state_before: text }, ["state", "state_before"]);
+  const POSTING = atLeast({ amount: integer, credit: text, debit: text, hold: text });
+  // What is looked at in the details of events; what else is in them is nobody's concern here.
+  const DETAILS = new Map(Object.entries({
+    "deployment.queued": atLeast({ credits: integer, kind: text, network: text }),
+    "deployment.slot_reserved": atLeast({ slot: atLeast({ number: integer }), step: integer }),
+    "deployment.submitted": SIGNED, "deployment.replaced": SIGNED, "deployment.slot_filling": SIGNED,
+    "deployment.step_signed": SIGNED, "deployment.effect_found": SIGNED,
+    "deployment.pending": SENT, "deployment.sent_again": SENT, "deployment.step_sent": SENT,
+    "deployment.rejected": atLeast({ transaction_id: text }),
+    "deployment.included": SEEN, "deployment.step_confirmed": SEEN,
+    "deployment.confirmed": (value, where) => { SEEN(value, where); atLeast({ token: text })(value, where); },
+    "deployment.indexed": atLeast({ token: text }),
+    "deployment.completed": atLeast({ credits: integer }),
+    "deployment.slot_spent": atLeast({ slot_state: text, step: integer }),
+    "deployment.failed": atLeast({ reason: text, without_effect: boolean }),
+    "evidence.issued": atLeast({ digest: text, format: text }),
+    "checkpoint.anchored": atLeast({
+      block: members({ hash: text, number: integer }), network: text, origin: text, root: HASH, size: integer,
+      transaction_id: text,
+    }),
+  }));
+
+  function checkDetails({ action, details }, where) {
+    (DETAILS.get(action) ?? anyObject)(details, where);
+    if (action.startsWith("deployment.")) MOVE(details, where);
+    else if (action.startsWith("credits.") && Object.hasOwn(details, "hold")) POSTING(details, where);
+  }
+
   // The tree: RFC 9162, 2.1.3.2 and 2.1.4.2. Halving by division: the operators on bits have 32.
 
   const half = (number) => Math.floor(number / 2);
@@ -335,6 +382,7 @@
     let failure = null;
     for (const event of events.slice(1)) {
       const [action, details] = [stepOf(event), event.body.details];
+      if (action === "queued") refuse("history_incomplete", event.where, "deployment.queued once", "again");
       const allowed = Object.hasOwn(MOVES, action) ? MOVES[action] : [];
       if (!has(details, "state") && !has(details, "state_before")) {
         if (allowed.length && !MAY_STAND.includes(action)) {
@@ -486,10 +534,8 @@
   function checkCredits(deployment, own) {
     const [held, flows] = [new Map(), new Map()];
     for (const event of own) {
-      const { hold, debit } = event.body.details;
-      if (hold === undefined || debit === undefined) continue;
-      const [amount, credit] = [detail(event, "amount"), detail(event, "credit")];
-      if (typeof amount !== "number" || amount <= 0) refuse("malformed_event", event.where, "an amount above 0", amount);
+      if (!event.body.action.startsWith("credits.") || !has(event.body.details, "hold")) continue;
+      const { hold, debit, amount, credit } = event.body.details;
       if (event.body.action === "credits.held") {
         if (held.has(hold) || debit !== "available" || credit !== "held") {
           refuse("credits_differ", event.where, "one hold, of what is available", hold);
@@ -536,6 +582,7 @@
       try {
         body = read(raw, `${where}.body`);
         BODY(body, `${where}.body`);
+        checkDetails(body, `${where}.body.details`);
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         refuse("malformed_event", error.where, error.expected, error.found);
@@ -615,14 +662,8 @@
     for (const event of anchors) {
       const [origin, size, root] = ["origin", "size", "root"].map((name) => detail(event, name));
       if (origin !== checkpoint.origin) refuse("anchor_differs", event.where, checkpoint.origin, origin);
-      try {
-        HASH(root, event.where);
-        integer(size, event.where);
-      } catch (error) {
-        refuse("malformed_event", event.where, error.expected, error.found);
-      }
-      if (event.index < size || !proofs.has(size) || (roots.has(size) && roots.get(size) !== root)) {
-        refuse("anchor_differs", event.where, "one root of an earlier size, and its proof", `${size} ${root}`);
+      if (!proofs.has(size) || (roots.has(size) && roots.get(size) !== root)) {
+        refuse("anchor_differs", event.where, "one root of its size, and the proof", `${size} ${root}`);
       }
       roots.set(size, root);
       const path = proofs.get(size).map((node) => unbase64(node, "consistency"));
@@ -699,7 +740,11 @@
     checkEnds(core, about);
     proves("history", `It went ${states.join(" → ")}, each by an event of the log and a rule of the table; every attempt `
       + "and slot of the records has its event");
-    if (deployment.result !== null) proves("result", `The log says that ${deployment.result} was issued`);
+    if (deployment.result !== null) {
+      const { issue } = about[0].body.details;
+      const of = isObject(issue) ? `, of ${issue.supply} base units, with ${issue.decimals} decimals` : "";
+      proves("result", `The log says that ${deployment.result} was issued${of}`);
+    }
     proves("credits", checkCredits(deployment, told));
     await checkPlan(core, proves, leaves);
     await checkAnchors(pack, checkpoint, anchors, own, given.note, proves, leaves);
