@@ -157,6 +157,15 @@ class TestAnchors:
         assert "anchor_note" in words(report.proved)
         assert "anchor" not in words(report.not_proved)
 
+    def test_may_stand_behind_a_call(self):
+        story = evm_story()
+        story.anchored = [(None, ETHEREUM)]
+        pack = canonical(story.sealed())
+        report = verify(pack, Given(anchor_notes=(bytes(68) + story.note_on_chain,)))
+        assert "anchor_note" in words(report.proved)
+        assert "anchor" not in words(report.not_proved)
+        assert verify(pack, Given(anchor_notes=(b"\0" + story.note_on_chain,))).refused
+
     def test_may_be_of_the_very_checkpoint(self):
         story = evm_story()
         pack = canonical(story.sealed())

@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="HEX",
-        help="what somebody has read off a chain: an anchor's note, or its data",
+        help="what somebody has read off a chain: an anchor, or all of a transaction's data",
     )
     parser.add_argument("--json", action="store_true", help="answer a program")
     return parser

@@ -21,6 +21,9 @@ LARGEST = 32 * 2**20
 #: The organisation of the installation itself.
 _INSTALLATION = f"org_{'0' * 26}"
 _ANCHOR_PREFIX = b"tlog/1"
+_ANCHOR_BYTES = 78
+#: On EVM networks an anchor stands behind a call of so many bytes.
+_CALL_BYTES = 68
 _PLAN_DOMAIN = b"tallystick.plan.v2\0"
 
 
@@ -34,7 +37,7 @@ class Given:
     checkpoint: str | None = None
     #: The proof from the smaller of the two trees to the larger.
     consistency: Sequence[bytes] | None = None
-    #: Notes of anchoring transactions, as they are on chain.
+    #: What is on chain: anchors, or all of the data that they stand at the end of.
     anchor_notes: Sequence[bytes] = ()
 
 
@@ -258,7 +261,7 @@ def _anchors(
     if strangers := proofs.keys() - roots.keys():
         raise Refused("anchor_differs", "consistency", "sizes of anchors", sorted(strangers))
     for anchored in given.anchor_notes:
-        _read_off(anchored, checkpoint, roots, report)
+        _read_off(_without_call(anchored), checkpoint, roots, report)
     for event in anchors:
         size, network = event.detail("size"), event.detail("network")
         covered = sum(index < size for index in own)
@@ -267,13 +270,14 @@ def _anchors(
             f"This log begins with the {size} events that are said to be anchored on {network}: "
             f"{covered} of the {len(own)} above are among them",
         )
-        if _note_of(checkpoint.origin, size, roots[size]) not in given.anchor_notes:
+        anchor = _note_of(checkpoint.origin, size, roots[size])
+        if anchor not in map(_without_call, given.anchor_notes):
             block = event.detail("block", "number")
             report.leaves(
                 "anchor",
                 f"That transaction {event.detail('transaction_id')} in block {block} of {network} "
-                f"has the note {_note_of(checkpoint.origin, size, roots[size]).hex()}: read it on "
-                "a node that you trust, and give it with --anchor-note",
+                f"says {anchor.hex()}, in its note or at the end of its data: read it on a node "
+                "that you trust, and give it with --anchor-note",
             )
     if not anchors:
         where = " or ".join(pack["core"]["anchors"])
@@ -295,7 +299,7 @@ def _read_off(
 ) -> None:
     """What somebody has read off a chain is an anchor of the pack, or its own checkpoint."""
     wanted = _note_of(checkpoint.origin, 0, b"")[:-8]
-    if len(anchored) != 78 or not anchored.startswith(wanted):
+    if len(anchored) != _ANCHOR_BYTES or not anchored.startswith(wanted):
         raise Refused("anchor_note", "--anchor-note", f"{wanted.hex()}…, 78 bytes", anchored)
     size, root = int.from_bytes(anchored[38:46]), anchored[46:]
     known = {checkpoint.size: checkpoint.root, **roots}.get(size)
@@ -309,6 +313,10 @@ def _read_off(
         f"What you read off a chain is the root of this log at {size} events: whoever is shown "
         "another history of these finds out in the same way",
     )
+
+
+def _without_call(anchored: bytes) -> bytes:
+    return anchored[_CALL_BYTES:] if len(anchored) == _CALL_BYTES + _ANCHOR_BYTES else anchored
 
 
 def _note_of(origin: str, size: int, root: bytes) -> bytes:
