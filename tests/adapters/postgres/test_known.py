@@ -3,6 +3,7 @@ of them is kept.
 """
 
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -439,8 +440,10 @@ def test_a_wallet_that_somebody_holds_is_waited_for_a_moment_only(store, other, 
     with other.begin(known.scope) as work:
         work.ledger.lock()
         known_turn = store.known({known.organisation: Wanted()}, clock)
+        begun = time.monotonic()
         with pytest.raises(StaleError), known_turn as joint:
             joint.works[known.organisation].audit.append(an_event(known))
+        assert time.monotonic() - begun < 5
 
 
 def test_who_is_served_elsewhere_too_is_left_alone_for_a_while(store, other, clock, known):
@@ -449,6 +452,29 @@ def test_who_is_served_elsewhere_too_is_left_alone_for_a_while(store, other, clo
         ask(serving(store, clock), known, hold_usage(f"mine, {name}"))
     # Twice running what was known was not so: it is not even tried.
     assert not is_known(store, clock, known)
+
+
+def test_credits_go_back_to_a_lot_that_known_holds_have_emptied(store, clock):
+    tenant, serve = a_tenant(store, granted=100), serving(store, clock)
+    # The month's 25 are used before the pack's.
+    for name, units in (("given", 1), ("1", 5), ("2", 5), ("3", 5)):
+        ask(serve, tenant, hold_usage(name, units=units))
+    id = hold_of(tenant.organisation, key_of("1"))
+    assert is_known(store, clock, tenant, holds=frozenset({id}))
+    ask(serve, tenant, ReleaseUsage(id=id))
+    assert is_known(store, clock, tenant)
+    with store.begin(tenant.scope) as work:
+        wallet = work.ledger.balance()
+    assert wallet.available == sum(lot.remaining for lot in wallet.lots) == 125 - 22
+
+
+def test_a_hold_that_another_process_has_ended_is_not_known_any_more(store, other, clock, known):
+    id = hold_of(known.organisation, key_of("open"))
+    ask(serving(other, clock), known, CaptureUsage(id=id))
+    ask(serving(store, clock), known, hold_usage("more"))
+    assert is_known(store, clock, known)
+    assert not is_known(store, clock, known, holds=frozenset({id}))
+    assert told(ask(serving(store, clock), known, ReleaseUsage(id=id))) == ["hold_closed"]
 
 
 # Deaths.
