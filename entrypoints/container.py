@@ -42,6 +42,7 @@ from application.deployments.validation import ValidateToken
 from application.deployments.watch import WatchNetwork
 from application.evidence.give import GiveEvidence
 from application.evidence.prove import ProveConsistency, ProveEvent
+from application.evidence.verify import VerifyAudit
 from application.exports.expire import ExpireExports
 from application.exports.make import MakeExport
 from application.exports.request import RequestExport
@@ -249,6 +250,7 @@ class Container(containers.DeclarativeContainer):
         InstallationSecret, store=store, wrapping=wrapping, identifiers=identifiers
     )
     state_account = One(StateAccount, store=store, catalogue=catalogue, clock=clock)
+    verify_audit = One(VerifyAudit, store=store, verifies=verifies)
     prove_event = One(ProveEvent, store=store)
     prove_consistency = One(ProveConsistency, store=store)
     give_evidence = One(

@@ -58,6 +58,10 @@ class PostgresAuditLog(AuditLog):
         found = self._transaction.rows(AUDIT["select_all"], {"after": after, "limit": limit})
         return [rows.audit_event_from_row(row) for row in found]
 
+    def head(self) -> int:
+        row = self._transaction.row(AUDIT["head"])
+        return 0 if row is None else row["sequence"]
+
     def numbered(self, sequences: Collection[int]) -> list[AuditEvent]:
         asked = {"sequences": [*sequences]}
         found = self._transaction.rows(AUDIT["select_numbered"], asked)

@@ -1,7 +1,7 @@
 """Credits: what the decider decided, as rows."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import reduce
 from uuid import UUID
 
@@ -134,6 +134,9 @@ class PostgresLedger(Ledger):
     def open_holds(self) -> int:
         row = self._transaction.row(LEDGER["count_open_holds"])
         return row["count"] if row else 0
+
+    def lines_by_day(self) -> dict[date, int]:
+        return {row["day"]: row["lines"] for row in self._transaction.rows(LEDGER["lines_by_day"])}
 
     def flows(self, since: datetime, until: datetime) -> list[Flow]:
         found = self._transaction.rows(LEDGER["flows"], {"since": since, "until": until})

@@ -14,7 +14,7 @@ from domain.audit import timestamp
 from domain.books import Finding
 from domain.books.promises import GiftsBetween
 from domain.identifiers import OrganisationId, Prefix, public_id
-from entrypoints.commands import setting_up
+from entrypoints.commands import setting_up, verify_audit
 from entrypoints.container import Container
 from verifier.tallystick_verifier.command import run
 from verifier.tallystick_verifier.report import UnusableError
@@ -38,9 +38,12 @@ class _FileOrCommand(click.Group):
     context_settings={"ignore_unknown_options": True},
     subcommand_metavar="FILE | COMMAND [ARGS]...",
     help="Check a file of evidence, `tallystick verify FILE`, or what was recorded on a live "
-    "system, `tallystick verify ledger`.",
+    "system, `tallystick verify ledger` and `tallystick verify audit`.",
 )
 def command() -> None: ...
+
+
+command.add_command(verify_audit.command)
 
 
 @command.command(

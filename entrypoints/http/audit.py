@@ -2,12 +2,12 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
-from hashlib import sha256
 
 from litestar import Response, get
 from litestar.params import FromPath
 
 from application.access.caller import Caller
+from application.audit.logs import fingerprint
 from application.evidence.give import GiveEvidence, Pack
 from application.evidence.prove import Proof, ProveConsistency, ProveEvent, Receipt, the_log
 from application.ports.storage.seals import Log, SignedCheckpoint
@@ -319,7 +319,7 @@ def _key(log: Log) -> Json:
         "log": log.number,
         "origin": log.origin,
         "public_key": _base64(key.raw),
-        "fingerprint": sha256(key.raw).hexdigest(),
+        "fingerprint": fingerprint(key),
         "verifier_key": f"{log.origin}+{name}+{_base64(_ED25519 + key.raw)}",
         "opened_at": timestamp(log.opened_at),
         "closed_at": None if log.closed_at is None else timestamp(log.closed_at),

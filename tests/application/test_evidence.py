@@ -45,7 +45,7 @@ def house():
 
 @pytest.fixture
 def seal(house):
-    return Sealing(house=house, store=house.store.seal_store(), origin=ORIGIN)
+    return Sealing(house=house, seals=house.store.seal_store(), installation=INSTALLATION_ID)
 
 
 def asked(house, id, caller: Caller | None = None, **changes):

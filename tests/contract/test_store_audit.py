@@ -115,6 +115,9 @@ def test_events_are_read_by_subject_and_from_a_place_on(store: Store):
         assert [e.sequence for e in work.audit.all(after=3, limit=2)] == [4, 5]
         assert work.audit.all(after=8, limit=2) == []
         assert [e.sequence for e in work.audit.numbered([7, 2, 99])] == [2, 7]
+        assert work.audit.head() == 8
+    with store.begin(a_tenant(store).scope) as work:
+        assert work.audit.head() == 0
 
 
 def test_events_are_found_by_what_is_asked_of_them(store: Store):

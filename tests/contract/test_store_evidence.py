@@ -30,8 +30,11 @@ def test_evidence_is_kept_as_it_was_said_and_the_newest_is_found(store: Store):
         work.evidence.add(first)
         assert work.evidence.newest(deployment.id) == second
         assert work.evidence.newest(OperationId(uuid4())) is None
+        assert work.evidence.of_event(9) == first
+        assert work.evidence.of_event(10) is None
     with store.begin(other.scope) as work:
         assert work.evidence.newest(deployment.id) is None
+        assert work.evidence.of_event(9) is None
 
 
 def test_an_event_is_of_one_evidence(store: Store):

@@ -1,6 +1,6 @@
 """The ledger's rows, in every store; its histories are in ``test_ledger_machine``."""
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta, timezone
 from uuid import uuid4
 
 import pytest
@@ -84,6 +84,23 @@ def test_a_hold_round_trips_through_its_life(store: Store):
         assert work.ledger.open_holds() == 0
         assert work.ledger.held() == []
         assert work.ledger.balance().available == 8
+
+
+def test_lines_are_counted_by_days_in_utc(store: Store):
+    tenant, day = a_tenant(store), timedelta(days=1)
+    # Half past midnight of the 2nd, in UTC.
+    late = datetime(2026, 6, 1, 23, 30, tzinfo=timezone(timedelta(hours=-1)))
+    with store.begin(a_tenant(store).scope) as work:
+        act(work, a_grant(1))
+    with store.begin(tenant.scope) as work:
+        assert work.ledger.lines_by_day() == {}
+        for later in (timedelta(0), day, day):
+            wallet = work.ledger.lock()
+            work.ledger.record(
+                wallet, (Granted(lot=a_grant(1).lot),), late + later, "operator", None
+            )
+    with store.begin(tenant.scope) as work:
+        assert work.ledger.lines_by_day() == {date(2026, 6, 2): 1, date(2026, 6, 3): 2}
 
 
 def test_the_journal_says_what_was_posted_newest_first_i5(store: Store):

@@ -18,7 +18,9 @@ TEXT = {"Accept": "text/plain"}
 
 @pytest.fixture
 def seal(site):
-    return Sealing(house=site.house, store=site.house.store.seal_store(), origin=ORIGIN)
+    return Sealing(
+        house=site.house, seals=site.house.store.seal_store(), installation=INSTALLATION_ID
+    )
 
 
 @pytest.fixture

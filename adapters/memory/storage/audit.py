@@ -68,6 +68,10 @@ class MemoryAuditLog(AuditLog):
     def all(self, *, after: int = 0, limit: int) -> list[AuditEvent]:
         return self._mine(after)[:limit]
 
+    def head(self) -> int:
+        mine = self._transaction.organisation
+        return 0 if mine is None else self._transaction.get(self._tables.heads, mine) or 0
+
     def numbered(self, sequences: Collection[int]) -> list[AuditEvent]:
         return [event for event in self._mine(0) if event.sequence in sequences]
 

@@ -29,6 +29,12 @@ class MemoryIssuedEvidences(IssuedEvidences):
         if not self._transaction.insert(self._tables.issued, (mine, issued.sequence), issued):
             raise MisuseError(f"event {issued.sequence} is of another evidence")
 
+    def of_event(self, sequence: int) -> IssuedEvidence | None:
+        mine = self._transaction.organisation
+        return (
+            None if mine is None else self._transaction.get(self._tables.issued, (mine, sequence))
+        )
+
     def newest(self, operation: OperationId) -> IssuedEvidence | None:
         mine = self._transaction.organisation
         of_it = [

@@ -1,6 +1,6 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from attrs import define, evolve, field
@@ -149,6 +149,15 @@ class MemoryLedger(Ledger):
         return sum(
             organisation == self._transaction.organisation and hold.state is HoldState.HELD
             for (organisation, _), hold in self._transaction.items(self._tables.holds)
+        )
+
+    def lines_by_day(self) -> dict[date, int]:
+        return dict(
+            Counter(
+                entry.at.astimezone(UTC).date()
+                for (organisation, _), entry in self._transaction.items(self._tables.journal)
+                if organisation == self._transaction.organisation
+            )
         )
 
     def flows(self, since: datetime, until: datetime) -> list[Flow]:

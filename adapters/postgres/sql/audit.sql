@@ -34,6 +34,9 @@ SELECT organisation_id, sequence, id, at, action, subject, live, salt, body
  ORDER BY sequence
  LIMIT %(limit)s
 
+-- name: head
+SELECT sequence FROM audit_heads WHERE organisation_id = %(organisation)s
+
 -- name: select_numbered
 SELECT organisation_id, sequence, id, at, action, subject, live, salt, body
   FROM audit_events

@@ -11,3 +11,9 @@ SELECT operation_id, sequence, event_id, issued_at, events, core
    AND operation_id = %(operation)s
  ORDER BY sequence DESC
  LIMIT 1
+
+-- name: evidence_of_event
+SELECT operation_id, sequence, event_id, issued_at, events, core
+  FROM evidence_packs
+ WHERE organisation_id = %(organisation)s
+   AND sequence = %(sequence)s

@@ -184,6 +184,12 @@ SELECT count(*) AS count
  WHERE organisation_id = %(organisation)s
    AND state = 'held'
 
+-- name: lines_by_day
+SELECT (at AT TIME ZONE 'UTC')::date AS day, count(*) AS lines
+  FROM journal
+ WHERE organisation_id = %(organisation)s
+ GROUP BY 1
+
 -- name: flows
 SELECT line.debit, line.credit, line.action, hold.operation, sum(line.amount) AS credits,
        line.at >= %(since)s AS is_within

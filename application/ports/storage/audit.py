@@ -22,6 +22,10 @@ class AuditLog(Protocol):
 
     def get(self, id: EventId) -> AuditEvent | None: ...
 
+    def head(self) -> int:
+        """The last number given; 0: there is no event."""
+        ...
+
     def numbered(self, sequences: Collection[int]) -> list[AuditEvent]:
         """Those of *sequences* that there are, oldest first."""
         ...

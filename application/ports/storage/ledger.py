@@ -1,7 +1,7 @@
 """Where credits are kept."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from itertools import count
 from typing import Protocol
 from uuid import UUID
@@ -117,6 +117,10 @@ class Ledger(Protocol):
 
     def flows(self, since: datetime, until: datetime) -> Sequence[Flow]:
         """All that was posted before *until*, added up; from *since* on apart."""
+        ...
+
+    def lines_by_day(self) -> Mapping[date, int]:
+        """How many lines the journal has of each day in UTC that has any."""
         ...
 
     def journal(self, *, before: int | None, limit: int) -> Page[JournalEntry]:

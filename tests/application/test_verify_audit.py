@@ -1,0 +1,295 @@
+"""Whatever is done to the trail is found and named, by a walk over all of it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from attrs import evolve
+
+from adapters.memory.signatures import MemoryVerification
+from application.evidence.verify import REMEDIES, Kept, VerifyAudit
+from domain.checkpoint import Checkpoint, Note
+from domain.identifiers import INSTALLATION, EventId, InstallationId
+from domain.merkle import leaf_hash
+from domain.signing import Purpose
+from tests.application.house import House
+from tests.application.sealing import Sealing
+from tests.application.test_evidence import asked
+
+INSTALLATION_ID = InstallationId(UUID("01900000-0000-7000-8000-00000000000a"))
+
+
+class Archive:
+    """A house with a sealed trail, and hands that reach into its store."""
+
+    def __init__(self) -> None:
+        self.house = House()
+        self.seal = Sealing(
+            house=self.house, seals=self.house.store.seal_store(), installation=INSTALLATION_ID
+        )
+        self.issued = self.house.issue()
+        self.first = self.seal()
+        asked(self.house, self.issued.id)
+        self.house.issue()
+        self.second = self.seal()
+        self.organisation = self.house.registered.organisation.id
+
+    @property
+    def events(self) -> dict[Any, Any]:
+        return self.house.store._audit.events.rows
+
+    @property
+    def leaves(self) -> dict[Any, Any]:
+        return self.house.store._seals.leaves.rows
+
+    @property
+    def nodes(self) -> dict[Any, Any]:
+        return self.house.store._seals.nodes.rows
+
+    @property
+    def checkpoints(self) -> dict[Any, Any]:
+        return self.house.store._seals.checkpoints.rows
+
+    def verdict(self, **kept: Any) -> Any:
+        verify = VerifyAudit(store=self.house.store, verifies=MemoryVerification())
+        heard = []
+        verdict = verify([INSTALLATION, self.organisation], Kept(**kept), heard.append)
+        assert sum(heard) == verdict.events
+        return verdict
+
+    def codes(self, **kept: Any) -> Counter[str]:
+        verdict = self.verdict(**kept)
+        assert {each.code for each in verdict.differences.told} <= REMEDIES.keys()
+        return verdict.differences.counts
+
+    def change(self, sequence: int, **changes: Any) -> None:
+        key = (self.organisation, sequence)
+        self.events[key] = evolve(self.events[key], **changes)
+
+
+@pytest.fixture
+def archive():
+    return Archive()
+
+
+def test_an_intact_trail_has_no_differences(archive):
+    key = archive.seal.key.raw
+    notes = [archive.first.note, archive.second.note]
+    verdict = archive.verdict(key=sha256(key).hexdigest(), notes=notes)
+    assert verdict.differences.told == []
+    assert verdict.leaves == verdict.events
+    assert verdict.checkpoints == 2
+    assert verdict.unsealed == 0
+    archive.house.issue()
+    verdict = archive.verdict(notes=notes)
+    assert verdict.differences.told == []
+    assert verdict.unsealed > 5
+
+
+def test_a_trail_that_nobody_seals_has_none_either():
+    house = House()
+    house.issue()
+    verify = VerifyAudit(store=house.store, verifies=MemoryVerification())
+    verdict = verify([house.registered.organisation.id])
+    assert verdict.differences.told == []
+    assert verdict.unsealed == verdict.events > 10
+
+
+def test_an_edited_body_is_named(archive):
+    event = archive.events[archive.organisation, 4]
+    archive.change(4, body=event.body.replace(b'"live":false', b'"live":true'), live=True)
+    assert set(archive.codes()) == {"event_changed"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"action": "deployment.failed"},
+        {"subject": "dep_1"},
+        {"live": True},
+        {"id": EventId(UUID(int=1))},
+    ],
+)
+def test_an_edited_column_is_named(archive, change):
+    archive.change(4, **change)
+    assert archive.codes()["row_differs"] == 1
+
+
+def test_an_edited_instant_is_named(archive):
+    event = archive.events[archive.organisation, 4]
+    archive.change(4, at=event.at + timedelta(microseconds=1))
+    assert set(archive.codes()) == {"row_differs"}
+
+
+def test_a_deleted_event_is_named_with_its_leaf(archive):
+    del archive.events[archive.organisation, 4]
+    assert {"event_missing", "leaf_without_event"} <= set(archive.codes())
+
+
+def test_a_truncated_tail_is_named(archive):
+    last = max(sequence for of, sequence in archive.events if of == archive.organisation)
+    for sequence in range(last - 3, last + 1):
+        del archive.events[archive.organisation, sequence]
+    archive.house.store._audit.heads.rows[archive.organisation] = last - 4
+    assert archive.codes()["leaf_without_event"] == 4
+
+
+def test_two_events_that_have_changed_places_are_named(archive):
+    one, other = (archive.events[archive.organisation, n] for n in (4, 5))
+    archive.events[archive.organisation, 4] = evolve(other, sequence=4)
+    archive.events[archive.organisation, 5] = evolve(one, sequence=5)
+    assert archive.codes()["event_changed"] == 2
+
+
+def test_an_event_beyond_the_head_is_named(archive):
+    head = archive.house.store._audit.heads.rows
+    head[archive.organisation] -= 1
+    assert archive.codes()["event_beyond_head"] == 1
+
+
+def test_an_event_that_was_slipped_in_has_no_leaf(archive):
+    del archive.leaves[1, archive.organisation, 4]
+    assert {"leaf_missing", "position_empty"} <= set(archive.codes())
+
+
+def test_all_that_an_organisation_had_cannot_vanish(archive):
+    for rows in (archive.events, archive.leaves):
+        for key in [key for key in rows if archive.organisation in key]:
+            del rows[key]
+    archive.house.store._audit.heads.rows[archive.organisation] = 0
+    assert "position_empty" in archive.codes()
+
+
+def test_an_event_and_its_leaf_changed_together_are_not_in_the_tree(archive):
+    event = archive.events[archive.organisation, 4]
+    edited = evolve(event, body=event.body.replace(b"worker", b"walker"))
+    archive.events[archive.organisation, 4] = edited
+    leaf = archive.leaves[1, archive.organisation, 4]
+    archive.leaves[1, archive.organisation, 4] = evolve(leaf, hash=leaf_hash(edited.leaf))
+    assert set(archive.codes()) == {"leaf_differs"}
+
+
+def test_a_tree_that_was_rebuilt_is_not_the_one_that_was_signed_for(archive):
+    leaf = archive.leaves[1, archive.organisation, 4]
+    archive.nodes[1, 0, leaf.position] = bytes(32)
+    assert {"leaf_differs", "checkpoint_root"} <= set(archive.codes())
+
+
+def test_a_leaf_in_another_ones_place_is_named(archive):
+    one, other = (archive.leaves[1, archive.organisation, n] for n in (4, 5))
+    archive.leaves[1, archive.organisation, 4] = evolve(one, position=other.position)
+    codes = archive.codes()
+    assert {"position_repeated", "position_empty", "leaf_differs"} <= set(codes)
+    archive.leaves[1, archive.organisation, 5] = evolve(other, position=one.position)
+    assert archive.codes()["leaf_out_of_order"] == 1
+
+
+def test_a_tree_that_was_cut_off_is_shorter_than_what_was_signed(archive):
+    last = max(leaf.position for leaf in archive.leaves.values())
+    for key in [key for key, leaf in archive.leaves.items() if leaf.position > last - 3]:
+        del archive.leaves[key]
+    assert "tree_too_short" in archive.codes()
+
+
+def test_a_missing_node_is_named(archive):
+    del archive.nodes[1, 0, 7]
+    assert "tile_differs" in archive.codes()
+
+
+def swapped(archive, **changes):
+    size = archive.second.checkpoint.size
+    archive.checkpoints[1, size] = evolve(archive.second, **changes)
+
+
+def test_a_checkpoint_that_nobody_signed_is_named(archive):
+    forged = Checkpoint(
+        origin=archive.second.checkpoint.origin,
+        size=archive.second.checkpoint.size,
+        root=bytes(32),
+    )
+    note = archive.second.note.replace(archive.second.checkpoint.text, forged.text)
+    swapped(archive, checkpoint=forged, note=note)
+    assert set(archive.codes()) == {"checkpoint_unsigned", "checkpoint_root"}
+
+
+def test_a_checkpoint_in_another_ones_row_is_named(archive):
+    swapped(archive, note=archive.first.note)
+    assert set(archive.codes()) == {"checkpoint_malformed"}
+    swapped(archive, note="a note\n")
+    assert set(archive.codes()) == {"checkpoint_malformed"}
+
+
+def test_a_history_that_was_rolled_back_is_named_by_whoever_kept_a_checkpoint(archive):
+    del archive.checkpoints[1, archive.second.checkpoint.size]
+    assert archive.codes() == {}
+    assert set(archive.codes(notes=[archive.second.note])) == {"checkpoint_missing"}
+
+
+def test_two_histories_are_named_by_whoever_kept_the_other_one(archive):
+    """The key signs for another tree: nothing in the database shows it."""
+    text = Checkpoint(
+        origin=archive.first.checkpoint.origin, size=archive.first.checkpoint.size, root=bytes(32)
+    ).text
+    log = archive.seal.opened
+    signing = archive.house.custodian.sign(log.key, text.encode(), Purpose.CHECKPOINT)
+    other = str(Note.signed(text, log.origin, log.public_key, signing.signature))
+    assert archive.codes() == {}
+    assert set(archive.codes(notes=[other])) == {"two_histories"}
+
+
+def test_what_is_no_checkpoint_or_of_no_log_is_named(archive):
+    assert set(archive.codes(notes=["nothing"])) == {"checkpoint_malformed"}
+    elsewhere = archive.first.note.replace("issue.", "other.")
+    assert set(archive.codes(notes=[elsewhere])) == {"log_missing"}
+    forged = archive.first.note.replace(f"\n{archive.first.checkpoint.size}\n", "\n3\n")
+    assert set(archive.codes(notes=[forged])) == {"checkpoint_unsigned"}
+
+
+def test_another_key_is_named(archive):
+    assert set(archive.codes(key="0" * 64)) == {"other_key"}
+
+
+def test_lines_of_the_journal_without_their_events_are_named(archive):
+    journal = archive.house.store._ledger.journal.rows
+    del journal[min(journal)]
+    assert archive.codes() == {"counts_differ": 1}
+
+
+def test_evidence_that_was_changed_or_taken_away_is_named(archive):
+    rows = archive.house.store._evidence.issued.rows
+    ((key, issued),) = rows.items()
+    rows[key] = evolve(issued, core=issued.core.replace(b"Completed", b"Cancelled"))
+    assert archive.codes() == {"evidence_differs": 1}
+    del rows[key]
+    assert archive.codes() == {"evidence_differs": 1}
+
+
+def test_of_many_differences_the_first_are_told_and_all_are_counted(archive):
+    for key, event in list(archive.events.items()):
+        archive.events[key] = evolve(event, body=event.body + b" ")
+    verdict = archive.verdict()
+    counted = verdict.differences.counts["event_changed"]
+    assert counted == len(archive.events)
+    told = [each for each in verdict.differences.told if each.code == "event_changed"]
+    assert len(told) == 20
+    assert verdict.differences.untold["event_changed"] == counted - 20
+
+
+def test_every_difference_is_in_the_documentation():
+    page = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text("utf-8")
+    table = page.partition("## The whole trail")[2].partition("## Threats")[0]
+    told = [code for code in re.findall(r"`([a-z_]+)`", table) if "_" in code]
+    assert set(told) == REMEDIES.keys()
+
+
+def test_every_difference_is_made_here_or_on_the_database():
+    """A number that was given twice ("event_repeated") is in tests/postgres_and_anvil."""
+    text = Path(__file__).read_text("utf-8")
+    assert {code for code in REMEDIES if f'"{code}"' in text} == REMEDIES.keys()
