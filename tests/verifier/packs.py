@@ -675,11 +675,70 @@ def differing_story():
     return failed(story, "Confirmed", "POST_DEPLOYMENT_FAILED", False)
 
 
+def filled_story():
+    """A fill took the first nonce; issued in the next one."""
+    story = evm_begun()
+    reserve(story, evm_slot())
+    raw, id, digest = transfer()
+    sign(story, raw, id, [receipt(TREASURY.address, digest)])
+    send(story)
+    raw, id, digest = transfer(gas_price=9, data=b"", to=TREASURY.address)
+    sign(story, raw, id, [receipt(TREASURY.address, digest)], "slot_filling", role="fill")
+    send(story, "sent_again")
+    block = {"hash": "0x11", "number": 99}
+    spent = {"step": 1, "slot_state": "spent", "at": block, "transaction_id": id}
+    move(story, "slot_spent", spent)
+    slot = story.core["steps"][0]["slots"][0]
+    slot["state"] = "spent"
+    slot["attempts"][1]["cost"] = "21000"
+    reserve(story, evm_slot(2, 4))
+    raw, id, digest = transfer(nonce=4)
+    sign(story, raw, id, [receipt(TREASURY.address, digest)], "replaced")
+    send(story, "sent_again")
+    confirm(story, TOKEN)
+    return complete(story, TOKEN)
+
+
+def two_steps_story():
+    """An application: the first window of its second step was over without it."""
+    story = algorand_begun()
+    second = {"inclusion": None, "is_final": False, "name": "bootstrap", "number": 2, "slots": []}
+    story.core["steps"].append(second)
+    plan = story.core["plan"]
+    del plan["hash"]
+    plan["steps"].append({"name": "bootstrap", "signers": plan["steps"][0]["signers"]})
+    plan["hash"] = sha(b"tallystick.plan.v2\0", canonical(plan)).hex()
+    story.deployment["plan_hash"] = plan["hash"]
+    reserve(story, algorand_slot())
+    raw, id, receipts = group()
+    sign(story, raw, id, receipts)
+    send(story)
+    confirm(story, "4711", "step_confirmed")
+    story.deployment["predicted"] = "4711"
+    lease = b"\x06" * 32
+    reserve(story, algorand_slot(lease=lease, last=1300), step=2)
+    raw, id, receipts = group(lease, 1300)
+    sign(story, raw, id, receipts, "step_signed", step=2)
+    send(story, "step_sent", step=2)
+    block = {"hash": "AA", "number": 1301}
+    move(story, "slot_spent", {"step": 2, "slot_state": "expired", "at": block})
+    second["slots"][0]["state"] = "expired"
+    story.say("deployment.waiting", details={"reason": "node_unavailable"})
+    reserve(story, algorand_slot(2, lease, 1500), step=2)
+    raw, id, receipts = group(lease, 1500)
+    sign(story, raw, id, receipts, "replaced", step=2)
+    send(story, "step_sent", step=2)
+    confirm(story, "4711", step=2)
+    return complete(story, "4711")
+
+
 STORIES = {
     "evm": evm_story,
     "algorand": algorand_story,
     "cancelled": cancelled_story,
     "retried": retried_story,
+    "filled": filled_story,
+    "two_steps": two_steps_story,
     "found": found_story,
     "differing": differing_story,
 }
