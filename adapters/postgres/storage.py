@@ -336,7 +336,7 @@ class PostgresStore(SharedStore):
                 raise
             except StoreUnavailableError:
                 # Nobody knows what became of it, nor what the server is when it comes back.
-                self._known.clear()
+                self._bury()
                 raise
         finally:
             self._pool.putconn(connection)
@@ -347,17 +347,27 @@ class PostgresStore(SharedStore):
         self._known.put({id: remembered(accounts[id], entries[id]) for id in accounts})
 
     def _living(self) -> Connection[DictRow]:
-        """A connection that has not died in the pool, as far as it has told."""
-        for _ in range(self._pool.max_size):
-            connection = self._pool.getconn()
-            waiting = select.poll()
-            waiting.register(connection.pgconn.socket, select.POLLIN)
-            if not waiting.poll(0):
-                return connection
-            # Nothing was asked: what comes is the end, or a notice that somebody else may read.
-            connection.close()
-            self._pool.putconn(connection)
-        return self._pool.getconn()
+        """A connection that has not died in the pool, as far as it has told.
+
+        Raises: StaleError: one had.
+        """
+        connection = self._pool.getconn()
+        waiting = select.poll()
+        waiting.register(connection.pgconn.socket, select.POLLIN)
+        if not waiting.poll(0):
+            return connection
+        # Nothing was asked: what comes is the end, or a notice that somebody else may read.
+        connection.close()
+        self._pool.putconn(connection)
+        self._bury()
+        raise StaleError("a connection has died")
+
+    def _bury(self) -> None:
+        """After a connection's death: the server that comes back may have a backup's rows.
+
+        They could have the marks of other ones.
+        """
+        self._known.clear()
 
     def _serve(self, connection: Connection[DictRow], parameters: list[bytes | None]) -> str:
         """One message there, one back: a statement outside of any transaction is one."""
@@ -448,6 +458,8 @@ class PostgresStore(SharedStore):
                 except BaseException as error:
                     is_dead = connection.closed
                     self._pool.putconn(connection)
+                    if is_dead:
+                        self._bury()
                     dead += 1
                     if (
                         not (isinstance(error, psycopg.OperationalError) and is_dead)

@@ -311,6 +311,10 @@ def test_a_second_turn_asks_for_nothing(store, clock):
 @pytest.fixture
 def known(store, clock):
     """A tenant with one open hold, whose next turn asks for nothing."""
+    return a_known_one(store, clock)
+
+
+def a_known_one(store, clock):
     tenant, serve = a_tenant(store, granted=100), serving(store, clock)
     ask(serve, tenant, hold_usage("given"))
     ask(serve, tenant, hold_usage("open"))
@@ -524,14 +528,27 @@ def test_whoever_hears_nothing_asks_again_and_has_one_hold(
         assert work.ledger.balance().held == 3 * answer.hold.amount
 
 
-def test_connections_that_died_in_the_pool_are_told_from_turns_that_did(
-    server, store, clock, known
+@pytest.mark.parametrize("is_seen_by_others", [False, True])
+def test_after_a_connection_has_died_all_is_asked_for_again(
+    server, store, clock, known, is_seen_by_others
 ):
+    """The server may have come back with a backup's rows, which could have the same marks."""
+    bystander = a_known_one(store, clock)
     with psycopg.connect(server) as superuser:
         superuser.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND usename = 'tallystick_test_app'"
         )
+    if is_seen_by_others:
+        with store.begin(known.scope) as work:
+            work.organisations.get()
+        assert not is_known(store, clock, known)
+    else:
+        with pytest.raises(StaleError):
+            is_known(store, clock, known)
+    assert not is_known(store, clock, bystander)
+    (answer,) = ask(serving(store, clock), known, hold_usage("after"))
+    assert isinstance(answer, Served)
     assert is_known(store, clock, known)
 
 
