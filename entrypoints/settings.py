@@ -144,6 +144,10 @@ class Settings:
         )
 
     @property
+    def seal_every(self) -> timedelta:
+        return timedelta(seconds=5) if self.seal is None else self.seal.every
+
+    @property
     def seal_key(self) -> KeyRef | None:
         return None if self.seal is None else self.seal.key
 

@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
 import click
 
@@ -18,8 +17,9 @@ from application.ports.storage.seals import Log, SealerBusyError
 from application.ports.storage.work import StoreUnavailableError
 from domain.errors import Refusal
 from entrypoints.commands import setting_up
-from entrypoints.container import Container
+from entrypoints.container import Container, build_container
 from entrypoints.logs import log_to_stderr
+from entrypoints.readiness import await_database
 from entrypoints.settings import SettingsError
 from entrypoints.worker.sealing import SealLoop
 
@@ -45,11 +45,11 @@ def command(ctx: click.Context, once: bool, as_json: bool) -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
+    if not once:
+        _forever(ctx, stop, as_json=as_json)
+        return
     with _container(ctx) as container:
-        if once:
-            _once(ctx, container, stop, as_json=as_json)
-        else:
-            _forever(container, stop, as_json=as_json)
+        _once(ctx, container, stop, as_json=as_json)
 
 
 def _once(
@@ -63,17 +63,28 @@ def _once(
     setting_up.answer(ctx, _told(done), as_json=as_json)
 
 
-def _forever(container: Container, stop: threading.Event, *, as_json: bool) -> None:
-    settings = container.settings().seal
-    loop = SealLoop(
-        seal=container.seal(),
-        every=settings.every if settings else timedelta(seconds=5),
-        stop=stop,
-        tell=_teller(as_json=as_json),
-        advance=Progress(),
-    )
-    click.echo("the sealer is at work", err=True)
-    loop.run()
+def _forever(ctx: click.Context, stop: threading.Event, *, as_json: bool) -> None:
+    container = build_container(setting_up.settings(ctx))
+    try:
+        loop = SealLoop(
+            seal=container.seal(),
+            every=container.settings().seal_every,
+            stop=stop,
+            tell=_teller(as_json=as_json),
+            advance=Progress(),
+        )
+    except SettingsError as error:
+        setting_up.tell_faults(ctx, error)
+    container.store().open()
+    try:
+        problem = await_database(container, stop)
+        if problem is not None:
+            click.echo(f"the database {problem}", err=True)
+            ctx.exit(1)
+        click.echo("the sealer is at work", err=True)
+        loop.run()
+    finally:
+        container.store().close()
 
 
 class Progress:

@@ -12,6 +12,7 @@ PORTS = (
     "store",
     "sealed_store",
     "seal_state",
+    "verification",
     "chain",
     "patient_chain",
     "counting_chain",
@@ -52,6 +53,7 @@ def _subject(request: pytest.FixtureRequest) -> Iterator[object]:
 
 
 store = pytest.fixture(_subject, name="store")
+verification = pytest.fixture(_subject, name="verification")
 seal_state = pytest.fixture(_subject, name="seal_state")
 sealed_store = pytest.fixture(_subject, name="sealed_store")
 chain = pytest.fixture(_subject, name="chain")

@@ -1,9 +1,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from adapters.local_keys import LocalKeyWrapping, connect
+from adapters.local_keys import LocalKeyWrapping, Verification, connect
 from adapters.memory.storage import MemoryStore
-from application.ports.custody import Custodian, KeyWrapping
+from application.ports.custody import Custodian, KeyWrapping, Verifies
 
 MASTER_KEYS = {1: bytes(32)}
 
@@ -16,3 +16,8 @@ def custodian() -> Iterator[Custodian]:
 @contextmanager
 def key_wrapping() -> Iterator[KeyWrapping]:
     yield LocalKeyWrapping(MASTER_KEYS)
+
+
+@contextmanager
+def verification() -> Iterator[Verifies]:
+    yield Verification()

@@ -14,10 +14,11 @@ from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.payments import MemoryPayments
 from adapters.memory.seal_state import MemorySealState
+from adapters.memory.signatures import MemoryVerification
 from adapters.memory.storage import MemoryStore
 from adapters.memory.wrapping import MemoryKeyWrapping
 from application.ports.clock import Clock
-from application.ports.custody import Custodian, KeyDescription, KeyWrapping
+from application.ports.custody import Custodian, KeyDescription, KeyWrapping, Verifies
 from application.ports.files import Files
 from application.ports.identifiers import Identifiers
 from application.ports.metadata import MetadataStore
@@ -49,6 +50,11 @@ def file_store() -> Iterator[Files]:
 def sealed_store() -> Iterator[tuple[Store, SealStore]]:
     opened = MemoryStore()
     yield opened, opened.seal_store()
+
+
+@contextmanager
+def verification() -> Iterator[Verifies]:
+    yield MemoryVerification()
 
 
 @contextmanager
