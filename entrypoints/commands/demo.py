@@ -1,8 +1,10 @@
 """``tallystick demo``"""
 
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import click
 
@@ -12,7 +14,12 @@ from entrypoints.demo.parts import DemoError, running_with_stripe
 
 @click.command("demo", help="Sign up, plan, deploy, watch, buy; then stay up to be played with.")
 @click.option("--once", is_flag=True, help="End when it is checked: 0 if every promise held.")
-def command(once: bool) -> None:
+@click.option(
+    "--evidence",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write evidence about the first token to this file, and check it as a stranger would.",
+)
+def command(once: bool, evidence: Path | None) -> None:
     # A terminated demo takes its servers with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     begun = time.monotonic()
@@ -29,11 +36,30 @@ def command(once: bool) -> None:
                 sys.exit(1)
             places = " and ".join(each.address for each in told.issued)
             story.say(f"   yes: {places} are what was promised, and the books agree")
+            if evidence is not None:
+                story.say("9. Evidence: one file, checked without any of these servers")
+                key = story.write_evidence(parts, told, evidence)
+                _verify(evidence, key)
             if not once:
                 _stay(parts.api, told.api_key)
     except DemoError as error:
         click.echo(f"the demo failed: {error}", err=True)
         sys.exit(1)
+
+
+def _verify(file: Path, key: str) -> None:
+    """What the stand-alone verifier says.  Raises: DemoError."""
+    story.say(f"   tallystick verify {file} --key {key}")
+    done = subprocess.run(
+        [sys.executable, "-m", "entrypoints.main", "verify", str(file), "--key", key],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    for line in (done.stdout or done.stderr).splitlines():
+        story.say(f"   {line}")
+    if done.returncode:
+        raise DemoError(f"{file} was refused")
 
 
 def _stay(api: str, key: str) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -147,6 +148,27 @@ def tell(parts: Parts) -> Told:
             closing=closing,
             api_key=key["key"],
         )
+
+
+def write_evidence(parts: Parts, told: Told, file: Path) -> str:
+    """The evidence about the first token, as the API gives it; the log's key's fingerprint.
+
+    Raises: DemoError.
+    """
+    deployment = told.issued[0].deployment
+    headers = {"Authorization": f"Bearer {told.api_key}"}
+    with httpx.Client(base_url=parts.api, timeout=30, headers=headers) as client:
+        deadline = time.monotonic() + _SECONDS
+        answer = client.get(f"/v1/deployments/{deployment}/evidence")
+        while answer.status_code == httpx.codes.ACCEPTED and time.monotonic() < deadline:
+            time.sleep(0.5)
+            answer = client.get(f"/v1/deployments/{deployment}/evidence")
+        if answer.status_code != httpx.codes.OK:
+            raise DemoError(f"GET evidence: {answer.status_code} {answer.text}")
+        (key,) = _get(client, "/v1/audit/keys")["data"]
+    file.write_bytes(answer.content)
+    say(f"   {len(answer.content)} bytes about {deployment} are in {file}")
+    return str(key["fingerprint"])
 
 
 def say(line: str) -> None:

@@ -11,6 +11,7 @@ from attrs import evolve
 from entrypoints.demo import checks, story
 from entrypoints.demo.parts import ALGORAND, NETWORKS, running_with_stripe
 from entrypoints.devnet.anvil import call
+from tallystick_verifier import verify
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +25,10 @@ def told(parts):
     return story.tell(parts)
 
 
-def test_the_command_ends_well_when_every_promise_held():
+def test_the_command_ends_well_when_every_promise_held(tmp_path):
+    pack = tmp_path / "pack.json"
     done = subprocess.run(
-        [sys.executable, "-m", "entrypoints.main", "demo", "--once"],
+        [sys.executable, "-m", "entrypoints.main", "demo", "--once", "--evidence", str(pack)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -34,6 +36,11 @@ def test_the_command_ends_well_when_every_promise_held():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Completed" in done.stdout
+    # Said by the command, and once more by the verifier without any of ours around it.
+    assert "It is the key that you named" in done.stdout
+    written = pack.read_bytes()
+    assert verify(written).refused is None
+    assert verify(written.replace(b'"Completed"', b'"Cancelled"')).refused is not None
 
 
 def test_every_promise_holds(parts, told):
