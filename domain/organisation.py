@@ -87,6 +87,10 @@ class Organisation:
     created_at: datetime
 
 
+#: Stands for the password hash of whoever was erased: no password has it.
+ERASED = "erased"
+
+
 @frozen(kw_only=True)
 class User:
     """Somebody who logs in.  What they may do, their memberships say."""
@@ -97,6 +101,10 @@ class User:
     #: PHC string of Argon2id.
     password_hash: str = field(repr=False)
     created_at: datetime
+
+    @property
+    def is_erased(self) -> bool:
+        return self.password_hash == ERASED
 
 
 @frozen(kw_only=True)

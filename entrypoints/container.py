@@ -2,6 +2,7 @@
 
 from dependency_injector import containers, providers
 
+from adapters.aes import AesGcm
 from adapters.argon2 import Argon2Passwords
 from adapters.system import GroupCommit, LogAlarms, SystemClock, SystemIdentifiers
 from application.access.api_keys import CreateApiKey, RevokeApiKey
@@ -16,6 +17,7 @@ from application.anchors.request import AnchorWhenDue, RequestAnchor
 from application.audit.anchors import FindAnchors
 from application.audit.as_of import StateAsOf
 from application.audit.logs import OpenLog, ResumeLog
+from application.audit.personal import KnowPeople, ReadPersonal
 from application.audit.seal import Seal
 from application.audit.watch import WatchSeals
 from application.billing.charge import ChargeFees
@@ -52,6 +54,7 @@ from application.operator.adjust import AdjustCredits, CorrectCapture
 from application.operator.credits import GrantCredits, SetTariff
 from application.operator.dispatch import Dispatch
 from application.operator.end import EndOperation
+from application.operator.erase import EraseSubject
 from application.operator.growth import ReportActivation, ReportRecurring
 from application.operator.installation_secret import InstallationSecret
 from application.operator.limits import LiftLimits, RaiseLimit
@@ -95,6 +98,16 @@ class Container(containers.DeclarativeContainer):
     payments = One(assembly.payments, settings)
     custodians = One(assembly.custodians, settings, store)
 
+    cipher = One(AesGcm)
+    people = One(
+        KnowPeople,
+        store=store,
+        wrapping=wrapping,
+        cipher=cipher,
+        clock=clock,
+        identifiers=identifiers,
+    )
+    read_personal = One(ReadPersonal, store=store, wrapping=wrapping, cipher=cipher)
     register = One(
         Register,
         store=store,
@@ -102,12 +115,27 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         identifiers=identifiers,
         passwords=passwords,
+        people=people,
         custodian=settings.provided.custodian,
         families=One(assembly.development_families, settings),
     )
-    log_in = One(LogIn, store=store, clock=clock, identifiers=identifiers, passwords=passwords)
-    refresh = One(Refresh, store=store, clock=clock, identifiers=identifiers, wrapping=wrapping)
-    log_out = One(LogOut, store=store, clock=clock, identifiers=identifiers)
+    log_in = One(
+        LogIn,
+        store=store,
+        clock=clock,
+        identifiers=identifiers,
+        passwords=passwords,
+        people=people,
+    )
+    refresh = One(
+        Refresh,
+        store=store,
+        clock=clock,
+        identifiers=identifiers,
+        wrapping=wrapping,
+        people=people,
+    )
+    log_out = One(LogOut, store=store, clock=clock, identifiers=identifiers, people=people)
     authenticate = One(Authenticate, store=store, clock=clock)
     state_as_of = One(StateAsOf, store=store)
     count_requests = One(
@@ -118,8 +146,13 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         identifiers=identifiers,
     )
-    create_api_key = One(CreateApiKey, store=store, clock=clock, identifiers=identifiers)
-    revoke_api_key = One(RevokeApiKey, store=store, clock=clock, identifiers=identifiers)
+    create_api_key = One(
+        CreateApiKey, store=store, clock=clock, identifiers=identifiers, people=people
+    )
+    revoke_api_key = One(
+        RevokeApiKey, store=store, clock=clock, identifiers=identifiers, people=people
+    )
+    erase_subject = One(EraseSubject, store=store, clock=clock, identifiers=identifiers)
 
     create_account_key = One(
         CreateAccountKey,

@@ -16,12 +16,13 @@ from application.ports.storage.access import (
     Users,
 )
 from application.ports.storage.paging import Page, PageRequest
+from application.ports.storage.subjects import SubjectKey, SubjectKeys
 from application.ports.storage.work import Lock
 from domain.abuse import LoginFailures
 from domain.catalogue import TariffName
 from domain.errors import MisuseError
 from domain.identifiers import ApiKeyId, OrganisationId, SessionId, UserId
-from domain.organisation import ApiKey, Member, Organisation, Session, User
+from domain.organisation import ERASED, ApiKey, Member, Organisation, Session, User
 
 ACCESS = queries.load("access.sql")
 
@@ -78,6 +79,31 @@ class PostgresUsers(Users):
         row = self._transaction.row(ACCESS["select_user"])
         return rows.user_from_row(row) if row else None
 
+    def erase(self, pseudonym: str) -> None:
+        row = {"pseudonym": pseudonym, "password_hash": ERASED}
+        self._transaction.update("user", ACCESS["erase_user"], row)
+
+
+@frozen
+class PostgresSubjectKeys(SubjectKeys):
+    _transaction: Transaction
+
+    def add(self, key: SubjectKey) -> bool:
+        row = rows.subject_key_to_row(key)
+        return self._transaction.change(ACCESS["insert_subject_key"], row) == 1
+
+    def get(self, user: UserId) -> SubjectKey | None:
+        row = self._transaction.row(ACCESS["select_subject_key"], {"of_user": user})
+        return rows.subject_key_from_row(row) if row else None
+
+    def lock(self) -> SubjectKey | None:
+        self._transaction.enter(Lock.SUBJECT_KEY, str(self._transaction.scope.user))
+        row = self._transaction.row(ACCESS["lock_subject_key"])
+        return rows.subject_key_from_row(row) if row else None
+
+    def destroy(self, now: datetime) -> None:
+        self._transaction.update("subject key", ACCESS["destroy_subject_key"], {"now": now})
+
 
 @frozen
 class PostgresSessions(Sessions):
@@ -98,6 +124,10 @@ class PostgresSessions(Sessions):
     def put(self, session: Session) -> None:
         row = rows.session_to_row(session)
         self._transaction.update(f"session {session.id}", ACCESS["update_session"], row)
+
+    def revoke_all(self, now: datetime) -> int:
+        self._transaction.enter_any(Lock.SESSION)
+        return self._transaction.change(ACCESS["revoke_sessions"], {"now": now})
 
     def standing(self, id: SessionId) -> tuple[Session, Organisation, Member] | None:
         row = self._transaction.row(ACCESS["select_session_standing"], {"id": id})

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from application.ports.custody import Wrapped
 from application.ports.storage.idempotency import Remembered
+from application.ports.storage.subjects import SubjectKey
 from application.ports.storage.tokens import TokenWatch, WatchClaim
 from domain.account import Account, AccountState
 from domain.audit import AuditEvent
@@ -89,6 +90,25 @@ def user_to_row(user: User) -> Row:
         "email": user.email,
         "password_hash": user.password_hash,
         "created_at": user.created_at,
+    }
+
+
+def subject_key_from_row(row: Row) -> SubjectKey:
+    return SubjectKey(
+        user=row["user_id"],
+        wrapped=None if row["destroyed_at"] else wrapped_from_row(row),
+        made_at=row["made_at"],
+        destroyed_at=row["destroyed_at"],
+    )
+
+
+def subject_key_to_row(key: SubjectKey) -> Row:
+    wrapped = {"wrapping": None, "ciphertext": None}
+    return {
+        "user_id": key.user,
+        **(wrapped if key.wrapped is None else wrapped_to_row(key.wrapped)),
+        "made_at": key.made_at,
+        "destroyed_at": key.destroyed_at,
     }
 
 

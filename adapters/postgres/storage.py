@@ -26,6 +26,7 @@ from adapters.postgres.access import (
     PostgresLoginAttempts,
     PostgresOrganisations,
     PostgresSessions,
+    PostgresSubjectKeys,
     PostgresUsers,
 )
 from adapters.postgres.accounts import PostgresAccounts, PostgresSealedSecrets
@@ -91,6 +92,10 @@ class PostgresWork(Work):
     @cached_property
     def users(self) -> PostgresUsers:
         return PostgresUsers(self._transaction)
+
+    @property
+    def subject_keys(self) -> PostgresSubjectKeys:
+        return PostgresSubjectKeys(self._transaction)
 
     @cached_property
     def sessions(self) -> PostgresSessions:

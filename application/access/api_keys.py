@@ -8,9 +8,10 @@ from attrs import evolve, field, frozen
 from application.access.authenticate import write_key
 from application.access.caller import Caller
 from application.access.sessions import hash_secret
+from application.audit.personal import KnowPeople, Person
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
-from application.ports.storage.work import Store
+from application.ports.storage.work import Scope, Store, Work
 from domain.errors import Refusal
 from domain.identifiers import ApiKeyId, Prefix, public_id
 from domain.organisation import ApiKey, Permission
@@ -39,6 +40,7 @@ class CreateApiKey:
     store: Store
     clock: Clock
     identifiers: Identifiers
+    people: KnowPeople
 
     def __call__(self, caller: Caller, request: KeyRequest) -> NewKey | Refusal:
         if refusal := caller.refusal(Permission.WRITE_API_KEYS, live=request.live):
@@ -53,7 +55,12 @@ class CreateApiKey:
                 code="forbidden", detail="a key may not outlive the one it is made with"
             )
         secret = self.identifiers.secret(SECRET_BYTES).hex()
-        with self.store.begin(caller.scope) as work:
+        person = _person(self.people, caller)
+        scope = Scope(organisation=caller.organisation, user=caller.user)
+        with self.store.begin(scope) as work:
+            if caller.user is not None and _is_erased(work):
+                # Erased since this request was let in.
+                return Refusal(code="invalid_token", detail="this session is over")
             now = self.clock.now()
             if request.expires_at is not None and request.expires_at <= now:
                 return Refusal(code="expiry_in_the_past", detail="the key would be dead at once")
@@ -77,6 +84,7 @@ class CreateApiKey:
                 now,
                 live=key.live,
                 details={"scopes": sorted(scope.value for scope in scopes)},
+                person=person,
             )
             trail.write(work)
         return NewKey(key=key, text=write_key(key.id, secret, live=key.live))
@@ -87,11 +95,13 @@ class RevokeApiKey:
     store: Store
     clock: Clock
     identifiers: Identifiers
+    people: KnowPeople
 
     def __call__(self, caller: Caller, id: ApiKeyId) -> ApiKey | Refusal:
         """Revoking twice is no error; the first instant stays."""
         if refusal := caller.refusal(Permission.WRITE_API_KEYS):
             return refusal
+        person = _person(self.people, caller)
         with self.store.begin(caller.scope) as work:
             key = work.api_keys.get(id)
             if key is None:
@@ -104,6 +114,17 @@ class RevokeApiKey:
             revoked = evolve(key, revoked_at=now)
             work.api_keys.put(revoked)
             trail = caller.trail(self.identifiers)
-            trail.add("api_key.revoked", public_id(Prefix.API_KEY, id), now, live=key.live)
+            name = public_id(Prefix.API_KEY, id)
+            trail.add("api_key.revoked", name, now, live=key.live, person=person)
             trail.write(work)
         return revoked
+
+
+def _person(people: KnowPeople, caller: Caller) -> Person | None:
+    """Of a session; an API key is nobody, and its id says which one it was."""
+    return None if caller.user is None else people(caller.user, caller.source)
+
+
+def _is_erased(work: Work) -> bool:
+    key = work.subject_keys.lock()
+    return key is not None and key.destroyed_at is not None

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from attrs import frozen
+from attrs import field, frozen
 
 from application.audit.trail import Trail
 from application.ports.identifiers import Identifiers
@@ -35,6 +35,8 @@ class Caller:
     #: Set for a session only.
     user: UserId | None = None
     session: SessionId | None = None
+    #: The network the request came from, where it came over one.
+    source: str | None = field(default=None, repr=False)
 
     @property
     def scope(self) -> Scope:

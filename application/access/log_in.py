@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from application.access.register import canonical_email
 from application.access.sessions import OpenSession, new_session
+from application.audit.personal import KnowPeople
 from application.audit.trail import Trail
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
@@ -40,6 +41,7 @@ class LogIn:
     clock: Clock
     identifiers: Identifiers
     passwords: Passwords
+    people: KnowPeople
 
     def __call__(self, credentials: Credentials) -> OpenSession | Refusal:
         email = canonical_email(credentials.email)
@@ -52,17 +54,19 @@ class LogIn:
         user = self._user(user_id)
         known = user.password_hash if user is not None else None
         if not self.passwords.verify(known, credentials.password):
-            return self._count(attempts, user, credentials.request_id)
+            return self._count(attempts, user, credentials)
         if user is None:
             return _WRONG
         return self._open(attempts, user, credentials)
 
     def _user(self, id: UserId | None) -> User | None:
         with self.store.begin(Scope(user=id)) as work:
-            return work.users.get() if id is not None else None
+            user = work.users.get() if id is not None else None
+        return None if user is None or user.is_erased else user
 
-    def _count(self, attempts: bytes, user: User | None, request_id: str) -> Refusal:
+    def _count(self, attempts: bytes, user: User | None, credentials: Credentials) -> Refusal:
         """Count the failure; where it locks, say so in the trail of the user's organisation."""
+        person = self.people(user.id, credentials.source) if user is not None else None
         members = self._memberships(user.id) if user is not None else []
         first = members[0] if members else None
         organisation = first.organisation if first is not None else None
@@ -76,8 +80,8 @@ class LogIn:
             work.login_attempts.put(attempts, failures)
             locks = failures.locked_until is not None and failures.locked_until > now
             if first is not None and locks:
-                trail = self._trail(first, request_id)
-                trail.add("user.locked", public_id(Prefix.USER, first.user), now)
+                trail = self._trail(first, credentials.request_id)
+                trail.add("user.locked", public_id(Prefix.USER, first.user), now, person=person)
                 trail.write(work)
         return _WRONG
 
@@ -92,15 +96,21 @@ class LogIn:
                 detail="say in `organisation` which one this session is for",
             )
         (member,) = chosen
+        person = self.people(user.id, credentials.source)
         with self.store.begin(Scope(organisation=member.organisation, user=user.id)) as work:
             now = self.clock.now()
             if refusal := work.login_attempts.lock(attempts).verdict(now):
                 return refusal
+            key = work.subject_keys.lock()
+            if key is None or key.destroyed_at is not None:
+                # Erased while the password was compared.
+                return _WRONG
             work.login_attempts.forget(attempts)
             opened = new_session(self.identifiers, user.id, member.organisation, now)
             work.sessions.add(opened.session)
             trail = self._trail(member, credentials.request_id)
-            trail.add("session.opened", public_id(Prefix.SESSION, opened.session.id), now)
+            session = public_id(Prefix.SESSION, opened.session.id)
+            trail.add("session.opened", session, now, person=person)
             trail.write(work)
         return opened
 

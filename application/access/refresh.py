@@ -14,6 +14,7 @@ from application.access.sessions import (
     RefreshToken,
     is_same,
 )
+from application.audit.personal import KnowPeople, Person
 from application.audit.trail import Trail
 from application.ports.clock import Clock
 from application.ports.custody import KeyWrapping, Wrapped
@@ -35,8 +36,12 @@ class Refresh:
     clock: Clock
     identifiers: Identifiers
     wrapping: KeyWrapping
+    people: KnowPeople
 
-    def __call__(self, text: str, request_id: str) -> OpenSession | Refusal:
+    def __call__(
+        self, text: str, request_id: str, source: str | None = None
+    ) -> OpenSession | Refusal:
+        """*source*: the network the request came from, where it came over one."""
         token = RefreshToken.parse(text)
         if token is None:
             return _WRONG
@@ -48,6 +53,7 @@ class Refresh:
         # Made and wrapped before the transaction: wrapping may ask a service.
         successor = token.successor(self.identifiers.secret(CHANCE_BYTES))
         wrapped = self.wrapping.wrap(successor.secret, _context(token))
+        person = self.people(token.user, source)
         with self.store.begin(Scope(organisation=organisation.id, user=token.user)) as work:
             session = work.sessions.lock(token.session)
             now = self.clock.now()
@@ -58,7 +64,7 @@ class Refresh:
             if is_same(token.hash, session.previous_hash) and now - session.rotated_at <= GRACE:
                 stored = session.successor
             elif token.is_of(session):
-                return self._revoke(work, session, member, request_id, now)
+                return self._revoke(work, session, member, person, request_id, now)
             else:
                 return _WRONG
         return self._repeat(session, token, stored)
@@ -92,7 +98,13 @@ class Refresh:
         return OpenSession(session=session, refresh_token=evolve(token, secret=secret).text)
 
     def _revoke(
-        self, work: Work, session: Session, member: Member, request_id: str, now: datetime
+        self,
+        work: Work,
+        session: Session,
+        member: Member,
+        person: Person,
+        request_id: str,
+        now: datetime,
     ) -> Refusal:
         work.sessions.put(evolve(session, revoked_at=now))
         trail = Trail(
@@ -106,6 +118,7 @@ class Refresh:
             public_id(Prefix.SESSION, session.id),
             now,
             details={"reason": "refresh_token_reused"},
+            person=person,
         )
         trail.write(work)
         return Refusal(

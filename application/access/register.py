@@ -6,6 +6,7 @@ from datetime import datetime
 from attrs import field, frozen
 
 from application.access.sessions import OpenSession, new_session
+from application.audit.personal import KnowPeople, Person
 from application.audit.trail import Trail
 from application.credits.allowance import orders_due
 from application.credits.post import post_all
@@ -13,6 +14,7 @@ from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.passwords import Passwords
 from application.ports.storage.access import EmailTakenError
+from application.ports.storage.subjects import SubjectKey
 from application.ports.storage.work import Scope, Store, Work
 from domain.account import Account
 from domain.audit import Actor
@@ -40,6 +42,8 @@ class Registration:
     password: str = field(repr=False)
     organisation: str
     request_id: str
+    #: The network it comes from, where it comes over one.
+    source: str | None = field(default=None, repr=False)
 
 
 @frozen(kw_only=True)
@@ -57,6 +61,7 @@ class Register:
     clock: Clock
     identifiers: Identifiers
     passwords: Passwords
+    people: KnowPeople
     #: The custodian that creates new keys, by the scheme of its key references.
     custodian: str
     #: Families of the development networks: there accounts are created at once.  Elsewhere they
@@ -71,6 +76,7 @@ class Register:
             )
         password_hash = self.passwords.hash(registration.password)
         user_id = UserId(self.identifiers.next())
+        person, key = self.people.newcomer(user_id, email, registration.source)
         organisation_id = OrganisationId(self.identifiers.next())
         member_id = MemberId(self.identifiers.next())
         try:
@@ -95,12 +101,20 @@ class Register:
                     ),
                     open=new_session(self.identifiers, user_id, organisation_id, now),
                 )
-                self._store(work, registered, registration.request_id, now)
+                self._store(work, registered, person, key, registration.request_id, now)
         except EmailTakenError:
             return Refusal(code="email_taken", detail="somebody has registered with this address")
         return registered
 
-    def _store(self, work: Work, registered: Registered, request_id: str, now: datetime) -> None:
+    def _store(
+        self,
+        work: Work,
+        registered: Registered,
+        person: Person,
+        key: SubjectKey,
+        request_id: str,
+        now: datetime,
+    ) -> None:
         organisation, member = registered.organisation, registered.member
         subject = public_id(Prefix.ORGANISATION, organisation.id)
         trail = Trail(
@@ -110,6 +124,7 @@ class Register:
             request_id=request_id,
         )
         work.users.add(registered.user)
+        work.subject_keys.add(key)
         work.organisations.add(organisation, member)
         work.sessions.add(registered.open.session)
         trail.add("organisation.created", subject, now, details={"tariff": organisation.tariff})
@@ -118,6 +133,7 @@ class Register:
             public_id(Prefix.MEMBER, member.id),
             now,
             details={"role": member.role.value, "user": public_id(Prefix.USER, member.user)},
+            person=person,
         )
         for family in sorted(self.families, key=lambda family: family.value):
             self._request_account(work, trail, organisation.id, family, now)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from attrs import define, evolve, field
 
+from application.audit.personal import MEMBER, Person
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Work
 from domain.audit import SALT_BYTES, Actor, AuditDraft, AuditEvent, JsonValue, timestamp
@@ -38,10 +39,17 @@ class Trail:
         live: bool = False,
         correlation: str | None = None,
         details: Mapping[str, JsonValue] | None = None,
+        person: Person | None = None,
     ) -> EventId:
-        """The event's id; it is nobody's before `write`."""
+        """The event's id; it is nobody's before `write`.
+
+        *person*: who did it, kept under a key of their own.
+        """
+        id = EventId(self.identifiers.next())
+        if person is not None:
+            details = {**(details or {}), MEMBER: person.sealed(self.organisation, id)}
         draft = AuditDraft(
-            id=EventId(self.identifiers.next()),
+            id=id,
             organisation=self.organisation,
             at=at,
             actor=self.actor,

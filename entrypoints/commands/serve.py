@@ -125,6 +125,7 @@ def services(container: Container, stopping: threading.Event) -> Services:
         change_quotas=container.change_quotas(),
         state_account=container.state_account(),
         state_as_of=container.state_as_of(),
+        read_personal=container.read_personal(),
         give_evidence=container.give_evidence(),
         prove_event=container.prove_event(),
         prove_consistency=container.prove_consistency(),

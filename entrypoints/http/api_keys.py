@@ -37,7 +37,8 @@ CREATE = Shape("ApiKeyRequest", (NAME, LIVE, SCOPES, EXPIRES_AT))
         id="create_api_key", tag="api_keys", summary="Make an API key",
         description="`key` is shown in this answer and never again.",
         body=CREATE, answers="NewApiKey", status=201,
-        codes=("validation_failed", "expiry_in_the_past", "mode_mismatch"),
+        codes=("validation_failed", "expiry_in_the_past", "mode_mismatch",
+               "custodian_unavailable"),
     ).opt,
 )  # fmt: skip
 def create_api_key(
@@ -92,7 +93,7 @@ def list_api_keys(
     sync_to_thread=True,
     opt=Operation(
         id="revoke_api_key", tag="api_keys", summary="Revoke an API key, at once and for good",
-        body=NOTHING, answers="ApiKey", codes=("not_found",),
+        body=NOTHING, answers="ApiKey", codes=("not_found", "custodian_unavailable"),
     ).opt,
     status_code=200,
 )  # fmt: skip

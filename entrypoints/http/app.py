@@ -142,6 +142,7 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "catalogue": services.catalogue,
         "state_account": services.state_account,
         "state_as_of": services.state_as_of,
+        "read_personal": services.read_personal,
         "give_evidence": services.give_evidence,
         "prove_event": services.prove_event,
         "prove_consistency": services.prove_consistency,

@@ -8,6 +8,7 @@ from litestar.params import FromPath
 
 from application.access.caller import Caller
 from application.audit.logs import fingerprint
+from application.audit.personal import Personal, ReadPersonal
 from application.evidence.give import GiveEvidence, Pack
 from application.evidence.prove import Proof, ProveConsistency, ProveEvent, Receipt, the_log
 from application.ports.storage.seals import Log, SignedCheckpoint
@@ -63,11 +64,19 @@ CONSISTENCY = Shape("AuditConsistencyQuery", (OLDER, NEWER, LOG))
     opt=Operation(
         id="list_audit_events", tag="audit", summary="What happened, oldest first",
         description="Each event as it was written, with its salt and the hash of its leaf: keep "
-        "the hash, and what was written can never be told otherwise without your noticing.",
-        query=EVENTS, answers="AuditRecordPage", codes=("validation_failed", "mode_mismatch"),
+        "the hash, and what was written can never be told otherwise without your noticing. The "
+        "body has what is personal as ciphertext; `personal` is that, read, for as long as the "
+        "person was not erased.",
+        query=EVENTS, answers="AuditRecordPage",
+        codes=("validation_failed", "mode_mismatch", "custodian_unavailable"),
     ).opt,
 )  # fmt: skip
-def list_events(request: AnyRequest, caller: Given[Caller], store: AStore) -> Response[bytes]:
+def list_events(
+    request: AnyRequest,
+    caller: Given[Caller],
+    store: AStore,
+    read_personal: Given[ReadPersonal],
+) -> Response[bytes]:
     asked = EVENTS.query(request)
     live = asked.get(LIVE)
     require(caller, Permission.READ_AUDIT, live=live)
@@ -84,7 +93,8 @@ def list_events(request: AnyRequest, caller: Given[Caller], store: AStore) -> Re
         events = work.audit.find(wanted, after=after, limit=limit + 1)
     shown = events[:limit]
     last = str(shown[-1].sequence) if shown else None
-    items = [_record(Receipt(event=event)) for event in shown]
+    personal = read_personal(caller.organisation, shown)
+    items = [_record(Receipt(event=event), personal.get(event.id)) for event in shown]
     return answer(page(items, has_more=len(events) > limit, last=last))
 
 
@@ -93,17 +103,23 @@ def list_events(request: AnyRequest, caller: Given[Caller], store: AStore) -> Re
     sync_to_thread=True,
     opt=Operation(
         id="get_audit_event", tag="audit", summary="One event, as it was written",
-        answers="AuditRecord", codes=("not_found", "mode_mismatch"),
+        answers="AuditRecord", codes=("not_found", "mode_mismatch", "custodian_unavailable"),
     ).opt,
 )  # fmt: skip
-def get_event(id: FromPath[str], caller: Given[Caller], store: AStore) -> Response[bytes]:
+def get_event(
+    id: FromPath[str],
+    caller: Given[Caller],
+    store: AStore,
+    read_personal: Given[ReadPersonal],
+) -> Response[bytes]:
     require(caller, Permission.READ_AUDIT)
     with store.begin(caller.scope) as work:
         event = work.audit.get(_event_id(id))
     if event is None:
         raise not_found("event")
     require(caller, Permission.READ_AUDIT, live=event.live)
-    return answer(_record(Receipt(event=event)))
+    personal = read_personal(caller.organisation, [event])
+    return answer(_record(Receipt(event=event), personal.get(event.id)))
 
 
 @get(
@@ -270,13 +286,23 @@ def _event_id(text: str) -> EventId:
     return EventId(parsed)
 
 
-def _record(receipt: Receipt) -> Json:
+def _record(receipt: Receipt, personal: Personal | None) -> Json:
     event = receipt.event
     return {
         "event": representations.audit_event(event),
         "body": _base64(event.body),
         "salt": _base64(event.salt),
         "leaf_hash": receipt.leaf_hash.hex(),
+        "personal": None if personal is None else _personal(personal),
+    }
+
+
+def _personal(personal: Personal) -> Json:
+    fields = personal.fields
+    return {
+        "of": personal.of,
+        "fields": None if fields is None else dict(fields),
+        "erased": fields is None,
     }
 
 

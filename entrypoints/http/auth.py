@@ -65,7 +65,7 @@ REFRESHING = Shape("Refreshing", (REFRESH_TOKEN,))
         description="Creates the user, the organisation, its owner and its first credits, and "
         "logs in.",
         body=REGISTRATION, answers="Registered", status=201, is_public=True,
-        codes=("email_taken", "rate_limited"),
+        codes=("email_taken", "rate_limited", "custodian_unavailable"),
     ).opt,
 )  # fmt: skip
 def register(
@@ -74,7 +74,7 @@ def register(
     register_user: Given[Register],
     tokens: Given[AccessTokens],
     clock: AClock,
-    source: Given[Source],  # noqa: ARG001 - counts the request
+    source: Given[Source],
 ) -> Response[bytes]:
     asked = _registration(request, body)
     registered = granted(
@@ -84,6 +84,7 @@ def register(
                 password=asked[PASSWORD],
                 organisation=asked[NAME],
                 request_id=request_id_of(request.scope),
+                source=source.prefix,
             )
         )
     )
@@ -104,7 +105,8 @@ def register(
     opt=Operation(
         id="log_in", tag="auth", summary="Log in", body=CREDENTIALS, answers="Tokens",
         is_public=True,
-        codes=("invalid_credentials", "account_locked", "organisation_needed", "rate_limited"),
+        codes=("invalid_credentials", "account_locked", "organisation_needed", "rate_limited",
+               "custodian_unavailable"),
     ).opt,
     status_code=200,
 )  # fmt: skip
@@ -151,10 +153,11 @@ def refresh(
     refresh_session: Given[Refresh],
     tokens: Given[AccessTokens],
     clock: AClock,
-    source: Given[Source],  # noqa: ARG001 - counts the request
+    source: Given[Source],
 ) -> Response[bytes]:
     asked = REFRESHING.decode(request, body)
-    opened = granted(refresh_session(asked[REFRESH_TOKEN], request_id_of(request.scope)))
+    request_id = request_id_of(request.scope)
+    opened = granted(refresh_session(asked[REFRESH_TOKEN], request_id, source.prefix))
     return answer(_tokens(opened, tokens, clock))
 
 
@@ -163,7 +166,7 @@ def refresh(
     sync_to_thread=True,
     opt=Operation(
         id="log_out", tag="auth", summary="End the session", body=NOTHING, answers=None,
-        status=204, codes=("session_required",),
+        status=204, codes=("session_required", "custodian_unavailable"),
     ).opt,
     status_code=204,
 )  # fmt: skip

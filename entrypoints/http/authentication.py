@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from litestar.types import Scope
 
 from application.access.authenticate import KEY_PREFIX, Authenticate
@@ -81,7 +81,8 @@ class Gatekeeper:
     def caller(self, request: AnyRequest) -> Caller:
         """Raises: RefusedError: 401, or 429."""
         request_id = request_id_of(request.scope)
-        caller = granted(self.door(request.headers.get("Authorization"), request_id))
+        found = granted(self.door(request.headers.get("Authorization"), request_id))
+        caller = evolve(found, source=self._prefix(request))
         remember_caller(request.scope, caller)
         if _is_change(request):
             self._count_change(request.scope, caller)
@@ -91,12 +92,15 @@ class Gatekeeper:
 
     def source(self, request: AnyRequest) -> "Source":
         """Where a request comes from that nobody is logged in for.  Raises: RefusedError: 429."""
-        host = request.client.host if request.client else ""
-        prefix = source_prefix(
-            host, request.headers.getall("X-Forwarded-For", []), self.trusted_proxies
-        )
+        prefix = self._prefix(request)
         self._count(request.scope, prefix, self.limits.read_limit_per_minute)
         return Source(prefix)
+
+    def _prefix(self, request: AnyRequest) -> str:
+        host = request.client.host if request.client else ""
+        return source_prefix(
+            host, request.headers.getall("X-Forwarded-For", []), self.trusted_proxies
+        )
 
     def may_stream(self, caller: Caller) -> None:
         """Raises: RefusedError: 429: as many streams are open as one caller may have."""

@@ -286,6 +286,11 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "AuditRecord": _object(
         event=ref("AuditEvent"), body=_TEXT, salt=_TEXT, leaf_hash=_TEXT,
+        personal=_or_null(
+            _object(
+                of=_id(Prefix.USER), fields=_or_null({"type": "object"}), erased=_BOOLEAN
+            )
+        ),
     ),
     "AuditReceipt": _object(event=_id(Prefix.EVENT), leaf_hash=_TEXT),
     "AuditProof": _object(

@@ -15,6 +15,7 @@ from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.audit.as_of import StateAsOf
+from application.audit.personal import ReadPersonal
 from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
 from application.billing.receive import ReceivePaymentEvent
@@ -101,6 +102,7 @@ class Services:
     change_quotas: ChangeQuotas
     state_account: StateAccount
     state_as_of: StateAsOf
+    read_personal: ReadPersonal
     give_evidence: GiveEvidence
     prove_event: ProveEvent
     prove_consistency: ProveConsistency

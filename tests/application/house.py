@@ -22,6 +22,7 @@ from hypothesis import settings
 
 from adapters.memory.alarms import MemoryAlarms
 from adapters.memory.chain import MemoryChain
+from adapters.memory.cipher import MemoryCipher
 from adapters.memory.clock import MemoryClock
 from adapters.memory.custody import DevelopmentOnlyWarning, MemoryCustodian
 from adapters.memory.files import MemoryFiles
@@ -30,9 +31,11 @@ from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.storage import MemoryStore
 from adapters.memory.storage.transaction import Table
+from adapters.memory.wrapping import MemoryKeyWrapping
 from application.access.caller import Caller
 from application.access.register import Register, Registered, Registration
 from application.accounts.create_key import CreateAccountKey
+from application.audit.personal import KnowPeople
 from application.deployments.advance import Advance
 from application.deployments.cancel import CancelDeployment
 from application.deployments.halt import Halt
@@ -198,6 +201,20 @@ class House:
         }
         return MakeExport(**settings | changes)
 
+    @property
+    def people(self) -> KnowPeople:
+        """With a wrapping and a cipher of the house's own; made when it is first looked at."""
+        made: KnowPeople | None = self.__dict__.get("_people")
+        if made is None or made.store is not self.store:
+            made = self.__dict__["_people"] = KnowPeople(
+                store=self.store,
+                wrapping=MemoryKeyWrapping(),
+                cipher=MemoryCipher(),
+                clock=self.clock,
+                identifiers=self.identifiers,
+            )
+        return made
+
     def register(self, email: str) -> Registered:
         register = Register(
             store=self.store,
@@ -205,6 +222,7 @@ class House:
             identifiers=self.identifiers,
             catalogue=self.catalogue,
             passwords=MemoryPasswords(),
+            people=self.people,
             custodian=self.custodian_scheme,
             families=frozenset({self.chain.network.family}),
         )

@@ -46,6 +46,7 @@ class Door:
             "identifiers": self.house.identifiers,
         }
         self.authenticate = Authenticate(store=self.store, clock=self.clock)
+        parts["people"] = self.house.people
         self.log_in_use_case = LogIn(**parts, passwords=self.passwords)
         self.refresh_use_case = Refresh(**parts, wrapping=self.wrapping)
         self.log_out = LogOut(**parts)

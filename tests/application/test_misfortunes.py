@@ -123,7 +123,12 @@ def test_a_retry_counts_in_the_month_in_which_it_is_asked_for():
 
 def test_a_key_neither_outlives_its_maker_nor_reaches_into_the_other_mode():
     house = House()
-    parts = {"store": house.store, "clock": house.clock, "identifiers": house.identifiers}
+    parts = {
+        "store": house.store,
+        "clock": house.clock,
+        "identifiers": house.identifiers,
+        "people": house.people,
+    }
     soon = house.clock.now() + timedelta(minutes=1)
     key = evolve(house.caller, live=False, expires_at=soon)
     request = KeyRequest(name="child", live=False, scopes=None, expires_at=None)

@@ -21,6 +21,7 @@ PORTS = (
     "ordering_chain",
     "custodian",
     "key_wrapping",
+    "cipher",
     "clock",
     "identifiers",
     "passwords",
@@ -64,6 +65,7 @@ forgetful_chain = pytest.fixture(_subject, name="forgetful_chain")
 ordering_chain = pytest.fixture(_subject, name="ordering_chain")
 custodian = pytest.fixture(_subject, name="custodian")
 key_wrapping = pytest.fixture(_subject, name="key_wrapping")
+cipher = pytest.fixture(_subject, name="cipher")
 clock = pytest.fixture(_subject, name="clock")
 identifiers = pytest.fixture(_subject, name="identifiers")
 passwords = pytest.fixture(_subject, name="passwords")

@@ -23,6 +23,7 @@ from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.accounts.create_key import CreateAccountKey
 from application.audit.as_of import StateAsOf
+from application.audit.personal import ReadPersonal
 from application.audit.trail import Trail
 from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
@@ -81,16 +82,17 @@ def services_of(house: House, **changes: Any) -> Services:
             **common,
             **catalogue,
             passwords=MemoryPasswords(),
+            people=house.people,
             custodian=house.custodian_scheme,
             families=frozenset({house.chain.network.family}),
         ),
-        log_in=LogIn(**common, passwords=MemoryPasswords()),
-        refresh=Refresh(**common, wrapping=MemoryKeyWrapping()),
-        log_out=LogOut(**common),
+        log_in=LogIn(**common, passwords=MemoryPasswords(), people=house.people),
+        refresh=Refresh(**common, wrapping=MemoryKeyWrapping(), people=house.people),
+        log_out=LogOut(**common, people=house.people),
         authenticate=Authenticate(store=house.store, clock=house.clock),
         count_requests=count_requests(house, requests_per_minute=10_000),
-        create_api_key=CreateApiKey(**common),
-        revoke_api_key=RevokeApiKey(**common),
+        create_api_key=CreateApiKey(**common, people=house.people),
+        revoke_api_key=RevokeApiKey(**common, people=house.people),
         validate_token=ValidateToken(**network),
         plan_deployment=PlanDeployment(
             **common, **network, **catalogue, custodians={house.custodian_scheme: house.custodian}
@@ -113,6 +115,9 @@ def services_of(house: House, **changes: Any) -> Services:
         change_teams=ChangeTeams(**common),
         change_quotas=ChangeQuotas(**common),
         state_as_of=StateAsOf(store=house.store),
+        read_personal=ReadPersonal(
+            store=house.store, wrapping=house.people.wrapping, cipher=house.people.cipher
+        ),
         state_account=StateAccount(store=house.store, clock=house.clock, **catalogue),
         give_evidence=GiveEvidence(**common, **network, installation=INSTALLATION_ID),
         prove_event=ProveEvent(store=house.store),

@@ -15,13 +15,14 @@ from application.ports.storage.access import (
     Users,
 )
 from application.ports.storage.paging import Page, PageRequest
+from application.ports.storage.subjects import SubjectKey, SubjectKeys
 from application.ports.storage.work import Lock
 from domain.abuse import LoginFailures
 from domain.catalogue import TariffName
 from domain.errors import MisuseError
 from domain.identifiers import INSTALLATION, ApiKeyId, OrganisationId, SessionId, UserId
 from domain.ledger import Wallet
-from domain.organisation import ApiKey, Member, Organisation, Session, User
+from domain.organisation import ERASED, ApiKey, Member, Organisation, Session, User
 
 
 @define(eq=False)
@@ -34,6 +35,7 @@ class AccessTables:
     users: Table[UserId, User] = field(factory=lambda: Table("users"))
     #: A unique index.
     emails: Table[str, UserId] = field(factory=lambda: Table("emails"))
+    subject_keys: Table[UserId, SubjectKey] = field(factory=lambda: Table("subject_keys"))
     sessions: Table[SessionId, Session] = field(factory=lambda: Table("sessions"))
     api_keys: Table[ApiKeyId, ApiKey] = field(factory=lambda: Table("api_keys"))
     login_attempts: Table[bytes, LoginFailures] = field(factory=lambda: Table("login_attempts"))
@@ -120,6 +122,51 @@ class MemoryUsers(Users):
             return None
         return self._transaction.get(self._tables.users, self._transaction.user)
 
+    def erase(self, pseudonym: str) -> None:
+        user = self.get()
+        if user is None:
+            raise MisuseError(f"there is no user in {self._transaction.scope}")
+        self._transaction.delete(self._tables.emails, user.email)
+        self._transaction.insert(self._tables.emails, pseudonym, user.id)
+        erased = evolve(user, email=pseudonym, password_hash=ERASED)
+        self._transaction.update(self._tables.users, user.id, erased)
+
+
+@define(eq=False)
+class MemorySubjectKeys(SubjectKeys):
+    _transaction: Transaction
+    _tables: AccessTables
+
+    def add(self, key: SubjectKey) -> bool:
+        if self._transaction.user != key.user:
+            raise MisuseError(f"user {key.user} is outside the scope of {self._transaction.user}")
+        return self._transaction.insert(self._tables.subject_keys, key.user, key)
+
+    def get(self, user: UserId) -> SubjectKey | None:
+        organisation = self._transaction.organisation
+        is_member = organisation is not None and (
+            self._transaction.get(self._tables.members, (organisation, user)) is not None
+        )
+        if user != self._transaction.user and not is_member:
+            return None
+        return self._transaction.get(self._tables.subject_keys, user)
+
+    def lock(self) -> SubjectKey | None:
+        user = self._transaction.user
+        self._transaction.enter(Lock.SUBJECT_KEY, str(user))
+        if user is None:
+            return None
+        self._transaction.hold(self._tables.subject_keys, user)
+        return self._transaction.get(self._tables.subject_keys, user)
+
+    def destroy(self, now: datetime) -> None:
+        user = self._transaction.user
+        key = None if user is None else self._transaction.get(self._tables.subject_keys, user)
+        if user is None or key is None or key.destroyed_at is not None:
+            raise MisuseError(f"{user} has no key to be destroyed")
+        destroyed = evolve(key, wrapped=None, destroyed_at=now)
+        self._transaction.update(self._tables.subject_keys, user, destroyed)
+
 
 @define(eq=False)
 class MemorySessions(Sessions):
@@ -149,6 +196,18 @@ class MemorySessions(Sessions):
         if self.get(session.id) is None:
             raise MisuseError(f"there is no session {session.id}")
         self._transaction.update(self._tables.sessions, session.id, session)
+
+    def revoke_all(self, now: datetime) -> int:
+        mine = [
+            session
+            for _, session in self._transaction.items(self._tables.sessions)
+            if session.user == self._transaction.user and session.revoked_at is None
+        ]
+        for session in sorted(mine, key=lambda each: each.id):
+            found = self.lock(session.id)
+            if found is not None and found.revoked_at is None:
+                self.put(evolve(found, revoked_at=now, successor=None))
+        return len(mine)
 
     def standing(self, id: SessionId) -> tuple[Session, Organisation, Member] | None:
         session = self.get(id)

@@ -21,6 +21,7 @@ from adapters.memory.storage.access import (
     MemoryLoginAttempts,
     MemoryOrganisations,
     MemorySessions,
+    MemorySubjectKeys,
     MemoryUsers,
 )
 from adapters.memory.storage.accounts import AccountTables, MemoryAccounts, MemorySealedSecrets
@@ -68,6 +69,7 @@ from domain.organisation import Organisation
 class MemoryWork(Work):
     organisations: MemoryOrganisations
     users: MemoryUsers
+    subject_keys: MemorySubjectKeys
     sessions: MemorySessions
     api_keys: MemoryApiKeys
     login_attempts: MemoryLoginAttempts
@@ -194,6 +196,7 @@ class MemoryStore(SharedStore):
                 transaction, self._access, self._ledger.wallets, self._audit.heads
             ),
             users=MemoryUsers(transaction, self._access),
+            subject_keys=MemorySubjectKeys(transaction, self._access),
             sessions=MemorySessions(transaction, self._access),
             api_keys=MemoryApiKeys(transaction, self._access),
             login_attempts=MemoryLoginAttempts(transaction, self._access),

@@ -56,6 +56,42 @@ SELECT narrow.find_login(%(email)s) AS id
 -- name: select_user
 SELECT id, email, password_hash, created_at FROM users WHERE id = %(user)s
 
+-- name: erase_user
+UPDATE users
+   SET email = %(pseudonym)s,
+       password_hash = %(password_hash)s
+ WHERE id = %(user)s
+
+-- name: insert_subject_key
+INSERT INTO subject_keys (user_id, wrapping, ciphertext, made_at, destroyed_at)
+VALUES (%(user_id)s, %(wrapping)s, %(ciphertext)s, %(made_at)s, %(destroyed_at)s)
+    ON CONFLICT (user_id) DO NOTHING
+
+-- name: select_subject_key
+SELECT user_id, wrapping, ciphertext, made_at, destroyed_at
+  FROM subject_keys
+ WHERE user_id = %(of_user)s
+
+-- name: lock_subject_key
+SELECT user_id, wrapping, ciphertext, made_at, destroyed_at
+  FROM subject_keys
+ WHERE user_id = %(user)s
+   FOR UPDATE
+
+-- name: destroy_subject_key
+UPDATE subject_keys
+   SET wrapping = NULL,
+       ciphertext = NULL,
+       destroyed_at = %(now)s
+ WHERE user_id = %(user)s
+
+-- name: revoke_sessions
+UPDATE sessions
+   SET revoked_at = %(now)s,
+       successor = NULL
+ WHERE user_id = %(user)s
+   AND revoked_at IS NULL
+
 -- name: insert_session
 INSERT INTO sessions (id, user_id, organisation_id, created_at, expires_at, refresh_hash,
                       previous_hash, rotated_at, successor, revoked_at)

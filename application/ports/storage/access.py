@@ -65,6 +65,10 @@ class Users(Protocol):
         """The scope's user."""
         ...
 
+    def erase(self, pseudonym: str) -> None:
+        """Of the scope's user keep the id: *pseudonym* becomes the address, and nobody logs in."""
+        ...
+
 
 class Sessions(Protocol):
     """Sessions of the scope's user."""
@@ -78,6 +82,10 @@ class Sessions(Protocol):
         ...
 
     def put(self, session: Session) -> None: ...
+
+    def revoke_all(self, now: datetime) -> int:
+        """End every session that is not revoked; tell how many.  Locks them."""
+        ...
 
     def standing(self, id: SessionId) -> tuple[Session, Organisation, Member] | None:
         """The session with the organisation it acts for and the membership: one round trip."""

@@ -23,6 +23,7 @@ from application.ports.storage.licence import Licences
 from application.ports.storage.people import Gifts, Quotas, Teams, Usage
 from application.ports.storage.retention import Archives, LegalHolds
 from application.ports.storage.seals import Seals
+from application.ports.storage.subjects import SubjectKeys
 from application.ports.storage.tokens import TokenWatches
 from domain.errors import LockOrderError
 from domain.identifiers import INSTALLATION, OrganisationId, UserId
@@ -62,16 +63,17 @@ class Lock(IntEnum):
 
     IDEMPOTENCY_KEY = 1
     LOGIN_ATTEMPTS = 2
-    SESSION = 3
-    THROTTLE = 4
-    ACCOUNT = 5
-    BILLING = 6
-    OPERATION = 7
-    WALLET = 8
-    SIGNER = 9
-    NETWORK = 10
-    TOKEN_WATCH = 11
-    AUDIT_HEAD = 12
+    SUBJECT_KEY = 3
+    SESSION = 4
+    THROTTLE = 5
+    ACCOUNT = 6
+    BILLING = 7
+    OPERATION = 8
+    WALLET = 9
+    SIGNER = 10
+    NETWORK = 11
+    TOKEN_WATCH = 12
+    AUDIT_HEAD = 13
 
 
 @define
@@ -95,6 +97,8 @@ class Work(Protocol):
     def organisations(self) -> Organisations: ...
     @property
     def users(self) -> Users: ...
+    @property
+    def subject_keys(self) -> SubjectKeys: ...
     @property
     def sessions(self) -> Sessions: ...
     @property

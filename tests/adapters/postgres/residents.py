@@ -10,6 +10,7 @@ from application.ports.storage.billing import Checkout, Reconciliation
 from application.ports.storage.evidence import IssuedEvidence
 from application.ports.storage.idempotency import IdempotencyKey, Remembered
 from application.ports.storage.licence import LicenceRecord
+from application.ports.storage.subjects import SubjectKey
 from application.ports.storage.tokens import TokenWatch
 from application.ports.storage.work import Scope, Store
 from domain.abuse import LoginFailures, Rule, Spending, Throttle
@@ -314,6 +315,8 @@ class Resident:
 
     def _register(self, work, email):
         work.users.add(User(id=self.user, email=email, password_hash="$argon2id$", created_at=NOW))
+        wrapped = Wrapped(wrapping="local-keys:master/1", ciphertext=b"sealed")
+        work.subject_keys.add(SubjectKey(user=self.user, wrapped=wrapped, made_at=NOW))
         work.organisations.add(
             Organisation(id=self.organisation, name="Ada & Co", tariff=FREE, created_at=NOW),
             Member(

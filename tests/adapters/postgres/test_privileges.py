@@ -98,12 +98,13 @@ steps                app=ra,w(is_final included_transaction_id included_block
 subscriptions        app=ra,w(tariff period_start period_end first_failure_at cancelled_at
                               ends_at trial_ends_at left_at version ended_at)
                      narrow=r readonly=r
+subject_keys         app=ra,w(wrapping ciphertext destroyed_at)
 teams                app=ra,w(name members dissolved_at) readonly=r
 throttles            app=ra,w(seconds counts premium_at failures failed_at blocked_until told
                               told_at) readonly=r
 token_watches        app=ra,w(due_at checked_at differences lease_token lease_until)
                      narrow=r,w(due_at lease_token lease_until) readonly=r
-users                app=ra narrow=r
+users                app=ra,w(email password_hash) narrow=r
 wallets              app=ra,w(available held version debt watch_granted watch_since watch_told)
                      narrow=r readonly=r
 """
@@ -385,6 +386,7 @@ def owner_of(table, resident):
         "organisations": ("id", resident.organisation),
         "users": ("id", resident.user),
         "sessions": ("user_id", resident.user),
+        "subject_keys": ("user_id", resident.user),
     }.get(table, ("organisation_id", resident.organisation))
 
 

@@ -120,7 +120,12 @@ def test_every_tenant_key_begins_with_the_organisation(administrator):
             """
         ).fetchall()
     )
-    tenants = set(scoped_tables(administrator)) - {"users", "sessions", "organisations"}
+    tenants = set(scoped_tables(administrator)) - {
+        "users",
+        "subject_keys",
+        "sessions",
+        "organisations",
+    }
     assert {first_columns[table] for table in tenants} == {"organisation_id"}
 
 
@@ -136,7 +141,7 @@ def test_the_owner_sees_its_rows_and_a_stranger_none(administrator, as_applicati
 
 def test_two_organisations_do_not_see_each_other(administrator, as_application, ada, eve):
     for table in scoped_tables(administrator):
-        if table in UNREADABLE | {"users", "sessions", "organisations"}:
+        if table in UNREADABLE | {"users", "subject_keys", "sessions", "organisations"}:
             continue
         query = sql.SQL("SELECT DISTINCT organisation_id FROM {}").format(sql.Identifier(table))
         for mine in (ada, eve):
@@ -171,7 +176,7 @@ def test_the_installation_sees_the_slots_of_all_and_nothing_else_of_them(
     seen = {
         table
         for table in scoped_tables(administrator)
-        if table not in UNREADABLE | {"users", "sessions", "organisations"}
+        if table not in UNREADABLE | {"users", "subject_keys", "sessions", "organisations"}
         and connection.execute(mine.format(sql.Identifier(table)), [ada.organisation]).fetchone()
         != (0,)
     }
@@ -290,7 +295,8 @@ def test_an_auditor_reads_the_history_of_the_organisation_it_names(url, ada, eve
 
 
 @pytest.mark.parametrize(
-    "table", ["users", "sessions", "api_keys", "sealed_secrets", "login_attempts"]
+    "table",
+    ["users", "subject_keys", "sessions", "api_keys", "sealed_secrets", "login_attempts"],
 )
 @pytest.mark.parametrize("role", ["tallystick_auditor", "tallystick_readonly"])
 def test_readers_see_no_secrets_and_no_people(administrator, role, table):

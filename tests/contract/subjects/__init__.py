@@ -1,9 +1,9 @@
 """The adapters under contract.
 
 A module here offers a port by defining a context manager of the port's name: ``store``, ``chain``,
-``custodian``, ``key_wrapping``, ``clock``, ``identifiers``, ``passwords``, ``metadata_store``.  It
-yields the port itself; for a chain, an `ASubjectChain`.  A subject may outlive the test: tests use
-fresh identities, and look only at what they made themselves.
+``custodian``, ``key_wrapping``, ``cipher``, ``clock``, ``identifiers``, ``passwords``,
+``metadata_store``.  It yields the port itself; for a chain, an `ASubjectChain`.  A subject may
+outlive the test: tests use fresh identities, and look only at what they made themselves.
 
 ``chain`` yields an object with everything the tests need to move the world::
 

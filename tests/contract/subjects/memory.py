@@ -6,6 +6,7 @@ from uuid import uuid4
 from attrs import define, field
 
 from adapters.memory.chain import MemoryChain
+from adapters.memory.cipher import MemoryCipher
 from adapters.memory.clock import MemoryClock
 from adapters.memory.custody import MemoryCustodian
 from adapters.memory.files import MemoryFiles
@@ -17,6 +18,7 @@ from adapters.memory.seal_state import MemorySealState
 from adapters.memory.signatures import MemoryVerification
 from adapters.memory.storage import MemoryStore
 from adapters.memory.wrapping import MemoryKeyWrapping
+from application.ports.cipher import Cipher
 from application.ports.clock import Clock
 from application.ports.custody import Custodian, KeyDescription, KeyWrapping, Verifies
 from application.ports.files import Files
@@ -65,6 +67,11 @@ def seal_state() -> Iterator[SealStateStore]:
 @contextmanager
 def custodian() -> Iterator[Custodian]:
     yield MemoryCustodian()
+
+
+@contextmanager
+def cipher() -> Iterator[Cipher]:
+    yield MemoryCipher()
 
 
 @contextmanager

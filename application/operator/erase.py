@@ -1,0 +1,146 @@
+"""Erase a person: destroy the key under which the trail keeps what is personal.
+
+What others need stays: ids, and the events that name them, whose proofs go on to hold.  Nobody
+logs in as them again; their sessions and the API keys they made are dead.
+"""
+
+from datetime import datetime
+
+from attrs import evolve, frozen
+
+from application.audit.trail import Trail
+from application.ports.clock import Clock
+from application.ports.identifiers import Identifiers
+from application.ports.storage.paging import LONGEST_PAGE, PageRequest
+from application.ports.storage.subjects import SubjectKey
+from application.ports.storage.work import Scope, Store, Work
+from application.retention.holds import holds_on_subject
+from domain.audit import OPERATOR
+from domain.errors import Refusal
+from domain.identifiers import INSTALLATION, Prefix, UserId, public_id
+from domain.organisation import ApiKey, Member
+
+ACTION = "subject.erased"
+#: RFC 2606: no mail ever arrives there.
+_NOWHERE = "erased.invalid"
+
+
+@frozen(kw_only=True)
+class Erased:
+    user: UserId
+    at: datetime
+    #: How much was alive until now.
+    sessions: int
+    api_keys: int
+    #: It was done before; what was left of it was done now.
+    is_repeated: bool
+
+
+@frozen(kw_only=True)
+class EraseSubject:
+    store: Store
+    clock: Clock
+    identifiers: Identifiers
+
+    def find(self, address: str) -> UserId | None:
+        """Who logs in with *address*."""
+        with self.store.begin(Scope()) as work:
+            return work.users.find_login(address)
+
+    def __call__(self, user: UserId, reason: str) -> Erased | Refusal:
+        """Once or again: what was begun is finished, and what is done stays.
+
+        *reason* is kept for seven years, in clear: it must not name the person.
+        """
+        if not reason.strip():
+            return Refusal(code="reason_missing", detail="say why: it is kept for seven years")
+        with self.store.begin(Scope(user=user)) as work:
+            known = work.users.get()
+            members = [member for _, member in work.organisations.of_user()]
+        if known is None:
+            name = public_id(Prefix.USER, user)
+            return Refusal(code="not_found", detail=f"there is no user {name}")
+        if refusal := self._held(user, members):
+            return refusal
+        erased = self._destroy(user, members, reason)
+        keys = sum(self._tell(member, erased.at, reason) for member in members)
+        return evolve(erased, api_keys=keys)
+
+    def _held(self, user: UserId, members: list[Member]) -> Refusal | None:
+        """A hold of an organisation they are in, or of the installation, which stands for all."""
+        subjects = [public_id(Prefix.USER, user)]
+        subjects += [public_id(Prefix.MEMBER, member.id) for member in members]
+        for organisation in (*(member.organisation for member in members), INSTALLATION):
+            with self.store.begin(Scope(organisation=organisation)) as work:
+                held = [(name, hold) for name in subjects for hold in holds_on_subject(work, name)]
+            for name, hold in held:
+                detail = f"{hold.name} covers {name}: lift it first"
+                return Refusal(code="legal_hold", detail=detail)
+        return None
+
+    def _destroy(self, user: UserId, members: list[Member], reason: str) -> Erased:
+        """Key, address and sessions go in one transaction, with the first of the events."""
+        first = members[0] if members else None
+        scope = Scope(organisation=first.organisation if first else None, user=user)
+        with self.store.begin(scope) as work:
+            key = work.subject_keys.lock()
+            now = self.clock.now()
+            if key is not None and key.destroyed_at is not None:
+                at = key.destroyed_at
+                return Erased(user=user, at=at, sessions=0, api_keys=0, is_repeated=True)
+            if key is None and not work.subject_keys.add(
+                SubjectKey(user=user, wrapped=None, made_at=now, destroyed_at=now)
+            ):
+                # Somebody has made one meanwhile.
+                key = work.subject_keys.lock()
+            if key is not None:
+                work.subject_keys.destroy(now)
+            work.users.erase(f"{public_id(Prefix.USER, user)}@{_NOWHERE}")
+            sessions = work.sessions.revoke_all(now)
+            if first is not None:
+                trail = self._trail(first)
+                _say(trail, user, now, reason)
+                trail.write(work)
+        return Erased(user=user, at=now, sessions=sessions, api_keys=0, is_repeated=False)
+
+    def _tell(self, member: Member, at: datetime, reason: str) -> int:
+        """In this organisation: the event, where it is not there, and the member's API keys."""
+        subject = public_id(Prefix.USER, member.user)
+        with self.store.begin(Scope(organisation=member.organisation)) as work:
+            now = self.clock.now()
+            trail = self._trail(member)
+            if not any(event.action == ACTION for event in work.audit.of_subject(subject)):
+                _say(trail, member.user, at, reason)
+            alive = [key for key in _keys_of(work, member) if key.revoked_at is None]
+            for key in alive:
+                work.api_keys.put(evolve(key, revoked_at=now))
+                trail.add(
+                    "api_key.revoked",
+                    public_id(Prefix.API_KEY, key.id),
+                    now,
+                    live=key.live,
+                    correlation=subject,
+                )
+            trail.write(work)
+        return len(alive)
+
+    def _trail(self, member: Member) -> Trail:
+        return Trail(
+            identifiers=self.identifiers, organisation=member.organisation, actor=OPERATOR
+        )
+
+
+def _say(trail: Trail, user: UserId, at: datetime, reason: str) -> None:
+    trail.add(ACTION, public_id(Prefix.USER, user), at, details={"reason": reason})
+
+
+def _keys_of(work: Work, member: Member) -> list[ApiKey]:
+    """Those that the member has made."""
+    found: list[ApiKey] = []
+    page = PageRequest(limit=LONGEST_PAGE)
+    while True:
+        listed = work.api_keys.list(page)
+        found += [key for key in listed.items if key.created_by == member.id]
+        if not listed.has_more:
+            return found
+        page = PageRequest(limit=LONGEST_PAGE, after=listed.items[-1].id)

@@ -1,0 +1,424 @@
+"""A person is erased: nothing of them is left in clear or to be opened, and every proof holds."""
+
+import os
+from base64 import b64encode, urlsafe_b64encode
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from adapters.aes import AesGcm
+from adapters.local_keys import LocalKeyWrapping
+from adapters.memory.cipher import MemoryCipher
+from adapters.memory.passwords import MemoryPasswords
+from adapters.memory.storage import MemoryStore
+from adapters.memory.wrapping import MemoryKeyWrapping
+from application.access.api_keys import CreateApiKey, KeyRequest
+from application.access.authenticate import Authenticate
+from application.access.caller import Caller
+from application.access.log_in import Credentials, LogIn
+from application.access.log_out import LogOut
+from application.access.refresh import Refresh
+from application.access.register import Register, Registered, Registration
+from application.access.sessions import OpenSession
+from application.audit.personal import KnowPeople, Personal, ReadPersonal
+from application.operator.erase import Erased, EraseSubject
+from application.ports.custody import CustodyUnavailableError
+from application.ports.storage.work import Scope
+from application.retention.holds import LiftHold, PlaceHold
+from domain.errors import Refusal
+from domain.identifiers import INSTALLATION, Prefix, public_id
+from domain.merkle import inclusion_proof, leaf_hash, node_hash, root, verify_inclusion
+from domain.network import Family
+from tests.application.house import House
+from tests.catalogue import TOKENS
+from tests.contract.subjects import memory, postgres
+
+EMAIL = "ada.lovelace@example.org"
+PASSWORD = "correct horse battery"
+SOURCE = "203.0.113.0/24"
+REASON = "asked for on paper, ticket 7"
+
+
+class Door:
+    """Where people come in, and whoever erases them."""
+
+    def __init__(self, store):
+        house = House(ready=False)
+        self.store, self.clock = store, house.clock
+        in_memory = isinstance(store, MemoryStore)
+        self.wrapping = MemoryKeyWrapping() if in_memory else LocalKeyWrapping({1: bytes(32)})
+        self.cipher = MemoryCipher() if in_memory else AesGcm()
+        parts = {"store": store, "clock": self.clock, "identifiers": house.identifiers}
+        self.people = KnowPeople(**parts, wrapping=self.wrapping, cipher=self.cipher)
+        known = parts | {"people": self.people}
+        self.register_ = Register(
+            **known, catalogue=TOKENS, passwords=MemoryPasswords(), custodian="memory",
+            families=frozenset({Family.EVM}),
+        )  # fmt: skip
+        self.log_in_ = LogIn(**known, passwords=MemoryPasswords())
+        self.refresh = Refresh(**known, wrapping=self.wrapping)
+        self.log_out = LogOut(**known)
+        self.create_key = CreateApiKey(**known)
+        self.authenticate = Authenticate(store=store, clock=self.clock)
+        self.read = ReadPersonal(store=store, wrapping=self.wrapping, cipher=self.cipher)
+        self.erase = EraseSubject(**parts)
+        self.place_hold, self.lift_hold = PlaceHold(**parts), LiftHold(**parts)
+
+    def register(self, email=EMAIL) -> Registered:
+        answer = self.register_(
+            Registration(
+                email=email,
+                password=PASSWORD,
+                organisation="Engines",
+                request_id="req_r",
+                source=SOURCE,
+            )
+        )
+        assert isinstance(answer, Registered), answer
+        return answer
+
+    def log_in(self, email=EMAIL, password=PASSWORD) -> OpenSession | Refusal:
+        return self.log_in_(
+            Credentials(
+                email=email,
+                password=password,
+                organisation=None,
+                source=SOURCE,
+                request_id="req_l",
+            )
+        )
+
+    def caller(self, opened: OpenSession) -> Caller:
+        found = self.authenticate.session(opened.session.id, opened.session.user, "req_c")
+        assert isinstance(found, Caller), found
+        return found
+
+    def make_key(self, opened: OpenSession):
+        request = KeyRequest(name="ci", live=False, scopes=None, expires_at=None)
+        return self.create_key(self.caller(opened), request)
+
+    def events(self, registered):
+        with self.store.begin(Scope(organisation=registered.organisation.id)) as work:
+            return work.audit.all(limit=1_000)
+
+    def told(self, registered) -> dict[str, Personal]:
+        events = self.events(registered)
+        personal = self.read(registered.organisation.id, events)
+        return {event.action: personal[event.id] for event in events if event.id in personal}
+
+    def erased(self, registered) -> Erased:
+        done = self.erase(registered.user.id, REASON)
+        assert isinstance(done, Erased), done
+        return done
+
+
+@contextmanager
+def opened(kind):
+    with {"memory": memory.store, "postgres": postgres.store}[kind]() as store:
+        yield Door(store)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def door(request):
+    with opened(request.param) as door:
+        yield door
+
+
+@pytest.fixture
+def stored_door():
+    with opened("postgres") as door:
+        yield door
+
+
+def is_refused(answer, code):
+    assert isinstance(answer, Refusal), answer
+    assert answer.code == code
+
+
+def test_an_auditor_reads_who_came_and_from_where(door):
+    registered = door.register()
+    session = door.log_in()
+    door.make_key(session)
+    door.log_out(door.caller(session))
+    of = public_id(Prefix.USER, registered.user.id)
+    told = door.told(registered)
+    both = Personal(of=of, fields={"email": EMAIL, "source": SOURCE})
+    address = Personal(of=of, fields={"email": EMAIL})
+    assert told == {
+        "member.added": both,
+        "session.opened": both,
+        "api_key.created": address,
+        "session.closed": address,
+    }
+    assert all(EMAIL.encode() not in event.body for event in door.events(registered))
+
+
+def test_what_was_reused_and_what_was_locked_says_whose_it_was(door):
+    registered = door.register()
+    token = registered.open.refresh_token
+    second = door.refresh(token, "req_f", SOURCE)
+    door.refresh(second.refresh_token, "req_f", SOURCE)
+    is_refused(door.refresh(token, "req_f", SOURCE), "refresh_token_reused")
+    for _ in range(5):
+        door.log_in(password="wrong password")
+    told = door.told(registered)
+    for action in ("session.revoked", "user.locked"):
+        assert told[action].fields == {"email": EMAIL, "source": SOURCE}
+
+
+def test_after_erasing_events_say_that_somebody_was_there_and_nothing_else(door):
+    registered = door.register()
+    door.log_in()
+    before = door.events(registered)
+    done = door.erased(registered)
+    assert (done.sessions, done.is_repeated) == (2, False)
+    events = door.events(registered)
+    assert events[: len(before)] == before
+    assert events[-1].action == "subject.erased"
+    assert events[-1].content()["details"] == {"reason": REASON}
+    told = door.told(registered)
+    assert {action: each.fields for action, each in told.items()} == {
+        "member.added": None,
+        "session.opened": None,
+    }
+
+
+def test_every_proof_that_was_taken_before_holds_after(door):
+    registered = door.register()
+    for _ in range(3):
+        door.log_out(door.caller(door.log_in()))
+    leaves = [leaf_hash(event.leaf) for event in door.events(registered)]
+    size, top = len(leaves), root(len(leaves), tree(leaves))
+    proofs = [inclusion_proof(index, size, tree(leaves)) for index in range(size)]
+    door.erased(registered)
+    after = [leaf_hash(event.leaf) for event in door.events(registered)]
+    assert len(after) > size
+    for index, proof in enumerate(proofs):
+        assert verify_inclusion(after[index], index, size, proof, top)
+    assert not verify_inclusion(after[-1], 0, size, proofs[0], top)
+
+
+def tree(leaves):
+    def hashes(level, index):
+        if level == 0:
+            return leaves[index]
+        return node_hash(hashes(level - 1, 2 * index), hashes(level - 1, 2 * index + 1))
+
+    return hashes
+
+
+def test_whoever_was_erased_neither_comes_in_nor_goes_on(door):
+    registered = door.register()
+    session = door.log_in()
+    key = door.make_key(session)
+    assert door.erased(registered).api_keys == 1
+    is_refused(door.log_in(), "invalid_credentials")
+    pseudonym = f"{public_id(Prefix.USER, registered.user.id)}@erased.invalid"
+    for password in (PASSWORD, "erased", ""):
+        is_refused(door.log_in(pseudonym, password), "invalid_credentials")
+    is_refused(door.refresh(session.refresh_token, "req_f"), "invalid_refresh_token")
+    found = door.authenticate.session(session.session.id, session.session.user, "req_c")
+    is_refused(found, "invalid_token")
+    is_refused(door.authenticate.api_key(key.text, "req_k"), "invalid_api_key")
+
+
+def test_an_address_may_register_again_as_somebody_else(door):
+    first = door.register()
+    door.erased(first)
+    second = door.register()
+    assert second.user.id != first.user.id
+    assert door.told(second)["member.added"].fields == {"email": EMAIL, "source": SOURCE}
+    assert door.told(first)["member.added"].fields is None
+
+
+def test_erasing_twice_is_no_error_and_says_nothing_twice(door):
+    registered = door.register()
+    first = door.erased(registered)
+    again = door.erased(registered)
+    assert (again.at, again.is_repeated, again.sessions) == (first.at, True, 0)
+    actions = [event.action for event in door.events(registered)]
+    assert actions.count("subject.erased") == 1
+
+
+@pytest.mark.parametrize("what", ["user", "member", "organisation", "everybody"])
+def test_nobody_is_erased_whom_a_legal_hold_covers(door, what):
+    registered = door.register()
+    organisation = INSTALLATION if what == "everybody" else registered.organisation.id
+    subject = {
+        "user": public_id(Prefix.USER, registered.user.id),
+        "member": public_id(Prefix.MEMBER, registered.member.id),
+    }.get(what)
+    hold = door.place_hold(organisation, "a court asked", subject=subject)
+    is_refused(door.erase(registered.user.id, REASON), "legal_hold")
+    assert door.told(registered)["member.added"].fields is not None
+    assert isinstance(door.log_in(), OpenSession)
+    door.lift_hold(organisation, hold.id, "it is over")
+    door.erased(registered)
+
+
+def test_a_hold_on_somebody_else_does_not_keep_them(door):
+    registered, other = door.register(), door.register("grace@example.org")
+    door.place_hold(registered.organisation.id, "a court", subject="usr_1")
+    door.place_hold(other.organisation.id, "another court")
+    door.erased(registered)
+
+
+def test_nobody_is_erased_without_a_reason_nor_who_is_not_there(door):
+    registered = door.register()
+    is_refused(door.erase(registered.user.id, " "), "reason_missing")
+    is_refused(door.erase(registered.organisation.id, REASON), "not_found")
+    assert door.erase.find(EMAIL) == registered.user.id
+
+
+def test_who_has_no_key_gets_one_when_they_come_next(stored_door):
+    door = stored_door
+    registered = door.register()
+    superuser(door, "DELETE FROM subject_keys")
+    door.log_in()
+    told = door.told(registered)
+    assert told["session.opened"].fields == {"email": EMAIL, "source": SOURCE}
+    # As after a backup that was restored without the keys: what was kept before stays closed.
+    assert told["member.added"].fields is None
+
+
+def test_who_never_had_a_key_is_erased_and_gets_none(stored_door):
+    door = stored_door
+    registered = door.register()
+    superuser(door, "DELETE FROM subject_keys")
+    door.erased(registered)
+    assert superuser(door, "SELECT wrapping, ciphertext FROM subject_keys") == [(None, None)]
+    is_refused(door.log_in(), "invalid_credentials")
+
+
+def test_without_the_key_wrapping_nobody_is_let_in_unrecorded():
+    door = Door(MemoryStore())
+    door.register()
+    door.wrapping.is_down = True
+    with pytest.raises(CustodyUnavailableError):
+        door.log_in()
+
+
+def test_nothing_of_the_person_is_left_anywhere_in_the_database(stored_door):
+    door = stored_door
+    registered = door.register()
+    session = door.log_in()
+    door.make_key(session)
+    door.refresh(session.refresh_token, "req_f", SOURCE)
+    with door.store.begin(Scope(user=registered.user.id)) as work:
+        row = work.subject_keys.get(registered.user.id)
+    key = door.wrapping.unwrap(row.wrapped, b"subject.key\0" + registered.user.id.bytes)
+    password_hash = registered.user.password_hash.encode()
+    wanted = {
+        "address": EMAIL.encode(),
+        "password's hash": password_hash,
+        "wrapped key": row.wrapped.ciphertext,
+        "key": key,
+        "source": SOURCE.encode(),
+    }
+    before = places(door, wanted)
+    # The search finds what is there.
+    assert before["address"] == {"users.email"}
+    assert before["wrapped key"] == {"subject_keys.ciphertext"}
+    assert before["password's hash"] == {"users.password_hash"}
+    door.erased(registered)
+    assert places(door, wanted) == {name: set() for name in wanted}
+
+
+def places(door, wanted):
+    """In which columns of any table of any schema of ours each of *wanted* is, in whatever form
+    a column may have it: as it is, in hexadecimal, or in base64.
+    """
+    found = {name: set() for name in wanted}
+    columns = superuser(
+        door,
+        """
+        SELECT nspname, relname, attname
+          FROM pg_attribute
+          JOIN pg_class ON pg_class.oid = attrelid
+          JOIN pg_namespace ON pg_namespace.oid = relnamespace
+         WHERE relkind IN ('r', 'p', 'm') AND attnum > 0 AND NOT attisdropped
+           AND nspname NOT IN ('pg_catalog', 'information_schema')
+           AND nspname NOT LIKE 'pg_toast%'
+        """,
+    )
+    assert len(columns) > 300
+    for schema, table, column in columns:
+        for (value,) in superuser(
+            door,
+            sql.SQL("SELECT DISTINCT {}::text FROM {}.{} WHERE {} IS NOT NULL").format(
+                *map(sql.Identifier, (column, schema, table, column))
+            ),
+        ):
+            for name, secret in wanted.items():
+                if any(form in value for form in forms(secret)):
+                    found[name].add(f"{table}.{column}")
+    return found
+
+
+def forms(secret):
+    texts = [secret.hex(), b64encode(secret).decode(), urlsafe_b64encode(secret).decode()]
+    with suppress(UnicodeDecodeError):
+        texts.append(secret.decode())
+    return texts
+
+
+def superuser(door, query):
+    database = conninfo_to_dict(door.store._pool.conninfo)["dbname"]
+    url = make_conninfo(os.environ["TEST_DATABASE_URL"], dbname=database)
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(query)
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.mark.parametrize("round", range(6))
+def test_no_request_of_theirs_brings_anything_back(stored_door, round):
+    """Whatever they do at that very moment, in many threads: afterwards nobody is in, the key is
+    gone, and nothing that was written meanwhile can be opened.
+    """
+    door = stored_door
+    registered = door.register()
+    session = door.log_in()
+
+    def come():
+        for _ in range(4):
+            door.log_in()
+
+    def go_on():
+        token = session.refresh_token
+        for _ in range(4):
+            answer = door.refresh(token, "req_f", SOURCE)
+            if isinstance(answer, Refusal):
+                return
+            token = answer.refresh_token
+
+    def make_keys():
+        # Let in before: the request is under way.
+        caller = door.caller(session)
+        request = KeyRequest(name="ci", live=False, scopes=None, expires_at=None)
+        for _ in range(4):
+            door.create_key(caller, request)
+
+    def fail():
+        for _ in range(3):
+            door.log_in(password="wrong password")
+
+    with ThreadPoolExecutor(12) as threads:
+        acts = [come, come, go_on, make_keys, make_keys, fail]
+        begun = [threads.submit(act) for act in acts]
+        erasing = [threads.submit(door.erase, registered.user.id, REASON) for _ in range(2)]
+        for each in (*begun, *erasing):
+            each.result()
+    rows = superuser(door, "SELECT wrapping, ciphertext, destroyed_at FROM subject_keys")
+    assert [row[:2] for row in rows] == [(None, None)]
+    assert superuser(door, "SELECT FROM sessions WHERE revoked_at IS NULL") == []
+    assert superuser(door, "SELECT FROM api_keys WHERE revoked_at IS NULL") == []
+    events = door.events(registered)
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    assert {each.fields for each in door.told(registered).values()} == {None}
+    assert all(EMAIL.encode() not in event.body for event in events)
+    erasures = [event for event in events if event.action == "subject.erased"]
+    assert len(erasures) == 1
