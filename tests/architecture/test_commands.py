@@ -27,6 +27,7 @@ UNUSED = {
     "treasury": WEB | {"procrastinate", "psycopg"},
     "credits": WEB | {"procrastinate", "psycopg"},
     "tariff": WEB | {"procrastinate", "psycopg"},
+    "users": WEB | {"procrastinate", "psycopg"},
     "abuse": WEB | {"procrastinate", "psycopg"},
     "rates": WEB | {"procrastinate", "psycopg"},
     "verify": WEB | {"procrastinate", "psycopg"},
@@ -44,6 +45,7 @@ UNUSED = {
 }
 #: Commands of which programs may want an answer.
 ANSWERING = (
+    "erase",
     "state",
     "grant",
     "set",
