@@ -647,6 +647,39 @@ def test_an_older_backup_is_noticed_and_a_new_log_has_all_that_is_left(opened):
     assert len(hashes) == opened.admin("SELECT count(*) FROM audit_events")[0][0]
 
 
+def test_a_new_log_takes_the_leaves_of_what_has_gone_to_an_archive(opened):
+    """Events that were sealed and whose months have left the database, all of some organisation's
+    and the first of another's; what was never sealed is missed as ever.
+    """
+    gone, partly = a_tenant(opened.store), a_tenant(opened.store)
+    opened.happen(gone, 4)
+    opened.happen(partly, 6)
+    opened.settled()
+    opened.admin("DELETE FROM audit_events WHERE organisation_id = %s", gone.organisation)
+    opened.admin(
+        "DELETE FROM audit_events WHERE organisation_id = %s AND sequence < 4", partly.organisation
+    )
+    opened.happen(partly, 2)
+    opened.open("another key", closing=1)
+    opened.settled()
+    with opened.store.begin(gone.scope) as work:
+        old, new = (work.seals.leaves(log, limit=10) for log in (1, 2))
+    assert [leaf.hash for leaf in new] == [leaf.hash for leaf in old]
+    assert [leaf.sequence for leaf in new] == [1, 2, 3, 4]
+    with opened.store.begin(partly.scope) as work:
+        assert [leaf.sequence for leaf in work.seals.leaves(2, limit=10)] == list(range(1, 9))
+    newest = opened.checkpoints(2)[-1].checkpoint
+    hashes = opened.admin("SELECT hash FROM audit_leaves WHERE log = 2 ORDER BY position")
+    assert newest.size == len(hashes)
+    assert newest.root == root_of([hash_ for (hash_,) in hashes])
+    opened.happen(partly, 3)
+    opened.admin(
+        "DELETE FROM audit_events WHERE organisation_id = %s AND sequence = 10",
+        partly.organisation,
+    )
+    refused(opened, "event_missing")
+
+
 def copied(site, name):
     """A physical copy of the database as it is now."""
     site.store.close()
