@@ -3,11 +3,12 @@
 import hashlib
 import random
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from uuid import uuid4
 
 import psycopg
 import pytest
+from attrs import evolve
 from eth_utils.crypto import keccak
 
 from adapters.evm.factory import ADDRESS
@@ -159,6 +160,48 @@ def test_many_workers_that_look_whether_it_is_time_ask_for_one(house):
         assert len(house.anchors()) == known + 1
         house.lives(Fate({}))
         house.is_sent_once(house.anchors()[0], before)
+
+
+class Hesitating:
+    """Passes everything on; before it adds an operation, something else happens."""
+
+    def __init__(self, whole, before):
+        self._whole, self._before = whole, before
+
+    def __getattr__(self, name):
+        found = getattr(self._whole, name)
+        if name == "deployments":
+            return Hesitating(found, self._before)
+        if name == "add":
+            self._before()
+        return found
+
+    @contextmanager
+    def begin(self, scope):
+        with self._whole.begin(scope) as work:
+            yield Hesitating(work, self._before)
+
+
+def test_of_two_workers_that_know_of_different_sizes_one_asks(house):
+    """The log has grown between their looks, so their operations have different ids."""
+    house.pass_time(house.when_due().every)
+    house.checkpoint(next(SIZES))
+    before, known = house.nonces_used(), len(house.anchors())
+    with ThreadPoolExecutor(1) as pool:
+        looks = []
+
+        def another_looks():
+            house.checkpoint(next(SIZES))
+            looks.append(pool.submit(house.when_due()))
+            with suppress(TimeoutError):
+                looks[0].result(timeout=1)
+
+        slow = house.when_due()
+        ask = house.request_anchor(Hesitating(house.store, another_looks))
+        assert evolve(slow, request=ask)() + looks[0].result() == 1
+    assert len(house.anchors()) == known + 1
+    house.lives(Fate({}))
+    house.is_sent_once(house.anchors()[0], before)
 
 
 # Backups.
