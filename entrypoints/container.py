@@ -293,6 +293,7 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         identifiers=identifiers,
         installation=settings.provided.installation,
+        anchors=settings.provided.anchor_networks,
     )
     price_fees = One(PriceFees, store=store, catalogue=catalogue, clock=clock)
     set_rate = One(

@@ -28,7 +28,14 @@ from domain.audit import AuditEvent, EventFilter
 from domain.deployment import Deployment
 from domain.errors import Refusal
 from domain.evidence import Beginning, ProvedEvent, Records, SigningKey
-from domain.identifiers import InstallationId, NetworkId, OperationId, Prefix, public_id
+from domain.identifiers import (
+    InstallationId,
+    NetworkId,
+    OperationId,
+    Prefix,
+    instant_of,
+    public_id,
+)
 from domain.organisation import Permission
 from domain.plan import Plan
 
@@ -93,6 +100,11 @@ class GiveEvidence:
         deployment = work.deployments.get(id)
         if refusal := _refused(caller, deployment) or not_ready(deployment):
             return refusal
+        begins = work.archives.begins()
+        if begins is not None and (instant_of(id) or begins) < begins:
+            return Refusal(
+                code="evidence_archived", detail=f"the database has events since {begins}"
+            )
         if deployment is None:
             raise AssertionError("refused above")
         known = _current(work, deployment)
@@ -105,14 +117,14 @@ class GiveEvidence:
         return _current(work, deployment) or self._issue(work, caller, deployment)
 
     def _issue(self, work: Work, caller: Caller, deployment: Deployment) -> IssuedEvidence:
-        account = None if deployment.account is None else work.accounts.get(deployment.account)
+        account = _account(work, deployment)
         about = work.audit.of_subject(deployment.named)
         records = Records(
             installation=self.installation,
             deployment=deployment,
             account=account,
-            plan=self._plan(deployment, account),
-            signers=_signers(work, deployment, account, about),
+            plan=self._plan(deployment),
+            signers=_signers(work, deployment, about),
             anchors=[*self.anchors],
             events=about,
         )
@@ -125,7 +137,7 @@ class GiveEvidence:
             live=deployment.live,
             details={"digest": evidence.digest(core), "format": evidence.FORMAT},
         )
-        numbers = _belonging(work, deployment, about)
+        numbers = _belonging(work, deployment, account, about)
         (event,) = trail.write(work)
         issued = IssuedEvidence(
             operation=deployment.id,
@@ -138,12 +150,13 @@ class GiveEvidence:
         work.evidence.add(issued)
         return issued
 
-    def _plan(self, deployment: Deployment, account: Account | None) -> Plan | None:
+    def _plan(self, deployment: Deployment) -> Plan | None:
         """What it carried out, where that can be told as it was told then."""
         chain = self.chains.get(deployment.network)
-        if chain is None or deployment.owner is None or account is None:
+        if chain is None or deployment.owner is None:
             return None
-        plan = plan_of(deployment, deployment.owner, chain, account.custodian)
+        # Who keeps the keys is no part of what is hashed.
+        plan = plan_of(deployment, deployment.owner, chain, custodian="")
         is_the_same = deployment.plan_hash in {None, plan.hash} and [
             step.name for step in plan.steps
         ] == [step.name for step in deployment.steps]
@@ -232,16 +245,31 @@ def _refused(caller: Caller, deployment: Deployment | None) -> Refusal | None:
 
 
 def _current(work: Work, deployment: Deployment) -> IssuedEvidence | None:
-    """What was issued, unless something has happened to the deployment since."""
+    """What was issued, unless something has happened to the deployment since.
+
+    Nor where events of its account have left the database: it is issued anew without them.
+    """
     issued = work.evidence.newest(deployment.id)
     if issued is None or work.audit.of_subject(deployment.named, after=issued.sequence, limit=1):
         return None
+    if work.archives.begins() is not None:
+        there = len(work.audit.numbered(issued.events))
+        return issued if there == len(issued.events) else None
     return issued
 
 
-def _signers(
-    work: Work, deployment: Deployment, account: Account | None, about: Sequence[AuditEvent]
-) -> list[SigningKey]:
+def _account(work: Work, deployment: Deployment) -> Account | None:
+    """The issuing account, if the trail still tells of its key."""
+    if deployment.account is None:
+        return None
+    named = public_id(Prefix.ACCOUNT, deployment.account)
+    told = any(event.action == "account.ready" for event in work.audit.of_subject(named))
+    account = work.accounts.get(deployment.account)
+    return account if account is not None and (told or account.key is None) else None
+
+
+def _signers(work: Work, deployment: Deployment, about: Sequence[AuditEvent]) -> list[SigningKey]:
+    account = None if deployment.account is None else work.accounts.get(deployment.account)
     found = []
     for address in evidence.signed_by(deployment, about):
         signer = work.signers.get(deployment.network, address)
@@ -254,13 +282,12 @@ def _signers(
     return found
 
 
-def _belonging(work: Work, deployment: Deployment, about: Sequence[AuditEvent]) -> tuple[int, ...]:
+def _belonging(
+    work: Work, deployment: Deployment, account: Account | None, about: Sequence[AuditEvent]
+) -> tuple[int, ...]:
     """Numbers of the events about the deployment, about its credits, and about its account."""
-    account = (
-        ()
-        if deployment.account is None
-        else work.audit.of_subject(public_id(Prefix.ACCOUNT, deployment.account))
-    )
+    named = None if account is None else public_id(Prefix.ACCOUNT, account.id)
+    of_account = [] if named is None else work.audit.of_subject(named)
     first, last = about[0].sequence, about[-1].sequence
     caused = work.audit.find(
         EventFilter(correlation=deployment.named),
@@ -269,4 +296,4 @@ def _belonging(work: Work, deployment: Deployment, about: Sequence[AuditEvent]) 
         limit=_MOST_EVENTS,
     )
     credits = [each for each in caused if each.action.partition(".")[0] in _OF_CREDITS]  # noqa: A001
-    return tuple(sorted({each.sequence for each in (*about, *account, *credits)}))
+    return tuple(sorted({each.sequence for each in (*about, *of_account, *credits)}))

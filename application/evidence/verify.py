@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 
 from attrs import define, field, frozen
 
@@ -24,6 +24,7 @@ from domain.checkpoint import Checkpoint, MalformedError, Note
 from domain.errors import MisuseError
 from domain.identifiers import OrganisationId, Prefix, public_id
 from domain.merkle import HASH_BYTES, Frontier, Hashes, leaf_hash
+from domain.retention import ArchiveState
 from domain.tiles import HEIGHT
 from domain.tiles import WIDTH as _TILE
 
@@ -45,6 +46,8 @@ REMEDIES: Mapping[str, str] = {
     "leaf_missing": "the event is older than others that are sealed, and is not: it was inserted, "
     "or its leaf was deleted",
     "leaf_without_event": "an event that was sealed is not there: restore it",
+    "archive_differs": "other events are gone than the archives of dropped months account for: "
+    "find out who deleted them, and restore them from a backup or an archive",
     "leaf_differs": "the leaf's row is not what is in the tree: restore it",
     "leaf_out_of_order": "events are in the log in another order than they were numbered in",
     "position_empty": "leaves of the tree are of no organisation that there is: rows of leaves, "
@@ -109,8 +112,10 @@ class Verdict:
     #: Of the newest log.
     leaves: int
     checkpoints: int
-    #: Events that no checkpoint covers yet.
+    #: Events that no leaf is for yet.
     unsealed: int
+    #: Events of months that have left the database.
+    archived: int
     differences: Differences
 
 
@@ -150,22 +155,29 @@ class VerifyAudit:
         found = Differences()
         with self.store.begin(Scope()) as work:
             logs = work.seals.logs()
+            begins, archives = work.archives.begins(), work.archives.all()
         elsewhere = self._kept(logs, kept or Kept(), found)
         trees = [self._tree(log, found, elsewhere.get(log.origin, {})) for log in logs]
         newest = trees[-1] if trees else None
         events = unsealed = 0
+        gone: list[_Trail] = []
         for organisation in organisations:
-            trail = _Trail(organisation, newest, found)
+            trail = _Trail(organisation, newest, begins, found)
+            gone.append(trail)
             for count in self._walk(organisation, trail):
                 advance(count)
             events, unsealed = events + trail.events, unsealed + trail.unsealed
         if newest is not None:
             newest.finish(found)
+        archived = sum(each.events for each in archives if each.state is not ArchiveState.ARCHIVED)
+        if begins is not None and newest is not None:
+            _hold_archives(begins, archived, gone, found)
         return Verdict(
             events=events,
             leaves=0 if newest is None else newest.size,
             checkpoints=sum(tree.checkpoints for tree in trees),
             unsealed=unsealed,
+            archived=archived,
             differences=found,
         )
 
@@ -369,6 +381,18 @@ def _compare(
         found.add("tile_differs", subject, expected.hex(), there)
 
 
+def _hold_archives(
+    begins: datetime, archived: int, trails: Sequence[_Trail], found: Differences
+) -> None:
+    """As many events are gone as the archives of dropped months have."""
+    gone = sum(trail.gone for trail in trails)
+    if gone == archived:
+        return
+    found.add("archive_differs", f"before {timestamp(begins)}", f"{archived} gone", f"{gone} gone")
+    for subject in (each for trail in trails for each in trail.late):
+        found.add("leaf_without_event", subject, "an event", "none")
+
+
 @define
 class _Ahead:
     """Checkpoints, of which one knows the size of the next."""
@@ -435,8 +459,16 @@ class _Trail:
 
     organisation: OrganisationId
     tree: _Tree | None
+    #: From when on every event is in the database; None: from the beginning.
+    _begins: datetime | None
     _found: Differences
     events: int = 0
+    #: Leaves without an event, where months were dropped; and the first of them that are behind
+    #: one that is there.
+    gone: int = 0
+    late: list[str] = field(factory=list)
+    #: Of these, how many there were since the last event.
+    _skipped: int = 0
     unsealed: int = 0
     _last: int = 0
     _last_position: int = -1
@@ -451,8 +483,7 @@ class _Trail:
             self._found.add("event_beyond_head", subject, f"at most {now}", event.sequence)
         if event.sequence == self._last:
             self._found.add("event_repeated", subject, "one event of that number", "two")
-        for missing in range(self._last + 1, min(event.sequence, self._last + 1 + _MOST_TOLD)):
-            self._found.add("event_missing", self._named(missing), "an event", "none")
+        self._gap(event.sequence)
         self.events, self._last = self.events + 1, event.sequence
         if event.action.startswith("credits."):
             self._days[event.at.astimezone(UTC).date()] += 1
@@ -464,6 +495,11 @@ class _Trail:
     def orphan(self, leaf: Leaf) -> None:
         """A leaf of no event."""
         self._claim(leaf)
+        if self._begins is not None:
+            self.gone, self._skipped = self.gone + 1, self._skipped + 1
+            if self.events and len(self.late) < _MOST_TOLD:
+                self.late.append(self._named(leaf.sequence))
+            return
         self._found.add(
             "leaf_without_event",
             self._named(leaf.sequence),
@@ -474,13 +510,21 @@ class _Trail:
     def finish(self, head: int, journal: Mapping[date, int], twice: int) -> None:
         if twice > 0:
             self._found.add("event_repeated", self._name, f"{self.events} events", f"{twice} more")
-        for missing in range(self._last + 1, min(head, self._last + _MOST_TOLD) + 1):
-            self._found.add("event_missing", self._named(missing), "an event", "none")
-        for day in sorted({*self._days, *journal}):
+        self._gap(head + 1)
+        since = None if self._begins is None else self._begins.astimezone(UTC).date()
+        for day in sorted(day for day in {*self._days, *journal} if since is None or day >= since):
             if self._days[day] != journal.get(day, 0):
                 subject = f"{self._name} {day.isoformat()}"
                 there = f"{journal.get(day, 0)} lines"
                 self._found.add("counts_differ", subject, there, f"{self._days[day]} events")
+
+    def _gap(self, until: int) -> None:
+        """Numbers between the last event and *until*; those of dropped months have leaves."""
+        first, skipped, self._skipped = self._last + 1, self._skipped, 0
+        if skipped and skipped == until - first:
+            return
+        for missing in range(first, min(until, first + _MOST_TOLD)):
+            self._found.add("event_missing", self._named(missing), "an event", "none")
 
     def _columns(self, event: AuditEvent, subject: str) -> None:
         body = event.content()

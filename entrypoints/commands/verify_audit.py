@@ -86,6 +86,8 @@ def _tell(verdict: Verdict) -> None:
     )
     if verdict.unsealed:
         checked += f", {verdict.unsealed} events not sealed yet"
+    if verdict.archived:
+        checked += f", {verdict.archived} in archives"
     number = sum(differences.counts.values())
     click.echo(f"{checked}: {f'{number} differences' if number else 'nothing differs'}")
 
@@ -96,6 +98,7 @@ def _shown(verdict: Verdict) -> Mapping[str, object]:
         "leaves": verdict.leaves,
         "checkpoints": verdict.checkpoints,
         "unsealed": verdict.unsealed,
+        "archived": verdict.archived,
         "holds": not verdict.differences.counts,
         "counts": dict(verdict.differences.counts),
         "differences": [

@@ -248,7 +248,8 @@ def list_keys(caller: Given[Caller], store: AStore) -> Response[bytes]:
         "with a receipt until a checkpoint covers that. It gains the log's anchors once there are "
         "any.",
         answers="Evidence", awaits="AuditReceipt", empty={304: "It is as you have it."},
-        codes=("not_found", "mode_mismatch", "evidence_not_ready", "evidence_damaged"),
+        codes=("not_found", "mode_mismatch", "evidence_not_ready", "evidence_archived",
+               "evidence_damaged"),
     ).opt,
 )  # fmt: skip
 def get_evidence(

@@ -277,6 +277,9 @@ _DEPLOYMENTS = (
     ErrorCode("evidence_not_ready", 409, "It is not over yet",
               "Ask for the evidence once the deployment is Completed, Failed or Cancelled; its "
               "event stream ends then.", Retry.AFTER_DELAY, 5),
+    ErrorCode("evidence_archived", 410, "Its events have left the database",
+              "Use the evidence that you have, or ask the operator for the archive of that month.",
+              Retry.NEVER),
     ErrorCode("evidence_damaged", 500, "What is recorded is not what was sealed",
               "Keep every receipt, proof and evidence that you have, and have the operator run "
               "`tallystick verify audit`.", Retry.AFTER_CONFIGURATION),

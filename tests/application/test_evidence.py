@@ -2,12 +2,14 @@
 
 import json
 from base64 import b64decode
+from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
 
 import pytest
 from attrs import evolve
 
+from adapters.memory.storage.retention import MemoryArchives
 from application.access.caller import Caller
 from application.audit.trail import Trail
 from application.credits.post import post
@@ -201,6 +203,37 @@ def test_every_bit_of_it_counts(house, seal):
         flipped = bytearray(content)
         flipped[place] ^= 1 << place % 8
         assert verify(bytes(flipped)).refused is not None, place
+
+
+# Months that have left the database.
+
+
+def from_then_on(monkeypatch, begins):
+    monkeypatch.setattr(MemoryArchives, "begins", lambda _: begins)
+
+
+def test_what_has_left_the_database_has_no_evidence_any_more(house, seal, monkeypatch):
+    id = house.issue().id
+    given(house, id, seal)
+    from_then_on(monkeypatch, house.clock.now())
+    assert asked(house, id).code == "evidence_archived"
+    younger = house.issue().id
+    assert not isinstance(asked(house, younger), Refusal)
+
+
+def test_an_account_whose_events_have_left_is_not_told_of(house, seal, monkeypatch):
+    house.pass_time(timedelta(days=400))
+    id = house.issue().id
+    before = given(house, id, seal)
+    from_then_on(monkeypatch, house.clock.now() - timedelta(days=1))
+    events = house.store._audit.events.rows
+    (account,) = [key for key, event in events.items() if event.action == "account.ready"]
+    del events[account]
+    after = given(house, id, seal)
+    assert json.loads(before)["core"]["account"] is not None
+    assert json.loads(after)["core"]["account"] is None
+    proved(after)
+    assert asked(house, id).content == after
 
 
 # Anchors.

@@ -22,6 +22,7 @@ from domain.signing import Purpose
 from tests.application.house import House
 from tests.application.sealing import Sealing
 from tests.application.test_evidence import asked
+from tests.application.test_retention import lived
 
 INSTALLATION_ID = InstallationId(UUID("01900000-0000-7000-8000-00000000000a"))
 
@@ -280,6 +281,49 @@ def test_of_many_differences_the_first_are_told_and_all_are_counted(archive):
     told = [each for each in verdict.differences.told if each.code == "event_changed"]
     assert len(told) == 20
     assert verdict.differences.untold["event_changed"] == counted - 20
+
+
+def a_story_of_months_that_went():
+    story = lived(17)
+    for _ in range(3):
+        story.live()
+        story.seal()
+        story.keep_house()
+        story.next_month()
+    assert "dropped" in story.states().values()
+    return story
+
+
+def looked_at(story):
+    verify = VerifyAudit(store=story.store, verifies=MemoryVerification())
+    return verify([INSTALLATION, *story.organisations])
+
+
+def test_months_that_were_archived_and_dropped_are_no_difference():
+    verdict = looked_at(a_story_of_months_that_went())
+    assert verdict.differences.told == []
+    assert verdict.archived > 20
+    assert verdict.leaves == verdict.events + verdict.archived
+
+
+def test_what_is_gone_beside_the_archived_months_is_named():
+    story = a_story_of_months_that_went()
+    events = story.store._audit.events.rows
+    mine = sorted(sequence for of, sequence in events if of == story.organisations[0])
+    del events[story.organisations[0], mine[3]]
+    verdict = looked_at(story)
+    assert {"archive_differs", "leaf_without_event"} <= set(verdict.differences.counts)
+    subjects = [each.subject for each in verdict.differences.told]
+    assert any(subject.endswith(f" {mine[3]}") for subject in subjects)
+
+
+def test_what_was_not_archived_is_missing_although_months_were_dropped():
+    story = a_story_of_months_that_went()
+    story.live()
+    events = story.store._audit.events.rows
+    last = max(sequence for of, sequence in events if of == story.organisations[0])
+    del events[story.organisations[0], last - 1]
+    assert looked_at(story).differences.counts["event_missing"] == 1
 
 
 def test_every_difference_is_in_the_documentation():
