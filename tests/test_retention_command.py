@@ -1,0 +1,148 @@
+"""`tallystick audit archive`, `months`, `certificate` and `hold`, as an operator runs them."""
+
+import json
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from application.ports.files import FilesUnavailableError
+from domain.identifiers import INSTALLATION, Prefix, public_id
+from domain.retention import Month
+from entrypoints.commands import setting_up
+from entrypoints.export_settings import RetentionSettings
+from entrypoints.main import main
+from tests.application.test_retention import FIRST, a_story, events_of
+
+
+@pytest.fixture
+def story(monkeypatch):
+    story = a_story()
+    settings = SimpleNamespace(retention=RetentionSettings())
+
+    @contextmanager
+    def container(_ctx):
+        yield SimpleNamespace(
+            settings=lambda: settings,
+            store=lambda: story.store,
+            clock=lambda: story.clock,
+            archive_month=lambda: story.archive,
+            drop_month=lambda: story.drop,
+            delete_archive=lambda: story.delete,
+            place_hold=lambda: story.place,
+            lift_hold=lambda: story.lift,
+        )
+
+    monkeypatch.setattr(setting_up, "container", container)
+    return story
+
+
+def run(*arguments):
+    done = CliRunner().invoke(main, ["audit", *arguments])
+    assert "Traceback" not in done.output
+    return done
+
+
+def told(*arguments):
+    done = run(*arguments, "--json")
+    return done.exit_code, json.loads(done.stdout)
+
+
+def lived(story, months):
+    for _ in range(months):
+        story.live()
+        story.seal()
+        story.next_month()
+
+
+def outcomes(*options):
+    status, content = told("archive", *options)
+    return status, {row["month"]: row["state"] or row["refusal"] for row in content["months"]}
+
+
+def test_months_are_archived_then_dropped_once_that_is_sealed(story):
+    lived(story, 15)
+    assert outcomes("--drop") == (0, {"2019-01": "archived", "2019-02": "archived"})
+    # Nothing was sealed since: the next month waits behind the first.
+    assert outcomes("--drop") == (0, {"2019-01": "not_sealed"})
+    story.seal()
+    assert outcomes() == (0, {})
+    assert outcomes("--drop") == (0, {"2019-01": "dropped", "2019-02": "dropped"})
+    assert outcomes("--drop", "--delete") == (0, {})
+    _, shown = told("months")
+    states = {row["month"]: row["state"] for row in shown["months"]}
+    assert list(states.items())[:3] == [
+        ("2019-01", "dropped"),
+        ("2019-02", "dropped"),
+        ("2019-03", "hot"),
+    ]
+    assert "2019-01  dropped" in run("months").stdout
+
+
+def test_a_held_month_is_named_and_is_no_failure(story):
+    lived(story, 15)
+    outcomes()
+    story.seal()
+    status, held = told("hold", "place", "all", "--reason", "a court", "--until", "2019-01-20")
+    assert status == 0
+    assert outcomes("--drop") == (0, {"2019-01": "legal_hold"})
+    assert held["hold"] in run("archive", "--drop").stdout
+    assert held["hold"] in run("months").stdout.splitlines()[0]
+    assert told("hold", "lift", "all", held["hold"], "--reason", "over")[0] == 0
+    assert outcomes("--drop")[1]["2019-01"] == "dropped"
+    _, listed = told("hold", "list", "all")
+    (only,) = listed["holds"]
+    assert (only["reason"], only["lifted_because"]) == ("a court", "over")
+    assert "a court" in run("hold", "list", "all").stdout
+    actions = [event.action for event in events_of(story, INSTALLATION)]
+    assert "legal_hold.placed" in actions
+    assert "legal_hold.lifted" in actions
+
+
+def test_a_month_that_cannot_be_archived_is_a_failure(story):
+    lived(story, 15)
+    rows = story.store._audit.events.rows
+    from attrs import evolve
+
+    place = next(place for place, event in rows.items() if Month.of(event.at) == FIRST)
+    rows[place] = evolve(rows[place], salt=b"x" * 16)
+    status, found = outcomes()
+    assert (status, found["2019-01"]) == (1, "differs_from_the_log")
+    assert "REFUSED" in run("archive").stdout
+
+
+def test_after_seven_years_there_is_a_certificate(story):
+    lived(story, 15)
+    outcomes()
+    story.seal()
+    outcomes("--drop")
+    assert run("certificate", "2019-01").exit_code == 1
+    while not FIRST.is_over_for(84, story.clock.now()):
+        story.next_month()
+    assert outcomes("--drop")[1].get("2019-01") is None
+    assert outcomes("--delete")[1]["2019-01"] == "deleted"
+    shown = run("certificate", "2019-01")
+    assert shown.stdout.startswith("format: tallystick.deletion/1\n")
+    assert told("certificate", "2019-01")[1]["certificate"] == shown.stdout
+    assert run("certificate", "nonsense").exit_code == 1
+
+
+def test_files_that_do_not_answer_end_it_with_a_sentence(story):
+    lived(story, 15)
+    story.files.failure = FilesUnavailableError("no space left")
+    done = run("archive")
+    assert done.exit_code == 1
+    assert "run it again: no space left" in done.stderr
+
+
+def test_holds_are_on_somebody_and_for_a_reason(story):
+    organisation = public_id(Prefix.ORGANISATION, story.organisations[0])
+    stranger = public_id(Prefix.ORGANISATION, story.identifiers.next())
+    assert told("hold", "place", stranger, "--reason", "x")[1]["code"] == "not_found"
+    assert told("hold", "place", organisation, "--reason", " ")[1]["code"] == "reason_missing"
+    assert run("hold", "place", organisation).exit_code == 2
+    assert run("hold", "lift", organisation, "dep_1", "--reason", "x").exit_code == 2
+    _, held = told("hold", "place", organisation, "--subject", "dep_1", "--reason", "x")
+    assert (held["organisation"], held["subject"]) == (organisation, "dep_1")
+    assert told("hold", "lift", organisation, held["hold"], "--reason", " ")[0] == 1
