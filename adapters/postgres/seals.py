@@ -6,7 +6,7 @@ committed on the same connection.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, LiteralString
 
 import psycopg
@@ -116,6 +116,9 @@ class PostgresSealStore(SealStore):
                 raise SealerBusyError("another sealer is at work on this database")
             yield _Session(connection)
         finally:
+            # The server would let go of it too, a moment after the connection is closed.
+            with suppress(psycopg.Error):
+                connection.execute(SEALS["unlock_sealer"])
             connection.close()
 
 

@@ -57,6 +57,9 @@ SELECT organisation_id, sequence, event_id, hash, position
 -- For as long as the connection lasts.
 SELECT pg_try_advisory_lock(hashtextextended('tallystick sealer', 0)) AS is_ours
 
+-- name: unlock_sealer
+SELECT pg_advisory_unlock_all()
+
 -- name: cluster
 SELECT system_identifier::text AS cluster FROM pg_control_system()
 
