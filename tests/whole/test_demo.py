@@ -11,7 +11,7 @@ from attrs import evolve
 from entrypoints.demo import checks, story
 from entrypoints.demo.parts import ALGORAND, NETWORKS, running_with_stripe
 from entrypoints.devnet.anvil import call
-from tallystick_verifier import verify
+from tallystick_verifier import Given, verify
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,23 @@ def test_the_command_ends_well_when_every_promise_held(tmp_path):
 
 def test_every_promise_holds(parts, told):
     assert list(checks.differences(parts, told)) == []
+
+
+@pytest.mark.parametrize("label", ["ERC-20", "ASA"])
+def test_evidence_about_tokens_of_both_families_convinces_a_stranger(parts, told, label, tmp_path):
+    pack = tmp_path / "pack.json"
+    key = story.write_evidence(parts, evolve(told, issued=(of(told, label),)), pack)
+    report = verify(pack.read_bytes(), Given(key=key))
+    assert report.refused is None
+    for words in ("signed by the keys of their accounts", "receipts of custodians", "is the one"):
+        assert words in str(report)
+
+
+def test_the_whole_trail_holds(parts, told):
+    verdict = parts.command("verify", "audit")
+    assert verdict["holds"] is True
+    assert int(str(verdict["events"])) > 20
+    assert int(str(verdict["checkpoints"])) > 0
 
 
 def lie(told, label, **changes):
