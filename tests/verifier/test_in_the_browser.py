@@ -117,6 +117,35 @@ def test_what_is_no_pack_is_refused(raw):
     assert told["verdict"] == "refused"
 
 
+def backwards(raw):
+    members = json.loads(raw)
+    return json.dumps(dict(reversed(members.items())), separators=(",", ":"), ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: raw + b"\n",
+        lambda raw: b" " + raw,
+        lambda raw: raw.replace(b'":', b'": ', 1),
+        lambda raw: raw.replace(b'"format"', b'"\\u0066ormat"'),
+        lambda raw: raw.replace(b"/1\\n", b"\\/1\\n", 1),
+        lambda raw: raw.replace(b'"index":', b'"index":-0,"index":', 1),
+        lambda raw: raw.replace(b'"credits":5', b'"credits":5.0'),
+        lambda raw: raw.replace(b'"credits":5', b'"credits":50e-1'),
+        lambda raw: backwards(raw).encode(),
+        lambda raw: json.dumps(json.loads(raw), indent=1).encode(),
+    ],
+)
+def test_another_way_to_write_a_good_pack_is_refused(change):
+    _, raw = pack_of("evm")
+    changed = change(raw)
+    assert changed != raw
+    (told,) = in_node(changed)
+    assert told["refused"]["code"] == "not_canonical"
+    assert verify(changed).refused.code in {"not_canonical", "not_json", "duplicate_member"}
+
+
 def test_another_key_and_another_note_are_refused():
     story, raw = pack_of("evm", (None, ETHEREUM))
     note = story.note_on_chain.hex()
