@@ -40,6 +40,7 @@ from tallystick_verifier import Given, verify
 from tests.application.mortal import Fate
 from tests.application.sealing import Sealing
 from tests.contract.subjects.postgres import APPLICATION, SEALER, application_url, sealer_url
+from tests.contract.tenants import at_once
 from tests.postgres_and_anvil.house import RealHouse, a_house
 
 INSTALLATION = InstallationId(UUID("01900000-0000-7000-8000-000000000001"))
@@ -58,6 +59,8 @@ class Past:
     notes: tuple[str, str]
     #: The trail's first number of the second deployment.
     between: int
+    #: About which nobody has asked for evidence yet.
+    second: OperationId
 
     @property
     def organisation(self) -> UUID:
@@ -82,7 +85,7 @@ def past(anvil, server_url, tmp_path_factory) -> Iterator[Past]:
         first = issued(house)
         early = sealing()
         between = len(house.all_events())
-        issued(house)
+        second = issued(house)
         assert not isinstance(give(house.store, house, first), Refusal)
         late = sealing()
         pack = give(house.store, house, first)
@@ -95,6 +98,7 @@ def past(anvil, server_url, tmp_path_factory) -> Iterator[Past]:
             pack=pack.content,
             notes=(early.note, late.note),
             between=between,
+            second=second,
         )
 
 
@@ -263,6 +267,15 @@ def test_the_file_tells_of_the_custodians_receipts(past):
     assert "and signed by the keys of their accounts" in told
     (last,) = [b64decode(each["body"]) for each in json.loads(past.pack)["events"]][-1:]
     assert json.loads(last)["action"] == "evidence.issued"
+
+
+def test_many_who_ask_at_once_make_the_log_commit_once(copy, past):
+    answers = []
+    with copy.store() as store:
+        at_once([lambda: answers.append(give(store, past.house, past.second))] * 8)
+    assert len({answer.event.id for answer in answers}) == 1
+    assert copy.one("SELECT count(*) FROM evidence_packs") == 2
+    assert copy.one("SELECT count(*) FROM audit_events WHERE action = 'evidence.issued'") == 2
 
 
 # As superuser.
