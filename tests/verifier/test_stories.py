@@ -110,7 +110,7 @@ def test_a_transaction_whose_key_is_not_told_is_not_said_to_be_signed():
     story = evm_story()
     story.core["signers"] = []
     report = proved(story)
-    assert "signed" not in words(report.proved)["transactions"]
+    assert "and signed by" not in words(report.proved)["transactions"]
     assert story.attempt["transaction_id"] in words(report.not_proved)["signatures"]
 
 

@@ -132,7 +132,7 @@ def _tell(
     if checked:
         report.proves(
             "transactions",
-            f"{checked} transactions for {network} are called by the hash of their bytes"
+            f"Signed transactions for {network} ({checked}) are called by the hash of their bytes"
             + ("" if unsigned else ", and signed by the keys of their accounts"),
         )
     if unsigned:
@@ -150,7 +150,7 @@ def _tell(
         )
     calls = sum(len(attempt["receipts"]) for _, _, _, attempt in attempts)
     if calls and checked:
-        report.proves("receipts", f"{calls} receipts of custodians are over what was signed")
+        report.proves("receipts", f"Receipts of custodians ({calls}) are over what was signed")
         report.leaves(
             "custodian",
             "That a custodian's log has the calls that receipts name: ask whoever runs it",
