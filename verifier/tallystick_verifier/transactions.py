@@ -150,7 +150,7 @@ def _tell(
         )
     calls = sum(len(attempt["receipts"]) for _, _, _, attempt in attempts)
     if calls and checked:
-        report.proves("receipts", f"Receipts of custodians ({calls}) are over what was signed")
+        report.proves("receipts", f"The receipts of custodians are over what was signed: {calls}")
         report.leaves(
             "custodian",
             "That a custodian's log has the calls that receipts name: ask whoever runs it",
