@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 5.0
 #: And for a row that somebody else has locked, as the memory does.
 LOCK_TIMEOUT_SECONDS = 20
+#: How long a transaction may wait for a process that has been stopped, or hangs: nothing of the
+#: whole cluster is sealed meanwhile.
+IDLE_TIMEOUT_SECONDS = 300
 
 
 def connect(url: str, *, min_size: int, max_size: int) -> "PostgresStore":
@@ -32,6 +35,7 @@ def connect(url: str, *, min_size: int, max_size: int) -> "PostgresStore":
         connection.execute("SET TimeZone TO 'UTC'")
         # Whoever waits longer for a row hears that the store is unavailable, and may ask again.
         connection.execute(f"SET lock_timeout TO '{LOCK_TIMEOUT_SECONDS}s'")
+        connection.execute(f"SET idle_in_transaction_session_timeout TO '{IDLE_TIMEOUT_SECONDS}s'")
         connection.commit()
 
     return PostgresStore(

@@ -389,6 +389,12 @@ def test_a_long_transaction_is_told_of(opened):
     assert [code for code, _, _ in opened.alarms.sounded] == ["seal_lag"]
 
 
+def test_our_own_transactions_do_not_stay_open_for_ever(opened):
+    with opened.store.transaction(Scope()) as transaction:
+        row = transaction.row("SHOW idle_in_transaction_session_timeout")
+    assert row == {"idle_in_transaction_session_timeout": "5min"}
+
+
 # Several at once.
 
 
