@@ -4,9 +4,12 @@ import os
 from base64 import b64encode, urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from hashlib import sha256
+from uuid import UUID
 
 import psycopg
 import pytest
+from attrs import evolve
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -25,21 +28,28 @@ from application.access.refresh import Refresh
 from application.access.register import Register, Registered, Registration
 from application.access.sessions import OpenSession
 from application.audit.personal import KnowPeople, Personal, ReadPersonal
+from application.evidence.give import GiveEvidence, Pack
+from application.evidence.prove import Proof, ProveEvent
 from application.operator.erase import Erased, EraseSubject
 from application.ports.custody import CustodyUnavailableError
+from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Scope
 from application.retention.holds import LiftHold, PlaceHold
+from domain.audit import canonical
 from domain.errors import Refusal
-from domain.identifiers import INSTALLATION, Prefix, public_id
+from domain.identifiers import INSTALLATION, InstallationId, Prefix, public_id
 from domain.merkle import inclusion_proof, leaf_hash, node_hash, root, verify_inclusion
 from domain.network import Family
+from tallystick_verifier import Given, verify
 from tests.application.house import House
+from tests.application.sealing import Sealing
 from tests.catalogue import TOKENS
 from tests.contract.subjects import memory, postgres
 
 EMAIL = "ada.lovelace@example.org"
 PASSWORD = "correct horse battery"
 SOURCE = "203.0.113.0/24"
+LOG_OF = InstallationId(UUID("01900000-0000-7000-8000-00000000000e"))
 REASON = "asked for on paper, ticket 7"
 
 
@@ -200,6 +210,34 @@ def test_every_proof_that_was_taken_before_holds_after(door):
     for index, proof in enumerate(proofs):
         assert verify_inclusion(after[index], index, size, proof, top)
     assert not verify_inclusion(after[-1], 0, size, proofs[0], top)
+
+
+def test_what_was_sealed_and_handed_out_before_convinces_a_stranger_after():
+    house = House()
+    seal = Sealing(house=house, seals=house.store.seal_store(), installation=LOG_OF)
+    parts = {"store": house.store, "clock": house.clock, "identifiers": house.identifiers}
+    give = GiveEvidence(**parts, chains=house.chains, installation=LOG_OF)
+    issued = house.issue().id
+    give(house.caller, issued)
+    seal()
+    pack = give(house.caller, issued)
+    assert isinstance(pack, Pack)
+    prove = ProveEvent(store=house.store)
+    before = [prove(house.caller, event.id) for event in house.all_events()]
+    assert all(isinstance(proof, Proof) for proof in before)
+    done = EraseSubject(**parts)(house.registered.user.id, REASON)
+    assert isinstance(done, Erased)
+    seal()
+    for proof in before:
+        again = prove(house.caller, proof.event.id)
+        assert again.text == proof.text
+        checkpoint = proof.checkpoint.checkpoint
+        leaf = leaf_hash(again.event.leaf)
+        assert verify_inclusion(leaf, proof.index, checkpoint.size, proof.path, checkpoint.root)
+    again = give(house.caller, issued)
+    assert again.content == pack.content
+    report = verify(again.content, Given(key=sha256(seal.key.raw).hexdigest()))
+    assert report.refused is None, report
 
 
 def tree(leaves):
@@ -363,7 +401,8 @@ def forms(secret):
     texts = [secret.hex(), b64encode(secret).decode(), urlsafe_b64encode(secret).decode()]
     with suppress(UnicodeDecodeError):
         texts.append(secret.decode())
-    return texts
+    # Within a column of bytes, which is shown in hexadecimal, they stand as bytes do.
+    return [*texts, *(text.encode().hex() for text in texts)]
 
 
 def superuser(door, query):
@@ -372,6 +411,66 @@ def superuser(door, query):
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(query)
         return cursor.fetchall() if cursor.description else []
+
+
+class ErasedMeanwhile:
+    """Stands for `KnowPeople`: whoever is asked about is erased before the answer is used."""
+
+    def __init__(self, door, registered):
+        self.door, self.registered = door, registered
+
+    def __call__(self, user, source):
+        person = self.door.people(user, source)
+        self.door.erased(self.registered)
+        return person
+
+
+def test_who_is_erased_while_their_password_is_compared_does_not_come_in(door):
+    registered = door.register()
+    door.log_in_ = evolve(door.log_in_, people=ErasedMeanwhile(door, registered))
+    is_refused(door.log_in(), "invalid_credentials")
+    assert "session.opened" not in [event.action for event in door.events(registered)]
+
+
+def test_who_is_erased_while_they_ask_for_a_key_gets_none(door):
+    registered = door.register()
+    session = door.log_in()
+    caller = door.caller(session)
+    create = evolve(door.create_key, people=ErasedMeanwhile(door, registered))
+    request = KeyRequest(name="ci", live=False, scopes=None, expires_at=None)
+    is_refused(create(caller, request), "invalid_token")
+    with door.store.begin(Scope(organisation=registered.organisation.id)) as work:
+        assert work.api_keys.list(PageRequest()).items == ()
+
+
+def test_what_is_said_of_whoever_is_erased_meanwhile_opens_for_nobody(door):
+    registered = door.register()
+    for _ in range(4):
+        door.log_in(password="wrong password")
+    door.log_in_ = evolve(door.log_in_, people=ErasedMeanwhile(door, registered))
+    door.log_in(password="wrong password")
+    told = door.told(registered)
+    assert told.keys() == {"member.added", "user.locked"}
+    assert {each.fields for each in told.values()} == {None}
+
+
+def test_what_is_kept_opens_in_its_own_place_only(stored_door):
+    """Ciphertext that was moved to another field, or under another event, is nobody's."""
+    door = stored_door
+    registered = door.register()
+    door.log_in()
+    door.log_in()
+    events = [event for event in door.events(registered) if event.action == "session.opened"]
+    one, other = (event.content()["details"]["personal"] for event in events)
+    for kept in (
+        one | {"email": one["source"]},
+        one | {"email": other["email"]},
+        one | {"email": one["email"][:-4] + "AAA="},
+    ):
+        body = {**events[0].content(), "details": {"personal": kept}}
+        moved = evolve(events[0], body=canonical(body))
+        found = door.read(registered.organisation.id, [moved])
+        assert found[moved.id].fields is None
 
 
 @pytest.mark.parametrize("round", range(6))
