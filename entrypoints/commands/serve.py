@@ -128,6 +128,7 @@ def services(container: Container, stopping: threading.Event) -> Services:
         read_personal=container.read_personal(),
         give_evidence=container.give_evidence(),
         prove_event=container.prove_event(),
+        find_anchors=container.find_anchors(),
         prove_consistency=container.prove_consistency(),
         catalogue=settings.catalogue,
         store=container.store(),

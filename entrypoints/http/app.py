@@ -145,6 +145,7 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "read_personal": services.read_personal,
         "give_evidence": services.give_evidence,
         "prove_event": services.prove_event,
+        "find_anchors": services.find_anchors,
         "prove_consistency": services.prove_consistency,
         "store": services.store,
         "clock": services.clock,

@@ -1,12 +1,13 @@
 """/v1/audit: every event, where it is in the log, and evidence about one deployment."""
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from litestar import Response, get
 from litestar.params import FromPath
 
 from application.access.caller import Caller
+from application.audit.anchors import AnchorOnChain, FindAnchors
 from application.audit.logs import fingerprint
 from application.audit.personal import Personal, ReadPersonal
 from application.evidence.give import GiveEvidence, Pack
@@ -129,13 +130,19 @@ def get_event(
         id="prove_audit_event", tag="audit", summary="That an event is in the log",
         description="Its place, the hashes from its leaf to the root, and a signed checkpoint "
         "with that root. With `Accept: text/plain` in the form of c2sp.org/tlog-proof, whose "
-        "extra data is the leaf. 202 with a receipt as long as no checkpoint covers it.",
+        "extra data is the leaf. 202 with a receipt as long as no checkpoint covers it. `anchors` "
+        "has the first one of each network that covers the event: its root is on chain, and "
+        "`/v1/audit/consistency` proves that it belongs to the same log.",
         query=PROOF, answers="AuditProof", other_media_type=TEXT, awaits="AuditReceipt",
         codes=("not_found", "mode_mismatch", "validation_failed", "evidence_damaged"),
     ).opt,
 )  # fmt: skip
 def get_proof(
-    request: AnyRequest, id: FromPath[str], caller: Given[Caller], prove_event: Given[ProveEvent]
+    request: AnyRequest,
+    id: FromPath[str],
+    caller: Given[Caller],
+    prove_event: Given[ProveEvent],
+    find_anchors: Given[FindAnchors],
 ) -> Response[bytes]:
     require(caller, Permission.READ_AUDIT)
     size = PROOF.query(request).get(SIZE)
@@ -144,7 +151,9 @@ def get_proof(
         return _awaited(proof)
     if prefers(request, TEXT):
         return bytes_if_changed(proof.text.encode(), request, TEXT)
-    return answer_if_changed(_proof(proof), request)
+    # What has its leaf: an anchor of one leaf more than stand before it.
+    anchors = find_anchors(proof.log.origin, proof.index + 1)
+    return answer_if_changed(_proof(proof, anchors), request)
 
 
 @get(
@@ -317,7 +326,7 @@ def _awaited(receipt: Receipt) -> Response[bytes]:
     return answer(document, 202, headers)
 
 
-def _proof(proof: Proof) -> Json:
+def _proof(proof: Proof, anchors: Sequence[AnchorOnChain]) -> Json:
     return {
         "event": public_id(Prefix.EVENT, proof.event.id),
         "leaf": _base64(proof.event.leaf),
@@ -325,6 +334,18 @@ def _proof(proof: Proof) -> Json:
         "index": proof.index,
         "path": [_base64(node) for node in proof.path],
         "checkpoint": _checkpoint(proof.checkpoint),
+        "anchors": [_anchor(each) for each in anchors],
+    }
+
+
+def _anchor(found: AnchorOnChain) -> Json:
+    checkpoint = found.anchor.checkpoint
+    return {
+        "network": found.network,
+        "size": checkpoint.size,
+        "root": _base64(checkpoint.root),
+        "transaction_id": found.transaction_id,
+        "block": found.block.number,
     }
 
 

@@ -295,7 +295,10 @@ SCHEMAS: Mapping[str, Schema] = {
     "AuditReceipt": _object(event=_id(Prefix.EVENT), leaf_hash=_TEXT),
     "AuditProof": _object(
         event=_id(Prefix.EVENT), leaf=_TEXT, leaf_hash=_TEXT, index=_INTEGER, path=_list(_TEXT),
-        checkpoint=ref("Checkpoint"),
+        checkpoint=ref("Checkpoint"), anchors=_list(ref("Anchor")),
+    ),
+    "Anchor": _object(
+        network=_TEXT, size=_INTEGER, root=_TEXT, transaction_id=_TEXT, block=_INTEGER,
     ),
     "Checkpoint": _object(
         origin=_TEXT, size=_INTEGER, root=_TEXT, note=_TEXT, signed_at=_INSTANT,

@@ -14,6 +14,7 @@ from application.access.log_out import LogOut
 from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
+from application.audit.anchors import FindAnchors
 from application.audit.as_of import StateAsOf
 from application.audit.personal import ReadPersonal
 from application.billing.checkout import StartCheckout
@@ -105,6 +106,7 @@ class Services:
     read_personal: ReadPersonal
     give_evidence: GiveEvidence
     prove_event: ProveEvent
+    find_anchors: FindAnchors
     prove_consistency: ProveConsistency
     catalogue: Catalogue
     start_checkout: StartCheckout

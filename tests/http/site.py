@@ -22,6 +22,7 @@ from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
 from application.accounts.create_key import CreateAccountKey
+from application.audit.anchors import FindAnchors
 from application.audit.as_of import StateAsOf
 from application.audit.personal import ReadPersonal
 from application.audit.trail import Trail
@@ -121,6 +122,7 @@ def services_of(house: House, **changes: Any) -> Services:
         state_account=StateAccount(store=house.store, clock=house.clock, **catalogue),
         give_evidence=GiveEvidence(**common, **network, installation=INSTALLATION_ID),
         prove_event=ProveEvent(store=house.store),
+        find_anchors=FindAnchors(store=house.store),
         prove_consistency=ProveConsistency(store=house.store),
         **common,
         **network,

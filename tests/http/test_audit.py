@@ -6,6 +6,8 @@ from hashlib import sha256
 
 import pytest
 
+from adapters.memory.chain.node import Anchoring
+from application.anchors.request import RequestAnchor
 from domain.identifiers import Prefix, public_id
 from domain.organisation import PERMISSIONS, Permission, Role
 from tallystick_verifier import Given, verify
@@ -125,6 +127,7 @@ def test_an_event_is_proved_in_two_forms(ada, issued, seal):
     proof = ada.get(f"{path}/proof").json()
     assert proof["leaf_hash"] == event["leaf_hash"]
     assert proof["checkpoint"]["note"] == signed.note
+    assert proof["anchors"] == []
     text = ada.get(f"{path}/proof", headers=TEXT)
     assert text.headers["Content-Type"] == "text/plain; charset=utf-8"
     hashes = "".join(f"{node}\n" for node in proof["path"])
@@ -157,6 +160,49 @@ def test_checkpoints_are_told_and_lead_from_one_to_the_next(ada, issued, seal, s
     assert proof["path"]
     assert ada.get("/v1/audit/consistency", params={"from": 1, "to": 2}).status_code == 404
     assert ada.get("/v1/audit/consistency").status_code == 400
+
+
+def test_a_proof_tells_on_which_chain_its_event_is_fixed(ada, issued, seal, site):
+    house = site.house
+    early = seal().checkpoint
+    first = ada.get("/v1/audit/events").json()["data"][0]["event"]["id"]
+    for _ in range(2):
+        anchor_now(house)
+        late = seal().checkpoint
+    (anchor,) = ada.get(f"/v1/audit/events/{first}/proof").json()["anchors"]
+    assert (anchor["network"], anchor["size"]) == (house.network, early.size)
+    assert b64decode(anchor["root"]) == early.root
+    mined = house.chain.node.mined[anchor["transaction_id"]]
+    assert mined.block.number == anchor["block"]
+    assert mined.sent.act.content.endswith(early.root.hex())
+    sizes = {"from": anchor["size"], "to": late.size}
+    proof = ada.get("/v1/audit/consistency", params=sizes).json()
+    assert proof["from"]["root"] == anchor["root"]
+
+
+def test_evidence_has_the_anchor_and_the_chain_says_the_same(ada, issued, seal, site):
+    """Bytes off the chain, a file, and the verifier: nobody of ours is asked."""
+    ada.get(issued["links"]["evidence"])
+    seal()
+    anchor_now(site.house)
+    seal()
+    content = ada.get(issued["links"]["evidence"]).content
+    acts = [each.sent.act for each in site.house.chain.node.mined.values()]
+    (note,) = [bytes.fromhex(act.content) for act in acts if isinstance(act, Anchoring)]
+    report = verify(content, Given(anchor_notes=[note]))
+    assert report.refused is None, report
+    assert "What you read off a chain is the root of this log" in str(report)
+    forged = note[:-1] + bytes([note[-1] ^ 1])
+    assert verify(content, Given(anchor_notes=[forged])).refused.code == "two_histories"
+
+
+def anchor_now(house):
+    """The newest checkpoint is put on chain, by a worker."""
+    ask = RequestAnchor(
+        store=house.store, chains=house.chains, clock=house.clock, identifiers=house.identifiers
+    )
+    ask(house.network)
+    house.work(4)
 
 
 def test_an_older_checkpoint_and_the_proof_are_what_the_verifier_takes(ada, issued, seal, site):
