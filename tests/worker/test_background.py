@@ -7,11 +7,14 @@ import pytest
 
 from adapters.memory.tasks import MemoryTasks
 from application.accounts.create_key import CreateAccountKey
+from application.exports.request import ExportRequest, RequestExport
 from application.operator.dispatch import Dispatch
 from application.operator.sweep import Sweep
 from application.people.gifts import TOPIC, DeliverGift, GiftRequest, SendGift
+from application.ports.files import FilesUnavailableError
 from application.ports.tasks import TasksUnavailableError
 from domain.account import AccountState
+from domain.export import ExportFormat, ExportState
 from domain.identifiers import Prefix, public_id
 from domain.ledger import Granted, Lot, Source
 from domain.network import Family
@@ -126,3 +129,22 @@ def test_a_gift_is_delivered_and_a_task_that_names_none_is_let_go(caplog):
     with neighbour.store.begin(neighbour.scope) as work:
         assert Source.GIFT in {lot.source for lot in work.ledger.balance().lots}
     assert "names no gift: gift_none" in caplog.text
+
+
+def test_an_export_is_made_by_its_task_and_asked_for_again_while_it_cannot_be():
+    house, tasks = House(), MemoryTasks()
+    request = RequestExport(
+        store=house.store, clock=house.clock, identifiers=house.identifiers, has_place=True
+    )
+    wish = ExportRequest(format=ExportFormat.CSV)
+    asked = request(house.caller, wish, house.key("one"), FINGERPRINT).value
+    Dispatch(store=house.store, tasks=tasks)()
+    assert ("export.requested", asked.organisation, asked.name) in tasks.deferred
+    house.files.failure = FilesUnavailableError("no space left")
+    run_tasks(house, tasks)
+    house.files.failure = None
+    tasks.deferred.clear()
+    assert Sweep(store=house.store, tasks=tasks, clock=house.clock)() >= 1
+    run_tasks(house, tasks)
+    with house.store.begin(house.scope) as work:
+        assert work.exports.get(asked.id).state is ExportState.FINISHED
