@@ -71,12 +71,16 @@ class _Counting(RawIOBase):
 
     def __init__(self, sink: Sink) -> None:
         self.written = 0
+        #: Nobody wants the file: the library ends it all the same when its writer is forgotten.
+        self.is_abandoned = False
         self._sink = sink
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
+        if self.is_abandoned:
+            return len(data)
         count = self._sink.write(bytes(data))
         self.written += count
         return count
@@ -117,6 +121,9 @@ class _Draft(TableDraft):
     def close(self) -> None:
         self._flush()
         self._writer.close()
+
+    def __del__(self) -> None:
+        self._sink.is_abandoned = True
 
     def _most(self, more: int) -> int:
         footer = _FOOTER + (self._groups + 1) * len(self._columns) * _FOOTER_PER_CELL

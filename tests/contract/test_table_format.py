@@ -120,6 +120,25 @@ def test_memory_does_not_grow_with_the_rows(table_format):
     assert grown < 12 * 2**20
 
 
+@pytest.mark.parametrize("rows", [0, 1, 10_001])
+def test_a_file_that_is_given_up_is_not_written_to_any_more(table_format, rows):
+    import gc
+
+    class Sink(BytesIO):
+        def write(self, data):
+            assert not is_over
+            return super().write(data)
+
+    is_over = False
+    draft = table_format.begin(Sink(), COLUMNS)
+    for _ in range(rows):
+        draft.add(ROW)
+    is_over = True
+    # What is raised while it is forgotten, pytest tells as an error.
+    del draft
+    gc.collect()
+
+
 @pytest.mark.parametrize("spoil", [lambda f: f[:-1], lambda f: b"x" + f, lambda f: f[1:]])
 def test_what_was_cut_or_added_to_is_refused(table_format, spoil):
     file, _ = written(table_format, [ROW])
