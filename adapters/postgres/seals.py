@@ -108,7 +108,7 @@ class PostgresSealStore(SealStore):
             with translated():
                 connection.execute("SET TimeZone TO 'UTC'")
                 connection.execute(f"SET lock_timeout TO '{_LOCK_TIMEOUT_SECONDS}s'")
-                # What was signed for must not be gone after a crash, whatever the server's default.
+                # What was signed for is there after a crash, whatever the server's default.
                 connection.execute("SET synchronous_commit TO on")
                 # A round over many organisations looks dear to the planner, and takes less time
                 # than compiling it would.
