@@ -9,6 +9,37 @@ WAITING = "organisation_id = %(organisation)s AND id = %(waiting)s"
 ITS_SLOTS = "organisation_id = %(organisation)s AND operation_id = %(submitted)s"
 
 BROKEN = {
+    "what_is_finished_has_a_manifest": """
+        INSERT INTO exports (organisation_id, id, format, requested_by, requested_at,
+                             last_sequence, state, total, written)
+        VALUES (%(organisation)s, gen_random_uuid(), 'csv', 'mem_1', now(), 1, 'finished', 0,
+                0)""",
+    "what_is_finished_is_whole": """
+        INSERT INTO exports (organisation_id, id, format, requested_by, requested_at,
+                             last_sequence, state, total, written, digest, event_id, finished_at,
+                             expires_at)
+        VALUES (%(organisation)s, gen_random_uuid(), 'csv', 'mem_1', now(), 1, 'finished', 2, 1,
+                sha256(''), gen_random_uuid(), now(), now())""",
+    "a_part_has_a_place_in_the_trail": """
+        INSERT INTO export_parts (organisation_id, export_id, number, name, bytes, sha256, events,
+                                  first_sequence, last_sequence)
+        VALUES (%(organisation)s, gen_random_uuid(), 1, 'part', 1, sha256(''), 1, 2, 1)""",
+    "a_destroyed_key_is_gone": """
+        INSERT INTO subject_keys (user_id, wrapping, ciphertext, made_at, destroyed_at)
+        VALUES (gen_random_uuid(), 'w', '', now(), now())""",
+    "what_was_dropped_says_when": """
+        INSERT INTO archives (month, state, manifest, events, lines, event_id, archived_at)
+        VALUES ('2026-01-01', 'dropped', '', 0, 0, gen_random_uuid(), now())""",
+    "what_was_deleted_is_certified": """
+        INSERT INTO archives (month, state, manifest, events, lines, event_id, archived_at,
+                              dropped_at, deleted_at)
+        VALUES ('2026-01-01', 'deleted', '', 0, 0, gen_random_uuid(), now(), now(), now())""",
+    "a_hold_has_a_duration": """
+        INSERT INTO legal_holds (organisation_id, id, since, until, reason, placed_at)
+        VALUES (%(organisation)s, gen_random_uuid(), now(), now(), 'r', now())""",
+    "what_was_lifted_says_why": """
+        INSERT INTO legal_holds (organisation_id, id, reason, placed_at, lifted_at)
+        VALUES (%(organisation)s, gen_random_uuid(), 'r', now(), now())""",
     "an_email_belongs_to_one_user": """
         INSERT INTO users SELECT gen_random_uuid(), email, '', now() FROM users LIMIT 1""",
     "a_user_is_one_member": """
