@@ -18,7 +18,7 @@ def command() -> None: ...
     "erase",
     help="Erase WHO (an address, or a usr_… id), for good: destroy the key under which the audit "
     "trail keeps their address and where they came from, forget address and password, end their "
-    "sessions and the API keys they made.  May be repeated.",
+    "sessions and the API keys they made.  May be repeated, with the id.",
 )
 @click.argument("who")
 @click.option(
@@ -35,6 +35,9 @@ def erase(ctx: click.Context, who: str, reason: str, as_json: bool) -> None:
             refusal = Refusal(code="not_found", detail="there is no user of that address or id")
             setting_up.refuse(ctx, refusal, as_json=as_json)
             return
+        # The address is gone with the first transaction: only the id leads back to the rest.
+        name = public_id(Prefix.USER, user)
+        click.echo(f"erasing {name}; should this be interrupted, repeat it with that id", err=True)
         done = container.erase_subject()(user, reason)
     if isinstance(done, Refusal):
         setting_up.refuse(ctx, done, as_json=as_json)

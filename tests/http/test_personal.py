@@ -1,5 +1,6 @@
 """Who did it, as auditors are told; and what is left of whoever was erased."""
 
+import json
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -52,6 +53,10 @@ def test_whoever_was_erased_is_told_of_no_more(site, ada, erase):
     done = erase(" Ada@Example.org", "--reason", "asked for", "--json")
     assert done.exit_code == 0, done.output
     assert '"api_keys_revoked": 1' in done.stdout
+    id = json.loads(done.stdout)["user"]
+    assert f"erasing {id}; should this be interrupted, repeat it with that id" in done.stderr
+    again = json.loads(erase(id, "--reason", "asked for", "--json").stdout)
+    assert (again["user"], again["was_erased_before"]) == (id, True)
     answered = ada.get("/v1/audit/events")
     assert answered.json()["code"] == "invalid_token"
     assert key.get("/v1/audit/events").json()["code"] == "invalid_api_key"
