@@ -307,7 +307,7 @@ class PostgresStore(SharedStore):
     ) -> AbstractContextManager[Joint] | None:
         entries = self._known.take(wanted)
         now = clock.now()
-        accounts = {}
+        accounts: dict[OrganisationId, Account] = {}
         # In the order of their locks.
         for id in sorted(entries):
             account = entries[id].account(wanted[id], now)
@@ -316,7 +316,7 @@ class PostgresStore(SharedStore):
                 self._known.put({id: entries[id]})
             else:
                 accounts[id] = account
-        return self._believed(accounts, entries, now) if accounts else None
+        return self._believed(accounts, entries, now, clock) if accounts else None
 
     @contextmanager
     def _believed(
@@ -324,10 +324,17 @@ class PostgresStore(SharedStore):
         accounts: dict[OrganisationId, Account],
         entries: Mapping[OrganisationId, Entry],
         now: datetime,
+        clock: Clock,
     ) -> Iterator[Joint]:
         with translated():
             connection = self._living()
         try:
+            # A connection may have been waited for, and a lease may have ended meanwhile.
+            until = clock.now()
+            if any(
+                each.horizon is not None and each.horizon <= until for each in accounts.values()
+            ):
+                raise StaleError("a lease may have ended")
             turn = KnownTurn(connection, accounts)
             works = {
                 id: PostgresTurnWork(transaction_of(turn, id), account)

@@ -4,11 +4,13 @@ from litestar import Response, get
 
 from application.access.caller import Caller
 from application.audit.as_of import StateAsOf
+from domain.errors import Refusal
 from domain.organisation import Permission
 from entrypoints.http.answers import answer
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.operations import Operation
+from entrypoints.http.problems import RefusedError
 from entrypoints.http.rules import Instant
 from entrypoints.http.services import AClock, Given
 from entrypoints.states import representation
@@ -25,7 +27,7 @@ QUERY = Shape("StateQuery", (AT,))
         description="Members and roles, tariff, licence, credits by grant, and every token with "
         "its supply, derived from the audit trail alone: from all events up to the one that "
         "`follows_from` names. What the trail does not say is null, and `lacks` says why.",
-        query=QUERY, answers="StateAsOf", codes=("validation_failed",),
+        query=QUERY, answers="StateAsOf", codes=("validation_failed", "mode_mismatch"),
     ).opt,
 )  # fmt: skip
 def get_state(
@@ -35,6 +37,9 @@ def get_state(
     state_as_of: Given[StateAsOf],
 ) -> Response[bytes]:
     require(caller, Permission.READ_AUDIT)
+    if caller.live is not None:
+        detail = "a state is of both modes, and the key of one: ask for it in a session"
+        raise RefusedError(Refusal(code="mode_mismatch", detail=detail))
     now = clock.now()
     at = min(QUERY.query(request).get(AT) or now, now)
     return answer(representation(state_as_of(caller.organisation, at), at))

@@ -34,6 +34,13 @@ def test_an_auditor_is_told_what_was_so_at_an_instant(site, ada):
     assert now["lacks"] == then["lacks"] == []
 
 
+@pytest.mark.parametrize("live", [False, True])
+def test_a_key_of_one_mode_is_not_told_of_the_other(site, ada, live):
+    ada.issue()
+    answered = ada.key(live=live, scopes=["audit:read"]).get("/v1/audit/state")
+    assert (answered.status_code, answered.json()["code"]) == (403, "mode_mismatch")
+
+
 def test_nobody_is_told_of_the_future(site, ada):
     now = site.house.clock.now()
     told = ada.get("/v1/audit/state", params={"at": timestamp(now + timedelta(days=400))}).json()

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from entrypoints.main import main as tallystick
 from tallystick_verifier.command import main as verifier
+from tallystick_verifier.report import Report
 from tests.architecture.house import ROOT
 from tests.verifier.packs import KEY, ORIGIN, b64, canonical, evm_story, public, sha
 
@@ -52,6 +53,17 @@ def test_a_good_pack_ends_with_0(verify, pack):
     assert status == 0
     assert told.startswith("PROVED\n")
     assert "\nNOT PROVED\n" in told
+
+
+def test_nothing_of_a_file_moves_the_cursor_of_a_terminal():
+    """Free texts are the operator's: a lie about what was proved must not be drawn over it."""
+    report = Report()
+    report.proves("token", "decimals 2\x1b[2J\x1b[H\N{RIGHT-TO-LEFT OVERRIDE} \N{EM DASH}")
+    report.leaves("blocks", "look at 0xff\r\n PROVED")
+    for told in (str(report), json.dumps(report.as_json(), ensure_ascii=False)):
+        assert all(each.isprintable() or each == "\n" for each in told)
+    assert "decimals 2\\x1b[2J\\x1b[H\\u202e \N{EM DASH}" in str(report)
+    assert str(report).count("\n") == 3
 
 
 def test_what_differs_is_refused_with_1(verify, pack):

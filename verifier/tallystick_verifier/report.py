@@ -34,11 +34,11 @@ class Report:
     refused: Refused | None = None
 
     def proves(self, code: str, text: str) -> None:
-        self.proved.append(Statement(code, text))
+        self.proved.append(Statement(code, _printable(text)))
 
     def leaves(self, code: str, text: str) -> None:
         """What is not proved, and why."""
-        self.not_proved.append(Statement(code, text))
+        self.not_proved.append(Statement(code, _printable(text)))
 
     def as_json(self) -> dict[str, object]:
         refused = self.refused
@@ -72,8 +72,11 @@ class Report:
         )
 
 
+def _printable(text: str) -> str:
+    """Whoever made the file chose what is in it: nothing of it moves a terminal's cursor."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def _shown(value: object) -> str:
-    text = value.hex() if isinstance(value, bytes) else str(value)
-    # Whoever made the file chose what is in it.
-    text = text if text.isprintable() else ascii(text)
+    text = _printable(value.hex() if isinstance(value, bytes) else str(value))
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

@@ -435,6 +435,21 @@ def test_when_a_lease_may_be_over_it_is_asked_for(store, clock, known):
     assert states == {"expired": 2, "held": 1}
 
 
+def test_a_lease_that_ends_while_a_connection_is_waited_for_is_seen(
+    store, clock, known, monkeypatch
+):
+    living = store._living
+
+    def late(_):
+        connection = living()
+        clock.advance(timedelta(hours=1))
+        return connection
+
+    monkeypatch.setattr(type(store), "_living", late)
+    with pytest.raises(StaleError):
+        is_known(store, clock, known)
+
+
 def test_a_clock_behind_the_last_turn_is_not_followed_blindly(store, clock, known):
     clock.advance(timedelta(seconds=-1))
     assert not is_known(store, clock, known)
