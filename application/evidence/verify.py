@@ -167,8 +167,10 @@ class VerifyAudit:
             for count in self._walk(organisation, trail):
                 advance(count)
             events, unsealed = events + trail.events, unsealed + trail.unsealed
-        if newest is not None:
-            newest.finish(found)
+            for older in trees[:-1]:
+                self._hold_older(_Trail(organisation, older, begins, found), trees[-1])
+        for tree in trees:
+            tree.finish(found)
         archived = sum(each.events for each in archives if each.state is not ArchiveState.ARCHIVED)
         if begins is not None and newest is not None:
             _hold_archives(begins, archived, gone, found)
@@ -343,6 +345,35 @@ class VerifyAudit:
             twice = work.audit.count(EventFilter(), through=after) - trail.events
         trail.finish(head, days, twice)
 
+    def _hold_older(self, trail: _Trail, newest: _Tree) -> None:
+        """What a closed log has sealed against what is there: a new one must not hide a change.
+
+        Of months that were dropped the new log has taken the leaves.
+        """
+        scope = Scope(organisation=trail.organisation)
+        events, carried = self._events(scope), self._leaves(scope, newest)
+        event, taken = next(events, None), next(carried, None)
+        for leaf in self._leaves(scope, trail.tree):
+            trail.claim(leaf)
+            while event is not None and event.sequence < leaf.sequence:
+                event = next(events, None)
+            while taken is not None and taken.sequence < leaf.sequence:
+                taken = next(carried, None)
+            if event is not None and event.sequence == leaf.sequence:
+                trail.compare(event, leaf)
+            elif taken is None or taken.hash != leaf.hash:
+                trail.lost(leaf)
+
+    def _events(self, scope: Scope) -> Iterator[AuditEvent]:
+        after = 0
+        while True:
+            with self.store.begin(scope) as work:
+                page = work.audit.all(after=after, limit=_PAGE)
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1].sequence
+
     def _leaves(self, scope: Scope, tree: _Tree | None) -> Iterator[Leaf]:
         after = 0
         while tree is not None:
@@ -494,18 +525,31 @@ class _Trail:
 
     def orphan(self, leaf: Leaf) -> None:
         """A leaf of no event."""
-        self._claim(leaf)
+        self.claim(leaf)
         if self._begins is not None:
             self.gone, self._skipped = self.gone + 1, self._skipped + 1
             if self.events and len(self.late) < _MOST_TOLD:
                 self.late.append(self._named(leaf.sequence))
             return
+        self.lost(leaf)
+
+    def lost(self, leaf: Leaf) -> None:
         self._found.add(
             "leaf_without_event",
             self._named(leaf.sequence),
             public_id(Prefix.EVENT, leaf.event),
             "none",
         )
+
+    def compare(self, event: AuditEvent, leaf: Leaf) -> None:
+        """What is there against what was sealed."""
+        if leaf.event != event.id or leaf.hash != leaf_hash(event.leaf):
+            self._found.add(
+                "event_changed",
+                self._named(event.sequence, event),
+                f"{public_id(Prefix.EVENT, leaf.event)} {leaf.hash.hex()}",
+                f"{public_id(Prefix.EVENT, event.id)} {leaf_hash(event.leaf).hex()}",
+            )
 
     def finish(self, head: int, journal: Mapping[date, int], twice: int) -> None:
         if twice > 0:
@@ -550,21 +594,15 @@ class _Trail:
             self._found.add("leaf_missing", skipped, "a leaf", "none")
         self._waiting.clear()
         self.unsealed = 0
-        if leaf.event != event.id or leaf.hash != leaf_hash(event.leaf):
-            self._found.add(
-                "event_changed",
-                subject,
-                f"{public_id(Prefix.EVENT, leaf.event)} {leaf.hash.hex()}",
-                f"{public_id(Prefix.EVENT, event.id)} {leaf_hash(event.leaf).hex()}",
-            )
+        self.compare(event, leaf)
         if leaf.position <= self._last_position:
             self._found.add(
                 "leaf_out_of_order", subject, f"behind {self._last_position}", leaf.position
             )
         self._last_position = leaf.position
-        self._claim(leaf)
+        self.claim(leaf)
 
-    def _claim(self, leaf: Leaf) -> None:
+    def claim(self, leaf: Leaf) -> None:
         if self.tree is None:
             return
         subject = self._named(leaf.sequence)

@@ -15,6 +15,7 @@ from attrs import evolve
 
 from adapters.memory.signatures import MemoryVerification
 from application.evidence.verify import REMEDIES, Kept, VerifyAudit
+from application.ports.storage.seals import Log
 from domain.checkpoint import Checkpoint, Note
 from domain.identifiers import INSTALLATION, EventId, InstallationId
 from domain.merkle import leaf_hash
@@ -92,6 +93,32 @@ def test_an_intact_trail_has_no_differences(archive):
     verdict = archive.verdict(notes=notes)
     assert verdict.differences.told == []
     assert verdict.unsealed > 5
+
+
+def begin_another_log(archive):
+    log = archive.seal.open_log("to begin afresh", closing=1)
+    assert isinstance(log, Log), log
+    archive.seal.log = log
+    archive.seal()
+
+
+def test_an_intact_trail_in_two_logs_has_no_differences(archive):
+    begin_another_log(archive)
+    assert archive.codes() == {}
+
+
+def test_another_log_does_not_hide_what_was_changed_before_it(archive):
+    archive.change(2, salt=bytes(16))
+    begin_another_log(archive)
+    assert archive.codes() == {"event_changed": 1}
+
+
+def test_another_log_does_not_hide_what_was_deleted_before_it(archive):
+    last = max(sequence for owner, sequence in archive.events if owner == archive.organisation)
+    del archive.events[archive.organisation, last]
+    archive.house.store._audit.heads.rows[archive.organisation] = last - 1
+    begin_another_log(archive)
+    assert archive.codes()["leaf_without_event"] == 1
 
 
 def test_a_trail_that_nobody_seals_has_none_either():
