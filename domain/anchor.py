@@ -18,15 +18,25 @@ from uuid import UUID
 
 from attrs import field, frozen, validators
 
+from domain.catalogue import KindClass
 from domain.checkpoint import Checkpoint
 from domain.errors import MisuseError
 from domain.identifiers import NetworkId, OperationId
-from domain.token import Parameters, Token, TokenKind
+from domain.token import KindDescription, Parameters, Token, TokenKind
 
 MAGIC = b"tlog/1"
 ANCHOR_BYTES = 78
 #: What chains call an anchor where they speak of kinds of tokens.  Offered to nobody.
 ANCHOR = TokenKind("checkpoint_anchor")
+#: How a chain describes this kind, as it does those of tokens.
+DESCRIPTION = KindDescription(
+    kind=ANCHOR,
+    standard="anchor",
+    kind_class=KindClass.CORE,
+    title="Anchor",
+    explanation="A checkpoint of this installation's audit trail.",
+    schema={"type": "object"},
+)
 #: The event that tells of one that is final; of the installation's own trail.
 ANCHORED = "checkpoint.anchored"
 #: The one step of an anchor.

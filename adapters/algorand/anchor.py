@@ -22,8 +22,7 @@ from adapters.algorand.kind import Kind
 from adapters.algorand.reads import Entry, Reader
 from adapters.algorand.searches import Search
 from application.ports.chain import ChainUnavailableError, HistoryUnavailableError
-from domain.anchor import ANCHOR, STEP, Anchor
-from domain.catalogue import KindClass
+from domain.anchor import ANCHOR, DESCRIPTION, STEP, Anchor
 from domain.errors import MisuseError, Refusal
 from domain.identifiers import instant_of
 from domain.operation import Effect, Intent, NoEffect, StepOutline
@@ -97,14 +96,7 @@ class AnchorKind(Kind):
 
     @property
     def description(self) -> KindDescription:
-        return KindDescription(
-            kind=self.name,
-            standard="anchor",
-            kind_class=KindClass.CORE,
-            title="Anchor",
-            explanation="A checkpoint of this installation's audit trail.",
-            schema={"type": "object"},
-        )
+        return DESCRIPTION
 
     def token(self, parameters: Mapping[str, object]) -> Token | Refusal:
         return self.stored_token(parameters)

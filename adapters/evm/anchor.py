@@ -24,8 +24,7 @@ from adapters.evm.kind import Kind
 from adapters.evm.reads import View
 from adapters.evm.step import StepCall
 from application.ports.chain import ChainUnavailableError, no_such_action
-from domain.anchor import ANCHOR, ANCHOR_BYTES, STEP, Anchor
-from domain.catalogue import KindClass
+from domain.anchor import ANCHOR, ANCHOR_BYTES, DESCRIPTION, STEP, Anchor
 from domain.errors import MisuseError, Refusal
 from domain.identifiers import InstallationId
 from domain.operation import Intent, StepOutline
@@ -43,14 +42,7 @@ class AnchorKind(Kind):
 
     @property
     def description(self) -> KindDescription:
-        return KindDescription(
-            kind=self.name,
-            standard="anchor",
-            kind_class=KindClass.CORE,
-            title="Anchor",
-            explanation="A checkpoint of this installation's audit trail.",
-            schema={"type": "object"},
-        )
+        return DESCRIPTION
 
     def token(self, parameters: Mapping[str, object]) -> Token | Refusal:
         return self.stored_token(parameters)
