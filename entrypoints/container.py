@@ -380,7 +380,13 @@ class Container(containers.DeclarativeContainer):
     lift_limits = One(LiftLimits, store=store, clock=clock, identifiers=identifiers)
     raise_limit = One(RaiseLimit, store=store, clock=clock, identifiers=identifiers)
     request_anchor = One(
-        RequestAnchor, store=store, chains=chains, clock=clock, identifiers=identifiers
+        RequestAnchor,
+        store=store,
+        chains=chains,
+        verifies=verifies,
+        alarms=alarms,
+        clock=clock,
+        identifiers=identifiers,
     )
     anchor_when_due = One(
         AnchorWhenDue,

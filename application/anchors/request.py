@@ -10,12 +10,14 @@ from datetime import timedelta
 from attrs import evolve, frozen
 
 from application.audit.anchors import newest_checkpoint, newest_log
+from application.audit.notes import is_signed
 from application.audit.trail import Trail
 from application.deployments.pursue import Pursuit
 from application.deployments.recording import apply_all
 from application.ports.alarms import Alarms
 from application.ports.chain import Chain
 from application.ports.clock import Clock
+from application.ports.custody import Verifies
 from application.ports.identifiers import Identifiers
 from application.ports.storage.deployments import ANCHORS, DeploymentIdTakenError
 from application.ports.storage.paging import LONGEST_PAGE, PageRequest
@@ -28,6 +30,8 @@ from domain.errors import Refusal
 from domain.identifiers import INSTALLATION, NetworkId
 from domain.operation import OperationKind, Step
 
+#: What is published is not what the log's key has signed: a refusal, and an alarm.
+_UNSIGNED = "anchor_unsigned"
 #: How many anchors of a network are looked at: the newest one counts, and those that failed.
 _RECENT = 10
 
@@ -38,6 +42,8 @@ class RequestAnchor:
 
     store: Store
     chains: Mapping[NetworkId, Chain]
+    verifies: Verifies
+    alarms: Alarms
     clock: Clock
     identifiers: Identifiers
 
@@ -53,10 +59,13 @@ class RequestAnchor:
         if chain is None:
             return Refusal(code="unknown_network", detail=f"{network} is not configured")
         try:
-            return self._ask(chain, actor, every)
+            answer = self._ask(chain, actor, every)
         except DeploymentIdTakenError:
             # Somebody else asked at the same moment.
-            return self._ask(chain, actor, every)
+            answer = self._ask(chain, actor, every)
+        if isinstance(answer, Refusal) and answer.code == _UNSIGNED:
+            self.alarms.sound("anchor_unsigned", network, answer.detail)
+        return answer
 
     def _ask(
         self, chain: Chain, actor: Actor, every: timedelta | None
@@ -64,10 +73,14 @@ class RequestAnchor:
         network = chain.network.id
         trail = Trail(identifiers=self.identifiers, organisation=INSTALLATION, actor=actor)
         with self.store.begin(Scope.installation()) as work:
-            signed = newest_checkpoint(work)
-            if signed is None or signed.checkpoint.size == 0:
+            log, signed = newest_log(work), newest_checkpoint(work)
+            if log is None or signed is None or signed.checkpoint.size == 0:
                 detail = "there is no checkpoint yet: `tallystick seal` signs them"
                 return Refusal(code="nothing_to_anchor", detail=detail)
+            if not is_signed(self.verifies, log, signed):
+                size = signed.checkpoint.size
+                detail = f"the key of {log.origin} has not signed its checkpoint of {size} leaves"
+                return Refusal(code=_UNSIGNED, detail=detail)
             signers = work.signers.treasury(network)
             if not signers:
                 detail = f"run `tallystick treasury create --network {network}` first"

@@ -20,8 +20,8 @@ class AnchorOnChain:
     network: NetworkId
     transaction_id: TransactionId
     block: Block
-    #: ``checkpoint.anchored``, of the installation's own trail.
-    event: AuditEvent
+    #: ``checkpoint.anchored``, of the installation's own trail; None: it has gone to an archive.
+    event: AuditEvent | None
 
 
 @frozen(kw_only=True)
@@ -33,9 +33,12 @@ class FindAnchors:
     def __call__(self, origin: str, size: int) -> tuple[AnchorOnChain, ...]:
         """The smallest of each network that has *size* leaves or more."""
         with self.store.begin(Scope.installation()) as work:
-            return tuple(
-                _on_chain(work, each) for each in work.deployments.anchors_from(origin, size)
-            )
+            return anchors_of(work, origin, size)
+
+
+def anchors_of(work: Work, origin: str, size: int) -> tuple[AnchorOnChain, ...]:
+    """The smallest of each network that has *size* leaves or more, in the installation's scope."""
+    return tuple(_on_chain(work, each) for each in work.deployments.anchors_from(origin, size))
 
 
 def newest_checkpoint(work: Work) -> SignedCheckpoint | None:
@@ -52,13 +55,12 @@ def newest_log(work: Work) -> Log | None:
 def _on_chain(work: Work, operation: Deployment) -> AnchorOnChain:
     inclusion = operation.step.inclusion
     events = work.audit.of_subject(operation.named)
-    event = next((each for each in events if each.action == ANCHORED), None)
-    if inclusion is None or event is None:
-        raise AssertionError(f"{operation.named} is completed, and nothing tells of it")
+    if inclusion is None:
+        raise AssertionError(f"{operation.named} is completed, and is in no block")
     return AnchorOnChain(
         anchor=Anchor.of(operation.token),
         network=operation.network,
         transaction_id=inclusion.transaction_id,
         block=inclusion.block,
-        event=event,
+        event=next((each for each in events if each.action == ANCHORED), None),
     )

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from attrs import evolve, frozen
 
+from application.audit.notes import is_signed
 from application.audit.seal import REMEDIES, custodian_of, state_problem
 from application.audit.trail import Trail
 from application.ports.clock import Clock
@@ -31,7 +32,6 @@ from application.ports.seal_state import (
 from application.ports.storage.seals import Log, SealSession, SealStore
 from application.ports.storage.work import Scope, Store
 from domain.audit import OPERATOR, Actor, JsonValue
-from domain.checkpoint import Checkpoint, MalformedError, Note
 from domain.errors import Refusal
 from domain.identifiers import (
     INSTALLATION,
@@ -221,7 +221,7 @@ class ResumeLog:
         if latest is None:
             return SealState.fresh(log.origin, log.public_key)
         checkpoint = latest.checkpoint
-        if not self._is_signed(log, checkpoint, latest.note):
+        if not is_signed(self.verifies, log, latest):
             return Refusal(
                 code="another_root",
                 detail=f"the published checkpoint of {checkpoint.size} leaves is not what the key "
@@ -229,18 +229,6 @@ class ResumeLog:
             )
         state = SealState(checkpoint=checkpoint, public_key=log.public_key, note=latest.note)
         return state_problem(session, log, state) or state
-
-    def _is_signed(self, log: Log, checkpoint: Checkpoint, written: str) -> bool:
-        try:
-            note = Note.parse(written)
-        except MalformedError:
-            return False
-        signature = note.of(log.origin, log.public_key)
-        return (
-            note.text == checkpoint.text
-            and signature is not None
-            and self.verifies(log.public_key, note.text.encode(), signature)
-        )
 
     def _tell(self, log: Log, state: SealState, cluster: str, reason: str) -> None:
         details: dict[str, JsonValue] = {

@@ -8,11 +8,11 @@ was anchored the file has the anchors too, and does not change any more.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 
 from attrs import field, frozen
 
 from application.access.caller import Caller
+from application.audit.anchors import anchors_of
 from application.deployments.request import plan_of
 from application.evidence.prove import Receipt, damaged, positions_of, prove
 from application.ports.chain import Chain
@@ -44,8 +44,6 @@ from domain.plan import Plan
 _REACH = 1_000
 _MOST_EVENTS = 10_000
 _OF_CREDITS = frozenset({"credits", "balance"})
-#: So many of the next anchors are looked at, for one of each network.
-_ANCHORS = 100
 
 
 @frozen(kw_only=True)
@@ -171,7 +169,7 @@ class GiveEvidence:
         positions: Sequence[int],
         covering: SignedCheckpoint,
     ) -> Pack | Refusal:
-        found = self._anchored(log, positions[-1], issued.issued_at)
+        found = self._anchored(log, positions[-1])
         if isinstance(found, Refusal):
             return found
         anchors, checkpoint = found or ((), covering)
@@ -196,33 +194,29 @@ class GiveEvidence:
         return Pack(content=content, event=events[-1])
 
     def _anchored(
-        self, log: Log, position: int, since: datetime
+        self, log: Log, position: int
     ) -> tuple[Sequence[_Anchor], SignedCheckpoint] | Refusal | None:
-        """On each network the first anchor that has the leaf at *position*, once it is sealed
+        """On each network the smallest anchor that has the leaf at *position*, once it is sealed
         itself; and a checkpoint that covers them all.
         """
-        anchors: dict[object, _Anchor] = {}
+        anchors: list[_Anchor] = []
         with self.store.begin(Scope.installation()) as work:
-            wanted = EventFilter(action="checkpoint.anchored", since=since)
-            for event in work.audit.find(wanted, limit=_ANCHORS):
-                details = event.content()["details"]
-                match details:
-                    case {"origin": log.origin, "size": int(size), "network": network} if (
-                        size > position and network not in anchors
-                    ):
-                        places = positions_of(work.seals, log, [event])
-                        if isinstance(places, Refusal):
-                            return places
-                        if places and work.seals.covering(log.number, places[0]):
-                            anchors[network] = _Anchor(event=event, position=places[0], size=size)
+            for each in anchors_of(work, log.origin, position + 1):
+                if each.event is None:
+                    continue
+                places = positions_of(work.seals, log, [each.event])
+                if isinstance(places, Refusal):
+                    return places
+                if places and work.seals.covering(log.number, places[0]):
+                    size = each.anchor.checkpoint.size
+                    anchors.append(_Anchor(event=each.event, position=places[0], size=size))
             if not anchors:
                 return None
-            last = max(anchor.position for anchor in anchors.values())
+            last = max(anchor.position for anchor in anchors)
             covering = work.seals.covering(log.number, last)
             if covering is None:
                 raise AssertionError("each of them is covered")
-        ordered = sorted(anchors.values(), key=lambda anchor: anchor.event.sequence)
-        return ordered, covering
+        return sorted(anchors, key=lambda anchor: anchor.event.sequence), covering
 
 
 NOT_FOUND = Refusal(code="not_found", detail="there is no such deployment")

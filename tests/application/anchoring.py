@@ -6,6 +6,10 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
+from attrs import define, field
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from adapters.memory.signatures import MemoryVerification
 from adapters.memory.storage import MemoryStore
 from application.anchors.request import AnchorWhenDue, RequestAnchor
 from application.audit.anchors import FindAnchors
@@ -14,16 +18,36 @@ from application.ports.storage.seals import Log, SealSession, SignedCheckpoint, 
 from application.ports.storage.work import Scope, Store
 from domain.anchor import Anchor
 from domain.audit import AuditEvent
-from domain.checkpoint import Checkpoint
+from domain.checkpoint import Checkpoint, Note
 from domain.deployment import Deployment
 from domain.identifiers import KeyRef, OperationId
 from domain.merkle import Frontier
 from domain.operation import OperationKind
-from domain.signing import Curve, PublicKey
+from domain.signing import Curve, PublicKey, Signature
 from tests.application.house import House
 
 ORIGIN = "example.com/audit/ins_00000000000000000000000001/1"
 HOUR = timedelta(hours=1)
+
+
+@define(eq=False)
+class Notary:
+    """Signs checkpoints; a lying one with another key than it has shown."""
+
+    lies: bool = False
+    _key: Ed25519PrivateKey = field(factory=Ed25519PrivateKey.generate)
+
+    @property
+    def public_key(self) -> PublicKey:
+        return PublicKey(Curve.ED25519, self._key.public_key().public_bytes_raw())
+
+    def note(self, text: str, origin: str) -> str:
+        key = Ed25519PrivateKey.generate() if self.lies else self._key
+        signature = Signature(Curve.ED25519, key.sign(text.encode()))
+        return str(Note.signed(text, origin, self.public_key, signature))
+
+
+NOTARY = Notary()
 
 
 def a_log(house: House, number: int = 1) -> Log:
@@ -31,7 +55,7 @@ def a_log(house: House, number: int = 1) -> Log:
         number=number,
         origin=f"{ORIGIN[:-1]}{number}",
         key=KeyRef("memory:1"),
-        public_key=PublicKey(Curve.ED25519, bytes(32)),
+        public_key=NOTARY.public_key,
         cluster="here",
         opened_at=house.clock.now(),
     )
@@ -43,7 +67,11 @@ class Anchoring(House):
     # What a sealer does.
 
     def checkpoint(
-        self, size: int = 100, root: bytes | None = None, number: int = 1
+        self,
+        size: int = 100,
+        root: bytes | None = None,
+        number: int = 1,
+        notary: Notary = NOTARY,
     ) -> SignedCheckpoint:
         """One that says so, whatever there is of events."""
         with self._sealing() as session:
@@ -51,7 +79,7 @@ class Anchoring(House):
             checkpoint = Checkpoint(
                 origin=log.origin, size=size, root=root or sha256(b"%d" % size).digest()
             )
-            return self._published(session, log, checkpoint)
+            return self._published(session, log, checkpoint, notary)
 
     def seal(self) -> SignedCheckpoint:
         """The checkpoint over all events of everybody."""
@@ -68,10 +96,12 @@ class Anchoring(House):
             return self._published(session, log, checkpoint)
 
     def _published(
-        self, session: SealSession, log: Log, checkpoint: Checkpoint
+        self, session: SealSession, log: Log, checkpoint: Checkpoint, notary: Notary = NOTARY
     ) -> SignedCheckpoint:
         signed = SignedCheckpoint(
-            checkpoint=checkpoint, note=f"{checkpoint.text}\n", signed_at=self.clock.now()
+            checkpoint=checkpoint,
+            note=notary.note(checkpoint.text, log.origin),
+            signed_at=self.clock.now(),
         )
         known = session.latest(log.number)
         if known is not None and known.checkpoint == checkpoint:
@@ -98,6 +128,8 @@ class Anchoring(House):
         return RequestAnchor(
             store=store or self.store,
             chains=self.chains,
+            verifies=MemoryVerification(),
+            alarms=self.alarms,
             clock=self.clock,
             identifiers=self.identifiers,
         )

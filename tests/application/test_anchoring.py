@@ -2,7 +2,7 @@
 
 import random
 from datetime import timedelta
-from threading import Thread
+from threading import Lock, Thread
 
 import pytest
 from attrs import evolve
@@ -21,7 +21,7 @@ from domain.deployment import Deployment, State
 from domain.errors import Refusal
 from domain.identifiers import NetworkId, instant_of
 from domain.operation import AttemptOrigin, AttemptRole, OperationKind, WaitReason
-from tests.application.anchoring import HOUR, ORIGIN, Anchoring
+from tests.application.anchoring import HOUR, ORIGIN, Anchoring, Notary
 from tests.application.house import PROVING, examples
 from tests.application.mortal import AFTER, DEATHS, Fate, MortalStore
 
@@ -206,11 +206,12 @@ def test_while_one_is_under_way_there_is_no_other():
 
 
 def test_workers_that_look_at_once_while_the_log_grows_ask_for_one():
-    house = Anchoring()
+    house, sealer = Anchoring(), Lock()
     house.checkpoint(1)
 
     def look(size):
-        house.checkpoint(size)
+        with sealer:
+            house.checkpoint(size)
         house.when_due()()
 
     threads = [Thread(target=look, args=(size,)) for size in range(2, 10)]
@@ -437,6 +438,40 @@ def test_a_restored_backup_whose_log_was_signed_otherwise_does_not_tell_two_root
     assert [code for code, _, _ in house.alarms.sounded if code.startswith("anchor")] == [
         "anchor_differs"
     ]
+
+
+def test_a_checkpoint_that_the_logs_key_has_not_signed_is_put_on_no_chain():
+    """A custodian that signs with another key, or whoever has written into the database."""
+    house = Anchoring()
+    liar = Notary(lies=True)
+    house.checkpoint(notary=liar)
+    for _ in range(2):
+        refused = house.request_anchor()(house.network)
+        assert isinstance(refused, Refusal)
+        assert refused.code == "anchor_unsigned"
+        assert f"{ORIGIN} has not signed its checkpoint of 100 leaves" in refused.detail
+    assert house.when_due()() == 0
+    assert {(code, subject) for code, subject, _ in house.alarms.sounded} == {
+        ("anchor_unsigned", house.network)
+    }
+    house.work_until_done()
+    assert house.operations() == []
+    assert house.chain.node.mined == {}
+    house.anchor(101)
+    house.work_until_done()
+    assert len(house.operations()) == 1
+
+
+def test_a_checkpoint_whose_row_says_something_else_than_its_note_is_put_on_no_chain():
+    house = Anchoring()
+    house.checkpoint()
+    rows = house.store._seals.checkpoints.rows
+    for place, signed in rows.items():
+        rows[place] = evolve(signed, checkpoint=evolve(signed.checkpoint, root=bytes(32)))
+    refused = house.request_anchor()(house.network)
+    assert isinstance(refused, Refusal)
+    assert refused.code == "anchor_unsigned"
+    assert house.operations() == []
 
 
 def test_a_price_above_the_ceiling_is_waited_out():

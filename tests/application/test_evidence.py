@@ -17,8 +17,10 @@ from application.deployments.request import DeploymentRequest
 from application.evidence.give import GiveEvidence, Pack
 from application.evidence.prove import Proof, ProveConsistency, ProveEvent, Receipt
 from application.ports.storage.work import Scope
+from domain.anchor import Anchor
 from domain.audit import WORKER
-from domain.deployment import State
+from domain.checkpoint import Checkpoint
+from domain.deployment import Completed, Deployment, EffectFound, ReadBack, State, StepFinal
 from domain.errors import Refusal
 from domain.identifiers import (
     INSTALLATION,
@@ -31,6 +33,16 @@ from domain.identifiers import (
 )
 from domain.ledger import Release
 from domain.merkle import verify_consistency, verify_inclusion
+from domain.network import Block
+from domain.operation import (
+    Attempt,
+    AttemptOrigin,
+    Inclusion,
+    OperationKind,
+    Slot,
+    Step,
+    TransactionId,
+)
 from domain.organisation import PERMISSIONS, Role
 from tallystick_verifier import Given, verify
 from tests.application.house import House
@@ -240,22 +252,72 @@ def test_an_account_whose_events_have_left_is_not_told_of(house, seal, monkeypat
 
 
 def anchored(house, size, root, network="memory:1", origin=ORIGIN):
+    """An anchor that is final, as the workers leave it: the operation, and the event about it."""
+    now, checkpoint = house.clock.now(), Checkpoint(origin=origin, size=size, root=root)
+    anchor, block = Anchor(checkpoint), Block(number=7, hash="0xb")
+    id = TransactionId(f"0x{size:x}")
+    attempt = Attempt(
+        number=1,
+        origin=AttemptOrigin.FOUND,
+        transaction_id=id,
+        raw=None,
+        body=b"",
+        fee_cap=0,
+        signed_at=now,
+        broadcast_at=now,
+    )
+    inclusion = Inclusion(transaction_id=id, block=block, succeeded=True, cost=1)
+    operation = Deployment(
+        organisation=INSTALLATION,
+        id=anchor.operation(NetworkId(network), now),
+        kind=OperationKind.ANCHOR,
+        network=NetworkId(network),
+        live=False,
+        account=None,
+        requested_by="worker",
+        token=anchor.as_token(),
+        sender="0xtreasury",
+        owner="0xtreasury",
+        predicted="0xtreasury",
+        fee_ceiling=1,
+        credits=0,
+        accepted_at=now,
+        steps=(Step(number=1, name="anchor"),),
+        waiting_since=now,
+    )
+    queued = operation
+    for event in (
+        EffectFound(
+            step=1,
+            attempt=attempt,
+            slot=Slot(number=size, network=NetworkId(network), signer="0xtreasury"),
+        ),
+        StepFinal(step=1, inclusion=inclusion, token="0xtreasury"),
+        ReadBack(token="0xtreasury"),
+        Completed(credits=0),
+    ):
+        operation = operation.apply(event)
     trail = Trail(identifiers=house.identifiers, organisation=INSTALLATION, actor=WORKER)
     trail.add(
         "checkpoint.anchored",
-        origin,
-        house.clock.now(),
+        operation.named,
+        now,
         details={
             "origin": origin,
             "size": size,
             "root": root.hex(),
             "network": network,
-            "transaction_id": "0xanchor",
+            "transaction_id": id,
             "block": {"hash": "0xb", "number": 7},
         },
     )
     with house.store.begin(Scope.installation()) as work:
+        work.networks.register(evolve(house.chain.network, id=queued.network))
+        work.deployments.add(queued, now)
         trail.write(work)
+    with house.store.begin(Scope.installation()) as work:
+        work.deployments.lock(operation.id)
+        work.deployments.put(operation, now, None)
 
 
 def test_anchors_are_in_the_file_once_they_are_sealed_and_then_it_stays(house, seal):
@@ -281,6 +343,21 @@ def test_anchors_are_in_the_file_once_they_are_sealed_and_then_it_stays(house, s
     anchored(house, latest.size, latest.root)
     seal()
     assert asked(house, id).content == after
+
+
+def test_the_first_anchor_that_covers_is_found_behind_any_number_of_others(house, seal):
+    """Those of another log, which a restore has ended, cover nothing of this one."""
+    id = house.issue().id
+    content = given(house, id, seal)
+    for size in range(1, 151):
+        anchored(house, size, bytes(32), origin=f"{ORIGIN}1")
+    covering = seal().checkpoint
+    anchored(house, covering.size, covering.root)
+    seal()
+    found = asked(house, id).content
+    assert found != content
+    said = f"begins with the {covering.size} events that are said to be anchored on memory:1"
+    assert said in str(proved(found))
 
 
 # Who may, and whose it is.

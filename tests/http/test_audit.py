@@ -7,6 +7,7 @@ from hashlib import sha256
 import pytest
 
 from adapters.memory.chain.node import Anchoring
+from adapters.memory.signatures import MemoryVerification
 from application.anchors.request import RequestAnchor
 from domain.identifiers import Prefix, public_id
 from domain.organisation import PERMISSIONS, Permission, Role
@@ -199,7 +200,12 @@ def test_evidence_has_the_anchor_and_the_chain_says_the_same(ada, issued, seal, 
 def anchor_now(house):
     """The newest checkpoint is put on chain, by a worker."""
     ask = RequestAnchor(
-        store=house.store, chains=house.chains, clock=house.clock, identifiers=house.identifiers
+        store=house.store,
+        chains=house.chains,
+        verifies=MemoryVerification(),
+        alarms=house.alarms,
+        clock=house.clock,
+        identifiers=house.identifiers,
     )
     ask(house.network)
     house.work(4)

@@ -214,18 +214,24 @@ SELECT id
    AND of_id = %(of)s
 
 -- name: anchors_from
--- The index `anchors_by_size` has exactly these expressions.
-SELECT DISTINCT ON (operation.network) operation.id
-  FROM deployments AS deployment
-  JOIN operations AS operation
-    ON operation.organisation_id = deployment.organisation_id
-   AND operation.id = deployment.id
- WHERE deployment.organisation_id = %(organisation)s
-   AND deployment.token_kind = 'checkpoint_anchor'
-   AND deployment.token_parameters ->> 'origin' = %(origin)s
-   AND (deployment.token_parameters ->> 'size')::bigint >= %(size)s
-   AND operation.state = 'Completed'
- ORDER BY operation.network, (deployment.token_parameters ->> 'size')::bigint
+-- The index `anchors_by_size` has exactly these expressions, and is left at the first that is
+-- the network's: there is one for every hour.
+SELECT first.id
+  FROM networks AS network
+ CROSS JOIN LATERAL (
+       SELECT operation.id
+         FROM deployments AS deployment
+         JOIN operations AS operation
+           ON operation.organisation_id = deployment.organisation_id
+          AND operation.id = deployment.id
+        WHERE deployment.organisation_id = %(organisation)s
+          AND deployment.token_kind = 'checkpoint_anchor'
+          AND deployment.token_parameters ->> 'origin' = %(origin)s
+          AND (deployment.token_parameters ->> 'size')::bigint >= %(size)s
+          AND operation.network = network.id
+          AND operation.state = 'Completed'
+        ORDER BY (deployment.token_parameters ->> 'size')::bigint
+        LIMIT 1) AS first
 
 -- name: kinds_of
 SELECT id, kind
