@@ -12,15 +12,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import ledger, sealing
-from benchmarks.figures import FEWEST_ROUNDS, Figure, measure
+from benchmarks import ledger, sealing, trail, verifying
+from benchmarks.figures import FEWEST_ROUNDS, Duration, Figure, Once, measure
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 
-FIGURES: dict[str, Figure] = {
-    figure.name: figure for figure in (*ledger.FIGURES, *sealing.FIGURES)
+FIGURES: dict[str, Figure | Duration | Once] = {
+    figure.name: figure
+    for figure in (*ledger.FIGURES, *sealing.FIGURES, *verifying.FIGURES, *trail.FIGURES)
 }
+#: What a figure comes to, in the order in which it is told.
+_REACHED = ("seconds", "ratio", "per_second", "inclusion_bytes", "consistency_bytes")
 
 
 def main() -> int:
@@ -37,8 +40,11 @@ def main() -> int:
         for name in asked.figures or FIGURES
     }
     for name, figure in measured.items():
-        reached = figure.get("ratio", figure.get("per_second"))
-        _say(f"{name}: {reached} (floor {figure['floor']}, goal {figure['goal']})")
+        reached = [f"{figure[each]} {each}" for each in _REACHED if each in figure]
+        asked_for = (
+            f" (floor {figure['floor']}, goal {figure['goal']})" if "floor" in figure else ""
+        )
+        _say(f"{name}: {', '.join(reached)}{asked_for}")
     if not asked.keep:
         _write(measured)
     return 0

@@ -1,7 +1,9 @@
-"""A figure: two sides measured in turns, their medians, and what both must reach.
+"""Figures: two sides measured in turns, their medians, and what both must reach.
 
 Absolute figures differ from machine to machine; what counts is the ratio of the sides' medians,
-wherever there is something of the same kind to measure against.
+wherever there is something of the same kind to measure against.  A `Figure` is a rate, and more is
+better; a `Duration` is one piece of work, and less is; what is `Once` is counted, or takes so long
+that it is done a single time.
 """
 
 from __future__ import annotations
@@ -42,18 +44,87 @@ class Figure:
     what: str
     #: None: nothing; the figure is how many there are in a second.
     against: str | None = None
-    #: Ratios, or per second.
-    floor: float
-    goal: float
+    #: Ratios, or per second; None: nobody has asked for any.
+    floor: float | None = None
+    goal: float | None = None
     prepare: Callable[[], AbstractContextManager[Sides]]
 
 
+@frozen(kw_only=True)
+class Works:
+    """Both sides of a duration, ready: each call does all of it, and tells the seconds."""
+
+    ours: Callable[[], float]
+    limit: Callable[[], float]
+    #: How much there is to do.
+    count: int
+    notes: Mapping[str, str] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Duration:
+    name: str
+    what: str
+    against: str
+    #: In seconds, and as often as the limit takes: both are told.
+    floor: float
+    goal: float
+    prepare: Callable[[], AbstractContextManager[Works]]
+
+
+@frozen(kw_only=True)
+class Once:
+    name: str
+    what: str
+    #: What was found; it is handed something to say how far it is.
+    measure: Callable[[Callable[[str], None]], Mapping[str, object]]
+
+
 def measure(
+    figure: Figure | Duration | Once, rounds: int, seconds: float, say: Callable[[str], None]
+) -> dict[str, object]:
+    """Each round takes *seconds* for either side of a rate, and as long as it takes otherwise."""
+    if rounds < FEWEST_ROUNDS:
+        raise ValueError(f"a figure needs {FEWEST_ROUNDS} rounds, not {rounds}")
+    match figure:
+        case Once():
+            return {"what": figure.what, "rounds": 1, **figure.measure(say)}
+        case Duration():
+            return _duration(figure, rounds, say)
+        case Figure():
+            return _rate(figure, rounds, seconds, say)
+
+
+def _duration(figure: Duration, rounds: int, say: Callable[[str], None]) -> dict[str, object]:
+    ours: list[float] = []
+    limit: list[float] = []
+    with figure.prepare() as works:
+        works.limit()  # what both read is in memory then
+        for number in range(1, rounds + 1):
+            turns = [(works.ours, ours), (works.limit, limit)]
+            for work, results in turns if number % 2 else reversed(turns):
+                results.append(work())
+            say(f"{figure.name} round {number}: {ours[-1]:.2f} s against {limit[-1]:.2f} s")
+    return {
+        "what": figure.what,
+        "against": figure.against,
+        "seconds": round(median(ours), 2),
+        "ratio": round(median(ours) / median(limit), 2),
+        "floor": figure.floor,
+        "goal": figure.goal,
+        "rounds": rounds,
+        "ours_seconds": _spread(ours),
+        "limit_seconds": _spread(limit),
+        "count": works.count,
+        "errors": 0,
+        "notes": dict(works.notes),
+    }
+
+
+def _rate(
     figure: Figure, rounds: int, seconds: float, say: Callable[[str], None]
 ) -> dict[str, object]:
     """Warm both sides up once, then measure them in turns, the first of each round changing."""
-    if rounds < FEWEST_ROUNDS:
-        raise ValueError(f"a figure needs {FEWEST_ROUNDS} rounds, not {rounds}")
     ours: list[Measured] = []
     limit: list[Measured] = []
     with figure.prepare() as sides:
@@ -70,8 +141,7 @@ def measure(
     return {
         "what": figure.what,
         **_reached(figure, ours, limit),
-        "floor": figure.floor,
-        "goal": figure.goal,
+        **({} if figure.floor is None else {"floor": figure.floor, "goal": figure.goal}),
         "rounds": rounds,
         "seconds_per_round": seconds,
         "ours_per_second": _summary(ours),
@@ -95,9 +165,12 @@ def _reached(
 
 
 def _summary(results: Sequence[Measured]) -> dict[str, float]:
-    rates = [each.rate for each in results]
+    return _spread([each.rate for each in results], digits=1)
+
+
+def _spread(results: Sequence[float], digits: int = 2) -> dict[str, float]:
     return {
-        "median": round(median(rates), 1),
-        "min": round(min(rates), 1),
-        "max": round(max(rates), 1),
+        "median": round(median(results), digits),
+        "min": round(min(results), digits),
+        "max": round(max(results), digits),
     }
