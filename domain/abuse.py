@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import assert_never
 
 from attrs import evolve, field, frozen, validators
@@ -341,5 +342,7 @@ def spend(rules: AbuseRules, before: Spending, taken: int, now: datetime) -> tup
     return evolve(after, alerted_at=now, frozen_until=until), True
 
 
+@lru_cache(maxsize=64)
 def _bucket(now: datetime) -> datetime:
+    # A turn has one instant, and asks for each of its spenders.
     return now - (now - _EPOCH) % _BUCKET

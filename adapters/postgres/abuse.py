@@ -74,9 +74,16 @@ def spending_from_row(row: Row) -> Spending:
 
 def throttle_to_row(subject: str, throttle: Throttle) -> Row:
     return {
-        "subject": subject,
         "seconds": [second for second, _ in throttle.recent],
         "counts": [count for _, count in throttle.recent],
+        **spends_to_row(subject, throttle),
+    }
+
+
+def spends_to_row(subject: str, throttle: Throttle) -> Row:
+    """All but the requests: what a shared transaction counts."""
+    return {
+        "subject": subject,
         "premium_at": throttle.premium_at,
         "failures": throttle.failures.count,
         "failed_at": throttle.failures.last_at,
@@ -87,7 +94,7 @@ def throttle_to_row(subject: str, throttle: Throttle) -> Row:
 
 
 def throttle_as_it_was(throttle: Throttle) -> Row:
-    """What a shared transaction compares: all but the requests, which are others' to count."""
+    """What a shared transaction compares: the same."""
     return {
         "premium_before": throttle.premium_at,
         "failures_before": throttle.failures.count,

@@ -24,6 +24,7 @@ from domain.ledger import (
     Hold,
     JournalEntry,
     LedgerAccount,
+    Lot,
     Reinstated,
     Wallet,
     fold,
@@ -31,6 +32,9 @@ from domain.ledger import (
 from domain.statement import Flow
 
 LEDGER = queries.load("ledger.sql")
+
+#: What begins a lot.
+_OPENS = (Granted, Graced, Reinstated)
 
 
 @define
@@ -174,8 +178,9 @@ def _wallet(
     )
 
 
-def _as_it_was(hold: Hold) -> Row:
-    return {"state_before": hold.state.value, "corrected_before": hold.corrected}
+def _differs(after: Lot | Hold, before: Lot | Hold | None) -> bool:
+    """Most are the very same value."""
+    return after is not before and after != before
 
 
 def written(
@@ -191,12 +196,12 @@ def written(
 
     Each touches one row, or all was in vain.
     """
-    granted = {e.lot.id for e in events if isinstance(e, Granted | Graced | Reinstated)}
-    held = {event.hold.id for event in events if isinstance(event, Held)}
-    old = {lot.id: lot for lot in before.lots}
-    lots = [lot for lot in after.lots if lot != old.get(lot.id)]
-    known = {hold.id: hold for hold in before.holds}
-    holds = [hold for hold in after.holds if hold != known.get(hold.id)]
+    granted = {event.lot.id.int for event in events if isinstance(event, _OPENS)}
+    held = {event.hold.id.int for event in events if isinstance(event, Held)}
+    old = {lot.id.int: lot for lot in before.lots}
+    lots = [lot for lot in after.lots if _differs(lot, old.get(lot.id.int))]
+    known = {hold.id.int: hold for hold in before.holds}
+    holds = [hold for hold in after.holds if _differs(hold, known.get(hold.id.int))]
     wallet = {
         "available": after.available,
         "held": after.held,
@@ -210,19 +215,21 @@ def written(
     }
     return [
         *(
-            ("insert_lot" if lot.id in granted else "update_lot", rows.lot_to_row(lot))
+            ("insert_lot", rows.lot_to_row(lot))
+            if lot.id.int in granted
+            else ("update_lot", rows.lot_change_to_row(lot))
             for lot in lots
         ),
         *(
             ("insert_hold", rows.hold_to_row(hold, at))
-            if hold.id in held
-            else ("update_hold", {**rows.hold_to_row(hold, at), **_as_it_was(known[hold.id])})
+            if hold.id.int in held
+            else ("update_hold", rows.hold_change_to_row(known[hold.id.int], hold, at))
             for hold in holds
         ),
         *(
             ("insert_portion", portion)
             for hold in holds
-            if hold.id in held
+            if hold.id.int in held
             for portion in rows.portions_to_rows(hold)
         ),
         *(("insert_line", rows.journal_entry_to_row(entry)) for entry in entries),

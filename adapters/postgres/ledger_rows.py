@@ -55,6 +55,17 @@ def lot_to_row(lot: Lot) -> Row:
     }
 
 
+def lot_change_to_row(lot: Lot) -> Row:
+    """What changes of a lot that is there."""
+    return {
+        "id": lot.id,
+        "remaining": lot.remaining,
+        "lapsed": lot.lapsed,
+        "clawed_back": lot.clawed_back,
+        "ended_at": lot.ended_at,
+    }
+
+
 def watch_from_row(row: Row) -> CreditWatch | None:
     """None also of a row that was read without it: only who decides needs it."""
     if row.get("watch_since") is None:
@@ -102,6 +113,20 @@ def hold_to_row(hold: Hold, at: datetime) -> Row:
         "state": hold.state.value,
         "lease_until": hold.lease_until,
         "closed_at": None if hold.is_open else at,
+    }
+
+
+def hold_change_to_row(before: Hold, after: Hold, at: datetime) -> Row:
+    """What changes of a hold that is there, and what it was decided about."""
+    return {
+        "id": after.id,
+        "captured": after.captured,
+        "corrected": after.corrected,
+        "state": after.state.value,
+        "lease_until": after.lease_until,
+        "closed_at": None if after.is_open else at,
+        "state_before": before.state.value,
+        "corrected_before": before.corrected,
     }
 
 

@@ -4,11 +4,10 @@
 """
 
 import select
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
-from functools import cached_property
-from typing import cast
+from typing import Generic, TypeVar, cast
 from weakref import WeakSet
 
 import psycopg
@@ -81,15 +80,31 @@ SCOPE = queries.load("scope.sql")
 _SERVE = b"tallystick_turn"
 
 
+S = TypeVar("S", bound="PostgresWork")
+R = TypeVar("R")
+
+
+class once(Generic[S, R]):  # noqa: N801 - reads as `property` does
+    """As `functools.cached_property`, without its lock: a work belongs to one thread."""
+
+    def __init__(self, made: Callable[[S], R]) -> None:
+        self._made = made
+        self._name = made.__name__
+
+    def __get__(self, work: S, owner: type[S]) -> R:
+        value = work.__dict__[self._name] = self._made(work)
+        return value
+
+
 @define(slots=False)
 class PostgresWork(Work):
     _transaction: Transaction
 
-    @cached_property
+    @once
     def organisations(self) -> PostgresOrganisations:
         return PostgresOrganisations(self._transaction)
 
-    @cached_property
+    @once
     def users(self) -> PostgresUsers:
         return PostgresUsers(self._transaction)
 
@@ -97,119 +112,119 @@ class PostgresWork(Work):
     def subject_keys(self) -> PostgresSubjectKeys:
         return PostgresSubjectKeys(self._transaction)
 
-    @cached_property
+    @once
     def sessions(self) -> PostgresSessions:
         return PostgresSessions(self._transaction)
 
-    @cached_property
+    @once
     def api_keys(self) -> PostgresApiKeys:
         return PostgresApiKeys(self._transaction)
 
-    @cached_property
+    @once
     def login_attempts(self) -> PostgresLoginAttempts:
         return PostgresLoginAttempts(self._transaction)
 
-    @cached_property
+    @once
     def throttles(self) -> PostgresThrottles:
         return PostgresThrottles(self._transaction)
 
-    @cached_property
+    @once
     def spendings(self) -> PostgresSpendings:
         return PostgresSpendings(self._transaction)
 
-    @cached_property
+    @once
     def accounts(self) -> PostgresAccounts:
         return PostgresAccounts(self._transaction)
 
-    @cached_property
+    @once
     def secrets(self) -> PostgresSealedSecrets:
         return PostgresSealedSecrets(self._transaction)
 
-    @cached_property
+    @once
     def idempotency(self) -> PostgresIdempotencyKeys:
         return PostgresIdempotencyKeys(self._transaction)
 
-    @cached_property
+    @once
     def deployments(self) -> PostgresDeployments:
         return PostgresDeployments(self._transaction)
 
-    @cached_property
+    @once
     def claims(self) -> PostgresClaims:
         return PostgresClaims(self._transaction)
 
-    @cached_property
+    @once
     def signers(self) -> PostgresSigners:
         return PostgresSigners(self._transaction)
 
-    @cached_property
+    @once
     def networks(self) -> PostgresNetworks:
         return PostgresNetworks(self._transaction)
 
-    @cached_property
+    @once
     def token_watches(self) -> PostgresTokenWatches:
         return PostgresTokenWatches(self._transaction)
 
-    @cached_property
+    @once
     def ledger(self) -> PostgresLedger:
         return PostgresLedger(self._transaction)
 
-    @cached_property
+    @once
     def billing(self) -> PostgresBilling:
         return PostgresBilling(self._transaction)
 
-    @cached_property
+    @once
     def licences(self) -> PostgresLicences:
         return PostgresLicences(self._transaction)
 
-    @cached_property
+    @once
     def teams(self) -> PostgresTeams:
         return PostgresTeams(self._transaction)
 
-    @cached_property
+    @once
     def quotas(self) -> PostgresQuotas:
         return PostgresQuotas(self._transaction)
 
-    @cached_property
+    @once
     def gifts(self) -> PostgresGifts:
         return PostgresGifts(self._transaction)
 
-    @cached_property
+    @once
     def usage(self) -> PostgresUsage:
         return PostgresUsage(self._transaction)
 
-    @cached_property
+    @once
     def rates(self) -> PostgresRates:
         return PostgresRates(self._transaction)
 
-    @cached_property
+    @once
     def fees(self) -> PostgresFeeLines:
         return PostgresFeeLines(self._transaction)
 
-    @cached_property
+    @once
     def exports(self) -> PostgresExports:
         return PostgresExports(self._transaction)
 
-    @cached_property
+    @once
     def archives(self) -> PostgresArchives:
         return PostgresArchives(self._transaction)
 
-    @cached_property
+    @once
     def legal_holds(self) -> PostgresLegalHolds:
         return PostgresLegalHolds(self._transaction)
 
-    @cached_property
+    @once
     def audit(self) -> PostgresAuditLog:
         return PostgresAuditLog(self._transaction)
 
-    @cached_property
+    @once
     def seals(self) -> PostgresSeals:
         return PostgresSeals(self._transaction)
 
-    @cached_property
+    @once
     def evidence(self) -> PostgresIssuedEvidences:
         return PostgresIssuedEvidences(self._transaction)
 
-    @cached_property
+    @once
     def outbox(self) -> PostgresOutbox:
         return PostgresOutbox(self._transaction)
 
@@ -220,39 +235,39 @@ class PostgresTurnWork(PostgresWork):
 
     _account: Account
 
-    @cached_property
+    @once
     def organisations(self) -> PostgresOrganisations:
         return TurnOrganisations(self._transaction, account=self._account)
 
-    @cached_property
+    @once
     def billing(self) -> PostgresBilling:
         return TurnBilling(self._transaction, account=self._account)
 
-    @cached_property
+    @once
     def licences(self) -> PostgresLicences:
         return TurnLicences(self._transaction, account=self._account)
 
-    @cached_property
+    @once
     def quotas(self) -> PostgresQuotas:
         return TurnQuotas(self._transaction, account=self._account)
 
-    @cached_property
+    @once
     def throttles(self) -> PostgresThrottles:
         return TurnThrottles(self._transaction, account=self._account)
 
-    @cached_property
+    @once
     def spendings(self) -> PostgresSpendings:
         return TurnSpendings(self._transaction, account=self._account)
 
-    @cached_property
+    @once
     def idempotency(self) -> PostgresIdempotencyKeys:
         return TurnIdempotencyKeys(self._transaction, account=self._account)
 
-    @cached_property
+    @once
     def ledger(self) -> PostgresLedger:
         return TurnLedger(self._transaction, account=self._account)
 
-    @cached_property
+    @once
     def audit(self) -> PostgresAuditLog:
         return TurnAuditLog(self._transaction, account=self._account)
 

@@ -20,9 +20,9 @@ from adapters.postgres.abuse import (
     PostgresSpendings,
     PostgresThrottles,
     spending_to_row,
+    spends_to_row,
     throttle_as_it_was,
     throttle_from_row,
-    throttle_to_row,
 )
 from adapters.postgres.access import PostgresOrganisations
 from adapters.postgres.audit import PostgresAuditLog
@@ -39,7 +39,7 @@ from application.ports.storage.ledger import Deed, entered
 from application.ports.storage.licence import LicenceRecord
 from application.ports.storage.people import Binding
 from application.ports.storage.together import StaleError, Wanted
-from application.ports.storage.work import Lock, Scope
+from application.ports.storage.work import Lock, LockSequence, Scope
 from domain.abuse import Spending, Throttle
 from domain.audit import AuditDraft, AuditEvent
 from domain.errors import MisuseError
@@ -52,6 +52,11 @@ SCOPE = queries.load("scope.sql")
 TOGETHER = queries.load("together.sql")
 
 _ENCODER = msgspec.json.Encoder()
+
+#: Of organisations that have nothing of it: most.
+_NO_PAYMENTS = BillingFacts()
+_NO_LICENCE = LicenceRecord()
+_NOBODYS = Binding()
 
 #: Where the rows of a query of `ledger.sql` go to.
 _TABLES = {
@@ -228,7 +233,7 @@ class TurnBilling(PostgresBilling):
     account: Account = field(kw_only=True)
 
     def facts(self) -> BillingFacts:
-        return super().facts() if self.account.facts["has_payments"] else BillingFacts()
+        return super().facts() if self.account.facts["has_payments"] else _NO_PAYMENTS
 
 
 @frozen
@@ -236,7 +241,7 @@ class TurnLicences(PostgresLicences):
     account: Account = field(kw_only=True)
 
     def get(self) -> LicenceRecord:
-        return super().get() if self.account.facts["has_licence"] else LicenceRecord()
+        return super().get() if self.account.facts["has_licence"] else _NO_LICENCE
 
 
 @frozen
@@ -244,7 +249,7 @@ class TurnQuotas(PostgresQuotas):
     account: Account = field(kw_only=True)
 
     def binding(self, asker: str | None) -> Binding:
-        return super().binding(asker) if self.account.facts["has_people"] else Binding()
+        return super().binding(asker) if self.account.facts["has_people"] else _NOBODYS
 
 
 @frozen
@@ -318,7 +323,8 @@ class TurnLedger(PostgresLedger):
         after: Wallet | None = None,
     ) -> tuple[tuple[JournalEntry, ...], ...]:
         account = self.account
-        if not self._is_locked or wallet != (account.after or account.wallet):
+        expected = account.after or account.wallet
+        if not self._is_locked or (wallet is not expected and wallet != expected):
             raise MisuseError(f"the wallet of {wallet.organisation} is not this one")
         entries = entered(wallet.version, deeds, at)
         events = [event for deed in deeds for event in deed.events]
@@ -391,10 +397,14 @@ class KnownTurn(Turn):
 
 
 def transaction_of(turn: Turn, organisation: OrganisationId) -> TurnTransaction:
-    transaction = TurnTransaction(turn.connection, Scope(organisation=organisation), turn=turn)
     # What is held is held: nothing more is locked, and nothing of an earlier rank.
-    transaction.enter(Lock.AUDIT_HEAD, organisation)
-    return transaction
+    return TurnTransaction(
+        turn.connection,
+        Scope(organisation=organisation),
+        LockSequence(Lock.AUDIT_HEAD),
+        {Lock.AUDIT_HEAD: organisation},
+        turn=turn,
+    )
 
 
 def _by_owner(rows: Iterable[DictRow]) -> dict[OrganisationId, list[DictRow]]:
@@ -436,7 +446,7 @@ def rows_of(
             for query, row in kept:
                 tables[_TABLES[query]].append({**row, **common})
         for subject in sorted(account.counted):
-            counter = throttle_to_row(subject, account.throttles[subject])
+            counter = spends_to_row(subject, account.throttles[subject])
             stored = throttle_as_it_was(account.stored[subject])
             tables["throttles"].append({"organisation_id": id, **counter, **stored})
         for subject in sorted(account.spent):

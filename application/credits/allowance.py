@@ -10,7 +10,7 @@ from attrs import frozen
 
 from application.audit.trail import Trail
 from application.credits.post import Order, post_all
-from application.credits.terms import terms_of
+from application.credits.terms import Terms, terms_of
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store, Work
@@ -32,13 +32,9 @@ def lot_due(work: Work, catalogue: Catalogue, now: datetime) -> Lot | None:
     """
     organisation = work.organisations.get()
     terms = terms_of(work, catalogue, now)
-    if organisation is None or organisation.id == INSTALLATION or isinstance(terms, Refusal):
+    if organisation is None or isinstance(terms, Refusal):
         return None
-    if terms.is_subscribed or not terms.tariff.credits_per_month:
-        return None
-    facts = monthly_facts(organisation.id, now)
-    missing = due(terms.tariff.credits_per_month, facts, work.ledger.granted(facts), now)
-    return None if missing is None else missing.lot(organisation.id, now)
+    return _lot_due(work, organisation.id, terms, now)
 
 
 def orders_due(work: Work, trail: Trail, catalogue: Catalogue, now: datetime) -> list[Order]:
@@ -47,11 +43,25 @@ def orders_due(work: Work, trail: Trail, catalogue: Catalogue, now: datetime) ->
     Told in *trail*, as a deed of ours.  Locks the wallet.
     """
     work.ledger.lock()
-    lot = lot_due(work, catalogue, now)
+    terms = terms_of(work, catalogue, now)
+    return [] if isinstance(terms, Refusal) else orders_due_on(work, trail, terms, now)
+
+
+def orders_due_on(work: Work, trail: Trail, terms: Terms, now: datetime) -> list[Order]:
+    """The same on *terms* that were asked for under the wallet's lock, which is held."""
+    lot = _lot_due(work, trail.organisation, terms, now)
     if lot is None:
         return []
     grant = Grant(lot=lot, is_granted_before=False)
     return [Order(trail=trail.by(WORKER), command=grant)]
+
+
+def _lot_due(work: Work, organisation: OrganisationId, terms: Terms, now: datetime) -> Lot | None:
+    if terms.is_subscribed or not terms.tariff.credits_per_month or organisation == INSTALLATION:
+        return None
+    facts = monthly_facts(organisation, now)
+    missing = due(terms.tariff.credits_per_month, facts, work.ledger.granted(facts), now)
+    return None if missing is None else missing.lot(organisation, now)
 
 
 @frozen(kw_only=True)

@@ -32,6 +32,8 @@ class QuotaBook:
     def charge(self, hold: Hold) -> Refusal | None:
         """Count *hold* for who asked and for their teams; refused, it counts for nobody."""
         binding = self._binding(hold.member)
+        if not binding.quotas and not binding.teams:
+            return None
         after = charged([self._standing(quota) for quota in binding.quotas], hold.amount)
         if isinstance(after, Refusal):
             return after

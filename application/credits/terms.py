@@ -51,11 +51,8 @@ def _tariff_in_force(
     return organisation.tariff
 
 
-def price_of(work: Work, catalogue: Catalogue, operation: str, now: datetime) -> Price | Refusal:
+def price_on(terms: Terms, catalogue: Catalogue, operation: str) -> Price | Refusal:
     """What a metered *operation* costs, where the tariff includes it."""
-    terms = terms_of(work, catalogue, now)
-    if isinstance(terms, Refusal):
-        return terms
     price = catalogue.operations.get(operation)
     if price is None or not price.is_metered:
         metered = sorted(name for name, each in catalogue.operations.items() if each.is_metered)

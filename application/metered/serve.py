@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, suppress
 from attrs import define, field, frozen
 
 from application.audit.trail import Trail
-from application.credits.allowance import orders_due
+from application.credits.allowance import orders_due_on
 from application.credits.licence import licence_of
 from application.credits.post import Books, Order
-from application.credits.terms import price_of
+from application.credits.terms import Terms, price_on, terms_of
 from application.metered.usage import (
     Answer,
     Asked,
@@ -106,6 +106,7 @@ class _Desk:
     _refused: dict[IdempotencyKey, Remembered] = field(factory=dict)
     _is_given: bool = False
     #: By operation: terms and licence stay what they are while the wallet's lock is held.
+    _terms_now: Terms | Refusal | None = None
     _prices: dict[str, Price | Refusal] = field(factory=dict)
     _licence_now: Licence | None = None
 
@@ -157,7 +158,10 @@ class _Desk:
         return trail
 
     def _priced(self, trail: Trail, asked: Asked, usage: HoldUsage) -> HoldCredits | Refusal:
-        price = self._price(usage.operation)
+        terms = self._terms()
+        if isinstance(terms, Refusal):
+            return terms
+        price = self._price(terms, usage.operation)
         if isinstance(price, Refusal):
             return price
         call = MeteredCall(
@@ -169,7 +173,7 @@ class _Desk:
             return refusal
         if refusal := self._licence().refusal(price.klass):
             return refusal
-        self._give_allowance(trail)
+        self._give_allowance(trail, terms)
         return HoldCredits(
             id=asked.hold,
             subject=subject_of(usage),
@@ -180,11 +184,15 @@ class _Desk:
             lease_until=self.books.now + usage.lease,
         )
 
-    def _price(self, operation: str) -> Price | Refusal:
+    def _terms(self) -> Terms | Refusal:
+        if self._terms_now is None:
+            self._terms_now = terms_of(self.books.work, self.catalogue, self.books.now)
+        return self._terms_now
+
+    def _price(self, terms: Terms, operation: str) -> Price | Refusal:
         price = self._prices.get(operation)
         if price is None:
-            price = price_of(self.books.work, self.catalogue, operation, self.books.now)
-            self._prices[operation] = price
+            price = self._prices[operation] = price_on(terms, self.catalogue, operation)
         return price
 
     def _licence(self) -> Licence:
@@ -192,12 +200,12 @@ class _Desk:
             self._licence_now = licence_of(self.books.work, self.books.now)
         return self._licence_now
 
-    def _give_allowance(self, trail: Trail) -> None:
+    def _give_allowance(self, trail: Trail, terms: Terms) -> None:
         """What the tariff gives every month, when it is first wanted."""
         if self._is_given:
             return
         self._is_given = True
-        for order in orders_due(self.books.work, trail, self.catalogue, self.books.now):
+        for order in orders_due_on(self.books.work, trail, terms, self.books.now):
             self._trails.append(order.trail)
             self.books.post(order)
 

@@ -29,7 +29,7 @@ from domain.ledger.events import (
     Watched,
 )
 from domain.ledger.journal import postings
-from domain.ledger.wallet import CreditWatch, Hold, Lot, Portion, Wallet, total
+from domain.ledger.wallet import CreditWatch, Hold, HoldState, Lot, Portion, Wallet, total
 
 
 def fold(wallet: Wallet, event: Event) -> Wallet:
@@ -42,7 +42,7 @@ def fold(wallet: Wallet, event: Event) -> Wallet:
         case Captured():
             pass
         case Closed(hold=id, state=state, captured=captured):
-            holds = _with_hold(holds, id, lambda it: evolve(it, state=state, captured=captured))
+            holds = _with_hold(holds, id, lambda it: _closed(it, state, captured))
         case Granted(lot=lot):
             lots = (*lots, lot)
         case Expired(lot=id, amount=amount):
@@ -143,6 +143,23 @@ def _remaining(lot: Lot, remaining: int) -> Lot:
         root=lot.root,
         unit_cost_micros=lot.unit_cost_micros,
         currency=lot.currency,
+    )
+
+
+def _closed(hold: Hold, state: HoldState, captured: int) -> Hold:
+    """The same for a hold: every one is closed once."""
+    return Hold(
+        id=hold.id,
+        subject=hold.subject,
+        operation=hold.operation,
+        kind_class=hold.kind_class,
+        member=hold.member,
+        amount=hold.amount,
+        captured=captured,
+        corrected=hold.corrected,
+        state=state,
+        lease_until=hold.lease_until,
+        portions=hold.portions,
     )
 
 

@@ -19,6 +19,8 @@ from domain.ledger.events import ClawedBack, Event, Granted
 from domain.ledger.fold import fold
 from domain.ledger.wallet import CreditWatch, Source, Wallet
 
+#: What changes how much of it there is to watch.
+_MOVES = (Granted, ClawedBack)
 #: No period of a tariff is longer.
 LONGEST_PERIOD = timedelta(days=31)
 
@@ -36,6 +38,9 @@ class Threshold(IntEnum):
         return "balance.exhausted" if self is Threshold.EXHAUSTED else "balance.low"
 
 
+_HIGHEST = max(Threshold)
+
+
 def watched(
     before: Wallet, events: Collection[Event], now: datetime, *, after: Wallet | None = None
 ) -> tuple[CreditWatch, Threshold | None]:
@@ -48,7 +53,7 @@ def watched(
         watch = CreditWatch(granted=before.available, since=now)
     # On the way from one to the other only what is given or taken back is looked at.
     wallet = before
-    is_looked_at = any(isinstance(event, Granted | ClawedBack) for event in events)
+    is_looked_at = any(isinstance(event, _MOVES) for event in events)
     for event in events if is_looked_at else ():
         wallet = fold(wallet, event)
         match event:
@@ -70,7 +75,7 @@ def watched(
 
 def _reached(granted: int, available: int) -> Threshold | None:
     """The lowest threshold that the balance is at or below."""
-    if granted == 0:
+    if granted == 0 or available * 100 > granted * _HIGHEST:
         return None
     return min((each for each in Threshold if available * 100 <= granted * each), default=None)
 
