@@ -74,9 +74,12 @@ class AuditDraft:
     correlation: str
     request_id: str | None
     details: Mapping[str, JsonValue]
-    salt: bytes = field(
-        validator=[validators.min_len(SALT_BYTES), validators.max_len(SALT_BYTES)], repr=False
-    )
+    salt: bytes = field(repr=False)
+
+    @salt.validator
+    def _is_whole(self, _attribute: object, salt: bytes) -> None:
+        if len(salt) != SALT_BYTES:
+            raise ValueError(f"a salt has {SALT_BYTES} bytes")
 
     def numbered(self, sequence: int) -> AuditEvent:
         """The event in its place; *sequence* is 1 more than the organisation's last one."""
@@ -86,10 +89,10 @@ class AuditDraft:
             f'"kind":{_written(self.actor.kind)}}},"api_version":"{API_VERSION}",'
             f'"at":"{timestamp(self.at)}","correlation_id":{_written(self.correlation)},'
             f'"details":{_written(self.details)},"id":"{public_id(Prefix.EVENT, self.id)}",'
-            f'"live":{_written(self.live)},'
+            f'"live":{"true" if self.live else "false"},'
             f'"organisation":"{public_id(Prefix.ORGANISATION, self.organisation)}",'
             f'"request_id":{_written(self.request_id)},"schema":{SCHEMA},'
-            f'"sequence":{_written(sequence)},"subject":{_written(self.subject)}}}'
+            f'"sequence":{sequence},"subject":{_written(self.subject)}}}'
         )
         return AuditEvent(
             id=self.id,
@@ -160,6 +163,8 @@ def canonical(value: JsonValue) -> bytes:
 def _written(value: object) -> str:
     if isinstance(value, str):
         return _quoted(value)
+    if type(value) is int and -_SAFE_INTEGER <= value <= _SAFE_INTEGER:
+        return int.__repr__(value)
     if value is None:
         return "null"
     if value is True:
@@ -184,7 +189,7 @@ def _object(value: Mapping[object, object]) -> str:
             raise MisuseError(f"{key!r} is not an ASCII key")
         keys.append(key)
     keys.sort()
-    return f"{{{','.join([f'{_quoted(key)}:{_written(value[key])}' for key in keys])}}}"
+    return f"{{{','.join([_quoted(key) + ':' + _written(value[key]) for key in keys])}}}"
 
 
 def _encoded(text: str) -> bytes:

@@ -221,7 +221,7 @@ def written(
             for lot in lots
         ),
         *(
-            ("insert_hold", rows.hold_to_row(hold, at))
+            ("insert_hold", {**rows.hold_to_row(hold, at), "at": at})
             if hold.id.int in held
             else ("update_hold", rows.hold_change_to_row(known[hold.id.int], hold, at))
             for hold in holds

@@ -65,7 +65,6 @@ from adapters.postgres.together import (
     TurnThrottles,
     locking,
     transaction_of,
-    written_as,
 )
 from adapters.postgres.tokens import PostgresTokenWatches
 from adapters.postgres.transaction import Statement, Transaction
@@ -368,7 +367,9 @@ class PostgresStore(SharedStore):
         finally:
             self._pool.putconn(connection)
         for account in accounts.values():
-            written_as(account, mark)
+            # All of them are written, and nothing comes after it.
+            account.wallet = account.after or account.wallet
+            account.head += len(account.audit)
             account.wallet_mark = account.head_mark = mark
         self._known.were_so(accounts)
         self._known.put({id: remembered(accounts[id], entries[id]) for id in accounts})

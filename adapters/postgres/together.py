@@ -58,7 +58,7 @@ _NO_PAYMENTS = BillingFacts()
 _NO_LICENCE = LicenceRecord()
 _NOBODYS = Binding()
 
-#: Where the rows of a query of `ledger.sql` go to.
+#: Where the rows of a query of `ledger.sql` go to; the wallet's comes last.
 _TABLES = {
     "insert_lot": "new_lots",
     "update_lot": "changed_lots",
@@ -66,7 +66,6 @@ _TABLES = {
     "update_hold": "changed_holds",
     "insert_portion": "portions",
     "insert_line": "lines",
-    "update_wallet": "wallets",
 }
 
 
@@ -441,10 +440,12 @@ def rows_of(
     for id, account in accounts.items():
         before, after = account.before or account.wallet, account.after or account.wallet
         if account.before is not None or all_of_them:
-            common: Row = {"organisation_id": id, "at": account.now, "mark": account.wallet_mark}
             kept = written(before, after, account.events, account.lines, account.now)
-            for query, row in kept:
-                tables[_TABLES[query]].append({**row, **common})
+            *others, (_, wallet) = kept
+            for query, row in others:
+                tables[_TABLES[query]].append({"organisation_id": id, **row})
+            mark = {"mark": account.wallet_mark}
+            tables["wallets"].append({"organisation_id": id, **wallet, **mark})
         for subject in sorted(account.counted):
             counter = spends_to_row(subject, account.throttles[subject])
             stored = throttle_as_it_was(account.stored[subject])
@@ -480,11 +481,13 @@ def _audit_row(event: AuditEvent) -> Row:
 
 
 def written_as(account: Account, mark: str) -> None:
-    """What was written is what there is."""
+    """What was written is what there is, and there may come more."""
+    if account.before is not None:
+        account.wallet_mark = mark
+    if account.audit:
+        account.head_mark = mark
     account.wallet = account.after or account.wallet
     account.head += len(account.audit)
-    account.wallet_mark = mark if account.before is not None else account.wallet_mark
-    account.head_mark = mark if account.audit else account.head_mark
     account.before = account.after = None
     account.events, account.lines, account.audit = [], [], []
     account.stored = dict(account.throttles)

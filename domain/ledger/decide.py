@@ -82,15 +82,14 @@ def decide(wallet: Wallet, command: Command, now: datetime) -> Decision:
 
 def expire(wallet: Wallet, now: datetime) -> tuple[Event, ...]:
     """What time has ended: leases, then lots.  Recorded before every command, refused or not."""
+    due = [hold for hold in wallet.holds if hold.is_due(now)]
+    over = [lot for lot in wallet.lots if lot.remaining > 0 and lot.is_expired(now)]
+    if not due and not over:
+        return ()
     events: list[Event] = []
-    for hold in sorted(wallet.holds, key=lambda hold: hold.id.int):
-        if hold.is_due(now):
-            events += _given_back(wallet, hold, HoldState.EXPIRED, 0, now)
-    events += [
-        Expired(lot=lot.id, amount=lot.remaining)
-        for lot in in_burn_order(wallet.lots)
-        if lot.remaining > 0 and lot.is_expired(now)
-    ]
+    for hold in sorted(due, key=lambda hold: hold.id.int):
+        events += _given_back(wallet, hold, HoldState.EXPIRED, 0, now)
+    events += [Expired(lot=lot.id, amount=lot.remaining) for lot in in_burn_order(over)]
     return _with_debt_paid(wallet, tuple(events))
 
 

@@ -30,18 +30,22 @@ def entered(
     """The journal lines of each of *deeds*, numbered on from *version*."""
     sequence = count(version + 1)
     return tuple(
-        tuple(
-            JournalEntry(
-                sequence=next(sequence),
-                at=at,
-                posting=posting,
-                actor=deed.actor,
-                subject=deed.subject,
+        [
+            tuple(
+                [
+                    JournalEntry(
+                        sequence=next(sequence),
+                        at=at,
+                        posting=posting,
+                        actor=deed.actor,
+                        subject=deed.subject,
+                    )
+                    for event in deed.events
+                    for posting in postings(event)
+                ]
             )
-            for event in deed.events
-            for posting in postings(event)
-        )
-        for deed in deeds
+            for deed in deeds
+        ]
     )
 
 
