@@ -29,7 +29,7 @@ from application.ports.seal_state import (
     SealStateSession,
     SealStateStore,
 )
-from application.ports.storage.seals import Log, SealSession, SealStore
+from application.ports.storage.seals import Log, SealSession, SealStore, Trouble
 from application.ports.storage.work import Scope, Store
 from domain.audit import OPERATOR, Actor, JsonValue
 from domain.errors import Refusal
@@ -95,7 +95,7 @@ class OpenLog:
             problem = _closing_problem(logs, current, closing)
             if problem is not None:
                 return problem
-            log = self._next(logs, state, session.cluster())
+            log = self._next(logs, state)
             if isinstance(log, Refusal):
                 return log
             self._tell(log, current, state, reason, actor)
@@ -113,7 +113,7 @@ class OpenLog:
             and (state is None or state.checkpoint.origin != log.origin)
         )
 
-    def _next(self, logs: list[Log], state: SealState | None, cluster: str) -> Log | Refusal:
+    def _next(self, logs: list[Log], state: SealState | None) -> Log | Refusal:
         number = max([*(log.number for log in logs), self._signed(state)], default=0) + 1
         try:
             key = self._key(number)
@@ -126,8 +126,8 @@ class OpenLog:
             origin=origin_of(self.host, self.installation, number),
             key=key.key,
             public_key=key.public_key,
-            # Only of a log that is the first can nothing have been restored from elsewhere.
-            cluster=cluster if number == 1 else None,
+            # What is there may have been restored from elsewhere, before any log was.
+            cluster=None,
             opened_at=self.clock.now(),
         )
 
@@ -198,9 +198,10 @@ class ResumeLog:
             state = self._last_signed(session, log, _readable(states))
             if isinstance(state, Refusal):
                 return state
-            self._tell(log, state, session.cluster(), reason)
+            is_restored = log.cluster != session.cluster() or _has_foreign(session, log)
+            self._tell(log, state, session.cluster(), reason, is_restored=is_restored)
             states.write(state)
-            if log.cluster != session.cluster():
+            if is_restored:
                 log = evolve(log, cluster=None)
                 session.settle(log.number, None)
             return log
@@ -230,11 +231,14 @@ class ResumeLog:
         state = SealState(checkpoint=checkpoint, public_key=log.public_key, note=latest.note)
         return state_problem(session, log, state) or state
 
-    def _tell(self, log: Log, state: SealState, cluster: str, reason: str) -> None:
+    def _tell(
+        self, log: Log, state: SealState, cluster: str, reason: str, *, is_restored: bool
+    ) -> None:
         details: dict[str, JsonValue] = {
             "cluster": cluster,
             "number": log.number,
             "reason": reason,
+            "restored": is_restored,
             "root": state.checkpoint.root.hex(),
             "size": state.checkpoint.size,
         }
@@ -254,6 +258,16 @@ def _closing_problem(logs: list[Log], current: Log | None, closing: int | None) 
         detail=f"log {current.number} is open, {current.origin}: a new one seals every event "
         f"afresh, and closes it if you say --close {current.number}",
     )
+
+
+def _has_foreign(session: SealSession, log: Log) -> bool:
+    """Whether events of another cluster wait: restored into this one, with a log or before it."""
+    for found in session.unsealed(log.number, batch=1, takes_restored=False):
+        if not isinstance(found, Trouble):
+            return False
+        if found.kind == "foreign":
+            return True
+    return False
 
 
 def _readable(states: SealStateSession) -> SealState | None:

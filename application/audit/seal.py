@@ -11,6 +11,9 @@ The order of one round, each step of which may be the last before a crash::
 A crash before the state file leaves leaves that the next round signs for; one behind it leaves a
 signed checkpoint, which the next session publishes.  Nothing is ever signed that does not continue
 what the state file says was signed last: whoever rewrites the database cannot rewrite that.
+
+An organisation whose numbers have a gap waits there, with an alarm, until a person has mended it;
+all others are sealed.
 """
 
 from __future__ import annotations
@@ -52,6 +55,8 @@ from domain.signing import KeyUse, Purpose
 BATCH = 5_000
 #: Whoever catches up signs after so many batches, not only at the end.
 _SIGN_AFTER_BATCHES = 200
+#: Organisations that are left out and told of by name; of more only how many.
+_NAMED = 20
 #: Organisations of which it is remembered how far they are sealed.
 _REMEMBERED = 200_000
 
@@ -71,8 +76,10 @@ REMEDIES: Mapping[str, str] = {
     "log with `tallystick seal open --close N --reason …`",
     "another_cluster": "the database was restored or moved: if no other copy of it is in use, "
     "`tallystick seal resume --reason …`",
-    "event_missing": "an event that was numbered is not there: find out who deleted it; restore "
-    "it from a backup",
+    "event_missing": "an event that was numbered is not there: find out who deleted it, or gave "
+    "a number to nothing; restore it from a backup",
+    "event_repeated": "a number has two events: find out who inserted one past the application, "
+    "and take that one away",
     "event_foreign": "an event has a transaction id that this cluster has not given: after a "
     "restore, `tallystick seal resume --reason …`; else somebody has written past the application",
     "key_differs": "configure the key that the log was opened with, or open a new log",
@@ -88,6 +95,8 @@ class Round:
     size: int
     #: What it has signed; None: the tree had not grown since.
     signed: SignedCheckpoint | None
+    #: Why organisations are not sealed from some number on, one by one.
+    left_out: Sequence[Refusal] = ()
 
 
 @frozen(kw_only=True)
@@ -120,6 +129,8 @@ class _Position:
     frontier: Frontier
     #: Below it everything is sealed; None: not yet.
     horizon: int | None = None
+    #: Who is left out, as of that horizon.
+    troubles: Sequence[Trouble] = ()
     #: The last sealed number of each organisation that was met.
     through: dict[OrganisationId, int] = field(factory=dict)
 
@@ -160,7 +171,19 @@ class Sealer:
             log = _open_log(self._session)
             subject = "the log" if log is None else log.origin
             self._seal.alarms.sound("seal_refused", subject, f"{done.code}: {done.detail}")
+        elif self._at is not None:
+            self._warn(self._at)
         return done
+
+    def _warn(self, at: _Position) -> None:
+        """Sound the alarm for each organisation that waits for a person."""
+        for trouble in at.troubles[:_NAMED]:
+            organisation = public_id(Prefix.ORGANISATION, trouble.organisation)
+            why = _left_out(trouble)
+            self._seal.alarms.sound("seal_gap", organisation, f"{why.code}: {why.detail}")
+        more = len(at.troubles) - _NAMED
+        if more > 0:
+            self._seal.alarms.sound("seal_gap", at.log.origin, f"{more} more organisations wait")
 
     def _round(
         self, advance: Callable[[int], None], should_stop: Callable[[], bool]
@@ -185,7 +208,12 @@ class Sealer:
             return signed
         self._at = at
         size = at.frontier.size
-        return Round(sealed=size - before, size=size, signed=signed)
+        return Round(
+            sealed=size - before,
+            size=size,
+            signed=signed,
+            left_out=[_left_out(trouble) for trouble in at.troubles],
+        )
 
     # Before anything is sealed.
 
@@ -248,14 +276,16 @@ class Sealer:
     def _append(
         self, at: _Position, advance: Callable[[int], None], should_stop: Callable[[], bool]
     ) -> bool | Refusal:
-        """Whether all that has settled is sealed now."""
-        takes_restored = at.log.cluster is None
+        """Whether all that has settled and may be sealed is sealed now."""
+        takes_restored, troubles = at.log.cluster is None, list[Trouble]()
+        at.troubles = troubles
         found = self._session.unsealed(
             at.log.number, batch=self._seal.batch, takes_restored=takes_restored
         )
         for number, events in enumerate(found, start=1):
             if isinstance(events, Trouble):
-                return _troubled(events)
+                troubles.append(events)
+                continue
             if should_stop():
                 return False
             problem = self._gap(at, events)
@@ -278,9 +308,10 @@ class Sealer:
         """Once all that was restored is sealed, ids of other clusters are refused again."""
         number, cluster = at.log.number, self._session.cluster()
         for found in self._session.unsealed(number, batch=1, takes_restored=False):
-            if isinstance(found, Trouble):
+            if not isinstance(found, Trouble):
+                break
+            if found.kind == "foreign":
                 return
-            break
         self._session.settle(number, cluster)
         at.log = evolve(at.log, cluster=cluster)
 
@@ -407,12 +438,17 @@ def _open_log(session: SealSession) -> Log | None:
     return next((log for log in session.logs() if log.is_open), None)
 
 
-def _troubled(trouble: Trouble) -> Refusal:
+def _left_out(trouble: Trouble) -> Refusal:
     organisation = public_id(Prefix.ORGANISATION, trouble.organisation)
-    event = "an event" if trouble.sequence is None else f"event {trouble.sequence}"
-    if trouble.kind == "foreign":
-        return _refused("event_foreign", f"{event} of {organisation} is of another cluster")
-    return _refused("event_missing", f"{organisation} has numbered events that are not there")
+    what = {
+        "missing": "is numbered and not there",
+        "repeated": "is there twice",
+        "foreign": "is of another cluster",
+    }[trouble.kind]
+    detail = (
+        f"event {trouble.sequence} of {organisation} {what}, which is not sealed from there on"
+    )
+    return _refused(f"event_{trouble.kind}", detail)
 
 
 def _refused(code: str, detail: str) -> Refusal:

@@ -60,7 +60,13 @@ def _once(
     if isinstance(done, Refusal):
         setting_up.refuse(ctx, done, as_json=as_json)
         return
-    setting_up.answer(ctx, _told(done), as_json=as_json)
+    told = _told(done)
+    if not as_json:
+        del told["left_out"]
+        for why in done.left_out:
+            click.echo(f"left out ({why.code}): {why.detail}", err=True)
+    setting_up.answer(ctx, told, as_json=as_json)
+    ctx.exit(bool(done.left_out))
 
 
 def _forever(ctx: click.Context, stop: threading.Event, *, as_json: bool) -> None:
@@ -118,6 +124,7 @@ def _told(done: Round) -> dict[str, object]:
         "sealed": done.sealed,
         "size": done.size,
         "root": None if done.signed is None else done.signed.checkpoint.root.hex(),
+        "left_out": [{"code": why.code, "detail": why.detail} for why in done.left_out],
     }
 
 

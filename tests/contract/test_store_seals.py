@@ -1,13 +1,17 @@
 """The log of sealed events, in every store: what its writer promises, and what its readers see."""
 
+import os
 import time
 from datetime import timedelta
 from hashlib import sha256
 from uuid import uuid4
 
+import psycopg
 import pytest
 from attrs import evolve
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from adapters.memory.storage import MemoryStore
 from application.ports.storage.seals import (
     Leaf,
     Log,
@@ -322,6 +326,62 @@ def test_a_new_log_takes_every_event_again(trail, seals):
         new, _ = seal(session, log=2)
     assert [leaf.sequence for leaf in new] == [1, 2, 3, 4]
     assert [leaf.hash for leaf in new[:3]] == [leaf.hash for leaf in old]
+
+
+# What is not sealed.
+
+
+def test_of_an_organisation_with_a_gap_what_is_before_it_is_to_be_sealed(trail, seals):
+    whole, broken = a_tenant(trail), a_tenant(trail)
+    happened(trail, broken, 5)
+    happened(trail, whole, 2)
+    trail_without(trail, broken, 4)
+    with seals.session() as session:
+        session.open_log(a_log())
+        deadline = time.monotonic() + 30
+        while True:
+            troubles, *batches = session.unsealed(1, batch=100, takes_restored=False)
+            found = [event for batch in batches for event in batch]
+            if len(found) == 5 or time.monotonic() > deadline:
+                break
+    assert troubles == Trouble(kind="missing", organisation=broken.organisation, sequence=4)
+    for tenant, numbers in ((whole, [1, 2]), (broken, [1, 2, 3])):
+        mine = [each.sequence for each in found if each.organisation == tenant.organisation]
+        assert mine == numbers
+
+
+def trail_without(trail, tenant, sequence):
+    """Somebody reaches past every adapter, and takes an event away."""
+    if isinstance(trail, MemoryStore):
+        del trail._audit.events.rows[tenant.organisation, sequence]
+        return
+    url = make_conninfo(
+        os.environ["TEST_DATABASE_URL"], dbname=conninfo_to_dict(trail._pool.conninfo)["dbname"]
+    )
+    with psycopg.connect(url) as administrator:
+        administrator.execute(
+            "DELETE FROM audit_events WHERE organisation_id = %s AND sequence = %s",
+            [tenant.organisation, sequence],
+        )
+
+
+def test_a_new_log_takes_what_is_gone_from_the_newest_log_that_has_it(trail, seals):
+    tenant = a_tenant(trail)
+    happened(trail, tenant, 3)
+    with seals.session() as session:
+        session.open_log(a_log(1))
+        first, _ = seal(session)
+        session.close_log(1, NOW, "a key that is lost")
+        # In which nothing was ever sealed.
+        session.open_log(a_log(2))
+        session.close_log(2, NOW, "another one")
+        session.open_log(a_log(3))
+        trail_without(trail, tenant, 1)
+        trail_without(trail, tenant, 2)
+        happened(trail, tenant, 1)
+        newest, _ = seal(session, log=3)
+    assert [leaf.sequence for leaf in newest] == [1, 2, 3, 4]
+    assert [leaf.hash for leaf in newest[:3]] == [leaf.hash for leaf in first]
 
 
 # One at a time.

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -55,18 +55,12 @@ class MemorySeals(Seals):
         return sum(of == log for (of, _, _), _ in self._transaction.items(self._tables.leaves))
 
     def backlog(self, log: int) -> Backlog:
-        sealed = {
-            (organisation, sequence)
-            for (of, organisation, sequence), _ in self._transaction.items(self._tables.leaves)
-            if of == log
-        }
-        waiting = [
-            event
-            for place, event in self._transaction.items(self._audit.events)
-            if place not in sealed
-        ]
-        since = min((event.at for event in waiting), default=None)
-        return Backlog(events=len(waiting), since=since)
+        return _backlog(
+            log,
+            dict(self._transaction.items(self._tables.leaves)).keys(),
+            dict(self._transaction.items(self._audit.heads)),
+            [event for _, event in self._transaction.items(self._audit.events)],
+        )
 
     def latest(self, log: int) -> SignedCheckpoint | None:
         found = self._checkpoints(log)
@@ -200,9 +194,11 @@ class _Session(SealSession):
 
     def backlog(self, log: int) -> Backlog:
         with self._locks.changed:
-            waiting = self._waiting(log)
-            return Backlog(
-                events=len(waiting), since=min((event.at for event in waiting), default=None)
+            return _backlog(
+                log,
+                self._tables.leaves.rows.keys(),
+                self._audit.heads.rows,
+                self._audit.events.rows.values(),
             )
 
     def unsealed(
@@ -210,22 +206,10 @@ class _Session(SealSession):
     ) -> Iterator[Sequence[Unsealed] | Trouble]:
         del takes_restored  # Nothing is ever restored into memory.
         with self._locks.changed:
-            heads = dict(self._audit.heads.rows)
-            there = set(self._audit.events.rows)
-            waiting = self._waiting(log)
-        for organisation, head in heads.items():
-            if head and (organisation, head) not in there:
-                yield Trouble(kind="missing", organisation=organisation, sequence=head)
+            waiting, troubles = self._next(log)
+        yield from troubles
         for first in range(0, len(waiting), batch):
-            yield [
-                Unsealed(
-                    organisation=event.organisation,
-                    sequence=event.sequence,
-                    event=event.id,
-                    hash=leaf_hash(event.leaf),
-                )
-                for event in waiting[first : first + batch]
-            ]
+            yield waiting[first : first + batch]
 
     def append(self, log: int, leaves: Sequence[Leaf], nodes: Iterable[Node]) -> None:
         with self._locks.changed:
@@ -246,13 +230,38 @@ class _Session(SealSession):
         if known.checkpoint != signed.checkpoint:
             raise MisuseError(f"log {log} has another checkpoint of {place[1]} leaves")
 
-    def _waiting(self, log: int) -> list[AuditEvent]:
-        through = {id: self._through(log, id) for id in self._audit.heads.rows}
-        return [
+    def _next(self, log: int) -> tuple[list[Unsealed], list[Trouble]]:
+        """What of each organisation is there without a gap, and where the gaps begin.
+
+        Of months that have gone to an archive, what the newest older log has.
+        """
+        there: dict[tuple[OrganisationId, int], Unsealed] = {}
+        for (of, organisation, sequence), leaf in sorted(self._tables.leaves.rows.items()):
+            if of < log:
+                there[organisation, sequence] = Unsealed(
+                    organisation=organisation,
+                    sequence=sequence,
+                    event=leaf.event,
+                    hash=leaf.hash,
+                )
+        for place in self._audit.events.rows.keys() & there.keys():
+            del there[place]
+        # As they were committed.
+        there |= {place: _unsealed(event) for place, event in self._audit.events.rows.items()}
+        ends, troubles = {}, []
+        for organisation, head in self._audit.heads.rows.items():
+            first = self._through(log, organisation) + 1
+            whole = range(first, head + 1)
+            gap = next((n for n in whole if (organisation, n) not in there), None)
+            ends[organisation] = range(first, head + 1 if gap is None else gap)
+            if gap is not None:
+                troubles.append(Trouble(kind="missing", organisation=organisation, sequence=gap))
+        found = [
             event
-            for (organisation, sequence), event in self._audit.events.rows.items()
-            if sequence > through.get(organisation, 0)
+            for (organisation, sequence), event in there.items()
+            if sequence in ends.get(organisation, ())
         ]
+        return found, troubles
 
     def _through(self, log: int, organisation: OrganisationId) -> int:
         return max(
@@ -263,3 +272,31 @@ class _Session(SealSession):
             ),
             default=0,
         )
+
+
+def _backlog(
+    log: int,
+    leaves: Collection[tuple[int, OrganisationId, int]],
+    heads: Mapping[OrganisationId, int],
+    events: Iterable[AuditEvent],
+) -> Backlog:
+    through = dict.fromkeys(heads, 0)
+    for of, organisation, sequence in leaves:
+        if of == log:
+            through[organisation] = max(sequence, through.get(organisation, 0))
+    return Backlog(
+        events=sum(max(head - through[owner], 0) for owner, head in heads.items()),
+        since=min(
+            (each.at for each in events if each.sequence > through.get(each.organisation, 0)),
+            default=None,
+        ),
+    )
+
+
+def _unsealed(event: AuditEvent) -> Unsealed:
+    return Unsealed(
+        organisation=event.organisation,
+        sequence=event.sequence,
+        event=event.id,
+        hash=leaf_hash(event.leaf),
+    )

@@ -119,14 +119,14 @@ class SealerBusyError(Exception):
 
 @frozen(kw_only=True)
 class Trouble:
-    """Why nothing may be sealed."""
+    """Why an organisation is not sealed from a number on."""
 
-    #: ``missing``: the head counts events that are not there.  ``foreign``: no transaction of
-    #: this cluster can have written it.
+    #: ``missing``: the head counts an event that is not there.  ``repeated``: a number has two.
+    #: ``foreign``: no transaction of this cluster can have written it.
     kind: str
     organisation: OrganisationId
-    #: None: nothing that waits is there.
-    sequence: int | None
+    #: Where it begins.
+    sequence: int
 
 
 @frozen(kw_only=True)
@@ -198,6 +198,7 @@ class SealSession(Protocol):
     ) -> Iterator[Sequence[Unsealed] | Trouble]:
         """What has settled, as of one instant: batches in the order of the log; troubles first.
 
+        Of an organisation with a trouble, what is before it.
         `append` may be called between batches.
         """
         ...

@@ -4,6 +4,7 @@ restores into other clusters, and whoever has written past the application.
 What is in the tree is computed here, from the events' own bytes, by the definition in RFC 6962.
 """
 
+import subprocess
 import threading
 import time
 from base64 import b64encode
@@ -26,12 +27,13 @@ from adapters.system import SealStateFile, SystemClock, SystemIdentifiers
 from application.audit.logs import OpenLog, ResumeLog, fingerprint
 from application.audit.seal import REMEDIES, Round, Seal
 from application.audit.watch import WatchSeals
+from application.evidence.verify import VerifyAudit
 from application.ports.custody import CustodyUnavailableError
 from application.ports.storage.seals import SealerBusyError
 from application.ports.storage.work import Scope, StoreUnavailableError
 from domain.checkpoint import Checkpoint, Note
 from domain.errors import MisuseError, Refusal
-from domain.identifiers import INSTALLATION
+from domain.identifiers import INSTALLATION, Prefix, public_id
 from entrypoints.devnet import embedded_postgres
 from tests.contract.subjects.postgres import (
     APPLICATION,
@@ -119,6 +121,14 @@ class Site:
                 return done
             time.sleep(0.02)
         pytest.fail("it does not settle")
+
+    def sealed(self, tenant):
+        """The last number of the tenant's that has a leaf, and all before it have one."""
+        log = self.logs()[-1].number
+        with self.store.begin(tenant.scope) as work:
+            numbers = [leaf.sequence for leaf in work.seals.leaves(log, limit=10_000)]
+        assert numbers == list(range(1, len(numbers) + 1))
+        return len(numbers)
 
     def waiting(self):
         with self.store.begin(Scope()) as work:
@@ -239,6 +249,34 @@ def refused(site, code):
     assert REMEDIES[code] in done.detail
     assert any(word == "seal_refused" and code in line for word, _, line in site.alarms.sounded)
     return done
+
+
+def left_out(site, code, tenant, at):
+    """The organisation waits at that number, with an alarm that says what to do; nobody else."""
+    deadline = time.monotonic() + 30
+    while not (done := site.once()).left_out:
+        # What is wrong may be above the horizon yet, which other tests hold back.
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    (why,) = done.left_out
+    named = public_id(Prefix.ORGANISATION, tenant.organisation)
+    assert why.code == code, why
+    assert why.detail.startswith(f"event {at} of {named} ")
+    assert REMEDIES[code] in why.detail
+    assert ("seal_gap", named) in {(word, subject) for word, subject, _ in site.alarms.sounded}
+    neighbour = a_tenant(site.store)
+    written = len(site.happen(neighbour, 3))
+    deadline = time.monotonic() + 30
+    while site.sealed(neighbour) < written:
+        assert time.monotonic() < deadline
+        assert isinstance(site.once(), Round)
+    assert site.sealed(tenant) == at - 1
+    newest = site.checkpoints(site.logs()[-1].number)[-1].checkpoint
+    (size,) = site.admin(
+        "SELECT count(*) FROM audit_leaves WHERE log = %s", site.logs()[-1].number
+    )
+    assert newest.size == size[0]
+    return why
 
 
 def a_round(site):
@@ -696,7 +734,62 @@ def test_a_new_log_takes_the_leaves_of_what_has_gone_to_an_archive(opened):
         "DELETE FROM audit_events WHERE organisation_id = %s AND sequence = 10",
         partly.organisation,
     )
-    refused(opened, "event_missing")
+    left_out(opened, "event_missing", partly, 10)
+
+
+def test_a_new_log_takes_the_leaves_of_the_newest_log_that_has_them(opened):
+    """The backup that was restored knows nothing of the log before this one."""
+    tenant = a_tenant(opened.store)
+    opened.happen(tenant, 6)
+    opened.settled()
+    opened.admin(
+        "DELETE FROM audit_events WHERE organisation_id = %s AND sequence < 4", tenant.organisation
+    )
+    opened.open("the first is closed", closing=1)
+    opened.settled()
+    backup = conninfo_to_dict(opened.url)["dbname"] + "_old"
+    copied(opened, backup)
+    for number in (2, 3):
+        opened.happen(tenant, 1)
+        opened.settled()
+        opened.open("another is closed", closing=number)
+    opened.settled()
+    restored(opened, backup)
+    assert [log.number for log in opened.logs()] == [1, 2]
+    refused(opened, "state_of_another_log")
+    log = opened.open("log 4 is forgotten, and log 3 too", closing=2)
+    assert log.number == 5
+    opened.happen(tenant, 2)
+    opened.settled()
+    assert opened.sealed(tenant) == 8
+    assert opened.once().left_out == []
+    with opened.store.begin(tenant.scope) as work:
+        first, newest = (work.seals.leaves(number, limit=3) for number in (1, 5))
+    assert [leaf.hash for leaf in newest] == [leaf.hash for leaf in first]
+    verdict = VerifyAudit(store=opened.store, verifies=Verification())(
+        [INSTALLATION, tenant.organisation]
+    )
+    # Three are gone, as if archived: nothing else differs.
+    assert verdict.differences.counts == {"event_missing": 3, "leaf_without_event": 3}
+
+
+def test_an_edit_before_a_log_is_closed_is_not_hidden_by_the_next(opened):
+    tenant = a_tenant(opened.store)
+    opened.happen(tenant, 3)
+    opened.settled()
+    verify = VerifyAudit(store=opened.store, verifies=Verification())
+    assert verify([INSTALLATION, tenant.organisation]).differences.counts == {}
+    opened.admin(
+        "UPDATE audit_events SET salt = substr(sha256(salt), 1, 16)"
+        " WHERE organisation_id = %s AND sequence = 2",
+        tenant.organisation,
+    )
+    opened.open("to hide it", closing=1)
+    opened.settled()
+    verdict = verify([INSTALLATION, tenant.organisation])
+    assert verdict.differences.counts == {"event_changed": 1}
+    (told,) = verdict.differences.told
+    assert public_id(Prefix.ORGANISATION, tenant.organisation) in told.subject
 
 
 def copied(site, name):
@@ -795,8 +888,133 @@ def copy_by_hand(source, target):
                     into.write(row)
 
 
+def aged(site):
+    """The cluster has given more transaction ids than another one that has only begun."""
+    site.admin(
+        "DO $$ BEGIN FOR n IN 1..3000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$"
+    )
+
+
+def dumped(site, to, folder):
+    """A logical restore by PostgreSQL's own programs into a cluster that has the roles."""
+    from adapters.postgres.migrate import migrate
+
+    server = make_conninfo(to, dbname="postgres")
+    url, programs = make_conninfo(to, dbname="restored"), embedded_postgres.programs()
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute("CREATE DATABASE restored TEMPLATE template0")
+        has_roles = admin.execute(
+            "SELECT FROM pg_roles WHERE rolname = %s", [SEALER.name]
+        ).fetchone()
+        if has_roles is None:
+            admin.execute("CREATE DATABASE roles")
+    if has_roles is None:
+        migrate(
+            make_conninfo(to, dbname="roles"),
+            installation=INSTALLATION_ID,
+            environment="test",
+            logins=[APPLICATION, SEALER],
+        )
+    file = folder / "dump"
+    dump = ["--format=custom", f"--file={file}", f"--dbname={site.url}"]
+    subprocess.run([programs / "pg_dump", *dump], check=True)
+    restore = ["--exit-on-error", f"--dbname={url}", str(file)]
+    subprocess.run([programs / "pg_restore", *restore], check=True)
+    site.store.close()
+    site.url = url
+    reopened(site)
+
+
+@contextmanager
+def removed_afterwards(site):
+    """A database beside the others of the tests' server."""
+    try:
+        yield
+    finally:
+        site.store.close()
+        with psycopg.connect(make_conninfo(site.url, dbname="postgres"), autocommit=True) as admin:
+            admin.execute("DROP DATABASE IF EXISTS restored WITH (FORCE)")
+
+
+def is_whole(site, log=1):
+    assert site.once().left_out == []
+    assert len(site.holds_together(log)) == site.admin("SELECT count(*) FROM audit_events")[0][0]
+
+
+def test_a_dump_from_before_any_log_is_sealed_in_another_cluster(site, elsewhere, tmp_path):
+    tenant = a_tenant(site.store)
+    aged(site)
+    site.happen(tenant, 6)
+    dumped(site, elsewhere, tmp_path)
+    newest = site.admin("SELECT max(xid::text::bigint) FROM audit_events")[0][0]
+    horizon = site.admin("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")[0][0]
+    assert newest >= horizon, "the test needs transaction ids that this cluster has not given"
+    site.happen(tenant, 2)
+    assert not isinstance(site.open(), Refusal)
+    site.settled()
+    is_whole(site)
+    (log,) = site.logs()
+    cluster = site.admin("SELECT system_identifier::text FROM pg_control_system()")[0][0]
+    assert log.cluster == cluster
+    site.happen(tenant, 1)
+    site.admin("UPDATE audit_events SET xid = '9000000000' WHERE sequence = 9")
+    left_out(site, "event_foreign", tenant, 9)
+
+
+def test_a_dump_with_a_log_is_gone_on_with_in_another_cluster(opened, elsewhere, tmp_path):
+    tenant = a_tenant(opened.store)
+    opened.happen(tenant, 6)
+    opened.settled()
+    opened.happen(tenant, 3)
+    before = opened.checkpoints()
+    dumped(opened, elsewhere, tmp_path)
+    refused(opened, "another_cluster")
+    assert opened.resume().cluster is None
+    opened.happen(tenant, 2)
+    opened.settled()
+    is_whole(opened)
+    assert opened.checkpoints()[: len(before)] == before
+
+
+@pytest.mark.parametrize("has_log", [False, True], ids=["before any log", "with a log"])
+def test_a_dump_that_is_restored_beside_the_database_is_gone_on_with(site, has_log, tmp_path):
+    tenant = a_tenant(site.store)
+    site.happen(tenant, 4)
+    if has_log:
+        assert not isinstance(site.open(), Refusal)
+        site.settled()
+        site.happen(tenant, 2)
+    with removed_afterwards(site):
+        dumped(site, site.url, tmp_path)
+        site.happen(tenant, 2)
+        if not has_log:
+            assert not isinstance(site.open(), Refusal)
+        site.settled()
+        is_whole(site)
+
+
+def test_events_of_elsewhere_that_wait_in_an_open_log_are_taken_when_told(opened):
+    """As where a log was opened over a dump, and its cluster written down too early."""
+    tenant = a_tenant(opened.store)
+    opened.settled()
+    opened.once()
+    opened.happen(tenant, 5)
+    opened.admin(
+        "UPDATE audit_events SET xid = '9000000000' WHERE organisation_id = %s AND sequence < 4",
+        tenant.organisation,
+    )
+    left_out(opened, "event_foreign", tenant, 1)
+    log = opened.resume("the dump had them")
+    assert opened.told(log.origin, "log.resumed")[-1]["restored"] is True
+    opened.settled()
+    is_whole(opened)
+    opened.resume("for nothing")
+    assert opened.told(log.origin, "log.resumed")[-1]["restored"] is False
+
+
 def test_another_cluster_is_noticed_and_gone_on_with_when_told(opened, elsewhere):
     tenant = a_tenant(opened.store)
+    aged(opened)
     opened.happen(tenant, 6)
     opened.settled()
     opened.happen(tenant, 3)  # Restored, and not sealed yet.
@@ -830,7 +1048,7 @@ def test_another_cluster_is_noticed_and_gone_on_with_when_told(opened, elsewhere
         tenant.organisation,
         tenant.organisation,
     )
-    refused(opened, "event_foreign")
+    left_out(opened, "event_foreign", tenant, 12)
 
 
 def test_a_move_that_lost_sealed_events_is_not_gone_on_with(opened, elsewhere):
@@ -899,13 +1117,6 @@ def test_a_state_file_that_is_none_is_not_used(opened, text):
 
 
 TAMPERING = {
-    "an event was deleted before it was sealed": """event_missing
-        DELETE FROM audit_events WHERE organisation_id = %(organisation)s AND sequence = 9""",
-    "the last events were deleted before they were sealed": """event_missing
-        DELETE FROM audit_events WHERE organisation_id = %(organisation)s AND sequence > 7""",
-    "an event was given an id that nobody has": """event_foreign
-        UPDATE audit_events SET xid = '9000000000000'
-         WHERE organisation_id = %(organisation)s AND sequence = 8""",
     "a tile was changed": """another_root
         ALTER TABLE audit_tiles DISABLE TRIGGER ALL;
         UPDATE audit_tiles SET hashes = sha256('') || substr(hashes, 33) WHERE level = 0""",
@@ -944,6 +1155,111 @@ def test_whatever_was_done_to_the_database_is_noticed(opened, what):
         with psycopg.connect(opened.url, autocommit=True) as connection:
             connection.execute(statement, {"organisation": tenant.organisation})
     refused(opened, code)
+
+
+LEFT_OUT = {
+    "an event was deleted before it was sealed": """event_missing 9
+        DELETE FROM audit_events WHERE organisation_id = %(organisation)s AND sequence = 9""",
+    "the last events were deleted before they were sealed": """event_missing 8
+        DELETE FROM audit_events WHERE organisation_id = %(organisation)s AND sequence > 7""",
+    "all that was not sealed was deleted": """event_missing 6
+        DELETE FROM audit_events WHERE organisation_id = %(organisation)s AND sequence > 5""",
+    "a number was given to nothing": """event_missing 11
+        UPDATE audit_heads SET sequence = sequence + 1
+         WHERE organisation_id = %(organisation)s""",
+    "a number was given twice": """event_repeated 8
+        INSERT INTO audit_events SELECT organisation_id, sequence, gen_random_uuid(),
+               at + interval '1 second', action, subject, live, salt, body
+          FROM audit_events WHERE organisation_id = %(organisation)s AND sequence = 8""",
+    "a number was given twice, and another to nothing": """event_repeated 8
+        INSERT INTO audit_events SELECT organisation_id, sequence, gen_random_uuid(),
+               at + interval '1 second', action, subject, live, salt, body
+          FROM audit_events WHERE organisation_id = %(organisation)s AND sequence = 8;
+        DELETE FROM audit_events WHERE organisation_id = %(organisation)s AND sequence = 9""",
+    "an event was given an id that nobody has": """event_foreign 8
+        UPDATE audit_events SET xid = '9000000000000'
+         WHERE organisation_id = %(organisation)s AND sequence = 8""",
+}
+
+
+@pytest.mark.parametrize("what", LEFT_OUT)
+def test_one_organisations_trouble_stops_that_organisation_only(opened, what):
+    told, statements = LEFT_OUT[what].split("\n", 1)
+    code, at = told.split()
+    tenant = a_tenant(opened.store)
+    opened.happen(tenant, 5)
+    opened.settled()
+    opened.once()
+    opened.happen(tenant, 5)
+    for statement in statements.split(";"):
+        with psycopg.connect(opened.url, autocommit=True) as connection:
+            connection.execute(statement, {"organisation": tenant.organisation})
+    left_out(opened, code, tenant, int(at))
+
+
+def test_whoever_has_the_applications_role_stops_nobody_elses_sealing(opened):
+    """They can number events that are not there, and give others ids of the future."""
+    tenant, other = a_tenant(opened.store), a_tenant(opened.store)
+    opened.happen(tenant, 2)
+    opened.happen(other, 2)
+    opened.settled()
+    opened.once()
+    with psycopg.connect(application_url(opened.url)) as stolen:
+        for victim in (tenant, other):
+            stolen.execute(
+                "SELECT set_config('app.organisation_id', %s, false)", [str(victim.organisation)]
+            )
+            stolen.execute("UPDATE audit_heads SET sequence = sequence + 1")
+        stolen.execute(
+            "INSERT INTO audit_events (organisation_id, sequence, id, at, action, subject, live,"
+            " salt, body, xid) SELECT organisation_id, 3, gen_random_uuid(), at, action, subject,"
+            " live, salt, body, '9000000000000' FROM audit_events WHERE sequence = 2"
+        )
+    neighbour = a_tenant(opened.store)
+    opened.happen(neighbour, 4)
+    deadline = time.monotonic() + 30
+    while len((done := opened.once()).left_out) < 2 or opened.sealed(neighbour) < 4:
+        assert time.monotonic() < deadline
+    assert {why.code for why in done.left_out} == {"event_missing", "event_foreign"}
+    assert (opened.sealed(tenant), opened.sealed(other)) == (2, 2)
+
+
+def test_an_organisation_whose_event_is_put_back_is_gone_on_with(opened):
+    tenant = a_tenant(opened.store)
+    opened.happen(tenant, 5)
+    opened.settled()
+    opened.happen(tenant, 5)
+    opened.admin(
+        "CREATE TABLE backup AS SELECT * FROM audit_events"
+        " WHERE organisation_id = %s AND sequence = 7",
+        tenant.organisation,
+    )
+    opened.admin(
+        "DELETE FROM audit_events WHERE organisation_id = %s AND sequence = 7",
+        tenant.organisation,
+    )
+    left_out(opened, "event_missing", tenant, 7)
+    opened.admin("INSERT INTO audit_events SELECT * FROM backup")
+    opened.settled()
+    assert opened.sealed(tenant) == 10
+    opened.holds_together()
+
+
+def test_of_many_that_wait_some_are_named_and_all_are_counted(opened):
+    opened.settled()
+    opened.once()
+    for _ in range(23):
+        tenant = a_tenant(opened.store)
+        opened.admin(
+            "UPDATE audit_heads SET sequence = sequence + 1 WHERE organisation_id = %s",
+            tenant.organisation,
+        )
+    opened.alarms.sounded.clear()
+    assert len(opened.once().left_out) == 23
+    subjects = [subject for code, subject, _ in opened.alarms.sounded if code == "seal_gap"]
+    assert len(subjects) == 21
+    assert subjects[-1] == opened.logs()[-1].origin
+    assert opened.alarms.sounded[-1][2] == "3 more organisations wait"
 
 
 def test_an_event_that_was_rewritten_after_it_was_sealed_keeps_its_leaf(opened):

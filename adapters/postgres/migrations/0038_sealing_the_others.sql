@@ -1,0 +1,113 @@
+-- One organisation's trouble stops the sealing of that organisation, and of nobody else: whoever
+-- has the application's role can number an event that is not there, in any organisation.
+--
+-- `trouble` comes first, once for each organisation and kind, with the number where it begins:
+--   missing   the organisation's head counts an event that is not there
+--   repeated  a number has two events
+--   foreign   no transaction of this cluster can have written it: it was restored from another
+-- What is before that number is sealed as ever; from there on the organisation waits.
+--
+-- A new log takes every event afresh, and the leaves of months whose events have gone to an
+-- archive from the newest log that has them: a restore may have forgotten the last ones.
+CREATE OR REPLACE FUNCTION narrow.unsealed_events(of_log integer, takes_restored boolean)
+RETURNS TABLE (trouble text, organisation_id uuid, sequence bigint, event_id uuid, hash bytea)
+LANGUAGE sql
+STABLE
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH behind AS MATERIALIZED (
+        SELECT head.organisation_id, head.sequence AS last, sealed.through
+          FROM public.audit_heads AS head
+         CROSS JOIN LATERAL (
+               SELECT coalesce(max(leaf.sequence), 0) AS through
+                 FROM public.audit_leaves AS leaf
+                WHERE leaf.organisation_id = head.organisation_id
+                  AND leaf.log = of_log) AS sealed
+         WHERE head.sequence > sealed.through
+    ), waiting AS (
+        SELECT behind.organisation_id, behind.through, behind.last, event.sequence, event.id,
+               event.xid >= pg_snapshot_xmax(pg_current_snapshot()) AS is_foreign,
+               CASE WHEN takes_restored
+                     AND event.xid >= pg_snapshot_xmax(pg_current_snapshot())
+                    THEN xid8 '0'
+                    ELSE event.xid
+               END AS xid,
+               -- What cannot have settled is not worth hashing.
+               CASE WHEN event.xid < pg_snapshot_xmin(pg_current_snapshot())
+                      OR event.xid >= pg_snapshot_xmax(pg_current_snapshot())
+                    THEN sha256(bytea '\x00' || convert_to('tallystick.audit.v1', 'UTF8')
+                                || bytea '\x00' || event.salt || event.body)
+               END AS hash
+          FROM behind
+          LEFT JOIN public.audit_events AS event
+            ON event.organisation_id = behind.organisation_id
+           AND event.sequence > behind.through
+        UNION ALL
+        -- None for the first log; of a later one that has caught up, nothing lies above.
+        SELECT behind.organisation_id, behind.through, behind.last, leaf.sequence, leaf.event_id,
+               false, xid8 '0', leaf.hash
+          FROM behind
+         CROSS JOIN generate_series(1, of_log - 1) AS older (log)
+          JOIN public.audit_leaves AS leaf
+            ON leaf.organisation_id = behind.organisation_id
+           AND leaf.log = older.log
+           AND leaf.sequence > behind.through
+         WHERE NOT EXISTS (
+               SELECT
+                 FROM public.audit_events AS event
+                WHERE event.organisation_id = leaf.organisation_id
+                  AND event.sequence = leaf.sequence)
+           AND NOT EXISTS (
+               SELECT
+                 FROM public.audit_leaves AS newer
+                WHERE newer.organisation_id = leaf.organisation_id
+                  AND newer.log > leaf.log
+                  AND newer.log < of_log
+                  AND newer.sequence = leaf.sequence)
+    ), numbered AS (
+        SELECT waiting.*,
+               max(waiting.xid) OVER organisation AS settles,
+               waiting.through + row_number() OVER organisation AS expected,
+               lead(waiting.sequence) OVER organisation AS next
+          FROM waiting
+        WINDOW organisation AS (PARTITION BY waiting.organisation_id ORDER BY waiting.sequence)
+    ), told AS MATERIALIZED (
+        SELECT numbered.*,
+               -- The first that is not what comes next, or is not alone; NULL: there is none.
+               min(numbered.sequence)
+                   FILTER (WHERE numbered.sequence <> numbered.expected
+                              OR numbered.sequence = numbered.next)
+                   OVER (PARTITION BY numbered.organisation_id) AS broken
+          FROM numbered
+    ), troubles AS (
+        SELECT CASE WHEN bool_or(told.sequence = told.broken AND told.sequence = told.expected)
+                    THEN 'repeated'
+                    ELSE 'missing'
+               END AS trouble,
+               told.organisation_id,
+               coalesce(min(told.expected) FILTER (WHERE told.sequence = told.broken),
+                        max(told.sequence) + 1,
+                        min(told.expected)) AS sequence
+          FROM told
+         GROUP BY told.organisation_id, told.last
+        HAVING max(told.sequence) IS DISTINCT FROM told.last OR bool_or(told.broken IS NOT NULL)
+         UNION ALL
+        SELECT 'foreign', told.organisation_id, min(told.sequence)
+          FROM told
+         WHERE told.is_foreign
+           AND NOT takes_restored
+         GROUP BY told.organisation_id
+    )
+    SELECT found.trouble, found.organisation_id, found.sequence, found.id, found.hash
+      FROM (SELECT troubles.trouble, troubles.organisation_id, troubles.sequence,
+                   NULL::uuid AS id, NULL::bytea AS hash, xid8 '0' AS settles
+              FROM troubles
+             UNION ALL
+            SELECT NULL, told.organisation_id, told.sequence, told.id, told.hash, told.settles
+              FROM told
+             WHERE told.settles < pg_snapshot_xmin(pg_current_snapshot())
+               AND (told.broken IS NULL OR told.sequence < told.broken)
+               AND told.sequence IS NOT NULL) AS found
+     ORDER BY found.trouble IS NULL, found.settles, found.organisation_id, found.sequence
+$$;
