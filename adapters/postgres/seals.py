@@ -131,6 +131,9 @@ class _Session(SealSession):
     def cluster(self) -> str:
         return str(self._one("cluster")["cluster"])
 
+    def timeline(self) -> int:
+        return int(str(self._one("timeline")["timeline"]), 16)
+
     def horizon(self) -> int:
         return int(self._one("horizon")["horizon"])
 

@@ -25,6 +25,8 @@ from domain.signing import Curve, PublicKey
 FORMAT = "tallystick.seal-state/1"
 _MODE = 0o600
 _KEYS = {"format", "key", "note", "origin", "root", "size"}
+#: Not in files of before there was one.
+_LATER = {"timeline"}
 
 
 @frozen
@@ -98,20 +100,26 @@ def _content(state: SealState) -> dict[str, object]:
         "origin": state.checkpoint.origin,
         "root": b64encode(state.checkpoint.root).decode(),
         "size": state.checkpoint.size,
+        "timeline": state.timeline,
     }
 
 
 def _state(content: Any) -> SealState:
     """Raises: ValueError, KeyError, TypeError, MisuseError."""
-    if not isinstance(content, dict) or content.keys() != _KEYS or content["format"] != FORMAT:
+    if not isinstance(content, dict) or content.keys() | _LATER != _KEYS | _LATER:
         raise ValueError(f"it is not {FORMAT}")
-    note, size = content["note"], content["size"]
+    note, size, timeline = content["note"], content["size"], content.get("timeline")
+    if content["format"] != FORMAT:
+        raise ValueError(f"it is not {FORMAT}")
     if type(size) is not int or not (note is None or isinstance(note, str)):
         raise TypeError("a size is a number, and a note is text")
+    if timeline is not None and type(timeline) is not int:
+        raise TypeError("a timeline is a number")
     return SealState(
         checkpoint=Checkpoint(
             origin=content["origin"], size=size, root=b64decode(content["root"], validate=True)
         ),
         public_key=PublicKey(Curve.ED25519, b64decode(content["key"], validate=True)),
         note=note,
+        timeline=timeline,
     )

@@ -199,8 +199,8 @@ class ResumeLog:
             if isinstance(state, Refusal):
                 return state
             is_restored = log.cluster != session.cluster() or _has_foreign(session, log)
-            self._tell(log, state, session.cluster(), reason, is_restored=is_restored)
-            states.write(state)
+            self._tell(log, state, session, reason, is_restored=is_restored)
+            states.write(evolve(state, timeline=session.timeline()))
             if is_restored:
                 log = evolve(log, cluster=None)
                 session.settle(log.number, None)
@@ -232,15 +232,16 @@ class ResumeLog:
         return state_problem(session, log, state) or state
 
     def _tell(
-        self, log: Log, state: SealState, cluster: str, reason: str, *, is_restored: bool
+        self, log: Log, state: SealState, session: SealSession, reason: str, *, is_restored: bool
     ) -> None:
         details: dict[str, JsonValue] = {
-            "cluster": cluster,
+            "cluster": session.cluster(),
             "number": log.number,
             "reason": reason,
             "restored": is_restored,
             "root": state.checkpoint.root.hex(),
             "size": state.checkpoint.size,
+            "timeline": session.timeline(),
         }
         trail = Trail(identifiers=self.identifiers, organisation=INSTALLATION, actor=OPERATOR)
         trail.add("log.resumed", log.origin, self.clock.now(), details=details)

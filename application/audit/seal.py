@@ -74,6 +74,9 @@ REMEDIES: Mapping[str, str] = {
     "another_root": "what was signed for is not what the database has now: find out who changed "
     "it before anything else; go on from a backup that is older than the change, or open a new "
     "log with `tallystick seal open --close N --reason …`",
+    "another_timeline": "a standby was promoted, or a backup restored to a point in time: if the "
+    "server of before is gone for good, `tallystick seal resume --reason …`; if this is a copy of "
+    "it, do not seal it",
     "another_cluster": "the database was restored or moved: if no other copy of it is in use, "
     "`tallystick seal resume --reason …`",
     "event_missing": "an event that was numbered is not there: find out who deleted it, or gave "
@@ -126,6 +129,7 @@ class _Position:
 
     log: Log
     state: SealState
+    timeline: int
     frontier: Frontier
     #: Below it everything is sealed; None: not yet.
     horizon: int | None = None
@@ -234,6 +238,13 @@ class Sealer:
                 "another_cluster",
                 f"{log.origin} is of cluster {log.cluster}, this database of {cluster}",
             )
+        timeline = self._session.timeline()
+        if state.timeline not in {None, timeline}:
+            return _refused(
+                "another_timeline",
+                f"{log.origin} was signed for on timeline {state.timeline}, this database is on "
+                f"{timeline}",
+            )
         problem = state_problem(self._session, log, state)
         if problem is not None:
             return problem
@@ -242,7 +253,7 @@ class Sealer:
             frontier = Frontier.of(size, hashes)
         except MisuseError as error:
             return _refused("another_root", f"the tiles lack nodes: {error}")
-        at = _Position(log=log, state=state, frontier=frontier)
+        at = _Position(log=log, state=state, timeline=timeline, frontier=frontier)
         return self._publish(at) or at
 
     def _key_problem(self, log: Log, state: SealState) -> Refusal | None:
@@ -356,7 +367,12 @@ class Sealer:
         note = str(
             Note.signed(checkpoint.text, at.log.origin, at.log.public_key, signing.signature)
         )
-        state = SealState(checkpoint=checkpoint, public_key=at.log.public_key, note=note)
+        state = SealState(
+            checkpoint=checkpoint,
+            public_key=at.log.public_key,
+            note=note,
+            timeline=at.timeline,
+        )
         try:
             self._state.write(state)
         except SealStateError as error:

@@ -23,6 +23,8 @@ class SealState:
     public_key: PublicKey
     #: As it was signed; None while nothing was, of a log that has just been opened.
     note: str | None = field(default=None)
+    #: Which of the cluster's histories it was signed for; None: of before that was kept.
+    timeline: int | None = None
 
     @note.validator
     def _is_of_a_tree_with_leaves(self, _attribute: object, value: str | None) -> None:

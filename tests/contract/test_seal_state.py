@@ -21,7 +21,8 @@ SIGNED = SealState(
 def test_what_was_written_last_is_read(seal_state):
     with seal_state.session() as session:
         assert session.read() is None
-        for state in (FRESH, SIGNED, evolve(SIGNED, note="another\n"), SIGNED):
+        ours = evolve(SIGNED, timeline=7)
+        for state in (FRESH, ours, evolve(SIGNED, note="another\n"), SIGNED):
             session.write(state)
             assert session.read() == state
     with seal_state.session() as session:

@@ -134,6 +134,9 @@ class _Session(SealSession):
     def cluster(self) -> str:
         return "memory"
 
+    def timeline(self) -> int:
+        return 1
+
     def horizon(self) -> int:
         with self._locks.changed:
             return len(self._audit.events.rows) + 1

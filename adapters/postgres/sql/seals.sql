@@ -63,6 +63,11 @@ SELECT pg_advisory_unlock_all()
 -- name: cluster
 SELECT system_identifier::text AS cluster FROM pg_control_system()
 
+-- name: timeline
+-- The first eight digits of a file's name.  The control file has the one before until the first
+-- checkpoint after a promotion.
+SELECT substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) AS timeline
+
 -- name: horizon
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon
 

@@ -159,6 +159,12 @@ class SealSession(Protocol):
         """Names the database cluster: a copy restored from a dump is in another."""
         ...
 
+    def timeline(self) -> int:
+        """Which of the cluster's histories this is: a promoted standby, and a backup that was
+        restored to a point in time, begin one of their own.
+        """
+        ...
+
     def horizon(self) -> int:
         """All transactions below it are over.  While it stands still nothing new settles."""
         ...

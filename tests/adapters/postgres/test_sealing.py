@@ -4,12 +4,15 @@ restores into other clusters, and whoever has written past the application.
 What is in the tree is computed here, from the events' own bytes, by the definition in RFC 6962.
 """
 
+import json
+import shutil
 import subprocess
 import threading
 import time
 from base64 import b64encode
 from contextlib import contextmanager
 from hashlib import sha256
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -825,12 +828,14 @@ def reopened(site):
     site.store.open()
 
 
+FAST = ["fsync=off", "full_page_writes=off"]
+
+
 @pytest.fixture
 def elsewhere():
     """Another cluster, whose transaction ids have only begun."""
     folder = embedded_postgres.temporary_folder() / "elsewhere"
-    options = ["fsync=off", "full_page_writes=off"]
-    with embedded_postgres.running(folder, options=options) as url:
+    with embedded_postgres.running(folder, options=FAST) as url:
         yield url
 
 
@@ -1010,6 +1015,75 @@ def test_events_of_elsewhere_that_wait_in_an_open_log_are_taken_when_told(opened
     is_whole(opened)
     opened.resume("for nothing")
     assert opened.told(log.origin, "log.resumed")[-1]["restored"] is False
+
+
+def test_a_copy_that_became_a_server_of_its_own_is_not_sealed_unasked(
+    elsewhere, tmp_path, monkeypatch
+):
+    """The same system identifier, the state file and the key: its timeline is another one."""
+    monkeypatch.setenv("TEST_DATABASE_URL", elsewhere)
+    with a_site(tmp_path) as site:
+        assert not isinstance(site.open(), Refusal)
+        tenant = a_tenant(site.store)
+        site.happen(tenant, 3)
+        site.settled()
+        (place,) = site.admin("SHOW data_directory")
+        original, copy = Path(place[0]), Path(place[0]).with_name("copy")
+        with started_as_its_own(original, copy) as there:
+            own, here = conninfo_to_dict(site.url)["dbname"], site.url
+            site.store.close()
+            site.url = make_conninfo(there, dbname=own)
+            reopened(site)
+            site.happen(tenant, 2)
+            refused(site, "another_timeline")
+            # The other one is gone for good: somebody says so.
+            state = site.state.path.read_bytes()
+            log = site.resume("promoted")
+            assert site.told(log.origin, "log.resumed")[-1]["timeline"] == 2
+            site.settled()
+            is_whole(site)
+            # And it comes back.
+            site.store.close()
+            site.url = here
+        embedded_postgres.start(original, options=FAST)
+        reopened(site)
+        refused(site, "another_timeline")
+        site.state.path.write_bytes(state)
+        site.settled()
+        is_whole(site)
+
+
+@contextmanager
+def started_as_its_own(original, copy):
+    """A physical copy, recovered as far as it goes and then promoted."""
+    embedded_postgres.stop(original)
+    subprocess.run(["cp", "-a", original, copy], check=True)
+    (copy / "devnet_port").unlink()
+    signal = copy / "recovery.signal"
+    signal.touch()
+    shutil.chown(signal, copy.owner(), copy.group())
+    try:
+        url = embedded_postgres.start(copy, options=[*FAST, "restore_command=false"])
+        with psycopg.connect(url, autocommit=True) as server:
+            deadline = time.monotonic() + 60
+            while server.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        yield url
+    finally:
+        embedded_postgres.stop(copy)
+
+
+def test_a_state_file_of_before_timelines_is_taken_as_it_is(opened):
+    tenant = a_tenant(opened.store)
+    opened.happen(tenant, 2)
+    opened.settled()
+    content = json.loads(opened.state.path.read_text())
+    assert content.pop("timeline") == 1
+    opened.state.path.write_text(json.dumps(content))
+    opened.happen(tenant, 1)
+    opened.settled()
+    assert json.loads(opened.state.path.read_text())["timeline"] == 1
 
 
 def test_another_cluster_is_noticed_and_gone_on_with_when_told(opened, elsewhere):
