@@ -53,7 +53,13 @@ command.add_command(verify_audit.command)
     "cannot be used; docs/evidence.md has the codes, and what no file can prove.",
 )
 @click.argument("file", type=_FILE)
-@click.option("--key", help="The log's key is this one: its fingerprint, or a file with it.")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    help="The log's key is this one: its fingerprint, a line name+id+base64, or a file of either; "
+    "again for each log that the installation has opened.",
+)
 @click.option("--checkpoint", type=_FILE, help="Another signed checkpoint of the log.")
 @click.option(
     "--consistency", type=_FILE, help="The proof between the two, as the API answers it."
@@ -67,7 +73,7 @@ command.add_command(verify_audit.command)
 @setting_up.as_json
 def pack(
     file: Path,
-    key: str | None,
+    keys: tuple[str, ...],
     checkpoint: Path | None,
     consistency: Path | None,
     anchor_notes: tuple[str, ...],
@@ -76,7 +82,7 @@ def pack(
     try:
         status, told = run(
             file,
-            key=key,
+            keys=keys,
             checkpoint=checkpoint,
             consistency=consistency,
             anchor_notes=anchor_notes,

@@ -40,7 +40,7 @@ from domain.errors import Refusal
 from domain.identifiers import INSTALLATION, InstallationId, Prefix, public_id
 from domain.merkle import inclusion_proof, leaf_hash, node_hash, root, verify_inclusion
 from domain.network import Family
-from tallystick_verifier import Given, verify
+from tallystick_verifier import Given, NamedKey, verify
 from tests.application.house import House
 from tests.application.sealing import Sealing
 from tests.catalogue import TOKENS
@@ -236,7 +236,7 @@ def test_what_was_sealed_and_handed_out_before_convinces_a_stranger_after():
         assert verify_inclusion(leaf, proof.index, checkpoint.size, proof.path, checkpoint.root)
     again = give(house.caller, issued)
     assert again.content == pack.content
-    report = verify(again.content, Given(key=sha256(seal.key.raw).hexdigest()))
+    report = verify(again.content, Given(keys=[NamedKey(sha256(seal.key.raw).hexdigest())]))
     assert report.refused is None, report
 
 

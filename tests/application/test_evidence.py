@@ -44,7 +44,7 @@ from domain.operation import (
     TransactionId,
 )
 from domain.organisation import PERMISSIONS, Role
-from tallystick_verifier import Given, verify
+from tallystick_verifier import Given, NamedKey, verify
 from tests.application.house import House
 from tests.application.sealing import Sealing
 
@@ -97,7 +97,7 @@ def test_a_deployment_is_proved_to_a_stranger(house, seal):
     id = house.issue().id
     content = given(house, id, seal)
     fingerprint = sha256(seal.key.raw).hexdigest()
-    report = proved(content, key=fingerprint)
+    report = proved(content, keys=[NamedKey(fingerprint)])
     told = str(report)
     assert "Queued → Submitted → Pending → Confirmed → Indexed → Completed" in told
     assert "5 credits were held, and captured" in told
@@ -358,6 +358,25 @@ def test_the_first_anchor_that_covers_is_found_behind_any_number_of_others(house
     assert found != content
     said = f"begins with the {covering.size} events that are said to be anchored on memory:1"
     assert said in str(proved(found))
+
+
+def test_after_a_new_log_was_opened_the_file_rests_on_it_and_names_the_key_that_it_takes(
+    house, seal
+):
+    id = house.issue().id
+    before = given(house, id, seal)
+    old = NamedKey(sha256(seal.key.raw).hexdigest(), ORIGIN)
+    seal.log = seal.open_log("a restored backup", closing=1)
+    seal()
+    after = asked(house, id).content
+    named = f"{ORIGIN[:-1]}2"
+    new = NamedKey(sha256(seal.key.raw).hexdigest(), named)
+    refused = verify(after, Given(keys=[old])).refused
+    assert refused.code == "other_key"
+    assert f"of the log {named}" in refused.found
+    assert f"for {named}" in str(proved(after, keys=[old, new]))
+    assert f"for {ORIGIN}" in str(proved(before, keys=[old, new]))
+    assert verify(before, Given(keys=[new])).refused.code == "other_key"
 
 
 # Who may, and whose it is.

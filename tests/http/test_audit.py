@@ -11,7 +11,7 @@ from adapters.memory.signatures import MemoryVerification
 from application.anchors.request import RequestAnchor
 from domain.identifiers import Prefix, public_id
 from domain.organisation import PERMISSIONS, Permission, Role
-from tallystick_verifier import Given, verify
+from tallystick_verifier import Given, NamedKey, verify
 from tests.application.sealing import Sealing
 from tests.http.site import INSTALLATION_ID
 
@@ -47,7 +47,7 @@ def test_evidence_is_awaited_and_then_convinces_a_stranger(ada, issued, seal):
     assert answered.headers["Content-Disposition"] == (
         f'attachment; filename="{issued["id"]}.evidence.json"'
     )
-    report = verify(answered.content, Given(key=sha256(seal.key.raw).hexdigest()))
+    report = verify(answered.content, Given(keys=[NamedKey(sha256(seal.key.raw).hexdigest())]))
     assert report.refused is None, report
     last = json.loads(answered.content)["events"][-1]
     leaf = b"tallystick.audit.v1\0" + b64decode(last["salt"]) + b64decode(last["body"])

@@ -45,13 +45,13 @@ class RealHouse(PostgresHouse):
 
     def __init__(self, url: str, anvil: Anvil, nodes: Sequence[str], network: Network) -> None:
         self.anvil, self._nodes, self._described = anvil, nodes, network
+        self.installation = InstallationId(uuid4())
         super().__init__(url)
 
     def _chain(self) -> Chain:
-        installation = InstallationId(uuid4())
         endpoints = [Endpoint(url=url) for url in self._nodes]
         members = [
-            (each, connect_chain(self._described, each, installation)) for each in endpoints
+            (each, connect_chain(self._described, each, self.installation)) for each in endpoints
         ]
         return pool.connect(self._described, members, self.clock.seconds)
 

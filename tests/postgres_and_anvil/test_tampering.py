@@ -33,17 +33,15 @@ from application.evidence.verify import Kept, VerifyAudit
 from domain.audit import LEAF_DOMAIN, canonical
 from domain.checkpoint import Checkpoint, Note
 from domain.errors import Refusal
-from domain.identifiers import InstallationId, OperationId, Prefix, public_id
+from domain.identifiers import OperationId, Prefix, public_id
 from domain.merkle import Frontier, leaf_hash
 from domain.signing import Curve, PublicKey, Purpose, Signature
-from tallystick_verifier import Given, verify
+from tallystick_verifier import Given, NamedKey, verify
 from tests.application.mortal import Fate
 from tests.application.sealing import Sealing
 from tests.contract.subjects.postgres import APPLICATION, SEALER, application_url, sealer_url
 from tests.contract.tenants import at_once
 from tests.postgres_and_anvil.house import RealHouse, a_house
-
-INSTALLATION = InstallationId(UUID("01900000-0000-7000-8000-000000000001"))
 
 
 @define
@@ -78,7 +76,7 @@ def past(anvil, server_url, tmp_path_factory) -> Iterator[Past]:
         sealing = Sealing(
             house=house,
             seals=seal_store(sealer_url(house.url)),
-            installation=INSTALLATION,
+            installation=house.installation,
             state=state,
             verifies=Verification(),
         )
@@ -120,7 +118,7 @@ def give(store: Any, house: RealHouse, id: OperationId) -> Any:
         chains=house.chains,
         clock=house.clock,
         identifiers=house.identifiers,
-        installation=INSTALLATION,
+        installation=house.installation,
     )(house.caller, id)
 
 
@@ -249,7 +247,7 @@ def edit(copy: Copy, sequence: int, before: bytes, after: bytes) -> None:
 
 def stranger_holds(pack: bytes, past: Past) -> Any:
     """What a stranger with the key's fingerprint makes of a file."""
-    return verify(pack, Given(key=past.key)).refused
+    return verify(pack, Given(keys=[NamedKey(past.key)])).refused
 
 
 # Nobody did anything.
@@ -262,7 +260,7 @@ def test_what_nobody_has_touched_has_no_differences(copy, past):
 
 
 def test_the_file_tells_of_the_custodians_receipts(past):
-    told = str(verify(past.pack, Given(key=past.key)))
+    told = str(verify(past.pack, Given(keys=[NamedKey(past.key)])))
     assert "receipts of custodians are over what was signed" in told
     assert "and signed by the keys of their accounts" in told
     (last,) = [b64decode(each["body"]) for each in json.loads(past.pack)["events"]][-1:]
@@ -444,7 +442,7 @@ def test_the_log_is_made_anew_by_whoever_has_stolen_the_key(copy, past):
     assert copy.differences(key=past.key, notes=[past.notes[1]]) == {"two_histories"}
     # The pack that a stranger has, and a checkpoint that is shown to somebody else.
     other = copy.one("SELECT note FROM audit_checkpoints")
-    refused = verify(past.pack, Given(key=past.key, checkpoint=other)).refused
+    refused = verify(past.pack, Given(keys=[NamedKey(past.key)], checkpoint=other)).refused
     assert refused is not None
     assert refused.code == "two_histories"
 
@@ -480,7 +478,7 @@ def test_a_database_that_lost_what_was_signed_for_is_not_signed_for_again(copy, 
         again = Sealing(
             house=house,
             seals=seal_store(sealer_url(copy.url)),
-            installation=INSTALLATION,
+            installation=house.installation,
             state=past.sealing.state,
             verifies=Verification(),
             log=past.sealing.opened,

@@ -7,12 +7,16 @@ the JSON is the standard library's, transactions are signed by the chains' own l
 import base64
 import hashlib
 import json
+from uuid import UUID
 
 from algosdk import encoding, transaction
 from attrs import define, field
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from eth_abi.abi import encode
 from eth_account import Account
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 
 INSTALLATION = "ins_01k9zvkx9te1mt5qg4s7z9ht6e"
 NOBODY = "org_" + "0" * 26
@@ -22,6 +26,7 @@ DEPLOYMENT = "dep_01kdvdna00exdrw5jdq87z33g2"
 ANOTHER = "dep_01kdvdna00exdrw5jdq87z33g9"
 ACCOUNT = "acct_01kdvdna00exctfae3f1y6bgf8"
 MEMBER = "mem_01kdvdna00er8t57vfqvc2r1yf"
+AGAIN = "hold_01kdvdna00exdrw5jdq87z33g4"
 HOLD = "hold_01kdvdna00exdrw5jdq87z33g3"
 ORIGIN = f"issue.example.com/audit/{INSTALLATION}/1"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -232,6 +237,13 @@ class Story:
         return b"tlog/1" + sha(ORIGIN.encode()) + size.to_bytes(8) + self.log.root(size)
 
 
+def uuid_of(id):
+    """The 16 bytes that an id names: Crockford's base32, of 130 bits the lower 128."""
+    letters = "0123456789abcdefghjkmnpqrstvwxyz"
+    bits = "".join(f"{letters.index(letter):05b}" for letter in id.rpartition("_")[2])
+    return int(bits, 2).to_bytes(16)
+
+
 def core_of(network, kind, owner, sender, price=5):
     parameters = {"name": "Gold “au”", "symbol": "GLD", "decimals": 2, "supply": "1000"}
     deployment = {
@@ -268,8 +280,6 @@ def core_of(network, kind, owner, sender, price=5):
         "steps": [{"name": "create", "signers": [sender]}],
         "token": parameters,
     }
-    plan["hash"] = hashlib.sha256(b"tallystick.plan.v2\0" + canonical(plan)).hexdigest()
-    deployment["plan_hash"] = plan["hash"]
     return {
         "account": {
             "address": owner,
@@ -291,8 +301,18 @@ def core_of(network, kind, owner, sender, price=5):
     }
 
 
+def planned(core, **changes):
+    """The plan is another one, and the one that was asked for."""
+    plan = core["plan"]
+    plan.pop("hash", None)
+    plan.update(changes)
+    plan["hash"] = sha(b"tallystick.plan.v2\0", canonical(plan)).hex()
+    core["deployment"]["plan_hash"] = plan["hash"]
+
+
 def begun(core):
     """Up to the acceptance."""
+    planned(core)
     story = Story(core)
     deployment, of_account = core["deployment"], {"correlation_id": ACCOUNT}
     story.say("organisation.created", ORGANISATION, correlation_id=ORGANISATION)
@@ -349,7 +369,7 @@ def sign(story, raw, id, receipts, action="submitted", step=1, **changes):
     attempt = {
         "broadcast_at": None,
         "cost": None,
-        "fee_cap": "200000000000000000000",
+        "fee_cap": "5",
         "number": 1 + sum(len(s["attempts"]) for s in story.core["steps"][step - 1]["slots"]),
         "origin": "signed",
         "raw": None if raw is None else b64(raw),
@@ -425,19 +445,37 @@ def complete(story, token):
 
 
 TREASURY = Account.from_key(bytes([7]) * 32)
-TOKEN = "0x52908400098527886E0F7030069857D2E4169EE7"
+OWNER = "0x52908400098527886E0F7030069857D2E4169EE7"
+FACTORY = "0x8617E340B3D01FA5F11F306F4090FD50E238070D"
+CODE = b"\x60\x80" * 45
+SALT = keccak(b"tallystick.v1" + b"".join(map(uuid_of, (INSTALLATION, ORGANISATION, DEPLOYMENT))))
+
+
+def asked_for(salt=SALT, code=CODE):
+    """The call of the factory."""
+    return keccak(text="deploy(bytes32,bytes)")[:4] + encode(["bytes32", "bytes"], [salt, code])
+
+
+def made_at(code=CODE, sender=TREASURY.address):
+    """Where the factory puts it (EIP-1014)."""
+    mixed = keccak(encode(["address", "bytes32"], [sender, SALT]))
+    made = keccak(b"\xff" + bytes.fromhex(FACTORY[2:]) + mixed + keccak(code))
+    return to_checksum_address(made[-20:])
+
+
+TOKEN = made_at()
 
 
 def transfer(nonce=3, gas_price=5, key=TREASURY, chain=31337, **changes):
     """A signed type-2 transaction: bytes, id, and the digest that was signed."""
     fields = {
         "chainId": chain,
-        "data": b"\xca\xfe" * 40,
+        "data": asked_for(),
         "gas": 60_000,
         "maxFeePerGas": gas_price,
         "maxPriorityFeePerGas": 1,
         "nonce": nonce,
-        "to": TOKEN,
+        "to": FACTORY,
         "type": 2,
         "value": 0,
     } | changes
@@ -471,7 +509,8 @@ def evm_slot(number=1, nonce=3):
 
 
 def evm_begun():
-    core = core_of(ETHEREUM, "erc20_mintable", TOKEN, TREASURY.address)
+    core = core_of(ETHEREUM, "erc20_mintable", OWNER, TREASURY.address)
+    core["deployment"]["predicted"] = core["plan"]["address"] = TOKEN
     key = TREASURY._key_obj.public_key.to_bytes()
     core["signers"] = [
         {
@@ -492,7 +531,7 @@ def evm_story():
     sign(story, raw, id, [receipt(TREASURY.address, digest, request_id="call-1")])
     send(story)
     raw, id, digest = transfer(gas_price=9)
-    sign(story, raw, id, [receipt(TREASURY.address, digest)], "replaced")
+    sign(story, raw, id, [receipt(TREASURY.address, digest)], "replaced", fee_cap="9")
     send(story, "sent_again")
     confirm(story, TOKEN)
     return complete(story, TOKEN)
@@ -514,7 +553,16 @@ def signed_by(key, unsigned, named=None):
     return encoded(transaction.SignedTransaction(unsigned, signature, named))
 
 
-def group(lease=b"\x05" * 32, last=1150, count=2):
+def lease_of(step=1):
+    """What excludes every other transaction for a step of the deployment."""
+    parts = (
+        b"tallystick/algorand/lease/1", uuid_of(INSTALLATION), ALGORAND.encode(),
+        uuid_of(ORGANISATION), uuid_of(DEPLOYMENT), step.to_bytes(8),
+    )  # fmt: skip
+    return sha(*(len(part).to_bytes(4) + part for part in parts))
+
+
+def group(lease=lease_of(), last=1150, count=2):  # noqa: B008 - it is the same for ever
     """A sponsored group: bytes, id of the last one, and what was signed by whom."""
     (payer, payer_address), (issuer, issuer_address) = algorand_key(1), algorand_key(2)
     header = transaction.SuggestedParams(0, 1000, last, GENESIS, flat_fee=True)
@@ -538,7 +586,7 @@ def group(lease=b"\x05" * 32, last=1150, count=2):
     return raw, unsigned[-1].get_txid(), receipts
 
 
-def algorand_slot(number=1, lease=b"\x05" * 32, last=1150):
+def algorand_slot(number=1, lease=lease_of(), last=1150):  # noqa: B008 - it is the same for ever
     return {
         "attempts": [],
         "lease": lease.hex(),
@@ -554,6 +602,7 @@ def algorand_slot(number=1, lease=b"\x05" * 32, last=1150):
 def algorand_begun():
     payer, issuer = algorand_key(1)[1], algorand_key(2)[1]
     core = core_of(ALGORAND, "arc3", issuer, payer)
+    core["plan"]["steps"][0]["signers"].append(issuer)
     core["signers"] = sorted(
         (
             {
@@ -591,6 +640,7 @@ def cancelled_story():
     story = evm_begun()
     story.core["account"]["address"] = story.core["account"]["key"] = None
     story.deployment["owner"] = story.core["plan"] = story.deployment["plan_hash"] = None
+    story.deployment["predicted"] = None
     story.drop("account.ready")
     story.core["signers"] = []
     settle(story, "available")
@@ -611,9 +661,9 @@ def retried_story():
     story.core["steps"][0]["slots"][0]["state"] = "lost"
     failed(story, "Submitted", "TRANSACTION_SUBMISSION_FAILED", True)
     story.deployment["failure"] = None
-    hold(story, "hold_01kdvdna00exdrw5jdq87z33g4")
-    story.deployment["hold"] = "hold_01kdvdna00exdrw5jdq87z33g4"
-    again = move(story, "retry_requested", {"hold": "019b76da"})
+    hold(story, AGAIN)
+    story.deployment["hold"] = AGAIN
+    again = move(story, "retry_requested", {"hold": str(UUID(bytes=uuid_of(AGAIN)))})
     story.deployment["accepted_at"] = again["at"]
     reserve(story, evm_slot(2, 4))
     raw, id, digest = transfer(nonce=4)
@@ -683,9 +733,12 @@ def filled_story():
     sign(story, raw, id, [receipt(TREASURY.address, digest)])
     send(story)
     raw, id, digest = transfer(gas_price=9, data=b"", to=TREASURY.address)
-    sign(story, raw, id, [receipt(TREASURY.address, digest)], "slot_filling", role="fill")
+    receipts = [receipt(TREASURY.address, digest)]
+    sign(story, raw, id, receipts, "slot_filling", role="fill", fee_cap="9")
     send(story, "sent_again")
     block = {"hash": "0x11", "number": 99}
+    seen = {"block": block, "cost": 21000, "succeeded": True, "transaction_id": id}
+    move(story, "included", {"inclusion": seen, "step": 1})
     spent = {"step": 1, "slot_state": "spent", "at": block, "transaction_id": id}
     move(story, "slot_spent", spent)
     slot = story.core["steps"][0]["slots"][0]
@@ -704,18 +757,15 @@ def two_steps_story():
     story = algorand_begun()
     second = {"inclusion": None, "is_final": False, "name": "bootstrap", "number": 2, "slots": []}
     story.core["steps"].append(second)
-    plan = story.core["plan"]
-    del plan["hash"]
-    plan["steps"].append({"name": "bootstrap", "signers": plan["steps"][0]["signers"]})
-    plan["hash"] = sha(b"tallystick.plan.v2\0", canonical(plan)).hex()
-    story.deployment["plan_hash"] = plan["hash"]
+    steps = story.core["plan"]["steps"]
+    planned(story.core, steps=[*steps, {**steps[0], "name": "bootstrap"}])
     reserve(story, algorand_slot())
     raw, id, receipts = group()
     sign(story, raw, id, receipts)
     send(story)
     confirm(story, "4711", "step_confirmed")
     story.deployment["predicted"] = "4711"
-    lease = b"\x06" * 32
+    lease = lease_of(2)
     reserve(story, algorand_slot(lease=lease, last=1300), step=2)
     raw, id, receipts = group(lease, 1300)
     sign(story, raw, id, receipts, "step_signed", step=2)

@@ -5,12 +5,21 @@ import random
 import tracemalloc
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tallystick_verifier import log as whole
 from tests.architecture.house import ROOT
 from tests.verifier.packs import KEY, ORGANISATION, ORIGIN, STRANGER, Log, b64, public, sha, signed
 
-VERIFIER_KEY = f"{ORIGIN}+00000000+{b64(bytes([1]) + public(KEY))}"
+
+def named(name, key):
+    """As C2SP writes keys."""
+    id = sha(name.encode(), b"\n\1", key)[:4]
+    return f"{name}+{id.hex()}+{b64(bytes([1]) + key)}"
+
+
+VERIFIER_KEY = named(ORIGIN, public(KEY))
+ID = VERIFIER_KEY.split("+")[1]
 
 
 def event(organisation, sequence, **changes):
@@ -215,9 +224,19 @@ def test_a_checkpoint_of_more_events_than_there_can_be_costs_nothing(verify):
 
 def test_another_key_has_signed_nothing(verify):
     log = a_log()
-    other = f"x+0+{b64(bytes([1]) + bytes(32))}"
-    outcome = verify([line(row) for row in rows_of(log)], log.note(), key=other)
-    assert refusal(outcome) == "note_signature"
+    key = public(Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    lines = [line(row) for row in rows_of(log)]
+    assert refusal(verify(lines, log.note(), key=named(ORIGIN, key))) == "note_signature"
+
+
+def test_a_key_is_of_the_log_that_it_is_named_for(verify):
+    log = a_log()
+    lines = [line(row) for row in rows_of(log)]
+    outcome = verify(lines, log.note(), key=named(f"{ORIGIN}0", public(KEY)))
+    # The key's id has the name in it.
+    assert refusal(outcome) == "other_key"
+    for wrong in (VERIFIER_KEY.replace(ID, "00000000"), "a" * 10_000):
+        assert verify(lines, log.note(), key=wrong)[0] == 2
 
 
 def test_a_key_is_what_the_service_shows_or_a_file_of_it(verify, tmp_path):
@@ -265,6 +284,6 @@ def test_archives_of_the_house_are_a_whole_log(verify):
     with story.store.begin(Scope()) as work:
         signed = work.seals.latest(1)
     assert len(lines) == signed.checkpoint.size == len(story.leaves)
-    key = f"{LOG}+0+{b64(bytes([1]) + public(HOUSE))}"
+    key = named(LOG, public(HOUSE))
     status, answer = verify(lines, signed.note, files=4, key=key)
     assert (status, answer["refused"]) == (0, None)

@@ -15,7 +15,8 @@ from tests.architecture.house import ROOT
 from tests.verifier.packs import KEY, ORIGIN, b64, canonical, evm_story, public, sha
 
 FINGERPRINT = sha(public(KEY)).hex()
-LINE = f"{ORIGIN}+00000000+{b64(bytes([1]) + public(KEY))}"
+ID = sha(ORIGIN.encode(), b"\n\x01", public(KEY))[:4].hex()
+LINE = f"{ORIGIN}+{ID}+{b64(bytes([1]) + public(KEY))}"
 
 
 @pytest.fixture
@@ -100,6 +101,18 @@ def test_another_key_is_refused(verify, pack):
     assert (status, told.splitlines()[0]) == (1, "REFUSED other_key")
 
 
+def test_the_key_of_another_log_is_refused_and_the_one_that_it_takes_is_named(verify, pack):
+    other = f"{ORIGIN[:-1]}2"
+    id = sha(other.encode(), b"\n\x01", public(KEY))[:4].hex()
+    named = LINE.replace(ORIGIN, other).replace(ID, id)
+    status, told, _ = verify(pack, "--key", named)
+    assert (status, told.splitlines()[0]) == (1, "REFUSED other_key")
+    assert f"of the log {ORIGIN}" in told
+    status, told, _ = verify(pack, "--key", named, "--key", LINE)
+    assert status == 0
+    assert f"the key that you named for {ORIGIN}" in told
+
+
 def test_an_older_checkpoint_and_the_proof_are_files(verify, story, pack, tmp_path):
     note, proof = tmp_path / "note", tmp_path / "proof"
     note.write_text(story.log.note(6))
@@ -130,6 +143,11 @@ def test_anchors_are_given_as_they_were_read(verify, story, pack):
         ("{pack}", "--consistency", "{pack}"),
         ("{pack}", "--checkpoint", "{pack}", "--consistency", "{pack}"),
         ("{pack}", "--unknown"),
+        ("{pack}", "--key", "a" * 300),
+        ("{pack}", "--key", "a" * 10_000),
+        ("{pack}", "--key", LINE.replace(ID, "00000000")),
+        ("{pack}", "--key", LINE.replace("/1+", "/2+")),
+        ("{pack}", "--key", FINGERPRINT, "--key", "x"),
         (),
     ],
 )

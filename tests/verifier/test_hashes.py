@@ -5,21 +5,26 @@ import random
 from dataclasses import replace
 
 import pytest
+import rlp
 from algosdk import encoding, transaction
 from eth_account import Account
 from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallystick_verifier import algorand, evm
+from tallystick_verifier import algorand, ed25519, evm
 from tallystick_verifier.hashes import keccak_256, sha512_256
 from tallystick_verifier.tree import is_consistent, is_included, leaf_hash
 from tests.verifier.packs import (
     GENESIS,
+    SALT,
+    TOKEN,
+    TREASURY,
     algorand_key,
     consistency,
     group,
     inclusion,
+    lease_of,
     public,
     root,
     sha,
@@ -137,6 +142,34 @@ class TestEvm:
         assert evm.is_signed_by(key, found)
         assert not evm.is_signed_by(key, replace(found, s=order - found.s))
 
+    def test_the_other_parity_is_refused(self):
+        key = Account.from_key(bytes([7]) * 32)._key_obj.public_key.to_bytes()
+        found = evm.read(transfer()[0])
+        assert not evm.is_signed_by(key, replace(found, parity=1 - found.parity))
+
+    @pytest.mark.parametrize(
+        ("at", "item"),
+        [
+            *((at, b"\0\5") for at in (0, 1, 2, 3, 4, 6, 9, 10, 11)),
+            *((at, [b"\5"]) for at in (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11)),
+            (5, bytes(19)),
+            (8, b""),
+            (9, b"\2"),
+            (10, b"\1" * 33),
+        ],
+    )
+    def test_there_is_one_way_to_write_it(self, at, item):
+        items = rlp.decode(transfer()[0][1:])
+        assert evm.read(b"\2" + rlp.encode(items)).nonce == 3
+        items[at] = item
+        with pytest.raises(ValueError):
+            evm.read(b"\2" + rlp.encode(items))
+
+    def test_where_the_factory_puts_a_contract(self):
+        made = evm.read(transfer()[0])
+        assert evm.created(made, TREASURY.address) == (SALT, TOKEN)
+        assert evm.created(evm.read(transfer(data=b"")[0]), TREASURY.address) is None
+
     def test_bytes_are_read_or_are_no_transaction(self):
         raw = transfer()[0]
         for at in range(len(raw)):
@@ -158,7 +191,7 @@ class TestAlgorand:
             each["signer"] for each in receipts
         ]
         assert [sha(each.message).hex() for each in found] == [each["digest"] for each in receipts]
-        assert (found[-1].lease, found[-1].last_round) == (b"\x05" * 32, 1150)
+        assert (found[-1].lease, found[-1].last_round) == (lease_of(), 1150)
         assert found[-1].genesis == GENESIS
 
     def test_a_rekeyed_account_signs_with_another_key(self):
@@ -215,3 +248,38 @@ class TestAlgorand:
     def test_an_address_is_its_key_and_a_checksum(self):
         key, address = algorand_key(1)
         assert algorand.address_of(public(key)) == address
+
+
+#: "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko, 2020), tables 1 and 6.
+SMALL_ORDER = [
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "0000000000000000000000000000000000000000000000000000000000000080",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+    # Other ways to write the same points.
+    "0100000000000000000000000000000000000000000000000000000000000080",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+]
+
+
+def test_there_are_eight_points_of_small_order():
+    """Theirs are the y of which doubling three times gives the neutral element."""
+    p = 2**255 - 19
+    d = -121665 * pow(121666, -1, p) % p
+    eighths = [y for y in ed25519._SMALL_ORDER if (2 * y * y + d * y**4 - 1) % p == 0]
+    assert len(eighths) == 2
+    assert ed25519._SMALL_ORDER - {*eighths} == {0, 1, p - 1}
+
+
+@pytest.mark.parametrize("key", SMALL_ORDER)
+def test_points_of_small_order_are_nobodys_keys(key):
+    assert not ed25519.is_key(bytes.fromhex(key))
+    assert ed25519.is_key(public(algorand_key(1)[0]))

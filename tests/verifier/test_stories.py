@@ -5,7 +5,7 @@ from base64 import b64decode
 
 import pytest
 
-from tallystick_verifier import Given, verify
+from tallystick_verifier import Given, NamedKey, verify
 from tests.verifier.packs import (
     ALGORAND,
     ETHEREUM,
@@ -21,7 +21,10 @@ from tests.verifier.packs import (
     evm_begun,
     evm_slot,
     evm_story,
+    failed,
     group,
+    move,
+    planned,
     public,
     reserve,
     send,
@@ -62,6 +65,19 @@ def test_credits_are_told():
     assert "captured" in words(proved(STORIES["differing"]()).proved)["credits"]
 
 
+def test_what_came_to_nothing_is_to_be_looked_up():
+    assert "no_effect" in words(proved(STORIES["cancelled"]()).not_proved)
+    story = evm_begun()
+    reserve(story, evm_slot())
+    raw, id, _ = transfer()
+    sign(story, raw, id, [])
+    move(story, "slot_spent", {"step": 1, "slot_state": "lost", "at": {}})
+    story.core["steps"][0]["slots"][0]["state"] = "lost"
+    failed(story, "Submitted", "TRANSACTION_SUBMISSION_FAILED", True)
+    assert id in words(proved(story).not_proved)["no_effect"]
+    assert "no_effect" not in words(proved(STORIES["evm"]()).not_proved)
+
+
 def test_what_was_issued_is_told():
     told = words(proved(STORIES["evm"]()).proved)["result"]
     assert f"{TOKEN} was issued, of 1000 base units, with 2 decimals" in told
@@ -83,7 +99,7 @@ def test_events_that_are_not_there_are_listed_by_their_sequence():
 
 
 def test_a_pinned_key_is_proved_to_be_it():
-    report = proved(evm_story(), key=FINGERPRINT)
+    report = proved(evm_story(), keys=[NamedKey(FINGERPRINT)])
     assert "key" in words(report.proved)
     assert "key" not in words(report.not_proved)
 
@@ -116,8 +132,11 @@ def test_a_transaction_whose_key_is_not_told_is_not_said_to_be_signed():
 
 def test_a_lone_transaction_is_no_group():
     story = algorand_begun()
-    story.deployment["payer"] = "self"
-    reserve(story, {**algorand_slot(), "signer": story.deployment["owner"]})
+    owner = story.deployment["owner"]
+    story.deployment.update(payer="self", sender=owner)
+    steps = [{"name": "create", "signers": [owner, owner]}]
+    planned(story.core, sender=owner, steps=steps)
+    reserve(story, {**algorand_slot(), "signer": owner})
     raw, id, receipts = group(count=1)
     sign(story, raw, id, receipts)
     send(story)
@@ -211,7 +230,7 @@ def test_a_refusal_says_where_what_was_expected_and_what_is_there():
     report = verify(canonical(story.sealed()))
     told = str(report)
     assert told.startswith("REFUSED core_differs")
-    for word in ("core.deployment.result", "0x52908400098527886E0F7030069857D2E4169EE7", "0x00"):
+    for word in ("core.deployment.result", TOKEN, "0x00"):
         assert word in told
     assert report.as_json()["verdict"] == "refused"
     assert not report.proved

@@ -8,32 +8,44 @@ import json
 from base64 import b64decode
 
 import pytest
+import rlp
+from algosdk import encoding, transaction
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from eth_account import Account
+from eth_utils.crypto import keccak
 
-from tallystick_verifier import Given, verify
+from tallystick_verifier import Given, NamedKey, verify
 from tallystick_verifier.evm import address_of
 from tests.verifier.packs import (
     ACCOUNT,
+    AGAIN,
     ALGORAND,
     ANOTHER,
     DEPLOYMENT,
     ETHEREUM,
+    FACTORY,
     INSTALLATION,
     KEY,
     ORIGIN,
+    OWNER,
     STORIES,
     STRANGER,
     TOKEN,
     TREASURY,
     Log,
+    algorand_key,
     algorand_story,
+    asked_for,
     b64,
     canonical,
+    encoded,
     evm_story,
     group,
+    lease_of,
     move,
+    planned,
     public,
+    settle,
     sha,
     signed,
     transfer,
@@ -272,7 +284,7 @@ class TestTheTreeIsRebuilt:
         story.log.key = THIEF
         pack = story.sealed()
         assert refused(pack) is None
-        assert refused(pack, key=FINGERPRINT) == "other_key"
+        assert refused(pack, keys=[NamedKey(FINGERPRINT)]) == "other_key"
 
 
 class TestTwoHistories:
@@ -459,7 +471,7 @@ def another_cost(story):
     story.core["steps"][0]["inclusion"]["cost"] = "1"
 
 
-@told("core_differs")
+@told("history_incomplete")
 def a_reverted_effect(story):
     for body in story.told:
         if "inclusion" in body["details"]:
@@ -467,7 +479,7 @@ def a_reverted_effect(story):
     story.core["steps"][0]["inclusion"]["succeeded"] = False
 
 
-@told("core_differs")
+@told("history_incomplete")
 def a_fill_that_took_effect(story):
     story.core["steps"][0]["slots"][0]["attempts"][1]["role"] = "fill"
     story.find("deployment.replaced")["details"]["attempt"]["role"] = "fill"
@@ -727,6 +739,8 @@ def a_key_of_another_address(story):
 def a_key_off_the_curve(story):
     key = bytes(63) + b"\x01"
     story.core["signers"][0] |= {"public_key": b64(key), "address": address_of(key)}
+    story.deployment["sender"] = story.core["plan"]["sender"] = address_of(key)
+    planned(story.core, steps=[{"name": "create", "signers": [address_of(key)]}])
     for slot in story.core["steps"][0]["slots"]:
         slot["signer"] = address_of(key)
     story.find("deployment.slot_reserved")["details"]["slot"]["signer"] = address_of(key)
@@ -792,6 +806,281 @@ def a_receipt_is_missing(story):
     story.find("deployment.submitted")["details"]["receipts"] = story.attempt["receipts"]
 
 
+@told("credits_differ", STORIES["retried"])
+def a_second_charge_is_not_told(story):
+    story.told.remove(story.find("credits.held"))
+    story.told.remove(story.find("credits.released"))
+
+
+@told("credits_differ", STORIES["retried"])
+def a_retry_under_another_hold(story):
+    story.find("deployment.retry_requested")["details"]["hold"] = "019b76da"
+
+
+@told("credits_differ")
+def a_charge_that_nobody_held(story):
+    story.drop("credits.held")
+    story.drop("credits.captured")
+    story.deployment["hold"] = None
+
+
+@told("credits_differ")
+def a_second_charge_without_a_hold(story):
+    captured = story.find("credits.captured")
+    details = {"amount": 5, "credit": "spent", "debit": "available"}
+    story.told.insert(-1, {**captured, "action": "credits.adjusted", "details": details})
+
+
+@told("credits_differ")
+def a_second_charge_under_a_hold_of_something_else(story):
+    captured = story.find("credits.captured")
+    details = {**captured["details"], "hold": AGAIN}
+    story.told.insert(-1, {**captured, "details": details})
+
+
+@told("credits_differ")
+def a_second_hold_before_the_first_is_used(story):
+    held = story.find("credits.held")
+    details = {**held["details"], "hold": AGAIN}
+    story.told.insert(story.told.index(held), {**held, "details": details})
+
+
+@told("history_incomplete")
+def a_slot_is_reserved_twice(story):
+    reserved = story.find("deployment.slot_reserved")
+    story.told.insert(story.told.index(reserved), copy.deepcopy(reserved))
+
+
+@told("history_incomplete")
+def a_second_slot_while_the_first_is_open(story):
+    reserved = story.find("deployment.slot_reserved")
+    details = {"slot": {**reserved["details"]["slot"], "number": 2}, "step": 1}
+    story.told.insert(story.told.index(reserved) + 1, {**reserved, "details": details})
+    (slot,) = slots = story.core["steps"][0]["slots"]
+    slots[:] = [{**slot, "attempts": [], "state": "open"}, {**slot, "number": 2}]
+
+
+@told("history_incomplete")
+def an_event_of_another_step(story):
+    story.find("deployment.included")["details"]["step"] = 2
+
+
+@told("history_incomplete", STORIES["two_steps"])
+def a_step_is_confirmed_twice(story):
+    confirmed = story.find("deployment.step_confirmed")
+    story.told.insert(story.told.index(confirmed), copy.deepcopy(confirmed))
+
+
+@told("history_incomplete")
+def an_attempt_is_sent_before_it_is_signed(story):
+    sent = story.find("deployment.sent_again")
+    story.told.remove(sent)
+    story.told.insert(story.told.index(story.find("deployment.replaced")), sent)
+
+
+@told("history_incomplete")
+def an_attempt_with_another_number(story):
+    story.attempt["number"] = story.find("deployment.submitted")["details"]["attempt"][
+        "number"
+    ] = 7
+
+
+@told("history_incomplete", algorand_story)
+def what_is_completed_has_a_step_undone(story):
+    step = {"inclusion": None, "is_final": False, "name": "bootstrap", "number": 2, "slots": []}
+    story.core["steps"].append(step)
+    steps = story.core["plan"]["steps"]
+    planned(story.core, steps=[*steps, {**steps[0], "name": "bootstrap"}])
+
+
+def ended(story, action, state, reason):
+    """It failed without effect, instead of what *action* tells and all behind it."""
+    del story.told[story.told.index(story.find(action)) :]
+    settle(story, "available")
+    failure = {"reason": reason, "without_effect": True}
+    move(story, "failed", failure, before=state)
+    story.deployment.update(failure=failure, result=None)
+
+
+@told("history_incomplete")
+def a_transaction_that_succeeded_is_said_to_have_reverted(story):
+    step = story.core["steps"][0]
+    ended(story, "deployment.confirmed", "Pending", "TRANSACTION_REVERTED")
+    id = step["inclusion"]["transaction_id"]
+    spent = {"step": 1, "slot_state": "spent", "transaction_id": id}
+    story.told.insert(-2, {**story.told[-1], "action": "deployment.slot_spent", "details": spent})
+    step.update(inclusion=None, is_final=False)
+    step["slots"][0]["state"] = "spent"
+
+
+@told("history_incomplete")
+def a_slot_is_spent_by_what_was_in_no_block(story):
+    step = story.core["steps"][0]
+    ended(story, "deployment.included", "Pending", "TRANSACTION_REVERTED")
+    id = step["inclusion"]["transaction_id"]
+    spent = {"step": 1, "slot_state": "spent", "transaction_id": id}
+    story.told.insert(-2, {**story.told[-1], "action": "deployment.slot_spent", "details": spent})
+    step.update(inclusion=None, is_final=False)
+    step["slots"][0]["state"] = "spent"
+    step["slots"][0]["attempts"][1]["cost"] = None
+
+
+@told("history_incomplete")
+def what_may_still_land_is_said_to_be_without_effect(story):
+    ended(story, "deployment.included", "Pending", "TRANSACTION_REVERTED")
+    step = story.core["steps"][0]
+    step.update(inclusion=None, is_final=False)
+    step["slots"][0]["state"] = "open"
+    step["slots"][0]["attempts"][1]["cost"] = None
+
+
+@told("history_incomplete", STORIES["two_steps"])
+def what_has_begun_is_said_to_be_without_effect(story):
+    waiting = story.told.index(story.find("deployment.waiting"))
+    story.told[waiting]["action"] = "deployment.here"
+    ended(story, "deployment.here", "Pending", "TRANSACTION_REVERTED")
+    step = story.core["steps"][1]
+    step.update(inclusion=None, is_final=False)
+    del step["slots"][1]
+
+
+@told("core_differs")
+def a_token_elsewhere_than_was_planned(story):
+    story.deployment["result"] = OWNER
+    for action in ("confirmed", "indexed"):
+        story.find(f"deployment.{action}")["details"]["token"] = OWNER
+
+
+@told("plan_hash")
+def another_place_than_was_planned(story):
+    planned(story.core, address=OWNER)
+
+
+@told("core_differs")
+def a_slot_of_another_signer(story):
+    story.core["steps"][0]["slots"][0]["signer"] = FACTORY
+    story.find("deployment.slot_reserved")["details"]["slot"]["signer"] = FACTORY
+
+
+@told("core_differs")
+def a_plan_that_a_stranger_signs(story):
+    signers = [TREASURY.address, FACTORY]
+    planned(story.core, steps=[{"name": "create", "signers": signers}])
+
+
+@told("core_differs")
+def a_slot_on_another_network(story):
+    story.core["steps"][0]["slots"][0]["network"] = "eip155:1"
+    story.find("deployment.slot_reserved")["details"]["slot"]["network"] = "eip155:1"
+
+
+@told("core_differs")
+def an_account_of_another_family(story):
+    story.core["account"]["family"] = "algorand"
+
+
+@told("core_differs")
+def an_event_of_the_other_mode(story):
+    story.find("deployment.included")["live"] = True
+
+
+@told("core_differs")
+def true_for_one(story):
+    """They are one value in Python, and two in JSON."""
+    story.find("deployment.confirmed")["details"]["inclusion"]["block"] = {
+        "hash": "0x" + "ab" * 32,
+        "number": True,
+    }
+    story.core["steps"][0]["inclusion"]["block"]["number"] = 1
+
+
+@told("plan_hash")
+def a_plan_that_says_true_for_one(story):
+    parameters = story.deployment["token"]["parameters"]
+    planned(story.core, token={**parameters, "decimals": True})
+    story.deployment["token"]["parameters"] = {**parameters, "decimals": 1}
+
+
+@told("malformed_event")
+def a_day_that_there_is_not(story):
+    story.find("deployment.included")["at"] = "2026-02-30T00:00:00.000000Z"
+
+
+def re_signed(story, **changes):
+    """The first attempt is another transaction, signed by the right key."""
+    raw, id, digest = transfer(**changes)
+    replaced(story, raw, id, digest)
+
+
+@told("malformed_transaction")
+def a_transaction_of_another_deployment(story):
+    re_signed(story, data=asked_for(salt=bytes(32)))
+
+
+@told("malformed_transaction")
+def a_result_that_no_attempt_asks_for(story):
+    a_token_elsewhere_than_was_planned(story)
+    story.deployment["predicted"] = story.deployment["plan_hash"] = story.core["plan"] = None
+
+
+@told("malformed_transaction")
+def another_plan_in_one_of_the_attempts(story):
+    re_signed(story, data=asked_for(code=b"\x60\x81"))
+
+
+@told("malformed_transaction")
+def more_is_offered_than_is_told(story):
+    re_signed(story, gas_price=6)
+
+
+@told("malformed_transaction", STORIES["filled"])
+def a_fill_that_creates(story):
+    raw, id, digest = transfer(gas_price=9)
+    attempt = story.core["steps"][0]["slots"][0]["attempts"][1]
+    old = attempt["transaction_id"]
+    attempt.update(raw=b64(raw), transaction_id=id)
+    for body in story.told:
+        for place in walked(body["details"]):
+            for name, value in place.items():
+                if value == old:
+                    place[name] = id
+    attempt["receipts"] = story.find("deployment.slot_filling")["details"]["receipts"] = [
+        {**attempt["receipts"][0], "digest": digest.hex()}
+    ]
+
+
+@told("transaction_signature")
+def the_other_parity(story):
+    items = rlp.decode(transfer()[0][1:])
+    items[9] = b"" if items[9] else b"\1"
+    raw = b"\2" + rlp.encode(items)
+    replaced(story, raw, "0x" + keccak(raw).hex())
+
+
+@told("malformed_transaction", algorand_story)
+def the_lease_of_another_step(story):
+    lease = lease_of(2)
+    raw, id, receipts = group(lease)
+    for slot in (
+        story.core["steps"][0]["slots"][0],
+        story.find("deployment.slot_reserved")["details"]["slot"],
+    ):
+        slot["lease"] = lease.hex()
+    old = story.attempt["transaction_id"]
+    story.attempt.update(raw=b64(raw), receipts=receipts)
+    for place in walked([story.core, [body["details"] for body in story.told]]):
+        for name, value in place.items():
+            if value == old:
+                place[name] = id
+            if name == "receipts":
+                place[name] = receipts
+
+
+@told("malformed_transaction", algorand_story)
+def another_supply_than_is_told(story):
+    story.find("deployment.queued")["details"]["issue"]["supply"] = "1001"
+
+
 @told("history_incomplete")
 def a_second_beginning(story):
     story.told.insert(-1, story.find("deployment.queued"))
@@ -849,3 +1138,119 @@ def test_what_is_signed_and_sealed_and_consistent_is_believed(story):
     """Beyond reach: a lie told in time, that contradicts nothing."""
     story.deployment["metadata"] = [["desk", "8"]]
     assert refused(story.sealed()) is None
+
+
+def left(pack, **given):
+    """What is not proved, by code."""
+    report = verify(canonical(pack), Given(**given))
+    assert report.refused is None, report
+    return {each.code: each.text for each in report.not_proved}
+
+
+def of_another_order(story):
+    """An event has an earlier leaf than the one numbered before it."""
+    story.find("deployment.sent_again")["sequence"] = 10
+    at = story.told.index(story.find("deployment.sent_again"))
+    story.told[at], story.told[at - 1] = story.told[at - 1], story.told[at]
+    for body, number in zip(story.told[at - 1 : at + 2], (11, 10, 12), strict=True):
+        body["sequence"] = number
+    pack = story.sealed()
+    numbers = [content(each)["sequence"] for each in pack["events"]]
+    wrong = numbers.index(11)
+    assert numbers[wrong + 1] == 10
+    pack["events"][wrong : wrong + 2] = pack["events"][wrong : wrong + 2][::-1]
+    return pack
+
+
+def of_a_key_of_small_order(story):
+    """For the point of order 1 there is a signature under anything: R is it, and S is 0."""
+    pack = story.sealed()
+    key = b"\1" + bytes(31)
+    id = sha(ORIGIN.encode(), b"\n\1", key)[:4]
+    head = pack["checkpoint"].partition("\u2014")[0]
+    mark = b64(id + key + bytes(32))
+    return {**pack, "key": b64(key), "checkpoint": f"{head}\u2014 {ORIGIN} {mark}\n"}
+
+
+def of_a_size_beyond_json(story):
+    pack = story.sealed()
+    text = f"{ORIGIN}\n{2**53 + 1}\n{b64(bytes(32))}\n"
+    return {**pack, "checkpoint": signed(text, ORIGIN, KEY)}
+
+
+def of_a_log_numbered(digits):
+    def make(story):
+        story.log.origin = ORIGIN[:-1] + digits
+        return story.sealed()
+
+    return make
+
+
+PACKS = [
+    pytest.param(of_another_order, "out_of_order", id="another_order"),
+    pytest.param(of_a_key_of_small_order, "note_signature", id="a_key_of_small_order"),
+    pytest.param(of_a_size_beyond_json, "malformed_note", id="a_size_beyond_json"),
+    pytest.param(of_a_log_numbered("007"), "other_installation", id="log_007"),
+    pytest.param(of_a_log_numbered("0"), "other_installation", id="log_0"),
+]
+
+
+@pytest.mark.parametrize(("make", "code"), PACKS)
+def test_a_pack_of_another_making_is_refused(story, make, code):
+    assert refused(make(story)) == code
+
+
+def test_what_was_cut_out_at_the_beginning_is_listed(story):
+    pack = story.sealed()
+    assert " 1, 16 " in left(pack)["other_events"]
+
+
+def late(story, seconds):
+    before = int(story.find("deployment.included")["at"][17:19])
+    story.find("deployment.confirmed")["at"] = f"2026-01-01T00:00:{before - seconds:02}.000000Z"
+    return story.sealed()
+
+
+def test_instants_that_go_back_are_named_beyond_what_clocks_differ(story):
+    assert "time_goes_back" not in left(late(story, 5))
+    told = left(late(evm_story(), 6))["time_goes_back"]
+    assert told.startswith("That events 12 of")
+
+
+def test_an_anchor_where_the_records_name_none_is_not_believed_to_be_the_operators(story):
+    story.anchored = [(9, "eip155:5")]
+    told = str(verify(canonical(story.sealed())))
+    assert "That the operator anchors on eip155:5" in told
+
+
+def test_the_signature_of_a_stranger_is_not_one_of_the_account(story):
+    """A rekeyed account is told by the chain alone."""
+    story = algorand_story()
+    raw = b64decode(story.attempt["raw"])
+    first = raw[: raw.index(b"\x82\xa3sig", 5)]
+    stranger, address = algorand_key(9)
+    payment = encoding.msgpack_decode(b64(first)).transaction
+    signature = b64(stranger.sign(b"TX" + encoded(payment)))
+    forged = encoded(transaction.SignedTransaction(payment, signature, address))
+    replaced(story, forged + raw[len(first) :])
+    receipts = [{**story.attempt["receipts"][0], "signer": address}, story.attempt["receipts"][1]]
+    story.attempt["receipts"] = receipts
+    story.find("deployment.submitted")["details"]["receipts"] = receipts
+    pack = story.sealed()
+    assert story.attempt["transaction_id"] in left(pack)["signatures"]
+    told = {each.code: each.text for each in verify(canonical(pack)).proved}
+    assert "signed by the keys" not in told["transactions"]
+
+
+def test_a_checkpoint_of_nothing_proves_nothing_and_has_the_root_of_nothing(story, pack):
+    nothing = f"{ORIGIN}\n0\n{b64(sha())}\n"
+    assert "one_history" in left(pack, checkpoint=signed(nothing, ORIGIN, KEY))
+    garbage = f"{ORIGIN}\n0\n{b64(bytes(32))}\n"
+    assert refused(pack, checkpoint=signed(garbage, ORIGIN, KEY)) == "older_checkpoint"
+
+
+def test_a_key_is_of_the_log_that_it_is_named_for(story, pack):
+    for name, code in ((ORIGIN, None), (None, None), (f"{ORIGIN}0", "other_key")):
+        assert refused(pack, keys=[NamedKey(FINGERPRINT, name)]) == code
+    both = [NamedKey("0" * 64, f"{ORIGIN}0"), NamedKey(FINGERPRINT, ORIGIN)]
+    assert refused(pack, keys=both) is None

@@ -18,7 +18,7 @@ from domain.signing import Curve, PublicKey, Signature, digest_of
 from domain.token import Token, TokenKind
 from tallystick_verifier import algorand, evm, note
 from tallystick_verifier.canonical import write
-from tallystick_verifier.pack import _note_of
+from tallystick_verifier.one_log import _note_of
 from tests.verifier.packs import GENESIS, KEY, ORIGIN, algorand_key, public, sha
 
 

@@ -11,7 +11,7 @@ from attrs import evolve
 from entrypoints.demo import checks, story
 from entrypoints.demo.parts import ALGORAND, NETWORKS, running_with_stripe
 from entrypoints.devnet.anvil import call
-from tallystick_verifier import Given, verify
+from tallystick_verifier import Given, NamedKey, verify
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_every_promise_holds(parts, told):
 def test_evidence_about_tokens_of_both_families_convinces_a_stranger(parts, told, label, tmp_path):
     pack = tmp_path / "pack.json"
     key = story.write_evidence(parts, evolve(told, issued=(of(told, label),)), pack)
-    report = verify(pack.read_bytes(), Given(key=key))
+    report = verify(pack.read_bytes(), Given(keys=[NamedKey(key)]))
     assert report.refused is None
     for words in ("signed by the keys of their accounts", "receipts of custodians", "is the one"):
         assert words in str(report)

@@ -6,13 +6,18 @@ package shares no code with the program that makes packs, on purpose.  To be rea
     pack.py            what is checked, in order; what is proved by it, and what is not
     canonical.py       the one way to write JSON
     shape.py           which members there are
-    note.py  tree.py   the signed checkpoint, and the tree that it is about
-    history.py         what the events say, and whether the records agree
+    note.py  tree.py   the signed checkpoint, and the tree that it is about:  ed25519.py
+    history.py         what was asked for, and the states that it went through
+    steps.py           what was done on chain, as the events tell it
+    price.py           what became of the price
     transactions.py    what was signed:  evm.py  algorand.py  hashes.py
+    one_log.py         anchors, and other checkpoints
     command.py         the command
 """
 
-from .pack import Given, verify
+from .note import NamedKey
+from .one_log import Given
+from .pack import verify
 from .report import Refused, Report, Statement
 
-__all__ = ["Given", "Refused", "Report", "Statement", "verify"]
+__all__ = ["Given", "NamedKey", "Refused", "Report", "Statement", "verify"]

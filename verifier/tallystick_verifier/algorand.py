@@ -7,9 +7,7 @@ member begins and ends is what hashes and signatures are over.
 from base64 import b32encode, urlsafe_b64encode
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
+from . import ed25519
 from .hashes import sha512_256
 
 
@@ -26,6 +24,8 @@ class Transaction:
     genesis: str
     lease: bytes
     last_round: int
+    #: Total and decimals of the asset that it creates.
+    asset: tuple[int, int] | None
 
 
 def read(raw: bytes) -> list[Transaction]:
@@ -38,17 +38,21 @@ def read(raw: bytes) -> list[Transaction]:
         first, after = outer["txn"]
         members, _ = _map(raw, first)
         sender = _bytes(raw, members, "snd", 32)
+        signer = _bytes(raw, outer, "sgnr", 32) if "sgnr" in outer else sender
+        if "sgnr" in outer and signer == sender:
+            raise ValueError("sgnr is named where another than the sender signs")
         message = b"TX" + raw[first:after]
         found.append(
             Transaction(
                 id=_base32(sha512_256(message)),
                 message=message,
                 signature=_bytes(raw, outer, "sig", 64),
-                signer=_bytes(raw, outer, "sgnr", 32) if "sgnr" in outer else sender,
+                signer=signer,
                 sender=sender,
                 genesis=urlsafe_b64encode(_bytes(raw, members, "gh", 32)).decode(),
                 lease=_bytes(raw, members, "lx", 32) if "lx" in members else b"",
                 last_round=_integer(raw, members, "lv"),
+                asset=_asset(raw, members),
             )
         )
         groups.add(_bytes(raw, members, "grp", 32) if "grp" in members else b"")
@@ -68,12 +72,7 @@ def read(raw: bytes) -> list[Transaction]:
 
 
 def is_signed(transaction: Transaction) -> bool:
-    key = Ed25519PublicKey.from_public_bytes(transaction.signer)
-    try:
-        key.verify(transaction.signature, transaction.message)
-    except InvalidSignature:
-        return False
-    return True
+    return ed25519.is_signed(transaction.signer, transaction.signature, transaction.message)
 
 
 def address_of(public_key: bytes) -> str:
@@ -155,6 +154,13 @@ def _span(raw: bytes, at: int) -> tuple[int, int]:
     if end > len(raw):
         raise ValueError("it ends too early")
     return start, end
+
+
+def _asset(raw: bytes, members: dict[str, tuple[int, int]]) -> tuple[int, int] | None:
+    if "apar" not in members or "caid" in members:
+        return None
+    parameters, _ = _map(raw, members["apar"][0])
+    return _integer(raw, parameters, "t"), _integer(raw, parameters, "dc")
 
 
 def _bytes(raw: bytes, members: dict[str, tuple[int, int]], name: str, length: int) -> bytes:

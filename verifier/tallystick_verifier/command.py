@@ -9,7 +9,9 @@ from pathlib import Path
 
 from . import note
 from .canonical import unbase64
-from .pack import LARGEST, Given, verify
+from .note import NamedKey
+from .one_log import Given
+from .pack import LARGEST, verify
 from .report import Refused, UnusableError
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
@@ -20,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status, told = run(
             asked.file,
-            key=asked.key,
+            keys=asked.key,
             checkpoint=asked.checkpoint,
             consistency=asked.consistency,
             anchor_notes=asked.anchor_note,
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(
     file: Path,
     *,
-    key: str | None = None,
+    keys: Sequence[str] = (),
     checkpoint: Path | None = None,
     consistency: Path | None = None,
     anchor_notes: Sequence[str] = (),
@@ -49,7 +51,7 @@ def run(
     if consistency is not None and checkpoint is None:
         raise UnusableError("--consistency is a proof from or to the one of --checkpoint")
     given = Given(
-        key=None if key is None else _fingerprint(key),
+        keys=tuple(_key(each) for each in keys),
         checkpoint=None if checkpoint is None else _text(checkpoint),
         consistency=None if consistency is None else _path(consistency),
         anchor_notes=tuple(_from_hex(each) for each in anchor_notes),
@@ -67,9 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("file", type=Path, metavar="FILE", help="the pack")
     parser.add_argument(
         "--key",
+        action="append",
+        default=[],
         metavar="FINGERPRINT|FILE",
-        help="the log's key is this one: its fingerprint, or a file with that, or with a line "
-        "name+id+base64 as C2SP writes keys",
+        help="the log's key is this one, or one of these where it is given again: its "
+        "fingerprint, or a line name+id+base64 as C2SP writes keys, or a file of either",
     )
     parser.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="another signed checkpoint of the log"
@@ -109,35 +113,31 @@ def _text(file: Path) -> str:
         raise UnusableError(f"{file} is not text") from error
 
 
-def _fingerprint(key: str) -> str:
-    """That of a fingerprint, a key as C2SP writes it, or a file with one of them."""
-    if _FINGERPRINT.fullmatch(key.lower()):
-        return key.lower()
-    if (found := _of_line(key)) is not None:
-        return found
-    if Path(key).is_file() and (found := _of_line(_text(Path(key)).strip())) is not None:
-        return found
-    raise UnusableError(
-        f"{key} is no fingerprint (64 hexadecimal digits), nor name+id+base64, nor a file of one"
-    )
-
-
-def _of_line(line: str) -> str | None:
+def _key(given: str) -> NamedKey:
+    """What a fingerprint, a key as C2SP writes it, or a file with one of them names."""
+    line = _text(Path(given)).strip() if is_file(given) else given
     if _FINGERPRINT.fullmatch(line.lower()):
-        return line.lower()
+        return NamedKey(line.lower())
     try:
-        key = unbase64(line.split("+", 2)[-1], "--key")
-    except Refused:
-        return None
-    is_one = len(key) == 33 and key[:1] == note.ED25519
-    return note.fingerprint(key[1:]) if is_one else None
+        name, key = note.named(line)
+    except UnusableError as error:
+        raise UnusableError(f"{error}; nor a fingerprint, nor a file of one") from None
+    return NamedKey(note.fingerprint(key), name)
+
+
+def is_file(given: str) -> bool:
+    try:
+        return Path(given).is_file()
+    except (OSError, ValueError):
+        # It is too long for a name, or has what no name has.
+        return False
 
 
 def _path(file: Path) -> list[bytes]:
     """A proof, as the API answers it; what else it says is not needed."""
     try:
         return [unbase64(node, str(file)) for node in json.loads(_text(file))["path"]]
-    except (LookupError, TypeError, ValueError, Refused) as error:
+    except (LookupError, RecursionError, TypeError, ValueError, Refused) as error:
         raise UnusableError(f'{file} is no proof: {{"path": [base64 ...]}}') from error
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from . import note
-from .canonical import unbase64
+from .command import is_file
 from .report import Refused, Report, UnusableError
 from .tree import LEAF_DOMAIN
 
@@ -77,7 +77,7 @@ class _Fault:
 def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
-        report = verify(asked.files, _text(asked.checkpoint), _public_key(asked.key))
+        report = verify(asked.files, _text(asked.checkpoint), *_public_key(asked.key))
     except UnusableError as error:
         print(f"tallystick-verify-log: {error}", file=sys.stderr)  # noqa: T201 - a command answers
         return 2
@@ -86,14 +86,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(report.refused is not None)
 
 
-def verify(files: Sequence[Path], checkpoint: str, key: bytes) -> Report:
-    """*checkpoint* is a signed note, *key* the 32 bytes of the log's key.
+def verify(files: Sequence[Path], checkpoint: str, name: str, key: bytes) -> Report:
+    """*checkpoint* is a signed note, *key* the 32 bytes of the key of the log *name*.
 
     Raises: UnusableError: a file cannot be read.
     """
     report = Report()
     try:
-        signed = note.read(checkpoint, key, "checkpoint")
+        signed = _signed(checkpoint, name, key)
         told = f"{signed.origin} had {signed.size} events and the root {signed.root.hex()}"
         report.proves("checkpoint", f"the key has signed that {told}")
         report.proves("key", f"it is the named key, {note.fingerprint(key)}")
@@ -103,6 +103,13 @@ def verify(files: Sequence[Path], checkpoint: str, key: bytes) -> Report:
     except OSError as error:
         raise UnusableError(str(error)) from error
     return report
+
+
+def _signed(checkpoint: str, name: str, key: bytes) -> note.Checkpoint:
+    signed = note.read(checkpoint, key, "checkpoint")
+    if signed.origin != name:
+        raise Refused("other_key", "--key", f"a key of {signed.origin}", name)
+    return signed
 
 
 def _hold(files: Sequence[Path], signed: note.Checkpoint, report: Report) -> None:
@@ -258,15 +265,8 @@ def _text(file: Path) -> str:
         raise UnusableError(f"{file}: {error}") from error
 
 
-def _public_key(given: str) -> bytes:
-    line = _text(Path(given)) if Path(given).is_file() else given
-    try:
-        key = unbase64(line.strip().split("+", 2)[-1], "--key")
-    except Refused:
-        key = b""
-    if len(key) != 33 or key[:1] != note.ED25519:
-        raise UnusableError(f"{given} is no key as C2SP writes them: name+id+base64, or its file")
-    return key[1:]
+def _public_key(given: str) -> tuple[str, bytes]:
+    return note.named((_text(Path(given)) if is_file(given) else given).strip())
 
 
 if __name__ == "__main__":

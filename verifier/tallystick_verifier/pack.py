@@ -4,15 +4,17 @@ Each step may rest on those before it: form, then signature, then leaves, then t
 records, and only then what all of it says.
 """
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import pairwise
 
-from . import canonical, history, note, shape, transactions, tree
+from . import canonical, history, note, one_log, price, shape, steps, transactions, tree
 from .canonical import Json, unbase64
 from .history import Event
 from .note import Checkpoint
+from .one_log import Given
 from .report import Refused, Report
 
 FORMAT = "tallystick.evidence/1"
@@ -20,25 +22,9 @@ FORMAT = "tallystick.evidence/1"
 LARGEST = 32 * 2**20
 #: The organisation of the installation itself.
 _INSTALLATION = f"org_{'0' * 26}"
-_ANCHOR_PREFIX = b"tlog/1"
-_ANCHOR_BYTES = 78
-#: On EVM networks an anchor stands behind a call of so many bytes.
-_CALL_BYTES = 68
+#: Clocks of an operator's machines may differ by so much.
+_CLOCKS = timedelta(seconds=5)
 _PLAN_DOMAIN = b"tallystick.plan.v2\0"
-
-
-@dataclass(frozen=True)
-class Given:
-    """What whoever checks has from elsewhere."""
-
-    #: Fingerprint of the log's key.
-    key: str | None = None
-    #: Another signed checkpoint of the log.
-    checkpoint: str | None = None
-    #: The proof from the smaller of the two trees to the larger.
-    consistency: Sequence[bytes] | None = None
-    #: What is on chain: anchors, or all of the data that they stand at the end of.
-    anchor_notes: Sequence[bytes] = ()
 
 
 def verify(raw: bytes, given: Given | None = None) -> Report:
@@ -60,11 +46,12 @@ def _verified(raw: bytes, given: Given) -> Report:
     events = _events(pack, checkpoint, report)
     _issued(core, events[-1], report)
     anchors = _sorted_out(core, events)
-    _told(core, events[: len(events) - 1 - len(anchors)], events, report)
+    issue = _told(core, events[: len(events) - 1 - len(anchors)], events, report)
+    _parties(core)
     _plan(core, report)
-    transactions.check(core, report)
-    _anchors(pack, checkpoint, anchors, events, given, report)
-    _other_checkpoint(pack, checkpoint, given, report)
+    transactions.check(core, issue, report)
+    one_log.check_anchors(pack, checkpoint, anchors, events, given, report)
+    one_log.check_other(pack, checkpoint, given, report)
     _beyond(core, events, report)
     return report
 
@@ -72,26 +59,27 @@ def _verified(raw: bytes, given: Given) -> Report:
 def _checkpoint(pack: dict[str, Json], given: Given, report: Report) -> Checkpoint:
     key = unbase64(pack["key"], "key")
     fingerprint = note.fingerprint(key)
-    if given.key is not None and given.key != fingerprint:
-        raise Refused("other_key", "key", given.key, fingerprint)
     checkpoint = note.read(pack["checkpoint"], key, "checkpoint")
-    _host, *path = checkpoint.origin.split("/")
-    installation = pack["core"]["installation"]
-    if len(path) != 3 or path[:2] != ["audit", installation] or not path[2].isdecimal():
+    origin, installation = checkpoint.origin, pack["core"]["installation"]
+    if not re.fullmatch(rf"[^/]+/audit/{installation}/[1-9][0-9]*", origin):
         expected = f"…/audit/{installation}/<number>"
-        raise Refused("other_installation", "checkpoint", expected, checkpoint.origin)
+        raise Refused("other_installation", "checkpoint", expected, origin)
+    is_named = any(each.is_of(fingerprint, origin) for each in given.keys)
+    if given.keys and not is_named:
+        named = " or ".join(map(str, given.keys))
+        raise Refused("other_key", "key", named, f"{fingerprint}, of the log {origin}")
     report.proves(
         "checkpoint",
-        f"The key {fingerprint} has signed that the log {checkpoint.origin} has "
+        f"The key {fingerprint} has signed that the log {origin} has "
         f"{checkpoint.size} events, with the root {checkpoint.root.hex()}",
     )
-    if given.key is not None:
-        report.proves("key", "It is the key that you named")
+    if is_named:
+        report.proves("key", f"It is the key that you named for {origin}")
     else:
         report.leaves(
             "key",
-            f"That the key {fingerprint} is the operator's: ask for its fingerprint by another "
-            "way, and name it with --key",
+            f"That the key {fingerprint} is the operator's for {origin} (each log that was opened "
+            "has its own): ask for its fingerprint by another way, and name it with --key",
         )
     return checkpoint
 
@@ -161,7 +149,7 @@ def _sorted_out(core: dict[str, Json], events: Sequence[Event]) -> list[Event]:
         if body["organisation"] != organisation:
             where = f"{event.where}.organisation"
             raise Refused("other_organisation", where, organisation, body["organisation"])
-        is_credit = event.action.partition(".")[0] in {"credits", "balance"}
+        is_credit = event.action.startswith(("credits.", "balance."))
         is_about = body["subject"] in {deployment, account} or (
             is_credit and body["correlation_id"] == deployment
         )
@@ -172,40 +160,64 @@ def _sorted_out(core: dict[str, Json], events: Sequence[Event]) -> list[Event]:
     own = [event for event in events if event not in anchors]
     for some in (own, anchors):
         for before, after in pairwise(some):
-            if after.body["sequence"] <= before.body["sequence"]:
-                expected = f"a sequence above {before.body['sequence']}"
-                raise Refused("out_of_order", after.where, expected, after.body["sequence"])
+            place, least = ((e.body["sequence"], e.index) for e in (after, before))
+            if place[0] <= least[0] or place[1] <= least[1]:
+                expected = f"sequence and leaf above {least}"
+                raise Refused("out_of_order", after.where, expected, place)
     return anchors
 
 
 def _told(
     core: dict[str, Json], own: Sequence[Event], events: Sequence[Event], report: Report
-) -> None:
-    """*own* are the organisation's events without the last."""
+) -> Json:
+    """What the token began with, as the log says.
+
+    *own* are the organisation's events without the last.
+    """
     deployment = core["deployment"]
     about = [event for event in own if event.body["subject"] == deployment["id"]]
-    states = history.check_moves(deployment, about)
     about = [event for event in about if event.action.startswith("deployment.")]
+    states = history.check_moves(deployment, about)
     history.check_request(deployment, about)
     history.check_account(core, [each for each in own if each.action.startswith("account.")])
-    history.check_steps(core, about)
+    steps.check(core, about)
     report.proves(
         "history",
         f"It went {' → '.join(states)}, each by an event of the log and a rule of the table; "
         "every attempt and slot of the records has its event",
     )
+    issue = about[0].body["details"].get("issue")
     if deployment["result"] is not None:
-        issue = about[0].body["details"].get("issue")
         of = f", of {_words(issue)}" if isinstance(issue, dict) else ""
         report.proves("result", f"The log says that {deployment['result']} was issued{of}")
-    report.proves("credits", history.check_credits(deployment, own))
-    numbers = sorted(each.body["sequence"] for each in (*own, events[-1]))
-    if missing := _gaps(numbers):
+    report.proves("credits", price.check(deployment, own))
+    if missing := _gaps(each.body["sequence"] for each in (*own, events[-1])):
         report.leaves(
             "other_events",
             f"What the organisation's events {missing} say: they are not in this pack, and may be "
             "about other things",
         )
+    return issue
+
+
+def _parties(core: dict[str, Json]) -> None:
+    """Key, slot and network are those that were planned; without a plan, those asked for."""
+    deployment, account, plan = core["deployment"], core["account"], core["plan"]
+    family = {"eip155": "evm", "algorand": "algorand"}.get(deployment["network"].partition(":")[0])
+    if account is not None and family is not None:
+        history.same("core.account.family", family, account["family"])
+    if plan is not None:
+        names = [[step["name"] for step in steps] for steps in (core["steps"], plan["steps"])]
+        if names[0] != names[1]:
+            raise Refused("plan_hash", "core.plan.steps", *names)
+    for n, step in enumerate(core["steps"]):
+        known = [deployment["sender"], deployment["owner"]]
+        signers = known if plan is None else plan["steps"][n]["signers"]
+        for m, slot in enumerate(step["slots"]):
+            where = f"core.steps[{n}].slots[{m}]"
+            history.same(f"{where}.network", deployment["network"], slot["network"])
+            if slot["signer"] not in signers or not set(signers) <= set(known):
+                raise Refused("core_differs", f"{where}.signer", known, [slot["signer"], *signers])
 
 
 def _plan(core: dict[str, Json], report: Report) -> None:
@@ -223,12 +235,11 @@ def _plan(core: dict[str, Json], report: Report) -> None:
         "hash": deployment["plan_hash"] or digest,
     }
     there = {**plan, "hash": digest}
+    if plan["address"] is not None:
+        wanted["address"] = deployment["predicted"]
     for name, value in wanted.items():
-        if there[name] != value or plan["hash"] != digest:
+        if canonical.write(there[name]) != canonical.write(value) or plan["hash"] != digest:
             raise Refused("plan_hash", f"core.plan.{name}", value, plan[name])
-    names = [[step["name"] for step in steps] for steps in (core["steps"], plan["steps"])]
-    if names[0] != names[1]:
-        raise Refused("plan_hash", "core.plan.steps", *names)
     if deployment["plan_hash"] is not None:
         report.proves("plan", f"The plan is the one that the request named: {digest}")
     else:
@@ -239,135 +250,30 @@ def _plan(core: dict[str, Json], report: Report) -> None:
         )
 
 
-def _anchors(
-    pack: dict[str, Json],
-    checkpoint: Checkpoint,
-    anchors: Sequence[Event],
-    events: Sequence[Event],
-    given: Given,
-    report: Report,
-) -> None:
-    proofs = {proof["size"]: proof["path"] for proof in pack["consistency"]}
-    roots: dict[int, bytes] = {}
-    own = [event.index for event in events if event not in anchors]
-    for event in anchors:
-        size, root = _anchored(event, checkpoint)
-        if size not in proofs or roots.setdefault(size, root) != root:
-            raise Refused("anchor_differs", event.where, "one root, and its proof", root)
-        path = [unbase64(node, "consistency") for node in proofs[size]]
-        if not tree.is_consistent(size, checkpoint.size, root, checkpoint.root, path):
-            expected = f"the beginning of {checkpoint.root.hex()}"
-            raise Refused("anchor_differs", event.where, expected, root)
-    if strangers := proofs.keys() - roots.keys():
-        raise Refused("anchor_differs", "consistency", "sizes of anchors", sorted(strangers))
-    for anchored in given.anchor_notes:
-        _read_off(_without_call(anchored), checkpoint, roots, report)
-    for event in anchors:
-        size, network = event.detail("size"), event.detail("network")
-        covered = sum(index < size for index in own)
-        report.proves(
-            "anchor",
-            f"This log begins with the {size} events that are said to be anchored on {network}: "
-            f"{covered} of the {len(own)} above are among them",
-        )
-        anchor = _note_of(checkpoint.origin, size, roots[size])
-        if anchor not in map(_without_call, given.anchor_notes):
-            block = event.detail("block", "number")
-            report.leaves(
-                "anchor",
-                f"That transaction {event.detail('transaction_id')} in block {block} of {network} "
-                f"says {anchor.hex()}, in its note or at the end of its data: read it on a node "
-                "that you trust, and give it with --anchor-note",
-            )
-    if not anchors:
-        where = " or ".join(pack["core"]["anchors"])
-        report.leaves(
-            "anchor",
-            "That the log was fixed on a chain: this pack has no anchor"
-            + (f"; later ones may have, on {where}" if where else ""),
-        )
-
-
-def _anchored(event: Event, checkpoint: Checkpoint) -> tuple[int, bytes]:
-    if event.detail("origin") != checkpoint.origin:
-        raise Refused("anchor_differs", event.where, checkpoint.origin, event.detail("origin"))
-    return event.detail("size"), bytes.fromhex(event.detail("root"))
-
-
-def _read_off(
-    anchored: bytes, checkpoint: Checkpoint, roots: dict[int, bytes], report: Report
-) -> None:
-    """What somebody has read off a chain is an anchor of the pack, or its own checkpoint."""
-    wanted = _note_of(checkpoint.origin, 0, b"")[:-8]
-    if len(anchored) != _ANCHOR_BYTES or not anchored.startswith(wanted):
-        raise Refused("anchor_note", "--anchor-note", f"{wanted.hex()}…, 78 bytes", anchored)
-    size, root = int.from_bytes(anchored[38:46]), anchored[46:]
-    known = {checkpoint.size: checkpoint.root, **roots}.get(size)
-    if known is None:
-        sizes = " or ".join(map(str, sorted({*roots, checkpoint.size})))
-        raise Refused("anchor_note", "--anchor-note", f"a size of {sizes}", size)
-    if known != root:
-        raise Refused("two_histories", "--anchor-note", known, root)
-    report.proves(
-        "anchor_note",
-        f"What you read off a chain is the root of this log at {size} events: whoever is shown "
-        "another history of these finds out in the same way",
-    )
-
-
-def _without_call(anchored: bytes) -> bytes:
-    return anchored[_CALL_BYTES:] if len(anchored) == _CALL_BYTES + _ANCHOR_BYTES else anchored
-
-
-def _note_of(origin: str, size: int, root: bytes) -> bytes:
-    return _ANCHOR_PREFIX + sha256(origin.encode()).digest() + size.to_bytes(8) + root
-
-
-def _other_checkpoint(
-    pack: dict[str, Json], checkpoint: Checkpoint, given: Given, report: Report
-) -> None:
-    if given.checkpoint is None:
-        report.leaves(
-            "one_history",
-            "That the operator has not shown another history to somebody else: compare with a "
-            "checkpoint that others have (--checkpoint), or with an anchor",
-        )
-        return
-    where = "--checkpoint"
-    try:
-        other = note.read(given.checkpoint, unbase64(pack["key"], "key"), where)
-    except Refused as refused:
-        raise Refused("older_checkpoint", where, refused.expected, refused.found) from None
-    if other.origin != checkpoint.origin:
-        raise Refused("older_checkpoint", where, checkpoint.origin, other.origin)
-    first, second = sorted((other, checkpoint), key=lambda each: each.size)
-    if given.consistency is None and first.size != second.size:
-        report.leaves(
-            "one_history",
-            f"That {first.size} events begin the {second.size} of the other checkpoint: ask for "
-            f"the proof from {first.size} to {second.size}, and give it with --consistency",
-        )
-        return
-    path = given.consistency or ()
-    if first.size and not tree.is_consistent(
-        first.size, second.size, first.root, second.root, path
-    ):
-        expected = f"a proof that {first.size} events begin {second.size}"
-        raise Refused("two_histories", where, expected, "none")
-    report.proves(
-        "one_history",
-        f"The other checkpoint, of {other.size} events, is of the same history as this one",
-    )
-
-
 def _beyond(core: dict[str, Json], events: Sequence[Event], report: Report) -> None:
     """What no file can show."""
     last = events[-1]
+    if not any(step["is_final"] for step in core["steps"]):
+        attempts = [attempt["transaction_id"] for _, _, _, attempt in steps.attempts_of(core)]
+        told = f"That none of {', '.join(attempts)} took effect: look them up" if attempts else ""
+        report.leaves("no_effect", told or "That nothing of it is on chain")
     report.leaves(
         "left_out",
         "That nothing happened which was never written to the log, and that what was written was "
         "true when it was",
     )
+    back = [
+        after.body["sequence"]
+        for before, after in pairwise(events)
+        if before.body["organisation"] == after.body["organisation"]
+        and _instant(after) < _instant(before) - _CLOCKS
+    ]
+    if back:
+        report.leaves(
+            "time_goes_back",
+            f"That events {', '.join(map(str, back))} of the organisation came when they say: the "
+            f"one before each says that it came later, by more than {_CLOCKS.seconds} seconds",
+        )
     report.leaves(
         "time",
         "When it was: instants are those of the operator's clock; what is anchored was there "
@@ -379,17 +285,21 @@ def _beyond(core: dict[str, Json], events: Sequence[Event], report: Report) -> N
     )
 
 
+def _instant(event: Event) -> datetime:
+    return datetime.fromisoformat(event.body["at"])
+
+
 def _words(issue: dict[str, Json]) -> str:
     """What a token began with."""
     return f"{issue.get('supply')} base units, with {issue.get('decimals')} decimals"
 
 
 def _gaps(numbers: Iterable[int]) -> str:
-    """The numbers between the first and the last that are not among them: ``4, 7-9``."""
+    """The numbers from 1 to the last that are not among them, which ascend: ``1-2, 4, 7-9``."""
     found: list[str] = []
-    before: int | None = None
+    before = 0
     for number in numbers:
-        if before is not None and number > before + 1:
+        if number > before + 1:
             one = f"{before + 1}"
             found.append(one if number == before + 2 else f"{one}-{number - 1}")
         before = number

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from .canonical import Json, unbase64
@@ -9,6 +10,10 @@ from .report import Refused
 
 Check = Callable[[Json, str], None]
 """Raises `Refused` unless the value, which stands at that place, is as it must be."""
+
+
+#: Crockford's base32.
+_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def _must(condition: bool, where: str, expected: object, value: Json) -> None:
@@ -49,8 +54,15 @@ def like(pattern: str, expected: str) -> Check:
 
 
 def an_id(*prefixes: str) -> Check:
-    letters = "[0-7][0-9abcdefghjkmnpqrstvwxyz]{25}"
-    return like(f"(?:{'|'.join(prefixes)})_{letters}", f"an id {prefixes[0]}_…")
+    return like(f"(?:{'|'.join(prefixes)})_[0-7][{_LETTERS}]{{25}}", f"an id {prefixes[0]}_…")
+
+
+def uuid_of(id: str) -> bytes:
+    """The 16 bytes that the letters behind the prefix of an id stand for."""
+    value = 0
+    for letter in id[-26:]:
+        value = value << 5 | _LETTERS.index(letter)
+    return value.to_bytes(16)
 
 
 def coded(length: int | None = None) -> Check:
@@ -139,9 +151,20 @@ def both(*checks: Check) -> Check:
 DIGITS = like(r"0|[1-9][0-9]*", "a decimal number as text")
 HEX = like(r"(?:[0-9a-f]{2})*", "hexadecimal digits")
 HASH = like(r"[0-9a-f]{64}", "32 bytes, hexadecimal")
-INSTANT = like(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "an instant like 2026-11-20T12:00:00.000000Z"
+_INSTANT = like(
+    r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z",
+    "an instant like 2026-11-20T12:00:00.000000Z",
 )
+
+
+def INSTANT(value: Json, where: str) -> None:  # noqa: N802 - named as its neighbours are
+    _INSTANT(value, where)
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        _must(False, where, "a day and a time that there are", value)
+
+
 NETWORK = like(r"[-a-z0-9]{3,10}:[-_a-zA-Z0-9]{1,32}", "a CAIP-2 name")
 NODE = coded(32)
 
@@ -289,10 +312,11 @@ _ATTEMPT = at_least(
 )
 _INCLUSION = at_least(block=any_object, cost=scalar, succeeded=boolean, transaction_id=text)
 _SIGNED = at_least(attempt=_ATTEMPT, step=integer)
+_FOUND = at_least(frozenset({"slot"}), slot=at_least(number=integer))
 _SENT = at_least(at=text, step=integer, transaction_id=text)
 _SEEN = at_least(inclusion=_INCLUSION, step=integer)
 _MOVE = at_least(frozenset({"state", "state_before"}), state=text, state_before=text)
-_POSTING = at_least(amount=integer, credit=text, debit=text, hold=text)
+_POSTING = at_least(amount=integer, credit=text, debit=text, hold=an_id("hold"))
 #: What is looked at in the details of events; what else is in them is nobody's concern here.
 DETAILS: dict[str, Check] = {
     "deployment.queued": at_least(credits=integer, kind=text, network=text),
@@ -301,18 +325,21 @@ DETAILS: dict[str, Check] = {
     "deployment.replaced": _SIGNED,
     "deployment.slot_filling": _SIGNED,
     "deployment.step_signed": _SIGNED,
-    "deployment.effect_found": _SIGNED,
+    "deployment.effect_found": both(_SIGNED, _FOUND),
     "deployment.pending": _SENT,
     "deployment.sent_again": _SENT,
     "deployment.step_sent": _SENT,
-    "deployment.rejected": at_least(transaction_id=text),
+    "deployment.rejected": at_least(step=integer, transaction_id=text),
     "deployment.included": _SEEN,
+    "deployment.block_vanished": at_least(step=integer),
     "deployment.step_confirmed": _SEEN,
     "deployment.confirmed": both(_SEEN, at_least(token=text)),
     "deployment.indexed": at_least(token=text),
     "deployment.completed": at_least(credits=integer),
     "deployment.slot_spent": at_least(slot_state=text, step=integer),
     "deployment.failed": at_least(reason=text, without_effect=boolean),
+    "deployment.retry_requested": at_least(frozenset({"hold"}), hold=text),
+    "credits.held": _POSTING,
     "evidence.issued": at_least(digest=text, format=text),
     "checkpoint.anchored": at_least(
         block=BLOCK, network=text, origin=text, root=HASH, size=integer, transaction_id=text

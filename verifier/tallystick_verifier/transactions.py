@@ -1,48 +1,66 @@
 """What was signed: ids are its hashes, signatures are of accounts, receipts are over it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from . import algorand, evm
 from .canonical import Json, unbase64
-from .history import attempts_of
+from .hashes import keccak_256
 from .report import Refused, Report
+from .shape import uuid_of
+from .steps import attempts_of
 
+_Place = tuple[str, Json, Json, Json]
+"""Where an attempt stands, its step, its slot, and itself."""
 _KEY_BYTES = {"ed25519": 32, "secp256k1": 64}
 
 
-def check(core: dict[str, Json], report: Report) -> None:
-    """Raises: Refused."""
-    network = core["deployment"]["network"]
-    family, _, reference = network.partition(":")
+@dataclass
+class _Found:
+    """What is looked for, and what is told at the end: ids of transactions."""
+
+    issue: Json
+    checked: list[str] = field(default_factory=list)
+    #: They ask for what was planned, in the name of this deployment.
+    bound: list[str] = field(default_factory=list)
+    #: The address that they would create.
+    asked: str | None = None
+    unsigned: list[str] = field(default_factory=list)
+    unkept: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+
+
+def check(core: dict[str, Json], issue: Json, report: Report) -> None:
+    """*issue* is what the log says that the token began with, or null.
+
+    Raises: Refused.
+    """
+    family = core["deployment"]["network"].partition(":")[0]
     keys = _keys(core["signers"], family)
-    checked, unsigned, unkept, silent = 0, [], [], []
-    for where, _, slot, attempt in attempts_of(core):
+    found = _Found(issue)
+    for place in attempts_of(core):
+        where, _, _, attempt = place
         id, receipts = attempt["transaction_id"], attempt["receipts"]
-        if slot["network"] != network:
-            raise Refused("malformed_transaction", where, network, slot["network"])
         if attempt["raw"] is None:
             if attempt["origin"] == "signed":
                 raise Refused("malformed_transaction", where, "the signed bytes", "none")
-            unkept.append(id)
+            found.unkept.append(id)
             continue
         if family not in {"eip155", "algorand"}:
             continue
-        raw = unbase64(attempt["raw"], where)
-        if family == "eip155":
-            digests = _evm(where, raw, slot, id, reference, keys)
-            purpose = "evm_transaction"
-            if slot["signer"] not in keys:
-                unsigned.append(id)
-        else:
-            digests = _algorand(where, raw, slot, id, reference, core["deployment"]["owner"])
-            purpose = "algorand_transaction"
-        checked += 1
+        look, purpose = (
+            (_evm, "evm_transaction")
+            if family == "eip155"
+            else (_algorand, "algorand_transaction")
+        )
+        digests = look(core, place, keys, found)
+        found.checked.append(id)
         if receipts:
             _receipts(where, receipts, digests, purpose)
         elif attempt["origin"] == "signed":
-            silent.append(id)
-    _tell(core, report, checked, unsigned, unkept, silent)
+            found.silent.append(id)
+    _tell(core, report, found)
 
 
 def _keys(signers: Sequence[Json], family: str) -> dict[str, bytes]:
@@ -63,52 +81,106 @@ def _keys(signers: Sequence[Json], family: str) -> dict[str, bytes]:
 
 
 def _evm(
-    where: str, raw: bytes, slot: Json, id: str, reference: str, keys: dict[str, bytes]
+    core: dict[str, Json], place: _Place, keys: dict[str, bytes], found: _Found
 ) -> list[tuple[str, bytes]]:
     """Who signed, and what."""
+    where, _, slot, attempt = place
+    signer, id = slot["signer"], attempt["transaction_id"]
     try:
-        found = evm.read(raw)
+        made = evm.read(unbase64(attempt["raw"], where))
     except ValueError as error:
         raise Refused("malformed_transaction", where, "a type-2 transaction", error) from error
-    if found.id != id:
-        raise Refused("transaction_id", where, found.id, id)
-    wanted = (f"chain {reference}", f"nonce {slot['sequence']}")
-    there = (f"chain {found.chain_id}", f"nonce {found.nonce}")
-    # What was found on chain came without a nonce of ours.
-    if there[0] != wanted[0] or (there[1] != wanted[1] and slot["sequence"] is not None):
+    if made.id != id:
+        raise Refused("transaction_id", where, made.id, id)
+    wanted = [f"chain {core['deployment']['network'].partition(':')[2]}"]
+    there = [f"chain {made.chain_id}"]
+    if attempt["origin"] == "signed":
+        # What was found on chain came without a nonce and an offer of ours.
+        wanted += [f"nonce {slot['sequence']}", f"at most {attempt['fee_cap']} for gas"]
+        there += [f"nonce {made.nonce}", f"at most {made.max_fee} for gas"]
+    if attempt["role"] == "fill":
+        wanted.append("a call of nothing by the signer to itself")
+        is_one = not made.data and made.to.hex() == signer[2:].lower()
+        there.append(wanted[-1] if is_one else "another call")
+    if wanted != there:
         raise Refused("malformed_transaction", where, wanted, there)
-    key = keys.get(slot["signer"])
+    if signer not in keys:
+        found.unsigned.append(id)
+        return [(signer, made.digest)]
     try:
-        if key is not None and not evm.is_signed_by(key, found):
-            raise Refused(
-                "transaction_signature", where, f"a signature by {slot['signer']}", "none"
-            )
+        if not evm.is_signed_by(keys[signer], made):
+            raise Refused("transaction_signature", where, f"a signature by {signer}", "none")
     except ValueError as error:
         raise Refused("address_of_key", where, "a point of secp256k1", error) from error
-    return [(slot["signer"], found.digest)]
+    created = evm.created(made, signer) if attempt["role"] == "effect" else None
+    if created is not None:
+        deployment = core["deployment"]
+        salt = keccak_256(b"tallystick.v1" + b"".join(_names(core)))
+        planned = deployment["predicted"] or deployment["result"] or found.asked
+        wanted = [salt.hex(), planned or created[1]]
+        if wanted != [created[0].hex(), created[1]]:
+            raise Refused("malformed_transaction", where, wanted, created)
+        found.bound.append(id)
+        found.asked = created[1]
+    return [(signer, made.digest)]
 
 
 def _algorand(
-    where: str, raw: bytes, slot: Json, id: str, reference: str, owner: str | None
+    core: dict[str, Json], place: _Place, keys: dict[str, bytes], found: _Found
 ) -> list[tuple[str, bytes]]:
+    where, step, slot, attempt = place
+    deployment, id = core["deployment"], attempt["transaction_id"]
+    reference = deployment["network"].partition(":")[2]
     try:
-        found = algorand.read(raw)
+        group = algorand.read(unbase64(attempt["raw"], where))
     except ValueError as error:
         raise Refused("malformed_transaction", where, "a group", error) from error
-    last = found[-1]
+    last = group[-1]
     if last.id != id:
         raise Refused("transaction_id", where, last.id, id)
-    for each in found:
+    senders = [algorand.address_of(each.sender) for each in group]
+    signers = [algorand.address_of(each.signer) for each in group]
+    for each, signer in zip(group, signers, strict=True):
         if each.genesis[:32] != reference:
             raise Refused("malformed_transaction", where, reference, each.genesis[:32])
         if not algorand.is_signed(each):
-            signer = algorand.address_of(each.signer)
             raise Refused("transaction_signature", where, f"a signature by {signer}", "none")
-    wanted = (slot["lease"], slot["valid_until"], owner)
-    there = (last.lease.hex(), last.last_round, algorand.address_of(last.sender))
-    if wanted != there and slot["lease"] is not None:
-        raise Refused("malformed_transaction", where, wanted, there)
-    return [(algorand.address_of(each.signer), sha256(each.message).digest()) for each in found]
+    # Whose account was given to another key is on chain, and not in a pack.
+    if signers != senders or not set(signers) <= keys.keys():
+        found.unsigned.append(id)
+    parties = [deployment["sender"], deployment["owner"]]
+    if core["plan"] is not None:
+        parties = core["plan"]["steps"][step["number"] - 1]["signers"]
+    expected = (slot["lease"], slot["valid_until"], deployment["owner"], set(parties))
+    there = (last.lease.hex(), last.last_round, senders[-1], set(senders))
+    if expected != there and slot["lease"] is not None:
+        raise Refused("malformed_transaction", where, expected, there)
+    if last.asset is not None and isinstance(found.issue, dict):
+        issue = (found.issue.get("supply"), found.issue.get("decimals"))
+        if issue != (str(last.asset[0]), last.asset[1]):
+            raise Refused("malformed_transaction", where, issue, last.asset)
+    lease = _lease(core, step["number"])
+    if last.lease == lease:
+        found.bound.append(id)
+    elif slot["lease"] is not None:
+        raise Refused("malformed_transaction", where, f"the lease {lease.hex()}", slot["lease"])
+    digests = [sha256(each.message).digest() for each in group]
+    return list(zip(signers, digests, strict=True))
+
+
+def _names(core: dict[str, Json]) -> list[bytes]:
+    """What a deployment is called on chain by."""
+    names = (core["installation"], core["organisation"], core["deployment"]["id"])
+    return [uuid_of(name) for name in names]
+
+
+def _lease(core: dict[str, Json], step: int) -> bytes:
+    """The lease of a step: SHA-256 over its names, each behind its length."""
+    installation, organisation, deployment = _names(core)
+    network = core["deployment"]["network"].encode()
+    parts = (b"tallystick/algorand/lease/1", installation, network, organisation, deployment)
+    whole = (*parts, step.to_bytes(8))
+    return sha256(b"".join(len(part).to_bytes(4) + part for part in whole)).digest()
 
 
 def _receipts(
@@ -120,31 +192,43 @@ def _receipts(
         raise Refused("receipt_differs", f"{where}.receipts", wanted, there)
 
 
-def _tell(
-    core: dict[str, Json],
-    report: Report,
-    checked: int,
-    unsigned: list[str],
-    unkept: list[str],
-    silent: list[str],
-) -> None:
+def _tell(core: dict[str, Json], report: Report, found: _Found) -> None:
     network = core["deployment"]["network"]
+    checked = len(found.checked)
     if checked:
         report.proves(
             "transactions",
             f"Signed transactions for {network} ({checked}) are called by the hash of their bytes"
-            + ("" if unsigned else ", and signed by the keys of their accounts"),
+            + ("" if found.unsigned else ", and signed by the keys of their accounts"),
         )
-    if unsigned:
-        text = f"No public key is given for who signed {', '.join(unsigned)}"
-        report.leaves("signatures", text)
-    if unkept:
-        text = f"The bytes of {', '.join(unkept)} were not kept: they were found on chain"
+    if found.bound:
+        makes = f", and ask for {found.asked}" if found.asked else ""
+        report.proves(
+            "made_for",
+            f"{', '.join(found.bound)}: made for this deployment and no other{makes}",
+        )
+    if others := [
+        attempt["transaction_id"]
+        for _, _, _, attempt in attempts_of(core)
+        if attempt["role"] == "effect" and attempt["transaction_id"] not in found.bound
+    ]:
+        report.leaves(
+            "made_for", f"What {', '.join(others)} would do, and for whom: their bytes do not tell"
+        )
+    if found.unsigned:
+        report.leaves(
+            "signatures",
+            f"That the accounts in {', '.join(found.unsigned)} have signed: no public key is "
+            "given for them, or another key than the account's own has signed in its place",
+        )
+    if found.unkept:
+        text = f"The bytes of {', '.join(found.unkept)} were not kept: they were found on chain"
         report.leaves("found_transactions", text)
-    if silent:
-        report.leaves("receipts", f"There is no receipt of the signatures in {', '.join(silent)}")
+    if found.silent:
+        text = f"There is no receipt of the signatures in {', '.join(found.silent)}"
+        report.leaves("receipts", text)
     attempts = list(attempts_of(core))
-    if attempts and not checked and len(unkept) < len(attempts):
+    if attempts and not checked and len(found.unkept) < len(attempts):
         report.leaves(
             "transactions", f"What transactions look like on {network} is not known here"
         )

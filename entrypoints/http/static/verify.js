@@ -56,8 +56,9 @@
     try {
       text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
       if (depthOf(text) > DEEPEST) throw new SyntaxError(`nested more than ${DEEPEST} deep`);
-      value = JSON.parse(text);
+      value = parse(text, where);
     } catch (error) {
+      if (error instanceof Refused) throw error;
       refuse("not_json", where, "canonical JSON in UTF-8", error.message);
     }
     const written = write(value, where);
@@ -67,6 +68,70 @@
       refuse("not_canonical", `${where}, letter ${at}`, written.slice(at, at + 20), text.slice(at, at + 20));
     }
     return value;
+  }
+
+  // JSON.parse takes the last of two members with one name, and 1.0 for 1; here both are refused.
+  function parse(text, where) {
+    const TOKEN = /[ \t\n\r]*(?:([[\]{},:])|("[^"\\]*(?:\\[^][^"\\]*)*")|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)|(true|false|null|NaN|-?Infinity))/y;
+    let mark, string, number, word;
+    const next = () => {
+      const token = TOKEN.exec(text);
+      if (!token) throw new SyntaxError("a value, or a mark, was expected");
+      [, mark, string, number, word] = token;
+    };
+    const expect = (...marks) => {
+      if (!marks.includes(mark)) throw new SyntaxError(`${marks.join(" or ")} was expected`);
+    };
+    const value = () => {
+      if (number !== undefined) {
+        if (!/^-?[0-9]{1,17}$/.test(number) || !Number.isSafeInteger(Number(number))) {
+          refuse("not_json", where, "integers below 2^53, and no other numbers", number);
+        }
+        return Number(number);
+      }
+      if (string !== undefined) return JSON.parse(string);
+      if (word !== undefined) return JSON.parse(word);
+      expect("[", "{");
+      return mark === "[" ? list() : object();
+    };
+    const list = () => {
+      const found = [];
+      next();
+      if (mark === "]") return found;
+      for (;;) {
+        found.push(value());
+        next();
+        expect(",", "]");
+        if (mark === "]") return found;
+        next();
+      }
+    };
+    const object = () => {
+      const found = new Map();
+      let twice;
+      next();
+      while (mark !== "}") {
+        if (string === undefined) throw new SyntaxError("a name was expected");
+        const name = JSON.parse(string);
+        if (found.has(name)) twice = name;
+        next();
+        expect(":");
+        next();
+        found.set(name, value());
+        next();
+        expect(",", "}");
+        if (mark === ",") {
+          next();
+          if (mark === "}") throw new SyntaxError("a name was expected");
+        }
+      }
+      if (twice !== undefined) refuse("duplicate_member", where, "each name once", twice);
+      return Object.fromEntries(found);
+    };
+    next();
+    const found = value();
+    if (!/^[ \t\n\r]*$/.test(text.slice(TOKEN.lastIndex))) throw new SyntaxError("something follows");
+    return found;
   }
 
   function depthOf(text) {
@@ -156,7 +221,12 @@
   };
   const DIGITS = like(/^(?:0|[1-9][0-9]*)$/, "a decimal number as text");
   const HASH = like(/^[0-9a-f]{64}$/, "32 bytes, hexadecimal");
-  const INSTANT = like(/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$/, "an instant");
+  const INSTANT = (value, where) => {
+    like(/^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$/, "an instant")(value, where);
+    const second = new Date(`${value.slice(0, 19)}Z`);
+    const isReal = !Number.isNaN(second.getTime()) && second.toISOString().startsWith(value.slice(0, 19));
+    must(isReal, where, "a day and a time that there are", value);
+  };
   const NETWORK = like(/^[-a-z0-9]{3,10}:[-_a-zA-Z0-9]{1,32}$/, "a CAIP-2 name");
   const NODE = coded(32);
   const PARAMETERS = (value, where) => {
@@ -236,26 +306,29 @@
     }, ["broadcast_at"]),
     step: integer,
   });
+  const FOUND = atLeast({ slot: atLeast({ number: integer }) }, ["slot"]);
   const SENT = atLeast({ at: text, step: integer, transaction_id: text });
   const SEEN = atLeast({
     inclusion: atLeast({ block: anyObject, cost: scalar, succeeded: boolean, transaction_id: text }), step: integer,
   });
   const MOVE = atLeast({ state: text, state_before: text }, ["state", "state_before"]);
-  const POSTING = atLeast({ amount: integer, credit: text, debit: text, hold: text });
+  const POSTING = atLeast({ amount: integer, credit: text, debit: text, hold: anId("hold") });
   // What is looked at in the details of events; what else is in them is nobody's concern here.
   const DETAILS = new Map(Object.entries({
     "deployment.queued": atLeast({ credits: integer, kind: text, network: text }),
     "deployment.slot_reserved": atLeast({ slot: atLeast({ number: integer }), step: integer }),
     "deployment.submitted": SIGNED, "deployment.replaced": SIGNED, "deployment.slot_filling": SIGNED,
-    "deployment.step_signed": SIGNED, "deployment.effect_found": SIGNED,
+    "deployment.step_signed": SIGNED, 
+    "deployment.effect_found": (value, where) => { SIGNED(value, where); FOUND(value, where); },
     "deployment.pending": SENT, "deployment.sent_again": SENT, "deployment.step_sent": SENT,
-    "deployment.rejected": atLeast({ transaction_id: text }),
-    "deployment.included": SEEN, "deployment.step_confirmed": SEEN,
+    "deployment.rejected": atLeast({ step: integer, transaction_id: text }),
+    "deployment.included": SEEN, "deployment.block_vanished": atLeast({ step: integer }), "deployment.step_confirmed": SEEN,
     "deployment.confirmed": (value, where) => { SEEN(value, where); atLeast({ token: text })(value, where); },
     "deployment.indexed": atLeast({ token: text }),
     "deployment.completed": atLeast({ credits: integer }),
     "deployment.slot_spent": atLeast({ slot_state: text, step: integer }),
     "deployment.failed": atLeast({ reason: text, without_effect: boolean }),
+    "deployment.retry_requested": atLeast({ hold: text }, ["hold"]), "credits.held": POSTING,
     "evidence.issued": atLeast({ digest: text, format: text }),
     "checkpoint.anchored": atLeast({
       block: members({ hash: text, number: integer }), network: text, origin: text, root: HASH, size: integer,
@@ -324,13 +397,25 @@
     if (root.length !== 32 || mark.length !== 68 || name !== origin || !Number.isSafeInteger(Number(size))) {
       refuse("malformed_note", "checkpoint", "a root of 32 bytes, and 68 of the origin's signature", note);
     }
+    if (size === "0" && !equal(root, await sha256())) refuse("malformed_note", "checkpoint", "the root of nothing", root);
     const id = (await sha256(utf8(origin), [10, 1], key)).slice(0, 4);
     const isSigned = equal(mark.slice(0, 4), id) && await isSignedBy(key, mark.slice(4), utf8(signed));
     if (!isSigned) refuse("note_signature", "checkpoint", "a signature by the key", "none");
     return { origin, size: Number(size), root };
   }
 
+  // The y of the eight points of small order, under which a signature can be made without a secret.
+  const P = 2n ** 255n - 19n;
+  const Y8 = 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n;
+  const SMALL_ORDER = [0n, 1n, P - 1n, Y8, P - Y8];
+
+  function isKey(key) {
+    const y = BigInt(`0x${hex(key.slice().reverse())}`) & (2n ** 255n - 1n);
+    return y < P && !SMALL_ORDER.includes(y);
+  }
+
   async function isSignedBy(key, signature, message) {
+    if (!isKey(key)) return false;
     let imported;
     try {
       imported = await crypto.subtle.importKey("raw", key, "Ed25519", false, ["verify"]);
@@ -357,8 +442,10 @@
     Queued: ["DEPLOYMENT_VALIDATION_FAILED"], Submitted: ["TRANSACTION_SUBMISSION_FAILED"],
     Pending: ["TRANSACTION_REVERTED", WITH_EFFECT], Confirmed: [WITH_EFFECT], Indexed: [WITH_EFFECT],
   };
-  const SIGNING = ["submitted", "replaced", "slot_filling", "step_signed", "effect_found"];
+  const SIGNING = ["submitted", "replaced", "slot_filling", "step_signed"];
   const SENDING = ["pending", "sent_again", "step_sent"];
+  const ENDING = ["confirmed", "step_confirmed"];
+  const PLACE = ["network", "signer", "sequence", "lease", "valid_until"];
 
   const stepOf = (event) => event.body.action.slice(event.body.action.indexOf(".") + 1);
   const has = (object, name) => isObject(object) && Object.hasOwn(object, name);
@@ -418,7 +505,7 @@
     const { deployment, account } = core;
     const queued = about[0];
     for (const name of ["network", "credits"]) same(`core.deployment.${name}`, detail(queued, name), deployment[name]);
-    same("core.deployment.live", queued.body.live, deployment.live);
+    for (const event of about) same(`${event.where}.live`, deployment.live, event.body.live);
     same("core.deployment.requested_by", queued.body.actor.id, deployment.requested_by);
     same("core.deployment.token.kind", detail(queued, "kind"), deployment.token.kind);
     const accepted = about.filter((each) => ["queued", "retry_requested"].includes(stepOf(each))).at(-1);
@@ -434,134 +521,214 @@
     if (deployment.owner !== null) same("core.deployment.owner", account.address, deployment.owner);
   }
 
-  function checkAttempts(core, events) {
-    const [said, sent, rejected] = [new Map(), new Map(), new Map()];
-    for (const event of events) {
-      const step = stepOf(event);
-      if (SIGNING.includes(step)) {
-        const key = `${detail(event, "step")} ${detail(event, "attempt", "number")}`;
-        if (said.has(key)) refuse("history_incomplete", event.where, "an attempt once", key);
-        said.set(key, event);
-        const at = detail(event, "attempt").broadcast_at;
-        if (at) sent.set(detail(event, "attempt", "transaction_id"), at);
-      } else if (SENDING.includes(step)) {
-        const id = detail(event, "transaction_id");
-        if (!sent.has(id)) sent.set(id, detail(event, "at"));
-        rejected.set(id, false);
-      } else if (step === "rejected") {
-        rejected.set(detail(event, "transaction_id"), true);
+  // What was done on chain, as the events tell it: carried out once more, and held against the records.
+
+  function checkSteps(core, events) {
+    const steps = core.steps.map(() => ({ inclusion: null, is_final: false, slots: [] }));
+    for (const event of events) happened(event, steps);
+    steps.forEach((said, n) => compareStep(`core.steps[${n}]`, said, core.steps[n]));
+    checkResult(core.deployment, events);
+  }
+
+  const impossible = (event, expected) =>
+    refuse("history_incomplete", event.where, `${expected}, before ${event.body.action}`, "not so");
+  const attemptOf = (slot, id) => slot.attempts.find((each) => each.transaction_id === id);
+  const isOpen = (slot) => slot?.state === "open";
+
+  function happened(event, steps) {
+    const name = stepOf(event);
+    const hasBegun = steps.some((step) => step.is_final);
+    const hasOpen = steps.some((step) => step.slots.some(isOpen));
+    if (name === "failed") {
+      const isWithEffect = detail(event, "reason") === WITH_EFFECT;
+      if (!isWithEffect && (hasBegun || hasOpen)) impossible(event, "no step that is done, and no slot that is open");
+      if (isWithEffect && detail(event, "state_before") === "Pending" && (!hasBegun || hasOpen)) {
+        impossible(event, "a step that is done, and no slot that is open");
       }
-    }
-    const known = new Set();
-    core.steps.forEach((step, n) => step.slots.forEach((slot, m) => slot.attempts.forEach((attempt, o) => {
-      const where = `core.steps[${n}].slots[${m}].attempts[${o}]`;
-      const key = `${step.number} ${attempt.number}`;
-      const event = said.get(key) ?? refuse("history_incomplete", where, "an event of it", "none");
-      said.delete(key);
-      for (const name of ["role", "origin", "transaction_id", "signed_at"]) {
-        same(`${where}.${name}`, detail(event, "attempt", name), attempt[name]);
-      }
-      const id = attempt.transaction_id;
-      same(`${where}.fee_cap`, String(detail(event, "attempt", "fee_cap")), attempt.fee_cap);
-      same(`${where}.receipts`, event.body.details.receipts ?? [], attempt.receipts);
-      same(`${where}.broadcast_at`, sent.get(id), attempt.broadcast_at);
-      same(`${where}.rejected`, rejected.get(id) ?? false, attempt.rejected);
-      known.add(id);
-    })));
-    for (const event of said.values()) refuse("history_incomplete", "core.steps", "an attempt", `none of ${event.where}`);
-    for (const id of [...sent.keys(), ...rejected.keys()]) {
-      if (!known.has(id)) refuse("history_incomplete", "core.steps", "an attempt", `none ${id}`);
+    } else if (name === "cancelled" && (hasBegun || hasOpen)) {
+      impossible(event, "no slot that is open");
+    } else if (["slot_reserved", "effect_found", ...SIGNING].includes(name)) {
+      signed(event, current(event, steps));
+    } else if (["included", "block_vanished", "rejected", "slot_spent", ...SENDING, ...ENDING].includes(name)) {
+      landed(event, current(event, steps), steps);
     }
   }
 
-  function checkSlots(core, events) {
-    const reserved = new Map(events.filter((each) => stepOf(each) === "slot_reserved")
-      .map((each) => [`${detail(each, "step")} ${detail(each, "slot", "number")}`, each]));
-    core.steps.forEach((step, n) => step.slots.forEach((slot, m) => {
-      const where = `core.steps[${n}].slots[${m}]`;
-      const key = `${step.number} ${slot.number}`;
-      if (!reserved.has(key)) {
-        if (!slot.attempts.some((each) => each.origin === "found")) {
-          refuse("history_incomplete", where, "an event of it", "none");
-        }
-        return;
-      }
-      for (const name of ["network", "signer", "sequence", "lease", "valid_until"]) {
-        same(`${where}.${name}`, detail(reserved.get(key), "slot")[name], slot[name]);
-      }
-      reserved.delete(key);
-    }));
-    for (const event of reserved.values()) refuse("history_incomplete", "core.steps", "a slot", `none of ${event.where}`);
+  // The step that is worked on, which is the one that the event names.
+  function current(event, steps) {
+    const at = steps.findIndex((step) => !step.is_final);
+    if (at < 0 || detail(event, "step") !== at + 1) impossible(event, `step ${at + 1}`);
+    return steps[at];
   }
 
-  const inclusionOf = (event) => ({ ...detail(event, "inclusion"), cost: String(detail(event, "inclusion", "cost")) });
-
-  function checkEnds(core, events) {
-    const steps = new Set(core.steps.map((step) => step.number));
-    const of = (...names) => events.filter((each) => names.includes(stepOf(each)));
-    for (const event of of("slot_spent", "confirmed", "step_confirmed")) {
-      if (!steps.has(detail(event, "step"))) refuse("history_incomplete", "core.steps", "a step", event.where);
-    }
-    core.steps.forEach((step, n) => {
-      const where = `core.steps[${n}]`;
-      const its = (each) => detail(each, "step") === step.number;
-      const ends = of("slot_spent").filter(its).map((each) => detail(each, "slot_state"));
-      const final = of("confirmed", "step_confirmed").filter(its).at(-1);
-      same(`${where}.slots`, final ? [...ends, "used"] : ends, step.slots.map((slot) => slot.state));
-      same(`${where}.is_final`, Boolean(final), step.is_final);
-      if (!final) {
-        const seen = of("included").filter(its).map((each) => write(inclusionOf(each), where));
-        if (step.inclusion !== null && !seen.includes(write(step.inclusion, where))) {
-          refuse("core_differs", `${where}.inclusion`, seen, step.inclusion);
-        }
-        return;
+  function signed(event, step) {
+    const { slots } = step;
+    const [isReserved, isFound] = [stepOf(event) === "slot_reserved", stepOf(event) === "effect_found"];
+    const isThere = isOpen(slots.at(-1));
+    if (isReserved || (isFound && !isThere)) {
+      const slot = detail(event, "slot");
+      const number = slots.length + 1;
+      // One that was found comes with its place alone.
+      if (isThere || detail(event, "slot", "number") !== (isReserved ? number : 1)) {
+        impossible(event, `slot ${number}, and none that is open`);
       }
-      same(`${where}.inclusion`, inclusionOf(final), step.inclusion);
-      const { inclusion } = step;
-      const won = step.slots.at(-1).attempts.find((each) => each.transaction_id === inclusion.transaction_id);
-      if (!won) refuse("core_differs", `${where}.inclusion`, "one of the attempts", inclusion);
-      same(`${where}.inclusion.succeeded`, true, inclusion.succeeded);
-      same(`${where}.inclusion.transaction_id`, "effect", won.role);
-      same(`${where}.inclusion.cost`, won.cost, inclusion.cost);
+      const place = Object.fromEntries(PLACE.map((name) => [name, slot[name] ?? null]));
+      slots.push({ ...place, attempts: [], number, state: "open" });
+    } else if (!isThere) {
+      impossible(event, "a slot that is open");
+    }
+    if (isReserved) return;
+    const attempt = detail(event, "attempt");
+    const number = 1 + slots.reduce((count, slot) => count + slot.attempts.length, 0);
+    const role = stepOf(event) === "slot_filling" ? "fill" : "effect";
+    if (attempt.number !== number || attempt.origin !== (isFound ? "found" : "signed") || attempt.role !== role
+      || slots.some((slot) => attemptOf(slot, attempt.transaction_id))) {
+      impossible(event, `attempt ${number}, once`);
+    }
+    const { origin, signed_at, transaction_id } = attempt;
+    slots.at(-1).attempts.push({
+      number, origin, role, signed_at, transaction_id, broadcast_at: attempt.broadcast_at ?? null, cost: null,
+      fee_cap: String(attempt.fee_cap), rejected: false,
+      receipts: has(event.body.details, "receipts") ? event.body.details.receipts : [],
     });
-    const { deployment } = core;
-    const confirmed = of("confirmed").at(-1);
-    same("core.deployment.result", confirmed && detail(confirmed, "token"), deployment.result);
+  }
+
+  function landed(event, step, steps) {
+    const [name, slot] = [stepOf(event), step.slots.at(-1)];
+    if (!isOpen(slot)) impossible(event, "a slot that is open");
+    if (name === "included" || ENDING.includes(name)) {
+      const inclusion = { ...detail(event, "inclusion"), cost: String(detail(event, "inclusion", "cost")) };
+      const attempt = attemptOf(slot, inclusion.transaction_id) ?? impossible(event, "an attempt in the open slot");
+      step.inclusion = inclusion;
+      if (name === "included") return;
+      if (!inclusion.succeeded || attempt.role !== "effect") impossible(event, "an attempt that took effect");
+      [attempt.cost, slot.state, step.is_final] = [inclusion.cost, "used", true];
+      if (steps.every((each) => each.is_final) !== (name === "confirmed")) {
+        impossible(event, "confirmed once all steps are done, and not before");
+      }
+    } else if (name === "block_vanished") {
+      if (step.inclusion === null) impossible(event, "a block that it was in");
+      step.inclusion = null;
+    } else if (name === "slot_spent") {
+      spent(event, step, slot);
+    } else {
+      const attempt = attemptOf(slot, detail(event, "transaction_id")) ?? impossible(event, "an attempt in the open slot");
+      attempt.rejected = name === "rejected";
+      if (SENDING.includes(name)) attempt.broadcast_at ??= detail(event, "at");
+    }
+  }
+
+  // The slot ended without the effect: a window by itself, a nonce by what took it.
+  function spent(event, step, slot) {
+    const state = detail(event, "slot_state");
+    if (!(slot.valid_until !== null ? ["expired"] : ["spent", "lost"]).includes(state)) {
+      impossible(event, "an end that such a slot can have");
+    }
+    if (state === "spent") {
+      const [id, { inclusion }] = [detail(event, "transaction_id"), step];
+      const attempt = attemptOf(slot, id);
+      if (!attempt || inclusion === null || inclusion.transaction_id !== id) {
+        impossible(event, "an attempt that was seen in a block");
+      }
+      if (inclusion.succeeded && attempt.role === "effect") impossible(event, "an attempt without effect");
+      attempt.cost = inclusion.cost;
+    }
+    [slot.state, step.inclusion] = [state, null];
+  }
+
+  function compareStep(where, said, step) {
+    const count = (place, told, there) => told.length === there.length
+      || refuse("history_incomplete", place, `${told.length}, as the events say`, there.length);
+    for (const name of ["is_final", "inclusion"]) same(`${where}.${name}`, said[name], step[name]);
+    count(`${where}.slots`, said.slots, step.slots);
+    step.slots.forEach((slot, m) => {
+      const [told, place] = [said.slots[m], `${where}.slots[${m}]`];
+      for (const name of ["number", "state", ...PLACE]) same(`${place}.${name}`, told[name], slot[name]);
+      count(`${place}.attempts`, told.attempts, slot.attempts);
+      slot.attempts.forEach((attempt, o) => {
+        for (const [name, value] of Object.entries(told.attempts[o])) {
+          same(`${place}.attempts[${o}].${name}`, value, attempt[name]);
+        }
+      });
+    });
+  }
+
+  // Where the token is: as was planned, unless it failed because it is not.
+  function checkResult(deployment, events) {
+    const of = (name) => events.filter((each) => stepOf(each) === name);
+    const tokenOf = (name) => of(name).map((each) => detail(each, "token")).at(-1);
+    const [place, token] = [tokenOf("step_confirmed"), tokenOf("confirmed")];
+    if (place !== undefined) same("core.deployment.predicted", place, deployment.predicted);
+    same("core.deployment.result", token, deployment.result);
+    if (deployment.predicted && token !== undefined && deployment.failure === null) {
+      same("core.deployment.predicted", deployment.result, deployment.predicted);
+    }
     for (const event of of("indexed")) same("core.deployment.result", detail(event, "token"), deployment.result);
     for (const event of of("completed")) same("core.deployment.credits", detail(event, "credits"), deployment.credits);
   }
 
+  // What became of the price: one hold for each time that it was asked for, and one end for each.
+
+  const LETTERS = "0123456789abcdefghjkmnpqrstvwxyz";
+  const uuidOf = (id) => Array.from(id.slice(-26)).reduce((value, letter) => value * 32n + BigInt(LETTERS.indexOf(letter)), 0n)
+    .toString(16).padStart(32, "0");
+
   function checkCredits(deployment, own) {
-    const [held, flows] = [new Map(), new Map()];
+    const holds = holdsOf(deployment, own);
+    const price = deployment.credits;
+    const postings = own.filter((each) => each.body.action.startsWith("credits."));
+    for (const event of postings) {
+      const { credit, debit, hold } = event.body.details;
+      if (credit === "spent" && !(debit === "held" && holds.includes(hold))) {
+        refuse("credits_differ", event.where, "what was held for it, and nothing else", hold);
+      }
+    }
+    const isDue = deployment.state === "Completed" || (deployment.failure !== null && !deployment.failure.without_effect);
+    for (const hold of holds) {
+      let [gone, spentOf] = [0, 0];
+      for (const { body: { details } } of postings) {
+        if (details.hold !== hold || details.debit !== "held") continue;
+        gone += details.amount;
+        if (details.credit === "spent") spentOf += details.amount;
+      }
+      const wanted = hold === holds.at(-1) && isDue ? price : 0;
+      if (gone !== price || spentOf !== wanted) {
+        refuse("credits_differ", hold, `${price} held, ${wanted} of it spent, none left`, `${spentOf} spent, ${price - gone} left`);
+      }
+    }
+    return holds.length ? `${price} credits were held, and ${isDue ? "captured" : "given back"}` : "It cost no credits";
+  }
+
+  // Those that paid, in order: each was taken right before it was asked for, or asked for again.
+  function holdsOf(deployment, own) {
+    const holds = [];
+    let taken = [];
     for (const event of own) {
-      if (!event.body.action.startsWith("credits.") || !has(event.body.details, "hold")) continue;
-      const { hold, debit, amount, credit } = event.body.details;
-      if (event.body.action === "credits.held") {
-        if (held.has(hold) || debit !== "available" || credit !== "held") {
-          refuse("credits_differ", event.where, "one hold, of what is available", hold);
-        }
-        held.set(hold, amount);
-      } else if (debit === "held") {
-        const flow = flows.get(hold) ?? { gone: 0, spent: 0 };
-        flow.gone += amount;
-        if (credit === "spent") flow.spent += amount;
-        flows.set(hold, flow);
+      const { action, details, sequence } = event.body;
+      if (action === "credits.held") taken.push(event);
+      if (action !== "deployment.queued" && action !== "deployment.retry_requested") continue;
+      if (taken.length !== (deployment.credits ? 1 : 0)) {
+        refuse("credits_differ", event.where, "one credits.held before it", `${taken.length} before event ${sequence}`);
+      }
+      for (const each of taken) {
+        const there = ["amount", "debit", "credit"].map((name) => detail(each, name)).join(" ");
+        const wanted = `${deployment.credits} available held`;
+        if (there !== wanted) refuse("credits_differ", each.where, wanted, there);
+        holds.push(detail(each, "hold"));
+      }
+      taken = [];
+      if (action === "deployment.retry_requested" && holds.length
+        && details.hold?.replaceAll("-", "") !== uuidOf(holds.at(-1))) {
+        refuse("credits_differ", event.where, holds.at(-1), details.hold);
       }
     }
-    const { credits: price, hold: last, failure } = deployment;
-    const newest = [...held.keys()].at(-1) ?? null;
-    if (newest !== last) refuse("credits_differ", "core.deployment.hold", newest, last);
-    if (last === null) return "It cost no credits";
-    const isSpent = deployment.state === "Completed" || (failure !== null && !failure.without_effect);
-    for (const [hold, amount] of held) {
-      const { gone, spent } = flows.get(hold) ?? { gone: 0, spent: 0 };
-      const wanted = hold === last && isSpent ? amount : 0;
-      if (amount !== price || gone !== amount || spent !== wanted) {
-        refuse("credits_differ", hold, `${price} held, ${wanted} of it spent, none left`,
-          `${amount} held, ${spent} spent, ${amount - gone} left`);
-      }
+    if (taken.length || new Set(holds).size !== holds.length) {
+      refuse("credits_differ", "events", "a hold for each time that it was asked for", "more");
     }
-    return `${price} credits were held, and ${isSpent ? "captured" : "given back"}`;
+    if (deployment.hold !== (holds.at(-1) ?? null)) {
+      refuse("credits_differ", "core.deployment.hold", holds.at(-1) ?? "none", deployment.hold);
+    }
+    return holds;
   }
 
   // The check, in its order.
@@ -619,12 +786,32 @@
     }
     for (const some of [own, anchors]) {
       some.slice(1).forEach((event, n) => {
-        if (event.body.sequence <= some[n].body.sequence) {
-          refuse("out_of_order", event.where, `a sequence above ${some[n].body.sequence}`, event.body.sequence);
+        if (event.body.sequence <= some[n].body.sequence || event.index <= some[n].index) {
+          refuse("out_of_order", event.where, `sequence and leaf above ${some[n].body.sequence}, ${some[n].index}`,
+            `${event.body.sequence}, ${event.index}`);
         }
       });
     }
     return { anchors, own };
+  }
+
+  // Whose key, slot and network it was is what was planned; without a plan, what was asked for.
+  function checkParties({ account, deployment, plan, steps }) {
+    const family = new Map([["eip155", "evm"], ["algorand", "algorand"]]).get(deployment.network.split(":")[0]);
+    if (account !== null && family) same("core.account.family", family, account.family);
+    const names = (some) => write(some.map((step) => step.name), "steps");
+    if (plan !== null && names(steps) !== names(plan.steps)) {
+      refuse("plan_hash", "core.plan.steps", names(steps), names(plan.steps));
+    }
+    const known = [deployment.sender, deployment.owner];
+    steps.forEach((step, n) => step.slots.forEach((slot, m) => {
+      const where = `core.steps[${n}].slots[${m}]`;
+      const signers = plan === null ? known : plan.steps[n].signers;
+      same(`${where}.network`, deployment.network, slot.network);
+      if (!signers.includes(slot.signer) || !signers.every((each) => known.includes(each))) {
+        refuse("core_differs", `${where}.signer`, known, [slot.signer, ...signers]);
+      }
+    }));
   }
 
   async function checkPlan(core, proves, leaves) {
@@ -637,14 +824,13 @@
       owner: deployment.owner, sender: deployment.sender, kind: deployment.token.kind,
       token: deployment.token.parameters, hash: deployment.plan_hash ?? digest,
     };
+    if (plan.address !== null) wanted.address = deployment.predicted;
     for (const [name, value] of Object.entries(wanted)) {
       const found = name === "hash" ? digest : plan[name];
       if (hash !== digest || write(value, name) !== write(found, name)) {
         refuse("plan_hash", `core.plan.${name}`, value, plan[name]);
       }
     }
-    const names = (steps) => write(steps.map((step) => step.name), "steps");
-    if (names(core.steps) !== names(plan.steps)) refuse("plan_hash", "core.plan.steps", names(core.steps), names(plan.steps));
     return deployment.plan_hash === null
       ? leaves("plan", "That the parameters are those of the request: it named no plan, so that they are what the operator has recorded")
       : proves("plan", `The plan is the one that the request named: ${digest}`);
@@ -690,6 +876,9 @@
       const covered = own.filter((each) => each.index < size).length;
       proves("anchor", `This log begins with the ${size} events that are said to be anchored on ${network}: `
         + `${covered} of the ${own.length} above are among them`);
+      if (!pack.core.anchors.includes(network)) {
+        leaves("anchor", `That the operator anchors on ${network}: the records do not name it`);
+      }
       const wanted = await noteOf(checkpoint.origin, size, unhex(roots.get(size)));
       if (wanted !== note) {
         leaves("anchor", `That transaction ${detail(event, "transaction_id")} in block ${detail(event, "block", "number")} `
@@ -707,16 +896,20 @@
     const { deployment } = core;
     const key = unbase64(pack.key, "key");
     const fingerprint = hex(await sha256(key));
-    if (given.key && given.key !== fingerprint) refuse("other_key", "key", given.key, fingerprint);
     const checkpoint = await checkpointOf(pack.checkpoint, key);
-    const [, ...path] = checkpoint.origin.split("/");
-    if (path.length !== 3 || path[0] !== "audit" || path[1] !== core.installation || !/^[0-9]+$/.test(path[2])) {
-      refuse("other_installation", "checkpoint", `…/audit/${core.installation}/<number>`, checkpoint.origin);
+    const { origin } = checkpoint;
+    if (!new RegExp(`^[^/]+/audit/${core.installation}/[1-9][0-9]*$`).test(origin)) {
+      refuse("other_installation", "checkpoint", `…/audit/${core.installation}/<number>`, origin);
     }
-    proves("checkpoint", `The key ${fingerprint} has signed that the log ${checkpoint.origin} has ${checkpoint.size} `
+    const isNamed = given.keys.includes(fingerprint);
+    if (given.keys.length && !isNamed) {
+      refuse("other_key", "key", given.keys.join(" or "), `${fingerprint}, of the log ${origin}`);
+    }
+    proves("checkpoint", `The key ${fingerprint} has signed that the log ${origin} has ${checkpoint.size} `
       + `events, with the root ${hex(checkpoint.root)}`);
-    if (given.key) proves("key", "It is the key that you named");
-    else leaves("key", `That the key ${fingerprint} is the operator's: ask for its fingerprint by another way, and name it here`);
+    if (isNamed) proves("key", `It is the key that you named for ${origin}`);
+    else leaves("key", `That the key ${fingerprint} is the operator's for ${origin} (each log that was opened has its own): `
+      + "ask for its fingerprint by another way, and name it here");
 
     const events = await eventsOf(pack, checkpoint);
     proves("events", `${events.length} audit events are in that log, bit for bit`);
@@ -735,9 +928,7 @@
       each.body.subject === deployment.id && each.body.action.startsWith("deployment."));
     const states = checkMoves(deployment, about);
     checkRequest(core, about, told.filter((each) => each.body.action.startsWith("account.")));
-    checkAttempts(core, about);
-    checkSlots(core, about);
-    checkEnds(core, about);
+    checkSteps(core, about);
     proves("history", `It went ${states.join(" → ")}, each by an event of the log and a rule of the table; every attempt `
       + "and slot of the records has its event");
     if (deployment.result !== null) {
@@ -746,15 +937,19 @@
       proves("result", `The log says that ${deployment.result} was issued${of}`);
     }
     proves("credits", checkCredits(deployment, told));
+    checkParties(core);
     await checkPlan(core, proves, leaves);
     await checkAnchors(pack, checkpoint, anchors, own, given.note, proves, leaves);
-    tellTheRest(core, own, leaves);
+    tellTheRest(core, own, events, leaves);
   }
 
-  function tellTheRest(core, own, leaves) {
+  // Clocks of an operator's machines may differ by five seconds.
+  const microseconds = ({ body: { at } }) => BigInt(Date.parse(`${at.slice(0, 19)}Z`)) * 1000n + BigInt(at.slice(20, 26));
+
+  function tellTheRest(core, own, events, leaves) {
     const sequences = own.map((each) => each.body.sequence);
-    const gaps = sequences.slice(1).flatMap((number, n) => {
-      const from = sequences[n] + 1;
+    const gaps = sequences.flatMap((number, n) => {
+      const from = (sequences[n - 1] ?? 0) + 1;
       return number === from ? [] : [number === from + 1 ? `${from}` : `${from}-${number - 1}`];
     });
     if (gaps.length) {
@@ -770,7 +965,17 @@
     }
     leaves("one_history", "That the operator has not shown another history to somebody else: compare with an anchor, or "
       + "with a checkpoint that others have (tallystick-verify --checkpoint)");
+    if (!core.steps.some((step) => step.is_final)) {
+      const ids = core.steps.flatMap((step) => step.slots.flatMap((slot) => slot.attempts.map((each) => each.transaction_id)));
+      leaves("no_effect", ids.length ? `That none of ${ids.join(", ")} took effect: look them up` : "That nothing of it is on chain");
+    }
     leaves("left_out", "That nothing happened which was never written to the log, and that what was written was true when it was");
+    const back = events.slice(1).filter((after, n) => events[n].body.organisation === after.body.organisation
+      && microseconds(after) < microseconds(events[n]) - 5_000_000n).map((each) => each.body.sequence);
+    if (back.length) {
+      leaves("time_goes_back", `That events ${back.join(", ")} of the organisation came when they say: the one before each `
+        + "says that it came later, by more than 5 seconds");
+    }
     leaves("time", "When it was: instants are those of the operator's clock; what is anchored was there before its block");
     leaves("later", `What became of it after event ${sequences.at(-1)} of ${core.organisation}`);
   }
@@ -785,7 +990,10 @@
       if (bytes.length > LARGEST) throw new Unusable(`more than ${LARGEST} bytes`);
       // On EVM networks an anchor stands behind a call of 68 bytes.
       const note = given.note?.length === 2 * (68 + 78) ? given.note.slice(2 * 68) : given.note;
-      await check(bytes, { ...given, note },
+      const keys = (given.key ?? "").split(/[\s,]+/).filter(Boolean);
+      const strange = keys.find((each) => !/^[0-9a-f]{64}$/.test(each));
+      if (strange) throw new Unusable(`${strange.slice(0, 100)} is no fingerprint: 64 hexadecimal digits`);
+      await check(bytes, { keys, note },
         (code, words) => proved.push({ code, text: words }), (code, words) => notProved.push({ code, text: words }));
       return { verdict: "proved", proved, not_proved: notProved, refused: null };
     } catch (error) {
@@ -839,5 +1047,5 @@
   }
 
   if (typeof document !== "undefined") page();
-  if (typeof module !== "undefined") module.exports = { verify };
+  if (typeof module !== "undefined") module.exports = { isKey, verify };
 })();
