@@ -1,8 +1,8 @@
 import pytest
 from litestar.testing import TestClient
 
-from entrypoints.http.app import create_app
 from tests.application.house import House
+from tests.http.prepared import app_of
 from tests.http.site import Site, services_of
 
 
@@ -19,7 +19,7 @@ def services(house):
 
 @pytest.fixture
 def site(house, services):
-    with TestClient(create_app(services), raise_server_exceptions=False) as client:
+    with TestClient(app_of(services), raise_server_exceptions=False) as client:
         yield Site(house, services, client)
 
 
