@@ -10,8 +10,11 @@ With CI set, a skipped test fails the run: there every server is to be had.
 import contextlib
 import os
 import secrets
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -24,7 +27,16 @@ from entrypoints.devnet.processes import die_with_parent
 
 DATABASE_URL = "TEST_DATABASE_URL"
 #: Safe: tests kill servers, not machines, and what a server wrote the system still has.
-SERVER_OPTIONS = ["fsync=off", "full_page_writes=off", "max_connections=300"]
+SERVER_OPTIONS = [
+    *("fsync=off", "full_page_writes=off", "max_connections=300"),
+    # Files of the log are used again early: in memory they take room.
+    *("max_wal_size=256MB", "min_wal_size=64MB"),
+]
+#: A file system in memory.  Each test has a database of its own, which is copied: to a disk, that
+#: is most of what a test takes.
+MEMORY = Path("/dev/shm")
+#: Bytes that must be free there, several times what a run takes.
+ROOM = 4 * 2**30
 #: Reasons that may skip a test even in CI; an entry names what CI cannot have, and why.
 MAY_BE_SKIPPED_IN_CI: frozenset[str] = frozenset()
 
@@ -73,13 +85,35 @@ def pytest_configure(config):
         die_with_parent()  # else a killed run leaves workers, and they their servers
     unwanted = config.getoption("--without-servers") or config.getoption("collectonly")
     if not (is_worker or unwanted or os.environ.get(DATABASE_URL)):
-        url = servers.enter_context(embedded_postgres.running(options=SERVER_OPTIONS))
+        folder = servers.enter_context(server_folder())
+        url = servers.enter_context(embedded_postgres.running(folder, options=SERVER_OPTIONS))
         os.environ[DATABASE_URL] = url
         servers.callback(os.environ.pop, DATABASE_URL)
 
 
 def pytest_unconfigure(config):
     config.stash[SERVERS].close()
+
+
+@contextlib.contextmanager
+def server_folder() -> Iterator[Path]:
+    """In memory where there is room, else where temporary files are."""
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM
+    folder = embedded_postgres.temporary_folder(MEMORY if has_room else None)
+    if has_room:
+        sweep(folder.parent)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder.parent, ignore_errors=True)
+
+
+def sweep(ours: Path) -> None:
+    """Remove what runs that were killed have left in memory; a server that starts is young."""
+    for other in MEMORY.glob(f"{ours.name[: ours.name.rindex('-')]}-*"):
+        is_used = (other / "cluster" / "postmaster.pid").exists()
+        if other != ours and not is_used and time.time() - other.stat().st_mtime > 600:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

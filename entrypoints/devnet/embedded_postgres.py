@@ -88,9 +88,9 @@ def running(
             shutil.rmtree(home.parent, ignore_errors=True)
 
 
-def temporary_folder() -> Path:
+def temporary_folder(within: Path | None = None) -> Path:
     """A place for a cluster that `nobody` can reach, unlike what `tempfile` makes for root."""
-    parent = Path(tempfile.mkdtemp(prefix="tallystick-postgres-"))
+    parent = Path(tempfile.mkdtemp(prefix="tallystick-postgres-", dir=within))
     parent.chmod(0o711)
     return parent / "cluster"
 

@@ -61,7 +61,7 @@ def database() -> Iterator[str]:
     name = f"store_{secrets.token_hex(6)}"
     with psycopg.connect(server, autocommit=True) as administrator:
         template = _template(administrator, server)
-        administrator.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        administrator.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
     try:
         yield make_conninfo(server, dbname=name)
     finally:
