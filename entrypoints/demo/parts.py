@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from uuid import uuid4
 
@@ -93,6 +94,15 @@ class Parts:
 
     def command(self, *arguments: str) -> dict[str, object]:
         """Run ``tallystick … --json`` and read its answer."""
+        answer: dict[str, object] = self._answer(*arguments)
+        return answer
+
+    def listing(self, *arguments: str) -> list[dict[str, object]]:
+        """As `command`, of one that answers about several things."""
+        answer: list[dict[str, object]] = self._answer(*arguments)
+        return answer
+
+    def _answer(self, *arguments: str) -> Any:
         done = subprocess.run(
             [*_tallystick(), *arguments, "--json"],
             env=dict(self.environment),
@@ -102,8 +112,7 @@ class Parts:
         )
         if done.returncode:
             raise DemoError(f"tallystick {' '.join(arguments)}: {done.stderr or done.stdout}")
-        answer: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-        return answer
+        return json.loads(done.stdout.splitlines()[-1])
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a process of ours; its log is in the folder."""

@@ -153,22 +153,38 @@ def tell(parts: Parts) -> Told:
 def write_evidence(parts: Parts, told: Told, file: Path) -> str:
     """The evidence about the first token, as the API gives it; the log's key's fingerprint.
 
+    With an anchor: what commits to the records is in a checkpoint that is put on a chain.
+
     Raises: DemoError.
     """
     deployment = told.issued[0].deployment
     headers = {"Authorization": f"Bearer {told.api_key}"}
     with httpx.Client(base_url=parts.api, timeout=30, headers=headers) as client:
-        deadline = time.monotonic() + _SECONDS
-        answer = client.get(f"/v1/deployments/{deployment}/evidence")
-        while answer.status_code == httpx.codes.ACCEPTED and time.monotonic() < deadline:
-            time.sleep(0.5)
-            answer = client.get(f"/v1/deployments/{deployment}/evidence")
-        if answer.status_code != httpx.codes.OK:
-            raise DemoError(f"GET evidence: {answer.status_code} {answer.text}")
+        _evidence(client, deployment)
+        (anchor,) = parts.listing("anchor", "--network", EVM, "--wait")
+        say(f"   {anchor['size']} events are anchored by {anchor['transaction']} on {EVM}")
+        content = _evidence(client, deployment, anchored=True)
         (key,) = _get(client, "/v1/audit/keys")["data"]
-    file.write_bytes(answer.content)
-    say(f"   {len(answer.content)} bytes about {deployment} are in {file}")
+    file.write_bytes(content)
+    say(f"   {len(content)} bytes about {deployment} are in {file}")
     return str(key["fingerprint"])
+
+
+def _evidence(client: httpx.Client, deployment: str, *, anchored: bool = False) -> bytes:
+    """The pack, once it is sealed; once the anchor's event is, too, it has that.
+
+    Raises: DemoError.
+    """
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        answer = client.get(f"/v1/deployments/{deployment}/evidence")
+        is_there = answer.status_code == httpx.codes.OK
+        if is_there and (not anchored or answer.json()["consistency"]):
+            return answer.content
+        waits = is_there or answer.status_code == httpx.codes.ACCEPTED
+        if not waits or time.monotonic() > deadline:
+            raise DemoError(f"GET evidence: {answer.status_code} {answer.text}")
+        time.sleep(0.5)
 
 
 def say(line: str) -> None:

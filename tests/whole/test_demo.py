@@ -1,7 +1,9 @@
 """The demo keeps its word, and its checks would notice if it did not."""
 
+import json
 import subprocess
 import sys
+from base64 import b64decode
 
 import httpx
 import psycopg
@@ -38,6 +40,7 @@ def test_the_command_ends_well_when_every_promise_held(tmp_path):
     assert "Completed" in done.stdout
     # Said by the command, and once more by the verifier without any of ours around it.
     assert "It is the key that you named" in done.stdout
+    assert "events that are said to be anchored on eip155:" in done.stdout
     written = pack.read_bytes()
     assert verify(written).refused is None
     assert verify(written.replace(b'"Completed"', b'"Cancelled"')).refused is not None
@@ -55,6 +58,18 @@ def test_evidence_about_tokens_of_both_families_convinces_a_stranger(parts, told
     assert report.refused is None
     for words in ("signed by the keys of their accounts", "receipts of custodians", "is the one"):
         assert words in str(report)
+    # The chain itself says so, and nobody else has to.
+    (anchor,) = [
+        json.loads(b64decode(each["body"]))["details"]
+        for each in json.loads(pack.read_bytes())["events"]
+        if b"checkpoint.anchored" in b64decode(each["body"])
+    ]
+    sent = call(parts.anvil, "eth_getTransactionByHash", anchor["transaction_id"])
+    assert str(sent["input"]).endswith(anchor["root"])
+    note = bytes.fromhex(str(sent["input"])[2:])
+    report = verify(pack.read_bytes(), Given(key=key, anchor_notes=[note]))
+    assert report.refused is None
+    assert "What you read off a chain is the root of this log" in str(report)
 
 
 def test_the_whole_trail_holds(parts, told):
