@@ -68,16 +68,14 @@ AS $$
     ), numbered AS (
         SELECT waiting.*,
                max(waiting.xid) OVER organisation AS settles,
-               waiting.through + row_number() OVER organisation AS expected,
-               lead(waiting.sequence) OVER organisation AS next
+               waiting.through + row_number() OVER organisation AS expected
           FROM waiting
         WINDOW organisation AS (PARTITION BY waiting.organisation_id ORDER BY waiting.sequence)
     ), told AS MATERIALIZED (
         SELECT numbered.*,
-               -- The first that is not what comes next, or is not alone; NULL: there is none.
-               min(numbered.sequence)
-                   FILTER (WHERE numbered.sequence <> numbered.expected
-                              OR numbered.sequence = numbered.next)
+               -- The first that is not what comes next; NULL: there is none.  Of two events with
+               -- one number the second is not, and its number is that of both.
+               min(numbered.sequence) FILTER (WHERE numbered.sequence <> numbered.expected)
                    OVER (PARTITION BY numbered.organisation_id) AS broken
           FROM numbered
     ), troubles AS (
