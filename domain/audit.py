@@ -89,10 +89,10 @@ class AuditDraft:
             f'"kind":{_written(self.actor.kind)}}},"api_version":"{API_VERSION}",'
             f'"at":"{timestamp(self.at)}","correlation_id":{_written(self.correlation)},'
             f'"details":{_written(self.details)},"id":"{public_id(Prefix.EVENT, self.id)}",'
-            f'"live":{"true" if self.live else "false"},'
+            f'"live":{_written(self.live)},'
             f'"organisation":"{public_id(Prefix.ORGANISATION, self.organisation)}",'
             f'"request_id":{_written(self.request_id)},"schema":{SCHEMA},'
-            f'"sequence":{sequence},"subject":{_written(self.subject)}}}'
+            f'"sequence":{_written(sequence)},"subject":{_written(self.subject)}}}'
         )
         return AuditEvent(
             id=self.id,

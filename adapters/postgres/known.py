@@ -122,17 +122,17 @@ class Known:
 
     def take(self, organisations: Iterable[OrganisationId]) -> dict[OrganisationId, Entry]:
         with self._lock:
-            return {id: self._entries.pop(id) for id in organisations if id in self._entries}
+            taken = {id: self._entries.pop(id, None) for id in organisations}
+        return {id: entry for id, entry in taken.items() if entry is not None}
 
     def put(self, entries: Mapping[OrganisationId, Entry | None]) -> None:
         now = time.monotonic()
         with self._lock:
             for id, entry in entries.items():
-                if entry is None or self._rests(id, now):
-                    self._entries.pop(id, None)
-                    continue
-                self._entries[id] = entry
-                self._entries.move_to_end(id)
+                # What is put last stands last: nobody is here twice.
+                self._entries.pop(id, None)
+                if entry is not None and not (self._strikes and self._rests(id, now)):
+                    self._entries[id] = entry
             while len(self._entries) > self.most:
                 self._entries.popitem(last=False)
 

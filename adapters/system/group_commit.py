@@ -165,8 +165,9 @@ class GroupCommit(Together[C, A]):
         One who was called already calls the next one itself, as soon as it has its turn.
         """
         first = self._line.first
-        leading = self._leaders - self._stuck()
-        if first is not None and not first.is_called and leading < self.most_leaders:
+        if first is None or first.is_called:
+            return
+        if self._leaders < self.most_leaders + self._stuck():
             first.is_called = True
             self._leaders += 1
             first.bell.put(None)
@@ -218,6 +219,8 @@ class GroupCommit(Together[C, A]):
 
     def _stuck(self) -> int:
         """How many leaders take long, as far as others may go on for them."""
+        if self._leaders < self.most_leaders:
+            return 0
         since = time.monotonic() - PATIENCE
         return min(self.most_aside, sum(began <= since for began in self._begun.values()))
 

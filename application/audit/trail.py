@@ -62,7 +62,7 @@ class Trail:
             salt=self.identifiers.secret(SALT_BYTES),
         )
         self._drafts.append(draft)
-        return draft.id
+        return id
 
     def add_postings(
         self, entries: Iterable[JournalEntry], correlation: str | None, *, live: bool = False

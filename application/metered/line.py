@@ -27,9 +27,10 @@ class Line(Generic[T]):
     @property
     def first(self) -> T | None:
         """Who would be the first of the next turn; None: there is nothing to begin with now."""
-        return next(
-            (items[0] for id, items in self.waiting.items() if id not in self.served), None
-        )
+        for id, items in self.waiting.items():
+            if id not in self.served:
+                return items[0]
+        return None
 
     def joined(self, organisation: OrganisationId, item: T) -> Line[T]:
         before = self.waiting.get(organisation, ())

@@ -168,7 +168,8 @@ class Wallet:
 
     def hold(self, id: HoldId) -> Hold | None:
         number = id.int
-        for hold in self.holds:
+        # Most are asked for soon after they were made.
+        for hold in reversed(self.holds):
             if hold.id.int == number:
                 return hold
         return None
