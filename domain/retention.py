@@ -173,6 +173,8 @@ class Archive:
     event: EventId
     archived_at: datetime
     dropped_at: datetime | None = None
+    #: Its files are being deleted, or are gone: what is held after that came too late.
+    deletion_begun_at: datetime | None = None
     deleted_at: datetime | None = None
     certificate: str | None = None
 
@@ -187,6 +189,15 @@ class Archive:
     def dropped(self, now: datetime) -> Archive:
         self._require(ArchiveState.ARCHIVED)
         return evolve(self, state=ArchiveState.DROPPED, dropped_at=now)
+
+    @property
+    def is_being_deleted(self) -> bool:
+        return self.state is ArchiveState.DROPPED and self.deletion_begun_at is not None
+
+    def deletion_begun(self, now: datetime) -> Archive:
+        """Whoever goes on where somebody stopped leaves the beginning where it was."""
+        self._require(ArchiveState.DROPPED)
+        return evolve(self, deletion_begun_at=self.deletion_begun_at or now)
 
     def deleted(self, now: datetime, certificate: str) -> Archive:
         self._require(ArchiveState.DROPPED)

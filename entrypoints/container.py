@@ -65,7 +65,7 @@ from application.operator.verify_ledger import VerifyLedger
 from application.people.gifts import DeliverGift, SendGift
 from application.people.teams_and_quotas import ChangeQuotas, ChangeTeams
 from application.retention.archive import ArchiveMonth
-from application.retention.drop import DeleteArchive, DropMonth
+from application.retention.drop import DeleteArchive, DropMonth, PutBack
 from application.retention.holds import LiftHold, PlaceHold
 from application.retention.tables import ArchiveFiles
 from application.tokens.inspect import Inspect
@@ -370,6 +370,7 @@ class Container(containers.DeclarativeContainer):
         installation=settings.provided.installation,
         kept_months=settings.provided.retention.kept_months,
     )
+    put_back = One(PutBack, store=store, partitions=One(assembly.partitions, settings))
     place_hold = One(PlaceHold, store=store, clock=clock, identifiers=identifiers)
     lift_hold = One(LiftHold, store=store, clock=clock, identifiers=identifiers)
     change_teams = One(ChangeTeams, store=store, clock=clock, identifiers=identifiers)

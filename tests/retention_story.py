@@ -24,7 +24,7 @@ from application.ports.storage.retention import Partitions
 from application.ports.storage.seals import Log, SealStore, SignedCheckpoint, Trouble
 from application.ports.storage.work import Scope, Store
 from application.retention.archive import ArchiveMonth
-from application.retention.drop import DeleteArchive, DropMonth
+from application.retention.drop import DeleteArchive, DropMonth, PutBack
 from application.retention.holds import LiftHold, PlaceHold
 from application.retention.tables import ArchiveFiles
 from domain.audit import WORKER
@@ -135,6 +135,10 @@ class Story:
             installation=self.installation,
             kept_months=self.kept_months,
         )
+
+    @property
+    def put_back(self) -> PutBack:
+        return PutBack(store=self.store, partitions=self.partitions)
 
     @property
     def place(self) -> PlaceHold:

@@ -30,6 +30,7 @@ def story(monkeypatch):
             archive_month=lambda: story.archive,
             drop_month=lambda: story.drop,
             delete_archive=lambda: story.delete,
+            put_back=lambda: story.put_back,
             place_hold=lambda: story.place,
             lift_hold=lambda: story.lift,
         )

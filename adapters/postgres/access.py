@@ -171,6 +171,10 @@ class PostgresApiKeys(ApiKeys):
         keys = tuple(rows.api_key_from_row(row) for row in found[: page.limit])
         return Page(keys, len(found) > page.limit)
 
+    def revoke_of_erased(self, now: datetime) -> int:
+        row = self._transaction.row(ACCESS["revoke_of_erased"], {"now": now})
+        return row["revoked"] if row else 0
+
 
 @frozen
 class PostgresLoginAttempts(LoginAttempts):

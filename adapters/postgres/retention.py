@@ -1,7 +1,8 @@
 """What of the trail is where, and what must stay; and taking a month out of the database."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 
 import psycopg
@@ -17,10 +18,12 @@ from application.ports.storage.retention import (
     Archives,
     LegalHolds,
     PartitionChangedError,
+    PartitionHeldError,
     Partitions,
     PartitionsUnavailableError,
     Volume,
 )
+from application.ports.storage.work import Lock
 from domain.identifiers import EventId, LegalHoldId, OrganisationId
 from domain.ledger import JournalEntry
 from domain.retention import Archive, ArchiveState, LegalHold, Month
@@ -63,8 +66,20 @@ class PostgresLegalHolds(LegalHolds):
     def all(self) -> list[LegalHold]:
         return [_hold(row) for row in self._transaction.rows(RETENTION["list_holds"])]
 
-    def placed(self) -> list[tuple[OrganisationId, LegalHoldId]]:
-        found = self._transaction.rows(RETENTION["holds_placed"])
+    def lock(self) -> None:
+        self._transaction.enter(Lock.LEGAL_HOLDS, 0)
+        self._transaction.row(RETENTION["lock_holds"])
+
+    def over(self, month: Month) -> list[tuple[OrganisationId, LegalHoldId]]:
+        span = {"since": month.first, "until": month.end}
+        found = self._transaction.rows(RETENTION["holds_over"], span)
+        return [(row["organisation_id"], row["id"]) for row in found]
+
+    def on(
+        self, organisations: Collection[OrganisationId], subjects: Collection[str]
+    ) -> list[tuple[OrganisationId, LegalHoldId]]:
+        asked = {"organisations": [*organisations], "subjects": [*subjects]}
+        found = self._transaction.rows(RETENTION["holds_on"], asked)
         return [(row["organisation_id"], row["id"]) for row in found]
 
 
@@ -93,6 +108,7 @@ class PostgresArchives(Archives):
             "month": archive.month.first.date(),
             "state": archive.state.value,
             "dropped_at": archive.dropped_at,
+            "deletion_begun_at": archive.deletion_begun_at,
             "deleted_at": archive.deleted_at,
             "certificate": archive.certificate,
         }
@@ -103,7 +119,13 @@ class PostgresArchives(Archives):
         return [_archive(row) for row in found]
 
     def hot(self) -> list[Month]:
-        names = [row["name"] for row in self._transaction.rows(RETENTION["partitions"])]
+        return self._months("partitions")
+
+    def set_aside(self) -> list[Month]:
+        return self._months("set_aside")
+
+    def _months(self, query: str) -> list[Month]:
+        names = [row["name"] for row in self._transaction.rows(RETENTION[query])]
         found = [match for name in names if (match := _PARTITION.fullmatch(name))]
         return [Month(int(match[1]) * 12 + int(match[2]) - 1) for match in found]
 
@@ -131,37 +153,47 @@ class PostgresPartitions(Partitions):
     """As a member of tallystick_migrator, who owns the tables; each call has its own connection.
 
     A month is set aside first, which is one short lock, and dropped once its rows were counted
-    again: what is wrong then is put back.  DETACH … CONCURRENTLY is not to be had: there is a
-    default partition.
+    again and no hold is on it: else it is put back, with what came for it meanwhile.
+    DETACH … CONCURRENTLY is not to be had: there is a default partition.  Foreign keys lock the
+    heads as well: these come first, as they do for whoever writes an event.
     """
 
     _url: str | None = field(repr=False)
 
     def drop(self, month: Month, events: int) -> None:
+        with self._connected() as connection:
+            self._drop(connection, month, events)
+
+    def put_back(self, month: Month) -> None:
+        with self._connected() as connection:
+            if not self._is(connection, RETENTION["set_aside"], month):
+                return
+            partition = sql.Identifier("public", _name(month))
+            with connection.transaction():
+                # Whoever is dropping it is through with it afterwards.
+                waits = "ALTER TABLE IF EXISTS {} DISABLE ROW LEVEL SECURITY"
+                connection.execute(sql.SQL(waits).format(partition))
+                if self._is(connection, RETENTION["set_aside"], month):
+                    self._attach(connection, month)
+
+    def _connected(self) -> AbstractContextManager[psycopg.Connection[tuple[object, ...]]]:
+        """Raises: PartitionsUnavailableError, also for what the database says within."""
         if self._url is None:
             raise PartitionsUnavailableError(
                 "TALLYSTICK_DATABASE_MIGRATOR_URL ([database] migrator_url) is missing"
             )
-        try:
-            with psycopg.connect(self._url, autocommit=True, row_factory=tuple_row) as connection:
-                connection.execute("SET ROLE tallystick_migrator")
-                connection.execute("SET lock_timeout = '4s'")
-                connection.execute("SET TimeZone = 'UTC'")
-                self._drop(connection, month, events)
-        except psycopg.Error as error:
-            raise PartitionsUnavailableError(str(error).partition("\n")[0]) from error
+        return _as_owner(self._url)
 
     def _drop(
         self, connection: psycopg.Connection[tuple[object, ...]], month: Month, events: int
     ) -> None:
         partition = sql.Identifier("public", _name(month))
-        if self._is(connection, RETENTION["partitions"], _name(month)):
-            connection.execute(
-                sql.SQL("ALTER TABLE public.audit_events DETACH PARTITION {}").format(partition)
-            )
-        elif connection.execute(
-            RETENTION["partition_exists"], {"name": _name(month)}
-        ).fetchone() == (False,):
+        if self._is(connection, RETENTION["partitions"], month):
+            with connection.transaction():
+                connection.execute(RETENTION["lock_history"])
+                detach = "ALTER TABLE public.audit_events DETACH PARTITION {}"
+                connection.execute(sql.SQL(detach).format(partition))
+        elif not self._is(connection, RETENTION["set_aside"], month):
             return
         with connection.transaction():
             # Its owner too is subject to the policies, as long as they are there.
@@ -172,26 +204,57 @@ class PostgresPartitions(Partitions):
                 sql.SQL("SELECT count(*) FROM {} WHERE at >= %s AND at < %s").format(partition),
                 [month.first, month.end],
             ).fetchone()
+            # Last, because whoever places a hold waits for it; until the commit, because a hold
+            # that is placed after this is placed on a month that is gone.
+            connection.execute(RETENTION["lock_holds"])
+            span = {"since": month.first, "until": month.end}
+            is_held = connection.execute(RETENTION["holds_over"], span).fetchone() is not None
             is_as_archived = counted == (events,)
-            if is_as_archived:
+            if is_as_archived and not is_held:
                 connection.execute(sql.SQL("DROP TABLE {}").format(partition))
             else:
-                connection.execute(
-                    sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(partition)
-                )
-                connection.execute(
-                    sql.SQL(
-                        "ALTER TABLE public.audit_events ATTACH PARTITION {}"
-                        " FOR VALUES FROM ({}) TO ({})"
-                    ).format(partition, sql.Literal(month.first), sql.Literal(month.end))
-                )
+                self._attach(connection, month)
+        if is_held:
+            raise PartitionHeldError(f"{month} is held")
         if not is_as_archived:
             raise PartitionChangedError(f"{month} has {counted} events, and not {events}")
 
+    def _attach(self, connection: psycopg.Connection[tuple[object, ...]], month: Month) -> None:
+        """In one transaction with whatever it was set aside for."""
+        partition = sql.Identifier("public", _name(month))
+        span = {"since": month.first, "until": month.end}
+        connection.execute(RETENTION["lock_heads"])
+        late = connection.execute(RETENTION["volume"], span).fetchone()
+        if late is not None and late[2]:
+            # They came while there was no room for the month, and would keep it out.
+            connection.execute(RETENTION["open_default"])
+            connection.execute(sql.SQL(RETENTION["move_late"]).format(partition=partition), span)
+            connection.execute(RETENTION["close_default"])
+        connection.execute(sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(partition))
+        if not self._is(connection, RETENTION["partitions"], month):
+            connection.execute(
+                sql.SQL(
+                    "ALTER TABLE public.audit_events ATTACH PARTITION {}"
+                    " FOR VALUES FROM ({}) TO ({})"
+                ).format(partition, sql.Literal(month.first), sql.Literal(month.end))
+            )
+
     def _is(
-        self, connection: psycopg.Connection[tuple[object, ...]], query: str, name: str
+        self, connection: psycopg.Connection[tuple[object, ...]], query: str, month: Month
     ) -> bool:
-        return (name,) in connection.execute(query.encode()).fetchall()
+        return (_name(month),) in connection.execute(query.encode()).fetchall()
+
+
+@contextmanager
+def _as_owner(url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    try:
+        with psycopg.connect(url, autocommit=True, row_factory=tuple_row) as connection:
+            connection.execute("SET ROLE tallystick_migrator")
+            connection.execute("SET lock_timeout = '4s'")
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+    except psycopg.Error as error:
+        raise PartitionsUnavailableError(str(error).partition("\n")[0]) from error
 
 
 def _name(month: Month) -> str:
@@ -223,6 +286,7 @@ def _archive(row: Row) -> Archive:
         event=EventId(row["event_id"]),
         archived_at=row["archived_at"],
         dropped_at=row["dropped_at"],
+        deletion_begun_at=row["deletion_begun_at"],
         deleted_at=row["deleted_at"],
         certificate=row["certificate"],
     )

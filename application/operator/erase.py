@@ -14,13 +14,14 @@ from application.ports.identifiers import Identifiers
 from application.ports.storage.paging import LONGEST_PAGE, PageRequest
 from application.ports.storage.subjects import SubjectKey
 from application.ports.storage.work import Scope, Store, Work
-from application.retention.holds import holds_on_subject
+from application.retention.holds import refusal_for_subjects
 from domain.audit import OPERATOR
 from domain.errors import Refusal
-from domain.identifiers import INSTALLATION, Prefix, UserId, public_id
+from domain.identifiers import Prefix, UserId, public_id
 from domain.organisation import ApiKey, Member
 
 ACTION = "subject.erased"
+_REVOKED = "api_key.revoked"
 #: RFC 2606: no mail ever arrives there.
 _NOWHERE = "erased.invalid"
 
@@ -56,38 +57,37 @@ class EraseSubject:
             return Refusal(code="reason_missing", detail="say why: it is kept for seven years")
         with self.store.begin(Scope(user=user)) as work:
             known = work.users.get()
-            members = [member for _, member in work.organisations.of_user()]
+            members = _members(work)
         if known is None:
             name = public_id(Prefix.USER, user)
             return Refusal(code="not_found", detail=f"there is no user {name}")
-        if refusal := self._held(user, members):
-            return refusal
-        erased = self._destroy(user, members, reason)
+        erased = self._destroy(user, members[0] if members else None, reason)
+        if isinstance(erased, Refusal):
+            return erased
+        with self.store.begin(Scope(user=user)) as work:
+            # Nobody joins anything any more.
+            members = _members(work)
         keys = sum(self._tell(member, erased.at, reason) for member in members)
         return evolve(erased, api_keys=keys)
 
-    def _held(self, user: UserId, members: list[Member]) -> Refusal | None:
-        """A hold of an organisation they are in, or of the installation, which stands for all."""
-        subjects = [public_id(Prefix.USER, user)]
-        subjects += [public_id(Prefix.MEMBER, member.id) for member in members]
-        for organisation in (*(member.organisation for member in members), INSTALLATION):
-            with self.store.begin(Scope(organisation=organisation)) as work:
-                held = [(name, hold) for name in subjects for hold in holds_on_subject(work, name)]
-            for name, hold in held:
-                detail = f"{hold.name} covers {name}: lift it first"
-                return Refusal(code="legal_hold", detail=detail)
-        return None
+    def _destroy(self, user: UserId, first: Member | None, reason: str) -> Erased | Refusal:
+        """All that is destroyed goes in one transaction, with the first of the events.
 
-    def _destroy(self, user: UserId, members: list[Member], reason: str) -> Erased:
-        """Key, address and sessions go in one transaction, with the first of the events."""
-        first = members[0] if members else None
+        A hold on the person is looked for in it, under the lock of holds.  One that comes later
+        comes too late: what is left is to tell, and no hold stops that.
+        """
         scope = Scope(organisation=first.organisation if first else None, user=user)
         with self.store.begin(scope) as work:
+            work.legal_holds.lock()
             key = work.subject_keys.lock()
             now = self.clock.now()
             if key is not None and key.destroyed_at is not None:
                 at = key.destroyed_at
+                # Of a release that left them to the next step.
+                work.api_keys.revoke_of_erased(at)
                 return Erased(user=user, at=at, sessions=0, api_keys=0, is_repeated=True)
+            if refusal := _held(work, user):
+                return refusal
             if key is None and not work.subject_keys.add(
                 SubjectKey(user=user, wrapped=None, made_at=now, destroyed_at=now)
             ):
@@ -97,6 +97,7 @@ class EraseSubject:
                 work.subject_keys.destroy(now)
             work.users.erase(f"{public_id(Prefix.USER, user)}@{_NOWHERE}")
             sessions = work.sessions.revoke_all(now)
+            work.api_keys.revoke_of_erased(now)
             if first is not None:
                 trail = self._trail(first)
                 _say(trail, user, now, reason)
@@ -104,25 +105,23 @@ class EraseSubject:
         return Erased(user=user, at=now, sessions=sessions, api_keys=0, is_repeated=False)
 
     def _tell(self, member: Member, at: datetime, reason: str) -> int:
-        """In this organisation: the event, where it is not there, and the member's API keys."""
+        """In this organisation: the event, where it is not there, and those of the API keys."""
         subject = public_id(Prefix.USER, member.user)
         with self.store.begin(Scope(organisation=member.organisation)) as work:
-            now = self.clock.now()
             trail = self._trail(member)
             if not any(event.action == ACTION for event in work.audit.of_subject(subject)):
                 _say(trail, member.user, at, reason)
-            alive = [key for key in _keys_of(work, member) if key.revoked_at is None]
-            for key in alive:
-                work.api_keys.put(evolve(key, revoked_at=now))
+            untold = [key for key in _keys_of(work, member) if _died_untold(work, key, at)]
+            for key in untold:
                 trail.add(
-                    "api_key.revoked",
+                    _REVOKED,
                     public_id(Prefix.API_KEY, key.id),
-                    now,
+                    at,
                     live=key.live,
                     correlation=subject,
                 )
             trail.write(work)
-        return len(alive)
+        return len(untold)
 
     def _trail(self, member: Member) -> Trail:
         return Trail(
@@ -132,6 +131,24 @@ class EraseSubject:
 
 def _say(trail: Trail, user: UserId, at: datetime, reason: str) -> None:
     trail.add(ACTION, public_id(Prefix.USER, user), at, details={"reason": reason})
+
+
+def _members(work: Work) -> list[Member]:
+    return [member for _, member in work.organisations.of_user()]
+
+
+def _held(work: Work, user: UserId) -> Refusal | None:
+    """By a hold on them or on a membership, on an organisation of theirs, or on everybody."""
+    members = _members(work)
+    subjects = [public_id(Prefix.USER, user)]
+    subjects += [public_id(Prefix.MEMBER, member.id) for member in members]
+    return refusal_for_subjects(work, [member.organisation for member in members], subjects)
+
+
+def _died_untold(work: Work, key: ApiKey, at: datetime) -> bool:
+    """Whether *key* was revoked by the erasing at *at*, and nobody has said so."""
+    told = work.audit.of_subject(public_id(Prefix.API_KEY, key.id))
+    return key.revoked_at == at and not any(event.action == _REVOKED for event in told)
 
 
 def _keys_of(work: Work, member: Member) -> list[ApiKey]:

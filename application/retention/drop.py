@@ -4,10 +4,15 @@ What must be so before is looked at each time anew: the files are those that the
 the event that says so is sealed, no legal hold touches the month, and no earlier month is still
 there, so that the trail begins at one place.  The row of the archive follows what was done: a
 process that dies between finds it done.
+
+Holds are looked for under their lock.  The database's part goes in one transaction with that;
+that files begin to be deleted is written in it, and whoever places a hold later reads it there.
 """
 
 import hashlib
 import json
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from attrs import frozen
@@ -16,9 +21,13 @@ from application.audit.trail import Trail
 from application.ports.clock import Clock
 from application.ports.files import Files
 from application.ports.identifiers import Identifiers
-from application.ports.storage.retention import PartitionChangedError, Partitions
+from application.ports.storage.retention import (
+    PartitionChangedError,
+    PartitionHeldError,
+    Partitions,
+)
 from application.ports.storage.work import Scope, Store
-from application.retention.holds import holds_on_month, refusal_of
+from application.retention.holds import refusal_for_month
 from domain.audit import OPERATOR, JsonValue
 from domain.errors import Refusal
 from domain.identifiers import INSTALLATION, InstallationId, Prefix, public_id
@@ -40,28 +49,40 @@ class DropMonth:
         """Raises: PartitionsUnavailableError, FilesUnavailableError."""
         with self.store.begin(Scope.installation()) as work:
             archive = work.archives.get(month)
-            earlier = [each for each in work.archives.hot() if each < month]
+            aside = work.archives.set_aside()
+            earlier = sorted(each for each in [*work.archives.hot(), *aside] if each < month)
+            held = refusal_for_month(work, month)
         if archive is None:
             return Refusal(code="not_archived", detail=f"{month} is not archived")
         if archive.state is not ArchiveState.ARCHIVED:
             return archive
+        if refusal := held or self._refusal(archive, earlier):
+            if month in aside:
+                self.partitions.put_back(month)
+            return refusal
+        try:
+            self.partitions.drop(month, archive.events)
+        except PartitionHeldError:
+            with self.store.begin(Scope.installation()) as work:
+                held = refusal_for_month(work, month)
+            # It may have been lifted again by now.
+            return held or Refusal(code="legal_hold", detail=f"{month} was held: try again")
+        except PartitionChangedError as error:
+            return Refusal(code="month_changed", detail=str(error))
+        return self._note(archive)
+
+    def _refusal(self, archive: Archive, earlier: Sequence[Month]) -> Refusal | None:
         if earlier:
             return Refusal(
                 code="earlier_month_is_hot", detail=f"{earlier[0]} is still in the database"
             )
-        if refusal := refusal_of(month, holds_on_month(self.store, month)):
-            return refusal
         if not self._is_sealed(archive):
             return Refusal(
                 code="not_sealed", detail="partition.archived is not sealed and signed yet"
             )
         if fault := fault_of(self.files, archive):
             return Refusal(code="archive_unreadable", detail=fault)
-        try:
-            self.partitions.drop(month, archive.events)
-        except PartitionChangedError as error:
-            return Refusal(code="month_changed", detail=str(error))
-        return self._note(archive)
+        return None
 
     def _is_sealed(self, archive: Archive) -> bool:
         with self.store.begin(Scope.installation()) as work:
@@ -94,6 +115,25 @@ class DropMonth:
 
 
 @frozen(kw_only=True)
+class PutBack:
+    """Months that were set aside by somebody who died before dropping them are put back.
+
+    As long as they are aside nobody finds their events, though all are there.
+    """
+
+    store: Store
+    partitions: Partitions
+
+    def __call__(self) -> list[Month]:
+        """Which these were.  Raises: PartitionsUnavailableError."""
+        with self.store.begin(Scope.installation()) as work:
+            aside = work.archives.set_aside()
+        for month in aside:
+            self.partitions.put_back(month)
+        return aside
+
+
+@frozen(kw_only=True)
 class DeleteArchive:
     store: Store
     files: Files
@@ -105,19 +145,10 @@ class DeleteArchive:
 
     def __call__(self, month: Month) -> Archive | Refusal:
         """The archive with its certificate.  Raises: FilesUnavailableError."""
-        with self.store.begin(Scope.installation()) as work:
-            archive = work.archives.get(month)
-        if archive is None or archive.state is ArchiveState.ARCHIVED:
-            return Refusal(code="not_dropped", detail=f"{month} is still in the database")
-        if archive.state is ArchiveState.DELETED:
-            return archive
         now = self.clock.now()
-        if not month.is_over_for(self.kept_months, now):
-            return Refusal(
-                code="month_is_kept", detail=f"{month} is kept for {self.kept_months} months"
-            )
-        if refusal := refusal_of(month, holds_on_month(self.store, month)):
-            return refusal
+        archive = self._begin(month, now)
+        if isinstance(archive, Refusal) or archive.state is ArchiveState.DELETED:
+            return archive
         # First: a certificate says what has happened.
         self.files.remove(archive.folder)
         text = certificate(archive, self.installation, now, self.kept_months)
@@ -141,6 +172,30 @@ class DeleteArchive:
             trail.add("archive.deleted", subject, now, details=details)
             trail.write(work)
         return deleted
+
+    def _begin(self, month: Month, now: datetime) -> Archive | Refusal:
+        """The archive as of which it is written that its files are being deleted."""
+        with self.store.begin(Scope.installation()) as work:
+            work.legal_holds.lock()
+            archive = work.archives.get(month)
+            if archive is None or archive.state is ArchiveState.ARCHIVED:
+                return Refusal(code="not_dropped", detail=f"{month} is still in the database")
+            if archive.state is ArchiveState.DELETED:
+                return archive
+            if not month.is_over_for(self.kept_months, now):
+                return Refusal(
+                    code="month_is_kept", detail=f"{month} is kept for {self.kept_months} months"
+                )
+            if held := refusal_for_month(work, month):
+                return held if archive.deletion_begun_at is None else _half_done(held, archive)
+            begun = archive.deletion_begun(now)
+            work.archives.put(begun)
+        return begun
+
+
+def _half_done(held: Refusal, archive: Archive) -> Refusal:
+    begun = f"deleting its files began at {archive.deletion_begun_at}, before the hold"
+    return Refusal(code=held.code, detail=f"{held.detail}; {begun}: what is left of them stays")
 
 
 def fault_of(files: Files, archive: Archive) -> str | None:

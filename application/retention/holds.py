@@ -1,5 +1,10 @@
-"""A legal hold: nothing that it touches is dropped, deleted or erased before it is lifted."""
+"""A legal hold: nothing that it touches is dropped, deleted or erased before it is lifted.
 
+Placing one, and beginning what one forbids, take the same lock and keep it until they are
+committed: so either the act sees the hold, or whoever places it sees the act.
+"""
+
+from collections.abc import Collection
 from datetime import datetime
 
 from attrs import frozen
@@ -10,11 +15,18 @@ from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store, Work
 from domain.audit import OPERATOR, JsonValue, timestamp
 from domain.errors import Refusal
-from domain.identifiers import LegalHoldId, OrganisationId, Prefix, public_id
+from domain.identifiers import INSTALLATION, LegalHoldId, OrganisationId, Prefix, public_id
 from domain.retention import LegalHold, Month
 
 LONGEST_REASON = 500
 REASON_MISSING = Refusal(code="reason_missing", detail="say why: it is kept in the trail")
+
+
+@frozen(kw_only=True)
+class Placed:
+    hold: LegalHold
+    #: Months whose archives are being deleted: the hold came too late for these.
+    too_late_for: tuple[Month, ...]
 
 
 @frozen(kw_only=True)
@@ -31,7 +43,7 @@ class PlaceHold:
         subject: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-    ) -> LegalHold | Refusal:
+    ) -> Placed | Refusal:
         """In force with the commit.  The installation's own organisation stands for all."""
         if since is not None and until is not None and since >= until:
             return Refusal(code="nothing_to_hold", detail="it would be over before it begins")
@@ -40,6 +52,7 @@ class PlaceHold:
         with self.store.begin(Scope(organisation=organisation)) as work:
             if work.organisations.get() is None:
                 return Refusal(code="not_found", detail="there is no such organisation")
+            work.legal_holds.lock()
             hold = LegalHold(
                 organisation=organisation,
                 id=LegalHoldId(self.identifiers.next()),
@@ -50,10 +63,16 @@ class PlaceHold:
                 placed_at=self.clock.now(),
             )
             work.legal_holds.add(hold)
+            too_late_for = tuple(
+                archive.month
+                for archive in work.archives.all()
+                if archive.is_being_deleted and hold.holds_month(archive.month)
+            )
             trail = _trail(self.identifiers, organisation)
-            trail.add("legal_hold.placed", hold.name, hold.placed_at, details=_details(hold))
+            details = _details(hold) | {"too_late_for": [str(each) for each in too_late_for]}
+            trail.add("legal_hold.placed", hold.name, hold.placed_at, details=details)
             trail.write(work)
-        return hold
+        return Placed(hold=hold, too_late_for=too_late_for)
 
 
 @frozen(kw_only=True)
@@ -84,31 +103,31 @@ class LiftHold:
         return lifted
 
 
-def holds_on_month(store: Store, month: Month) -> list[LegalHold]:
-    """What keeps *month* where it is."""
-    with store.begin(Scope.installation()) as work:
-        placed = work.legal_holds.placed()
-    found = []
-    for organisation, id in placed:
-        with store.begin(Scope(organisation=organisation)) as work:
-            hold = work.legal_holds.get(id)
-        if hold is not None and hold.holds_month(month):
-            found.append(hold)
-    return found
-
-
-def holds_on_subject(work: Work, subject: str) -> list[LegalHold]:
-    """What forbids erasing what is known of *subject* in the scope's organisation."""
-    return [hold for hold in work.legal_holds.all() if hold.holds_subject(subject)]
-
-
-def refusal_of(month: Month, holds: list[LegalHold]) -> Refusal | None:
-    if not holds:
-        return None
-    named = ", ".join(
-        f"{hold.name} of {public_id(Prefix.ORGANISATION, hold.organisation)}" for hold in holds
+def refusal_for_month(work: Work, month: Month) -> Refusal | None:
+    """What keeps *month* where it is; for whoever acts on it under the lock."""
+    held = work.legal_holds.over(month)
+    return (
+        None
+        if not held
+        else Refusal(code="legal_hold", detail=f"{month} is held by {_names(held)}")
     )
-    return Refusal(code="legal_hold", detail=f"{month} is held by {named}")
+
+
+def refusal_for_subjects(
+    work: Work, organisations: Collection[OrganisationId], subjects: Collection[str]
+) -> Refusal | None:
+    """What forbids erasing *subjects*: a hold of theirs, or of the installation, for everybody."""
+    held = work.legal_holds.on([*organisations, INSTALLATION], subjects)
+    if not held:
+        return None
+    return Refusal(code="legal_hold", detail=f"held by {_names(held)}: lift it first")
+
+
+def _names(held: list[tuple[OrganisationId, LegalHoldId]]) -> str:
+    return ", ".join(
+        f"{public_id(Prefix.LEGAL_HOLD, id)} of {public_id(Prefix.ORGANISATION, organisation)}"
+        for organisation, id in held
+    )
 
 
 def _trail(identifiers: Identifiers, organisation: OrganisationId) -> Trail:

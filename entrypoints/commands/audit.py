@@ -14,7 +14,6 @@ from application.exports.verify import EVENT, MANIFEST, Examined, NotAnExportErr
 from application.ports.files import FilesUnavailableError
 from application.ports.storage.retention import PartitionsUnavailableError
 from application.ports.storage.work import LeaseLostError, Scope, StoreUnavailableError
-from application.retention.holds import holds_on_month
 from domain.audit import EventFilter, timestamp
 from domain.errors import Refusal
 from domain.export import Export, ExportFormat
@@ -148,20 +147,28 @@ def check(ctx: click.Context, where: Path, as_json: bool) -> None:
 )
 @setting_up.as_json
 @click.pass_context
-def months(ctx: click.Context, as_json: bool) -> None:
-    with setting_up.container(ctx) as container:
-        with container.store().begin(Scope.installation()) as work:
-            archives = {archive.month: archive for archive in work.archives.all()}
-            hot = work.archives.hot()
-            volumes = {month: work.archives.volume(month) for month in hot}
+def show_months(ctx: click.Context, as_json: bool) -> None:
+    with (
+        setting_up.container(ctx) as container,
+        container.store().begin(Scope.installation()) as work,
+    ):
+        archives = {archive.month: archive for archive in work.archives.all()}
+        aside = work.archives.set_aside()
+        months = sorted({*work.archives.hot(), *aside, *archives})
         rows = [
             {
                 "month": str(month),
-                "state": archives[month].state.value if month in archives else "hot",
-                "events": archives[month].events if month in archives else volumes[month].events,
-                "held_by": [hold.name for hold in holds_on_month(container.store(), month)],
+                "state": _state(archives.get(month), is_aside=month in aside),
+                "events": (
+                    archives[month].events
+                    if month in archives
+                    else work.archives.volume(month).events
+                ),
+                "held_by": [
+                    public_id(Prefix.LEGAL_HOLD, id) for _, id in work.legal_holds.over(month)
+                ],
             }
-            for month in sorted({*hot, *archives})
+            for month in months
         ]
     if as_json:
         click.echo(json.dumps({"months": rows}))
@@ -169,7 +176,7 @@ def months(ctx: click.Context, as_json: bool) -> None:
     for row in rows:
         held = " ".join(str(each) for each in row["held_by"])
         click.echo(
-            f"{row['month']}  {row['state']:<8}  {row['events']:>12} events  {held}".rstrip()
+            f"{row['month']}  {row['state']:<9}  {row['events']:>12} events  {held}".rstrip()
         )
 
 
@@ -258,10 +265,19 @@ def place(
         placed = container.place_hold()(
             of, reason, subject=subject, since=_utc(since), until=_utc(until)
         )
-    if isinstance(placed, Refusal):
-        setting_up.refuse(ctx, placed, as_json=as_json)
-        return
-    setting_up.answer(ctx, _shown_hold(placed), as_json=as_json)
+        if isinstance(placed, Refusal):
+            setting_up.refuse(ctx, placed, as_json=as_json)
+            return
+        _put_back(container)
+    told = _shown_hold(placed.hold)
+    too_late = [str(month) for month in placed.too_late_for]
+    if too_late:
+        click.echo(
+            f"TOO LATE for {', '.join(too_late)}: deleting the archive began before.  "
+            "What is left of it stays from the next `audit archive --delete` on; copy it now",
+            err=True,
+        )
+    setting_up.answer(ctx, told | {"too_late_for": too_late}, as_json=as_json)
 
 
 @hold.command("lift", help="Lift a HOLD (lgh_…) of an organisation (ORG, or `all`).")
@@ -301,10 +317,34 @@ def list_holds(ctx: click.Context, organisation: str, as_json: bool) -> None:
         setting_up.answer(ctx, each, as_json=False)
 
 
+def _put_back(container: Container) -> None:
+    """A hold does not find what was set aside; the hold is placed, whatever becomes of this."""
+    try:
+        months = container.put_back()()
+    except PartitionsUnavailableError as error:
+        click.echo(
+            f"a month that was being dropped is still set aside ({error}): "
+            "see `tallystick audit months`, and run `tallystick audit archive`",
+            err=True,
+        )
+        return
+    for month in months:
+        click.echo(f"{month} was set aside to be dropped, and is back", err=True)
+
+
+def _state(archive: Archive | None, *, is_aside: bool) -> str:
+    if is_aside:
+        return "set_aside"
+    if archive is None:
+        return "hot"
+    return "deleting" if archive.is_being_deleted else archive.state.value
+
+
 def _retained(
     container: Container, *, drops: bool, deletes: bool
 ) -> Iterator[tuple[Month, Archive | Refusal]]:
     """Each month that was asked about, in order, and how far it went."""
+    container.put_back()()
     settings, now = container.settings(), container.clock().now()
     with container.store().begin(Scope.installation()) as work:
         hot = work.archives.hot()

@@ -290,12 +290,71 @@ def test_nobody_is_erased_whom_a_legal_hold_covers(door, what):
         "user": public_id(Prefix.USER, registered.user.id),
         "member": public_id(Prefix.MEMBER, registered.member.id),
     }.get(what)
-    hold = door.place_hold(organisation, "a court asked", subject=subject)
+    hold = door.place_hold(organisation, "a court asked", subject=subject).hold
     is_refused(door.erase(registered.user.id, REASON), "legal_hold")
     assert door.told(registered)["member.added"].fields is not None
     assert isinstance(door.log_in(), OpenSession)
     door.lift_hold(organisation, hold.id, "it is over")
     door.erased(registered)
+
+
+class DyingError(Exception):
+    """The machine stops here."""
+
+
+def die_half_way(door, registered):
+    """Erasing ends with its first transaction."""
+
+    class Mortal:
+        def __init__(self, store):
+            self.store, self.begun = store, 0
+
+        def begin(self, scope):
+            self.begun += 1
+            if self.begun > 2:
+                raise DyingError
+            return self.store.begin(scope)
+
+    with pytest.raises(DyingError):
+        evolve(door.erase, store=Mortal(door.store))(registered.user.id, REASON)
+
+
+def test_a_hold_does_not_stop_what_was_begun_and_nothing_of_them_is_alive_meanwhile(door):
+    registered = door.register()
+    session = door.log_in()
+    key = door.make_key(session)
+    assert isinstance(door.authenticate.api_key(key.text, "req_k"), Caller)
+    die_half_way(door, registered)
+    is_refused(door.authenticate.api_key(key.text, "req_k"), "invalid_api_key")
+    found = door.authenticate.session(session.session.id, session.session.user, "req_c")
+    is_refused(found, "invalid_token")
+    is_refused(door.log_in(), "invalid_credentials")
+    door.place_hold(registered.organisation.id, "a court asked")
+    done = door.erased(registered)
+    assert (done.is_repeated, done.api_keys) == (True, 1)
+    actions = [event.action for event in door.events(registered)]
+    assert (actions.count("subject.erased"), actions.count("api_key.revoked")) == (1, 1)
+    assert door.erased(registered).api_keys == 0
+    assert [event.action for event in door.events(registered)] == actions
+
+
+def test_what_an_earlier_release_left_alive_dies_when_it_is_repeated(stored_door):
+    door = stored_door
+    registered = door.register()
+    key = door.make_key(door.log_in())
+    die_half_way(door, registered)
+    superuser(door, "UPDATE api_keys SET revoked_at = NULL")
+    assert door.erased(registered).api_keys == 1
+    is_refused(door.authenticate.api_key(key.text, "req_k"), "invalid_api_key")
+
+
+def test_nobody_elses_keys_are_revoked(door):
+    registered, other = door.register(), door.register("grace@example.org")
+    key = door.make_key(door.log_in("grace@example.org"))
+    with door.store.begin(Scope(user=other.user.id)) as work:
+        assert work.api_keys.revoke_of_erased(door.clock.now()) == 0
+    door.erased(registered)
+    assert isinstance(door.authenticate.api_key(key.text, "req_k"), Caller)
 
 
 def test_a_hold_on_somebody_else_does_not_keep_them(door):

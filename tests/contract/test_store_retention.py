@@ -38,20 +38,42 @@ def test_holds_are_found_listed_and_lifted_once(store):
         assert work.legal_holds.get(first.id) == first
         assert work.legal_holds.get(uuid4()) is None
         assert work.legal_holds.all() == [first, second]
-        assert [id for of, id in work.legal_holds.placed() if of == tenant.organisation] == [
-            first.id,
-            second.id,
-        ]
+        assert work.legal_holds.over(MONTH) == [key_of(first), key_of(second)]
         lifted = first.lifted(NOW, "over")
         assert work.legal_holds.lift(lifted)
         assert not work.legal_holds.lift(lifted)
     with store.begin(other.scope) as work:
         assert work.legal_holds.all() == []
         assert work.legal_holds.get(first.id) is None
-        placed = {id for of, id in work.legal_holds.placed() if of == tenant.organisation}
-        assert placed == {second.id}
+        assert work.legal_holds.over(MONTH) == [key_of(second)]
     with store.begin(tenant.scope) as work:
         assert work.legal_holds.get(first.id) == lifted
+
+
+def key_of(hold):
+    return hold.organisation, hold.id
+
+
+def test_holds_are_found_by_what_they_touch(store):
+    tenant, other = a_tenant(store), a_tenant(store)
+    until = a_hold(tenant, since=None, until=MONTH.end)
+    since = a_hold(other, subject="dep_2", since=MONTH.end, until=None)
+    for holder, hold in ((tenant, until), (other, since)):
+        with store.begin(holder.scope) as work:
+            work.legal_holds.add(hold)
+    before, after = Month(MONTH.index - 1), Month(MONTH.index + 1)
+    both = [tenant.organisation, other.organisation]
+    with store.begin(Scope()) as work:
+        held = {month: work.legal_holds.over(month) for month in (before, MONTH, after)}
+        assert held == {before: [key_of(until)], MONTH: [key_of(until)], after: [key_of(since)]}
+        assert work.legal_holds.on(both, ["dep_1", "dep_3"]) == [key_of(until)]
+        assert work.legal_holds.on([other.organisation], ["dep_1"]) == []
+        assert work.legal_holds.on([other.organisation], ["dep_2"]) == [key_of(since)]
+        assert work.legal_holds.on([], ["dep_1"]) == []
+    whole = a_hold(other, subject=None, placed_at=NOW + timedelta(1))
+    with store.begin(other.scope) as work:
+        work.legal_holds.add(whole)
+        assert work.legal_holds.on(both, ["dep_9"]) == [key_of(whole)]
 
 
 def test_an_archive_is_added_once_and_goes_its_way(store):
@@ -68,6 +90,9 @@ def test_an_archive_is_added_once_and_goes_its_way(store):
         assert work.archives.begins() is None
         dropped = archive.dropped(NOW)
         work.archives.put(dropped)
+        dropped = dropped.deletion_begun(NOW)
+        work.archives.put(dropped)
+        assert work.archives.get(MONTH) == dropped
     with store.begin(a_tenant(store).scope) as work:
         assert work.archives.begins() == MONTH.end
         text = certificate(dropped, uuid4(), NOW, 84)

@@ -178,6 +178,7 @@ KEY = IdempotencyKey(live=False, route="POST /v1/deployments", key="k")
 LOCKS: dict[Lock, Callable[[Work, Tenant], object]] = {
     Lock.IDEMPOTENCY_KEY: lambda work, _: work.idempotency.take(KEY, NOW),
     Lock.LOGIN_ATTEMPTS: lambda work, tenant: work.login_attempts.lock(tenant.user.bytes),
+    Lock.LEGAL_HOLDS: lambda work, _: work.legal_holds.lock(),
     Lock.SUBJECT_KEY: lambda work, _tenant: work.subject_keys.lock(),
     Lock.SESSION: lambda work, _: work.sessions.lock(SessionId(uuid4())),
     Lock.THROTTLE: lambda work, _: work.throttles.lock("mem_1"),

@@ -275,6 +275,25 @@ class MemoryApiKeys(ApiKeys):
         )
         return Page(*page_of(sorted(mine, key=_by_id, reverse=True), page.limit))
 
+    def revoke_of_erased(self, now: datetime) -> int:
+        user = self._transaction.user
+        key = None if user is None else self._transaction.get(self._tables.subject_keys, user)
+        if key is None or key.destroyed_at is None:
+            return 0
+        members = {
+            member.id
+            for (_, of), member in self._transaction.items(self._tables.members)
+            if of == user
+        }
+        alive = [
+            each
+            for _, each in self._transaction.items(self._tables.api_keys)
+            if each.created_by in members and each.revoked_at is None
+        ]
+        for each in sorted(alive, key=_by_id):
+            self._transaction.update(self._tables.api_keys, each.id, evolve(each, revoked_at=now))
+        return len(alive)
+
 
 @define(eq=False)
 class MemoryLoginAttempts(LoginAttempts):

@@ -1,20 +1,28 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from attrs import define, field
 
 from adapters.memory.storage.audit import AuditTables
 from adapters.memory.storage.ledger import LedgerTables
-from adapters.memory.storage.transaction import Locks, Table, Transaction
+from adapters.memory.storage.transaction import (
+    LOCK_TIMEOUT_SECONDS,
+    Locks,
+    Table,
+    Transaction,
+)
 from application.ports.storage.retention import (
     Archives,
     LegalHolds,
     PartitionChangedError,
+    PartitionHeldError,
     Partitions,
+    PartitionsUnavailableError,
     Volume,
 )
+from application.ports.storage.work import Lock
 from domain.errors import MisuseError
 from domain.identifiers import LegalHoldId, OrganisationId
 from domain.ledger import JournalEntry
@@ -27,6 +35,8 @@ class RetentionTables:
         factory=lambda: Table("legal_holds")
     )
     archives: Table[Month, Archive] = field(factory=lambda: Table("archives"))
+    #: Of one row, which is never there: whoever holds it is the only one to place a hold.
+    lock: Table[int, None] = field(factory=lambda: Table("legal_holds_lock"))
 
 
 @define(eq=False)
@@ -62,13 +72,28 @@ class MemoryLegalHolds(LegalHolds):
         ]
         return sorted(mine, key=lambda hold: (hold.placed_at, hold.id))
 
-    def placed(self) -> list[tuple[OrganisationId, LegalHoldId]]:
-        found = [
-            (hold.placed_at, key)
-            for key, hold in self._transaction.items(self._tables.holds)
-            if hold.is_placed
-        ]
-        return [key for _, key in sorted(found)]
+    def lock(self) -> None:
+        self._transaction.lock(Lock.LEGAL_HOLDS, self._tables.lock, 0)
+
+    def over(self, month: Month) -> list[tuple[OrganisationId, LegalHoldId]]:
+        return self._named(lambda hold: hold.holds_month(month))
+
+    def on(
+        self, organisations: Collection[OrganisationId], subjects: Collection[str]
+    ) -> list[tuple[OrganisationId, LegalHoldId]]:
+        return self._named(
+            lambda hold: (
+                hold.organisation in organisations
+                and any(hold.holds_subject(subject) for subject in subjects)
+            )
+        )
+
+    def _named(
+        self, is_wanted: Callable[[LegalHold], bool]
+    ) -> list[tuple[OrganisationId, LegalHoldId]]:
+        held = self._transaction.items(self._tables.holds)
+        found = sorted((hold.placed_at, key) for key, hold in held if is_wanted(hold))
+        return [key for _, key in found]
 
 
 @define(eq=False)
@@ -94,6 +119,9 @@ class MemoryArchives(Archives):
         """Memory has no partitions: a month is where an event of it is."""
         events = self._transaction.items(self._audit.events)
         return sorted({Month.of(event.at) for _, event in events})
+
+    def set_aside(self) -> list[Month]:
+        return []
 
     def volume(self, month: Month) -> Volume:
         events = sum(
@@ -124,10 +152,16 @@ class MemoryArchives(Archives):
 @define(eq=False)
 class MemoryPartitions(Partitions):
     _audit: AuditTables
+    _retention: RetentionTables
     _locks: Locks
 
     def drop(self, month: Month, events: int) -> None:
         with self._locks.changed:
+            # Nobody commits meanwhile; whoever is about to place a hold is waited for.
+            if not self._locks.changed.wait_for(self._is_unlocked, LOCK_TIMEOUT_SECONDS):
+                raise PartitionsUnavailableError("somebody is placing a legal hold")
+            if any(hold.holds_month(month) for hold in self._retention.holds.rows.values()):
+                raise PartitionHeldError(f"{month} is held")
             rows = self._audit.events.rows
             places = [place for place, event in rows.items() if Month.of(event.at) == month]
             if places and len(places) != events:
@@ -135,3 +169,9 @@ class MemoryPartitions(Partitions):
             for place in places:
                 del self._audit.ids.rows[rows[place].id]
                 del rows[place]
+
+    def put_back(self, month: Month) -> None:
+        """Nothing is ever set aside in memory."""
+
+    def _is_unlocked(self) -> bool:
+        return not self._locks.is_held(self._retention.lock, 0)

@@ -183,7 +183,7 @@ class MemoryStore(SharedStore):
 
     def partitions(self) -> MemoryPartitions:
         """What the owner of the tables does."""
-        return MemoryPartitions(self._audit, self._locks)
+        return MemoryPartitions(self._audit, self._retention, self._locks)
 
     def seal_store(self) -> MemorySealStore:
         """What seals the events of this store."""

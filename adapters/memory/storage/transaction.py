@@ -42,6 +42,10 @@ class Locks:
     held: dict[_RowLock, Transaction] = field(factory=dict)
     changed: threading.Condition = field(factory=threading.Condition)
 
+    def is_held(self, table: Table[K, V], key: K) -> bool:
+        """Whether somebody holds that row."""
+        return _RowLock(table.name, key) in self.held
+
 
 _GONE = object()
 

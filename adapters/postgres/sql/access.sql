@@ -178,6 +178,9 @@ UPDATE api_keys
  WHERE organisation_id = %(organisation_id)s
    AND id = %(id)s
 
+-- name: revoke_of_erased
+SELECT narrow.revoke_api_keys_of_erased(%(user)s, %(now)s) AS revoked
+
 -- name: list_api_keys
 SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, created_at,
        expires_at, revoked_at, requests_per_minute

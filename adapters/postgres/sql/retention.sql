@@ -22,8 +22,15 @@ UPDATE legal_holds
    AND id = %(id)s
    AND lifted_at IS NULL
 
--- name: holds_placed
-SELECT organisation_id, id FROM narrow.legal_holds_placed()
+-- name: lock_holds
+SELECT pg_advisory_xact_lock(hashtextextended('tallystick legal holds', 0))
+
+-- name: holds_over
+SELECT organisation_id, id FROM narrow.legal_holds_over(%(since)s, %(until)s)
+
+-- name: holds_on
+SELECT organisation_id, id
+  FROM narrow.legal_holds_on(%(organisations)s::uuid[], %(subjects)s::text[])
 
 -- name: insert_archive
 INSERT INTO archives (month, state, manifest, events, lines, event_id, archived_at)
@@ -31,8 +38,8 @@ VALUES (%(month)s, %(state)s, %(manifest)s, %(events)s, %(lines)s, %(event_id)s,
     ON CONFLICT (month) DO NOTHING
 
 -- name: list_archives
-SELECT month, state, manifest, events, lines, event_id, archived_at, dropped_at, deleted_at,
-       certificate
+SELECT month, state, manifest, events, lines, event_id, archived_at, dropped_at,
+       deletion_begun_at, deleted_at, certificate
   FROM archives
  WHERE %(month)s::date IS NULL OR month = %(month)s
  ORDER BY month
@@ -41,6 +48,7 @@ SELECT month, state, manifest, events, lines, event_id, archived_at, dropped_at,
 UPDATE archives
    SET state = %(state)s,
        dropped_at = %(dropped_at)s,
+       deletion_begun_at = %(deletion_begun_at)s,
        deleted_at = %(deleted_at)s,
        certificate = %(certificate)s
  WHERE month = %(month)s
@@ -65,8 +73,39 @@ SELECT EXISTS (SELECT
                 WHERE relname = %(name)s
                   AND relnamespace = 'public'::regnamespace) AS is_there
 
+-- name: set_aside
+SELECT relname AS name
+  FROM pg_catalog.pg_class
+ WHERE relnamespace = 'public'::regnamespace
+   AND relkind = 'r'
+   AND relname ~ '^audit_events_[0-9]{4}_[0-9]{2}$'
+   AND NOT relispartition
+ ORDER BY relname
+
 -- name: volume
 SELECT events, lines, strays FROM narrow.month_volume(%(since)s, %(until)s)
+
+-- name: lock_history
+LOCK TABLE public.audit_heads, ONLY public.audit_events IN ACCESS EXCLUSIVE MODE
+
+-- name: lock_heads
+LOCK TABLE public.audit_heads IN SHARE ROW EXCLUSIVE MODE
+
+-- name: open_default
+ALTER TABLE public.audit_events_default DISABLE ROW LEVEL SECURITY
+
+-- name: move_late
+WITH late AS (
+    DELETE FROM public.audit_events_default
+     WHERE at >= %(since)s
+       AND at < %(until)s
+    RETURNING organisation_id, sequence, id, at, action, subject, live, salt, body, xid)
+INSERT INTO {partition} (organisation_id, sequence, id, at, action, subject, live, salt, body, xid)
+SELECT organisation_id, sequence, id, at, action, subject, live, salt, body, xid
+  FROM late
+
+-- name: close_default
+ALTER TABLE public.audit_events_default ENABLE ROW LEVEL SECURITY
 
 -- name: lines
 SELECT sequence, at, debit, credit, amount, action, hold_id, lot_id, actor, subject

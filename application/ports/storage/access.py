@@ -115,6 +115,13 @@ class ApiKeys(Protocol):
 
     def list(self, page: PageRequest) -> Page[ApiKey]: ...
 
+    def revoke_of_erased(self, now: datetime) -> int:
+        """Revoke what the scope's user has made in whatever organisation, and tell how many.
+
+        Only where the user's key is destroyed: that of somebody else stays.
+        """
+        ...
+
 
 class LoginAttempts(Protocol):
     """Failed log-ins.  They belong to no organisation; keys are hashes."""

@@ -1,6 +1,6 @@
 """What of the trail is where, and what must stay."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -14,6 +14,12 @@ from domain.retention import Archive, LegalHold, Month
 class LegalHolds(Protocol):
     """Legal holds on the scope's organisation."""
 
+    def lock(self) -> None:
+        """Until the transaction ends nobody places a hold, on whatever it be, and nobody else
+        begins what one would forbid.
+        """
+        ...
+
     def add(self, hold: LegalHold) -> None: ...
 
     def get(self, id: LegalHoldId) -> LegalHold | None: ...
@@ -26,8 +32,14 @@ class LegalHolds(Protocol):
         """Also those that were lifted, oldest first."""
         ...
 
-    def placed(self) -> list[tuple[OrganisationId, LegalHoldId]]:
-        """Those that are in force, of all organisations; in any scope, ids only."""
+    def over(self, month: Month) -> list[tuple[OrganisationId, LegalHoldId]]:
+        """Those in force that touch *month*, of all organisations; in any scope, ids only."""
+        ...
+
+    def on(
+        self, organisations: Collection[OrganisationId], subjects: Collection[str]
+    ) -> list[tuple[OrganisationId, LegalHoldId]]:
+        """Those in force of *organisations* that cover one of *subjects*; as `over`."""
         ...
 
 
@@ -64,6 +76,10 @@ class Archives(Protocol):
         """Months whose events have a place of their own in the database, in order."""
         ...
 
+    def set_aside(self) -> list[Month]:
+        """Months that somebody began to drop: still there, and in no query.  In order."""
+        ...
+
     def volume(self, month: Month) -> Volume: ...
 
     def begins(self) -> datetime | None:
@@ -85,14 +101,28 @@ class PartitionChangedError(Exception):
     """The month has other rows than were archived.  Nothing has changed."""
 
 
+class PartitionHeldError(Exception):
+    """A legal hold was placed meanwhile.  Nothing has changed."""
+
+
 class Partitions(Protocol):
     """What the owner of the tables does."""
 
     def drop(self, month: Month, events: int) -> None:
         """Take the month's events out of the database; none are there: nothing is done.
 
+        Looks for legal holds once more, under their lock, and keeps it until the month is gone.
+
         Raises:
             PartitionChangedError: there are not exactly *events* of them.
+            PartitionHeldError
             PartitionsUnavailableError
+        """
+        ...
+
+    def put_back(self, month: Month) -> None:
+        """See that *month* is where queries find it, if somebody had set it aside.
+
+        Raises: PartitionsUnavailableError.
         """
         ...

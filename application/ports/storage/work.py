@@ -63,17 +63,18 @@ class Lock(IntEnum):
 
     IDEMPOTENCY_KEY = 1
     LOGIN_ATTEMPTS = 2
-    SUBJECT_KEY = 3
-    SESSION = 4
-    THROTTLE = 5
-    ACCOUNT = 6
-    BILLING = 7
-    OPERATION = 8
-    WALLET = 9
-    SIGNER = 10
-    NETWORK = 11
-    TOKEN_WATCH = 12
-    AUDIT_HEAD = 13
+    LEGAL_HOLDS = 3
+    SUBJECT_KEY = 4
+    SESSION = 5
+    THROTTLE = 6
+    ACCOUNT = 7
+    BILLING = 8
+    OPERATION = 9
+    WALLET = 10
+    SIGNER = 11
+    NETWORK = 12
+    TOKEN_WATCH = 13
+    AUDIT_HEAD = 14
 
 
 @define

@@ -31,8 +31,9 @@ OWNER = "tallystick_migrator"
 #: log-ins.  Nobody else writes; the narrow role does what its functions say.
 MEANT = """
 accounts             app=ra,w(state key_ref curve public_key address) narrow=r readonly=r
-api_keys             app=ra,w(name scopes expires_at revoked_at requests_per_minute) narrow=r
-archives             app=ra,w(state dropped_at deleted_at certificate) readonly=r
+api_keys             app=ra,w(name scopes expires_at revoked_at requests_per_minute)
+                     narrow=r,w(revoked_at)
+archives             app=ra,w(state dropped_at deletion_begun_at deleted_at certificate) readonly=r
 attempts             app=ra,w(broadcast_at rejected cost cost_rate cost_currency cost_rate_source
                               cost_rate_at) narrow=r readonly=r
 audit_checkpoints    app=r sealer=ra auditor=r readonly=r
@@ -62,12 +63,13 @@ idempotency_keys     app=ra,w(fingerprint operation_id refusal expires_at) narro
 installation         app=r sealer=r readonly=r
 journal              app=ra narrow=r auditor=r readonly=r
 legal_holds          app=ra,w(lifted_at lifted_because)
-                     narrow=r(organisation_id id placed_at lifted_at) readonly=r
+                     narrow=r(organisation_id id subject since until placed_at lifted_at)
+                     readonly=r
 licences             app=ra,w(arranged_at told due_at) narrow=r readonly=r
 login_attempts       app=rawd
 lots                 app=ra,w(remaining expires_at lapsed clawed_back ended_at)
                      narrow=r(organisation_id effective_at fact) readonly=r
-members              app=ra readonly=r
+members              app=ra narrow=r(organisation_id id user_id) readonly=r
 migrations           app=r sealer=r readonly=r
 networks             app=ra,w(name final_number final_hash halted) readonly=r
 operations           app=ra,w(hold_id accepted_at state result failure_reason
@@ -98,7 +100,7 @@ steps                app=ra,w(is_final included_transaction_id included_block
 subscriptions        app=ra,w(tariff period_start period_end first_failure_at cancelled_at
                               ends_at trial_ends_at left_at version ended_at)
                      narrow=r readonly=r
-subject_keys         app=ra,w(wrapping ciphertext destroyed_at)
+subject_keys         app=ra,w(wrapping ciphertext destroyed_at) narrow=r(user_id destroyed_at)
 teams                app=ra,w(name members dissolved_at) readonly=r
 throttles            app=ra,w(seconds counts premium_at failures failed_at blocked_until told
                               told_at) readonly=r

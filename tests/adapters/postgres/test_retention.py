@@ -6,14 +6,16 @@ import psycopg
 import pytest
 
 from adapters.postgres import connect, open_books, open_partitions, seal_store
+from application.audit.trail import Trail
 from application.operator.verify_ledger import VerifyLedger
 from application.ports.storage.retention import (
     PartitionChangedError,
     PartitionsUnavailableError,
 )
 from application.ports.storage.work import Scope
-from domain.audit import timestamp
+from domain.audit import WORKER, timestamp
 from domain.errors import Refusal
+from domain.identifiers import INSTALLATION
 from domain.retention import Month
 from tests.application.house import PROVING
 from tests.contract.subjects.postgres import application_url, database, sealer_url
@@ -144,6 +146,67 @@ def test_one_that_was_set_aside_by_somebody_who_died_is_dropped_by_the_next(arch
         owner.execute(f"ALTER TABLE audit_events DETACH PARTITION {name_of(FIRST)}")
     assert archived.drop(FIRST).state.value == "dropped"
     assert name_of(FIRST) not in tables(url)
+
+
+def set_aside(url, month):
+    """What a process that dies between leaves behind."""
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("SET ROLE tallystick_migrator")
+        owner.execute(f"ALTER TABLE audit_events DETACH PARTITION {name_of(month)}")
+
+
+def asides(store):
+    with store.begin(Scope.installation()) as work:
+        return work.archives.set_aside()
+
+
+@pytest.mark.parametrize("who", ["the next who drops", "whoever places it"])
+def test_one_that_was_set_aside_is_put_back_for_a_hold(archived, place, who):
+    url, store = place
+    set_aside(url, FIRST)
+    assert asides(store) == [FIRST]
+    assert "2019-01" not in archived.in_database()
+    archived.place(archived.organisations[0], "a court asked for it")
+    if who == "whoever places it":
+        assert archived.put_back() == [FIRST]
+    assert archived.drop(FIRST).code == "legal_hold"
+    assert asides(store) == []
+    assert "2019-01" in archived.in_database()
+    assert archived.written_in("2019-01") == sum(
+        count_of(store, organisation) for organisation in [INSTALLATION, *archived.organisations]
+    )
+
+
+def count_of(store, organisation):
+    with store.begin(Scope(organisation=organisation)) as work:
+        return sum(Month.of(event.at) == FIRST for event in work.audit.all(limit=10_000))
+
+
+def test_what_comes_late_for_a_month_that_is_set_aside_is_put_back_with_it(archived, place):
+    url, store = place
+    before = count_of(store, archived.organisations[0])
+    set_aside(url, FIRST)
+    come_late(archived, FIRST)
+    assert archived.put_back() == [FIRST]
+    assert count_of(store, archived.organisations[0]) == before + 1
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM audit_events_default").fetchone() == (0,)
+        rows = connection.execute(
+            "SELECT relname FROM pg_class WHERE relname LIKE 'audit_events%%'"
+            " AND relkind IN ('r', 'p') AND NOT (relrowsecurity AND relforcerowsecurity)"
+        ).fetchall()
+    assert rows == []
+    with store.begin(Scope.installation()) as work:
+        assert work.archives.volume(FIRST).strays == 0
+
+
+def come_late(story, month):
+    """An event whose clock is so many months behind."""
+    trail = Trail(identifiers=story.identifiers, organisation=story.organisations[0], actor=WORKER)
+    trail.add("deployment.queued", "dep_late", month.first + timedelta(days=20))
+    with story.store.begin(Scope(organisation=story.organisations[0])) as work:
+        trail.write(work)
+    story.note()
 
 
 def test_one_that_was_dropped_by_somebody_who_died_is_noted_by_the_next(archived, place):
