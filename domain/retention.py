@@ -11,10 +11,12 @@ never dropped.  A legal hold keeps every month that it touches where it is.
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
+from typing import Any
 
 from attrs import evolve, field, frozen, validators
 
@@ -159,6 +161,25 @@ class Manifest:
                 "tree": self.tree.shown(),
             }
         )
+
+
+def parts_in(manifest: bytes, table: str) -> tuple[Part, ...]:
+    """The files of *table* that a manifest of ours names."""
+    told: dict[str, Any] = json.loads(manifest)
+    return tuple(
+        Part(
+            number=number,
+            name=part["name"],
+            size=part["bytes"],
+            sha256=bytes.fromhex(part["sha256"]),
+            events=part["events"],
+            first_sequence=part["first_sequence"],
+            last_sequence=part["last_sequence"],
+        )
+        for each in told["tables"]
+        if each["table"] == table
+        for number, part in enumerate(each["parts"], start=1)
+    )
 
 
 @frozen(kw_only=True)

@@ -13,7 +13,7 @@ from domain.retention import Month
 from entrypoints.commands import setting_up
 from entrypoints.export_settings import RetentionSettings
 from entrypoints.main import main
-from tests.application.test_retention import FIRST, a_story, events_of
+from tests.application.test_retention import FIRST, a_story, come_late, events_of
 
 
 @pytest.fixture
@@ -99,6 +99,17 @@ def test_a_held_month_is_named_and_is_no_failure(story):
     actions = [event.action for event in events_of(story, INSTALLATION)]
     assert "legal_hold.placed" in actions
     assert "legal_hold.lifted" in actions
+
+
+def test_a_late_event_stops_nothing(story):
+    lived(story, 16)
+    assert outcomes()[1] == dict.fromkeys(["2019-01", "2019-02", "2019-03"], "archived")
+    story.seal()
+    come_late(story, FIRST)
+    # Made anew, which is not sealed yet, and the others wait behind it for a day.
+    assert outcomes("--drop") == (0, {"2019-01": "archived"})
+    story.seal()
+    assert outcomes("--drop")[1] == dict.fromkeys(["2019-01", "2019-02", "2019-03"], "dropped")
 
 
 def test_a_month_that_cannot_be_archived_is_a_failure(story):

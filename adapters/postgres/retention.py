@@ -88,16 +88,11 @@ class PostgresArchives(Archives):
     _transaction: Transaction
 
     def add(self, archive: Archive) -> bool:
-        row = {
-            "month": archive.month.first.date(),
-            "state": archive.state.value,
-            "manifest": archive.manifest,
-            "events": archive.events,
-            "lines": archive.lines,
-            "event_id": archive.event,
-            "archived_at": archive.archived_at,
-        }
-        return self._transaction.change(RETENTION["insert_archive"], row) == 1
+        return self._transaction.change(RETENTION["insert_archive"], _made(archive)) == 1
+
+    def replace(self, archive: Archive, before: Archive) -> bool:
+        row = _made(archive) | {"before": before.event}
+        return self._transaction.change(RETENTION["replace_archive"], row) == 1
 
     def get(self, month: Month) -> Archive | None:
         row = self._transaction.row(RETENTION["list_archives"], {"month": month.first.date()})
@@ -273,6 +268,18 @@ def _hold(row: Row) -> LegalHold:
         lifted_at=row["lifted_at"],
         lifted_because=row["lifted_because"],
     )
+
+
+def _made(archive: Archive) -> Row:
+    return {
+        "month": archive.month.first.date(),
+        "state": archive.state.value,
+        "manifest": archive.manifest,
+        "events": archive.events,
+        "lines": archive.lines,
+        "event_id": archive.event,
+        "archived_at": archive.archived_at,
+    }
 
 
 def _archive(row: Row) -> Archive:

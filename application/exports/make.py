@@ -19,7 +19,7 @@ from application.ports.files import FileDraft, Files, FilesUnavailableError
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store, Work
 from application.ports.tables import TableDraft, TableFormat
-from domain.audit import WORKER, AuditEvent, JsonValue
+from domain.audit import WORKER, AuditEvent, JsonValue, timestamp
 from domain.export import Export, ExportFormat, Part, Tree
 from domain.identifiers import ExportId, OrganisationId
 
@@ -137,6 +137,8 @@ class MakeExport:
         }
         event = trail.add("export.finished", export.name, now, details=details)
         finished = export.finished(manifest, event, now, now + self.kept_for)
+        ready: dict[str, JsonValue] = {"expires_at": timestamp(now + self.kept_for), **details}
+        trail.add("audit.export_ready", export.name, now, details=ready)
         with self.files.draft() as draft:
             draft.write(manifest)
             draft.keep(finished.place_of_manifest)

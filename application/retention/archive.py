@@ -4,10 +4,13 @@ Everything is read in the scope of its organisation.  An event is archived with 
 that is not sealed, or whose bytes are not those that were sealed, stops it.  Then the files are
 read again, every leaf hash is recomputed from them and compared with the log, and only then the
 manifest's digest goes into the trail as `partition.archived`.  Nothing is dropped here.
+
+An event that comes for a month that is archived already, from a machine whose clock is behind,
+does not stop anything: the month is archived anew, with all that it had and what came.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, zip_longest
 from typing import cast
 
@@ -29,7 +32,7 @@ from application.retention.tables import (
 )
 from domain.audit import LEAF_DOMAIN, OPERATOR, EventFilter, JsonValue
 from domain.errors import Refusal
-from domain.export import Tree
+from domain.export import Part, Tree
 from domain.identifiers import (
     INSTALLATION,
     InstallationId,
@@ -39,7 +42,15 @@ from domain.identifiers import (
     public_id,
 )
 from domain.merkle import inclusion_proof, leaf_hash, verify_inclusion
-from domain.retention import HOT_MONTHS, Archive, ArchivedTable, Manifest, Month
+from domain.retention import (
+    HOT_MONTHS,
+    Archive,
+    ArchivedTable,
+    ArchiveState,
+    Manifest,
+    Month,
+    parts_in,
+)
 
 PAGE = 1_000
 MANIFEST = "manifest.json"
@@ -78,7 +89,8 @@ class ArchiveMonth:
         with self.store.begin(Scope.installation()) as work:
             known = work.archives.get(month)
             volume = work.archives.volume(month)
-        if known is not None:
+            is_found = volume.is_there and month not in work.archives.set_aside()
+        if known is not None and not (is_found and _has_changed(known, volume)):
             return known
         if not month.is_over_for(self.hot_months, self.clock.now()):
             return Refusal(
@@ -97,6 +109,8 @@ class ArchiveMonth:
             _require_all(volume, events, lines)
             self._read_again(walk, events, tell)
             self._compare(month, lines)
+            if known is not None:
+                self._require_all_of(known, events)
         except RefusedError as error:
             return error.refusal
         tree = Tree(log=log, note=signed.note)
@@ -108,7 +122,7 @@ class ArchiveMonth:
             last_position=walk.last_position,
             tree=tree,
         )
-        return self._keep(manifest)
+        return self._keep(manifest, known)
 
     def _signed(self) -> tuple[int, SignedCheckpoint]:
         with self.store.begin(Scope.installation()) as work:
@@ -151,7 +165,28 @@ class ArchiveMonth:
         except (TableError, FileNotFoundError) as error:
             raise RefusedError("archive_unreadable", str(error)) from error
 
-    def _keep(self, manifest: Manifest) -> Archive:
+    def _require_all_of(self, before: Archive, events: ArchivedTable) -> None:
+        """No event of an earlier archive of the month is missing.  Raises: RefusedError."""
+        found = self._places(before.month, events.parts)
+        try:
+            for place in self._places(before.month, parts_in(before.manifest, events.name)):
+                # Both are in one order: by organisation, then by number.
+                if place not in found:
+                    organisation, number, _ = place
+                    raise RefusedError(
+                        "month_changed",
+                        f"event {number} of {organisation} was archived, and is gone",
+                    )
+        except (TableError, FileNotFoundError) as error:
+            raise RefusedError("archive_unreadable", str(error)) from error
+
+    def _places(self, month: Month, parts: Iterable[Part]) -> Iterator[tuple[Cell, Cell, Cell]]:
+        for part in parts:
+            if part.name.endswith(f".{ENCODINGS[0].value}"):
+                for row in self.files.read(month, "audit_events", part):
+                    yield row[_ORGANISATION], row[_SEQUENCE], row[_LEAF]
+
+    def _keep(self, manifest: Manifest, before: Archive | None) -> Archive:
         raw = manifest.bytes
         with self.files.files.draft() as draft:
             draft.write(raw)
@@ -164,6 +199,7 @@ class ArchiveMonth:
             "events": events.rows,
             "lines": lines.rows,
             "month": str(manifest.month),
+            "replaces": None if before is None else before.digest.hex(),
         }
         subject = public_id(Prefix.INSTALLATION, self.installation)
         event = trail.add("partition.archived", subject, now, details=details)
@@ -176,7 +212,12 @@ class ArchiveMonth:
             archived_at=now,
         )
         with self.store.begin(Scope.installation()) as work:
-            if not work.archives.add(archive):
+            is_kept = (
+                work.archives.add(archive)
+                if before is None
+                else work.archives.replace(archive, before)
+            )
+            if not is_kept:
                 # Somebody else was faster, and made the same.
                 return work.archives.get(manifest.month) or archive
             trail.write(work)
@@ -285,6 +326,14 @@ class _Walk:
         known = self.first_position
         self.first_position = position if known is None else min(known, position)
         self.last_position = max(self.last_position or 0, position)
+
+
+def _has_changed(archive: Archive, volume: Volume) -> bool:
+    """Whether the database has other rows of a month than its archive; how many tells."""
+    return archive.state is ArchiveState.ARCHIVED and (archive.events, archive.lines) != (
+        volume.events,
+        volume.lines,
+    )
 
 
 def _require_all(volume: Volume, events: ArchivedTable, lines: ArchivedTable) -> None:

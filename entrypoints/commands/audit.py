@@ -31,6 +31,8 @@ from entrypoints.assembly import folder, table_formats
 from entrypoints.commands import audit_state, setting_up
 from entrypoints.container import Container
 
+#: What stops a month, or is told of it, and has nothing to be mended.
+_NO_FAILURE = {None, "legal_hold", "not_sealed", "late_events"}
 _INSTANT = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
 
 
@@ -213,7 +215,7 @@ def archive(ctx: click.Context, drops: bool, deletes: bool, as_json: bool) -> No
             ctx.exit(1)
     if as_json:
         click.echo(json.dumps({"months": told}))
-    sys.exit(any(row["refusal"] not in {None, "legal_hold", "not_sealed"} for row in told))
+    sys.exit(any(row["refusal"] not in _NO_FAILURE for row in told))
 
 
 @command.command("certificate", help="The deletion certificate of a MONTH (2026-11).")
@@ -332,6 +334,11 @@ def _put_back(container: Container) -> None:
         click.echo(f"{month} was set aside to be dropped, and is back", err=True)
 
 
+def _late(container: Container, month: Month) -> int:
+    with container.store().begin(Scope.installation()) as work:
+        return work.archives.volume(month).strays
+
+
 def _state(archive: Archive | None, *, is_aside: bool) -> str:
     if is_aside:
         return "set_aside"
@@ -355,10 +362,15 @@ def _retained(
         outcome: Archive | Refusal | None = None
         if known is None and month.is_over_for(settings.retention.hot_months, now):
             outcome = container.archive_month()(month)
-        elif known is not None and known.state is ArchiveState.ARCHIVED and drops:
+        elif known is not None and known.state is ArchiveState.ARCHIVED:
+            # As it is; or made anew, with what came late for it.
+            made = container.archive_month()(month)
+            if made != known:
+                outcome = made
+            elif drops and not is_stopped:
+                outcome = container.drop_month()(month)
             # The trail begins at one place: behind a month that stays all others stay.
-            outcome = None if is_stopped else container.drop_month()(month)
-            is_stopped = is_stopped or isinstance(outcome, Refusal)
+            is_stopped = is_stopped or made != known or isinstance(outcome, Refusal)
         elif (
             known is not None
             and known.state is ArchiveState.DROPPED
@@ -366,6 +378,12 @@ def _retained(
             and month.is_over_for(settings.retention.kept_months, now)
         ):
             outcome = container.delete_archive()(month)
+        elif known is not None and (late := _late(container, month)):
+            outcome = Refusal(
+                code="late_events",
+                detail=f"{late} events came after it was dropped, from a machine whose clock is "
+                "behind: they stay in the database, sealed, and are proved from there",
+            )
         if outcome is not None:
             yield month, outcome
 

@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
+from application.audit.trail import Trail
 from application.exports.make import MakeExport
 from application.exports.request import ExportRequest, RequestExport
 from application.ports.files import FilesUnavailableError
 from application.ports.storage.work import Scope
 from application.retention.holds import refusal_for_subjects
+from domain.audit import WORKER
 from domain.errors import Refusal
 from domain.export import EventFilter, ExportFormat
 from domain.identifiers import INSTALLATION
@@ -255,6 +257,59 @@ def test_a_month_that_has_changed_since_stays():
     del rows[place]
     assert code_of(story.drop(FIRST)) == "month_changed"
     assert "2019-01" in story.in_database()
+
+
+def come_late(story, month):
+    """An event of a machine whose clock is so far behind."""
+    trail = Trail(identifiers=story.identifiers, organisation=story.organisations[0], actor=WORKER)
+    trail.add("deployment.queued", "dep_late", month.first + timedelta(days=20))
+    with story.store.begin(Scope(organisation=story.organisations[0])) as work:
+        trail.write(work)
+    story.note()
+    story.seal()
+
+
+def test_a_late_event_has_its_month_archived_anew_and_nothing_is_lost():
+    story = ready_to_drop()
+    before = story.written_in("2019-01")
+    with story.store.begin(Scope.installation()) as work:
+        first = work.archives.get(FIRST)
+    come_late(story, FIRST)
+    again = story.archive(FIRST)
+    assert (first.events, again.events) == (before, before + 1)
+    assert again.digest != first.digest
+    assert story.archive(FIRST) == again
+    told = [e.content()["details"] for e in events_of(story) if e.action == "partition.archived"]
+    replaced = {each["digest"]: each["replaces"] for each in told}
+    assert replaced[again.digest.hex()] == first.digest.hex()
+    assert replaced[first.digest.hex()] is None
+    # The archive that it stands for is not the one that was sealed.
+    assert code_of(story.drop(FIRST)) == "not_sealed"
+    story.seal()
+    assert code_of(story.drop(FIRST)) == "dropped"
+    assert code_of(story.drop(Month(FIRST.index + 1))) == "dropped"
+    archived = json.loads(story.files.kept[f"2019-01/{again.digest.hex()}-manifest.json"])
+    bodies = [
+        json.loads(line)["body"]["subject"]
+        for part in archived["tables"][0]["parts"]
+        if part["name"].endswith(".jsonl")
+        for line in story.files.kept[f"2019-01/{part['sha256']}-{part['name']}"].splitlines()
+    ]
+    assert len(bodies) == before + 1
+    assert "dep_late" in bodies
+
+
+def test_a_month_is_not_archived_anew_without_what_it_had():
+    story = ready_to_drop()
+    rows = story.store._audit.events.rows
+    (place, *_) = [place for place, event in rows.items() if Month.of(event.at) == FIRST]
+    del rows[place]
+    outcome = story.archive(FIRST)
+    assert outcome.code == "month_changed"
+    assert f"event {place[1]} of " in outcome.detail
+    come_late(story, FIRST)
+    come_late(story, FIRST)
+    assert story.archive(FIRST).code == "month_changed"
 
 
 DAY = timedelta(days=1)

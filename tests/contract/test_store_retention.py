@@ -88,11 +88,17 @@ def test_an_archive_is_added_once_and_goes_its_way(store):
         assert not work.archives.add(archive)
         assert work.archives.get(MONTH) == archive
         assert work.archives.begins() is None
-        dropped = archive.dropped(NOW)
+        anew = evolve(archive, manifest=b'{"a":2}', events=4, lines=3, event=uuid4())
+        assert not work.archives.replace(anew, anew)
+        assert work.archives.replace(anew, archive)
+        assert not work.archives.replace(archive, archive)
+        assert work.archives.get(MONTH) == anew
+        dropped = anew.dropped(NOW)
         work.archives.put(dropped)
         dropped = dropped.deletion_begun(NOW)
         work.archives.put(dropped)
         assert work.archives.get(MONTH) == dropped
+        assert not work.archives.replace(archive, anew)
     with store.begin(a_tenant(store).scope) as work:
         assert work.archives.begins() == MONTH.end
         text = certificate(dropped, uuid4(), NOW, 84)

@@ -106,6 +106,15 @@ class MemoryArchives(Archives):
     def add(self, archive: Archive) -> bool:
         return self._transaction.insert(self._tables.archives, archive.month, archive)
 
+    def replace(self, archive: Archive, before: Archive) -> bool:
+        self._transaction.hold(self._tables.archives, before.month)
+        known = self._transaction.get(self._tables.archives, before.month)
+        is_it = known is not None and known.event == before.event
+        if known is None or not is_it or known.state is not ArchiveState.ARCHIVED:
+            return False
+        self._transaction.update(self._tables.archives, archive.month, archive)
+        return True
+
     def get(self, month: Month) -> Archive | None:
         return self._transaction.get(self._tables.archives, month)
 

@@ -37,6 +37,17 @@ INSERT INTO archives (month, state, manifest, events, lines, event_id, archived_
 VALUES (%(month)s, %(state)s, %(manifest)s, %(events)s, %(lines)s, %(event_id)s, %(archived_at)s)
     ON CONFLICT (month) DO NOTHING
 
+-- name: replace_archive
+UPDATE archives
+   SET manifest = %(manifest)s,
+       events = %(events)s,
+       lines = %(lines)s,
+       event_id = %(event_id)s,
+       archived_at = %(archived_at)s
+ WHERE month = %(month)s
+   AND state = 'archived'
+   AND event_id = %(before)s
+
 -- name: list_archives
 SELECT month, state, manifest, events, lines, event_id, archived_at, dropped_at,
        deletion_begun_at, deleted_at, certificate

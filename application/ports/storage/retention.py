@@ -62,6 +62,10 @@ class Archives(Protocol):
         """Whether there was none of this month."""
         ...
 
+    def replace(self, archive: Archive, before: Archive) -> bool:
+        """Whether it stands in place of *before*: nobody has dropped or replaced that."""
+        ...
+
     def get(self, month: Month) -> Archive | None: ...
 
     def put(self, archive: Archive) -> None:

@@ -33,7 +33,8 @@ MEANT = """
 accounts             app=ra,w(state key_ref curve public_key address) narrow=r readonly=r
 api_keys             app=ra,w(name scopes expires_at revoked_at requests_per_minute)
                      narrow=r,w(revoked_at)
-archives             app=ra,w(state dropped_at deletion_begun_at deleted_at certificate) readonly=r
+archives             app=ra,w(state manifest events lines event_id archived_at dropped_at
+                              deletion_begun_at deleted_at certificate) readonly=r
 attempts             app=ra,w(broadcast_at rejected cost cost_rate cost_currency cost_rate_source
                               cost_rate_at) narrow=r readonly=r
 audit_checkpoints    app=r sealer=ra auditor=r readonly=r

@@ -209,6 +209,28 @@ def come_late(story, month):
     story.note()
 
 
+def test_a_late_event_has_its_month_archived_anew(archived, place):
+    come_late(archived, FIRST)
+    archived.seal()
+    before = archived.written_in("2019-01")
+    assert archived.drop(FIRST).code == "month_changed"
+    assert archived.archive(FIRST).events == before
+    archived.seal()
+    assert archived.drop(FIRST).state.value == "dropped"
+
+
+def test_what_comes_after_its_month_was_dropped_is_there_and_counted(archived, place):
+    _, store = place
+    assert archived.drop(FIRST).state.value == "dropped"
+    come_late(archived, FIRST)
+    archived.seal()
+    assert count_of(store, archived.organisations[0]) == 1
+    with store.begin(Scope.installation()) as work:
+        assert work.archives.volume(FIRST).strays == 1
+    # It keeps no other month.
+    assert archived.archive(FIRST).state.value == "dropped"
+
+
 def test_one_that_was_dropped_by_somebody_who_died_is_noted_by_the_next(archived, place):
     archived.partitions.drop(FIRST, archived.written_in("2019-01"))
     assert archived.states()["2019-01"] == "archived"
