@@ -1,5 +1,6 @@
 """From a name in the configuration to the adapter folder it means."""
 
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from application.ports.storage.books import Books
 from application.ports.storage.retention import Partitions
 from application.ports.storage.seals import SealStore
 from application.ports.storage.work import Store
-from application.ports.tables import TableFormat
+from application.ports.tables import Cell, TableFormat
+from application.retention.tables import TABLES
 from domain.export import ExportFormat
 from domain.identifiers import NetworkId
 from domain.network import Family, Network
@@ -131,6 +133,14 @@ def folder(path: Path) -> Files:
     """Somebody's own."""
     made: Files = adapter("folder").connect(str(path))
     return made
+
+
+def archived_rows(paths: Iterable[Path]) -> Iterator[tuple[Cell, ...]]:
+    """Of somebody's own copies of an archive's files."""
+    for path in paths:
+        ending = path.suffix.removeprefix(".")
+        with path.open("rb") as file:
+            yield from table_formats()(ExportFormat(ending)).read(file, TABLES["audit_events"])
 
 
 def table_formats() -> Formats:

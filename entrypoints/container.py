@@ -65,6 +65,7 @@ from application.operator.verify_ledger import VerifyLedger
 from application.people.gifts import DeliverGift, SendGift
 from application.people.teams_and_quotas import ChangeQuotas, ChangeTeams
 from application.retention.archive import ArchiveMonth
+from application.retention.archived import ProveArchived
 from application.retention.drop import DeleteArchive, DropMonth, PutBack
 from application.retention.holds import LiftHold, PlaceHold
 from application.retention.tables import ArchiveFiles
@@ -370,6 +371,7 @@ class Container(containers.DeclarativeContainer):
         installation=settings.provided.installation,
         kept_months=settings.provided.retention.kept_months,
     )
+    prove_archived = One(ProveArchived, store=store, files=archive_tables)
     put_back = One(PutBack, store=store, partitions=One(assembly.partitions, settings))
     place_hold = One(PlaceHold, store=store, clock=clock, identifiers=identifiers)
     lift_hold = One(LiftHold, store=store, clock=clock, identifiers=identifiers)

@@ -2,8 +2,11 @@
 
 import json
 import shutil
+from base64 import b64encode
 from contextlib import contextmanager
+from hashlib import sha256
 from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
 from click.testing import CliRunner
@@ -11,11 +14,14 @@ from click.testing import CliRunner
 from adapters.folder import connect
 from application.exports.request import RequestExport
 from application.ports.files import FilesUnavailableError
+from application.ports.storage.work import Scope
+from application.retention.archived import ProveArchived
 from domain.export import ExportFormat
-from domain.identifiers import Prefix, public_id
+from domain.identifiers import InstallationId, Prefix, public_id
 from entrypoints.commands import setting_up
 from entrypoints.main import main
 from tests.application.house import House
+from tests.application.sealing import Sealing
 from tests.application.test_exports import events_of, fill
 
 FORMATS = [each.value for each in ExportFormat]
@@ -34,6 +40,7 @@ def house(monkeypatch):
             request_export=lambda: RequestExport(**parts, has_place=True),
             make_export=lambda: house.make_export(part_limit=16_000),
             export_files=lambda: house.files,
+            prove_archived=lambda: ProveArchived(store=house.store, files=None),
         )
 
     monkeypatch.setattr(setting_up, "container", container)
@@ -64,7 +71,7 @@ def test_a_trail_is_taken_away_and_holds(house, organisation, tmp_path, encoding
     done = run("export", organisation, "--out", out, "--format", encoding, "--json")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
-    assert told["events"] == len(events_of(house)) - 2
+    assert told["events"] == len(events_of(house)) - 3
     names = [f"part-{n:05}.{encoding}" for n in range(1, told["parts"] + 1)]
     assert sorted(each.name for each in out.iterdir()) == ["event.json", "manifest.json", *names]
     assert told["parts"] > 1
@@ -75,6 +82,55 @@ def test_a_trail_is_taken_away_and_holds(house, organisation, tmp_path, encoding
         assert (found["holds"], found["events"]) == (True, told["events"])
         assert found["digest"] == told["digest"]
     assert run("check", out).stdout.count("PROVED") == 3
+
+
+def sealed(house):
+    installation = InstallationId(UUID("01900000-0000-7000-8000-00000000000e"))
+    seal = Sealing(house=house, seals=house.store.seal_store(), installation=installation)
+    seal()
+    with house.store.begin(Scope()) as work:
+        (log,) = work.seals.logs()
+    mark = sha256(log.origin.encode() + b"\n\x01" + log.public_key.raw).hexdigest()[:8]
+    return f"{log.origin}+{mark}+{b64encode(bytes([1]) + log.public_key.raw).decode()}"
+
+
+def test_an_export_that_is_taken_once_it_is_sealed_proves_who_signed_it(
+    house, organisation, tmp_path
+):
+    first, again = tmp_path / "first", tmp_path / "again"
+    told = json.loads(run("export", organisation, "--out", first, "--json").stdout)
+    assert "NOT PROVED  that the event is sealed" in run("check", first).stdout
+    key = sealed(house)
+    assert run("export", organisation, "--out", again, "--again", told["export"]).exit_code == 0
+    done = run("check", again)
+    assert "NOT PROVED  who signed that log" in done.stdout
+    done = run("check", again, "--key", key)
+    assert done.exit_code == 0
+    assert "NOT PROVED" not in done.stdout
+    found = json.loads(run("check", again, "--key", key, "--json").stdout)
+    assert (found["holds"], found["is_signed"]) == (True, True)
+    assert key.startswith(found["origin"] + "+")
+    # The proof of another event, and another key of the same name.
+    assert run("check", again, "--key", "x").exit_code == 2
+    name = found["origin"].encode()
+    mark = sha256(name + b"\n\x01" + bytes(32)).hexdigest()[:8]
+    stranger = f"{found['origin']}+{mark}+{b64encode(bytes([1]) + bytes(32)).decode()}"
+    done = run("check", again, "--key", stranger)
+    assert done.exit_code == 1
+    assert "is not signed by the key" in done.stdout
+    proof = again / "event.proof"
+    text = proof.read_text()
+    for broken in (
+        text.replace("\nindex ", "\nindex 1"),
+        text[:-20],
+        "x",
+        text.replace("A", "B", 1),
+    ):
+        proof.write_text(broken)
+        assert run("check", again, "--key", key).exit_code == 1, broken
+    event = next(e for e in events_of(house) if e.action == "export.requested")
+    proof.write_text(run("prove", organisation, public_id(Prefix.EVENT, event.id)).stdout)
+    assert "event.proof is not of event.json" in run("check", again).stdout
 
 
 def flip(path, place, other=b"X"):

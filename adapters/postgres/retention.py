@@ -91,7 +91,7 @@ class PostgresArchives(Archives):
         return self._transaction.change(RETENTION["insert_archive"], _made(archive)) == 1
 
     def replace(self, archive: Archive, before: Archive) -> bool:
-        row = _made(archive) | {"before": before.event}
+        row = {**_made(archive), "before": before.event}
         return self._transaction.change(RETENTION["replace_archive"], row) == 1
 
     def get(self, month: Month) -> Archive | None:

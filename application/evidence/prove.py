@@ -12,11 +12,11 @@ from attrs import frozen
 
 from application.access.caller import Caller
 from application.ports.storage.seals import Log, Seals, SignedCheckpoint
-from application.ports.storage.work import Scope, Store
+from application.ports.storage.work import Scope, Store, Work
 from domain import merkle
-from domain.audit import AuditEvent
+from domain.audit import AuditEvent, timestamp
 from domain.errors import Refusal
-from domain.identifiers import EventId, Prefix, public_id
+from domain.identifiers import EventId, Prefix, instant_of, public_id
 from domain.organisation import Permission
 
 _NO_CHECKPOINT = Refusal(code="not_found", detail="there is no such checkpoint")
@@ -77,19 +77,35 @@ class ProveEvent:
         with self.store.begin(caller.scope) as work:
             event = work.audit.get(id)
             if event is None:
-                return Refusal(code="not_found", detail="there is no such event")
+                return missing(work, id)
             if refusal := caller.refusal(Permission.READ_AUDIT, live=event.live):
                 return refusal
-            for log in reversed(work.seals.logs()):
-                positions = positions_of(work.seals, log, [event])
-                if positions is None:
-                    continue
-                if isinstance(positions, Refusal):
-                    return positions
-                covering = _checkpoint(work.seals, log, positions[0], size)
-                if covering is not None:
-                    return prove(work.seals, log, [event], positions, covering)[0]
-        return Receipt(event=event) if size is None else _NO_CHECKPOINT
+            return prove_one(work.seals, event, size)
+
+
+def missing(work: Work, id: EventId) -> Refusal:
+    """Why the scope's organisation has no event *id*: its id carries when it was made."""
+    begins, made_at = work.archives.begins(), instant_of(id)
+    if begins is None or made_at is None or made_at >= begins:
+        return Refusal(code="not_found", detail="there is no such event")
+    return Refusal(
+        code="event_archived",
+        detail=f"an event of {made_at:%Y-%m}: the database has events since {timestamp(begins)}",
+    )
+
+
+def prove_one(seals: Seals, event: AuditEvent, size: int | None) -> Proof | Receipt | Refusal:
+    """*event* is of the scope's organisation; the database may not have it any more."""
+    for log in reversed(seals.logs()):
+        positions = positions_of(seals, log, [event])
+        if positions is None:
+            continue
+        if isinstance(positions, Refusal):
+            return positions
+        covering = _checkpoint(seals, log, positions[0], size)
+        if covering is not None:
+            return prove(seals, log, [event], positions, covering)[0]
+    return Receipt(event=event) if size is None else _NO_CHECKPOINT
 
 
 @frozen(kw_only=True)

@@ -1,7 +1,7 @@
 """Hold an export that was taken away against its manifest, and the manifest against its event.
 
-Needs no database.  What it cannot say is who signed the tree that the event is in: that is a
-matter of the checkpoint's key.
+Needs no database.  With the event's proof beside it the event is held against the checkpoint in
+it, and with the log's key that checkpoint against its signature.
 """
 
 from __future__ import annotations
@@ -14,17 +14,23 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from application.evidence.event_proof import EventProof, VerifierKey
 from application.exports.columns import columns_of
 from application.exports.make import Formats
+from application.ports.custody import Verifies
 from application.ports.files import Files
 from application.ports.tables import TableError
 from domain.audit import LEAF_DOMAIN, canonical
+from domain.checkpoint import Checkpoint
 from domain.export import FORMAT, ExportFormat
 from domain.merkle import leaf_hash
 
 MANIFEST = "manifest.json"
 #: The event `export.finished`, as the trail has it: ``{"body": …, "salt": hex}``.
 EVENT = "event.json"
+
+#: That the event is in the log, in the form of c2sp.org/tlog-proof.
+PROOF = "event.proof"
 
 _MEMBERS = {
     "begins", "encoding", "events", "export", "filters", "format", "last_sequence",
@@ -50,15 +56,23 @@ class Examined:
     #: Leaf hash of the event that has the digest, in hex; None: the event is not there, and the
     #: manifest is as good as where it came from.
     event_leaf: str | None
+    #: The checkpoint that the event is under; None: there is no proof, or a faulty one.
+    checkpoint: Checkpoint | None
+    #: Whether the key that was given has signed the checkpoint.
+    is_signed: bool
 
 
 @frozen(kw_only=True)
 class VerifyExport:
     files: Files
     formats: Formats
+    verifies: Verifies
 
-    def __call__(self, tell: Callable[[int], None] = lambda _: None) -> Examined:
-        """*tell* is told how many events were examined since it was last told.
+    def __call__(
+        self, key: VerifierKey | None = None, tell: Callable[[int], None] = lambda _: None
+    ) -> Examined:
+        """*key* is the log's, from the operator by another way.  *tell* is told how many events
+        were examined since it was last told.
 
         Raises: NotAnExportError, FilesUnavailableError.
         """
@@ -74,13 +88,18 @@ class VerifyExport:
                 f"the manifest says {manifest['events']} events, the parts have {examining.events}"
             )
         digest = hashlib.sha256(raw).hexdigest()
+        strange = self._event_faults(manifest, digest)
+        examining.faults += strange
+        proof = self._proof(examining.faults, key)
         return Examined(
             export=manifest["export"],
             digest=digest,
             events=examining.events,
             parts=len(manifest["parts"]),
-            faults=(*examining.faults, *(faults := self._event_faults(manifest, digest))),
-            event_leaf=None if faults else self._event_leaf(),
+            faults=tuple(examining.faults),
+            event_leaf=None if strange else self._event_leaf(),
+            checkpoint=None if proof is None else proof.checkpoint,
+            is_signed=proof is not None and key is not None,
         )
 
     def _part(self, part: Mapping[str, Any], examining: _Examining) -> None:
@@ -135,6 +154,26 @@ class VerifyExport:
         except (KeyError, TypeError):
             is_its = False
         return () if is_its else (f"{EVENT} is not about this manifest",)
+
+    def _proof(self, faults: list[str], key: VerifierKey | None) -> EventProof | None:
+        """The event's, if it holds; what is wrong with it is one of *faults*."""
+        raw, event = self._read(PROOF), self._event()
+        if raw is None:
+            return None
+        try:
+            proof = EventProof.parse(raw.decode())
+        except ValueError as error:
+            faults.append(f"{PROOF} is none: {error}")
+            return None
+        if event is None or proof.leaf != LEAF_DOMAIN + event[1] + event[0]:
+            faults.append(f"{PROOF} is not of {EVENT}")
+        elif not proof.is_included:
+            faults.append(f"{EVENT} is not under the root of the checkpoint in {PROOF}")
+        elif key is not None and not proof.is_signed_by(key, self.verifies):
+            faults.append(f"the checkpoint in {PROOF} is not signed by the key of {key.name}")
+        else:
+            return proof
+        return None
 
     def _event_leaf(self) -> str | None:
         event = self._event()

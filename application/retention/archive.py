@@ -172,10 +172,10 @@ class ArchiveMonth:
             for place in self._places(before.month, parts_in(before.manifest, events.name)):
                 # Both are in one order: by organisation, then by number.
                 if place not in found:
-                    organisation, number, _ = place
+                    organisation, number = str(place[0]), place[1]
                     raise RefusedError(
                         "month_changed",
-                        f"event {number} of {organisation} was archived, and is gone",
+                        f"event {number!s} of {organisation} was archived, and is gone",
                     )
         except (TableError, FileNotFoundError) as error:
             raise RefusedError("archive_unreadable", str(error)) from error

@@ -9,16 +9,28 @@ from pathlib import Path
 
 import click
 
+from application.evidence.event_proof import VerifierKey
+from application.evidence.prove import Proof
 from application.exports.request import ExportRequest
-from application.exports.verify import EVENT, MANIFEST, Examined, NotAnExportError, VerifyExport
+from application.exports.verify import (
+    EVENT,
+    MANIFEST,
+    PROOF,
+    Examined,
+    NotAnExportError,
+    VerifyExport,
+)
 from application.ports.files import FilesUnavailableError
 from application.ports.storage.retention import PartitionsUnavailableError
 from application.ports.storage.work import LeaseLostError, Scope, StoreUnavailableError
+from application.ports.tables import TableError
 from domain.audit import EventFilter, timestamp
+from domain.checkpoint import MalformedError
 from domain.errors import Refusal
 from domain.export import Export, ExportFormat
 from domain.identifiers import (
     INSTALLATION,
+    EventId,
     ExportId,
     LegalHoldId,
     OrganisationId,
@@ -27,7 +39,7 @@ from domain.identifiers import (
     public_id,
 )
 from domain.retention import Archive, ArchiveState, LegalHold, Month
-from entrypoints.assembly import folder, table_formats
+from entrypoints.assembly import archived_rows, folder, table_formats, verifies
 from entrypoints.commands import audit_state, setting_up
 from entrypoints.container import Container
 
@@ -126,12 +138,23 @@ def export(
     "status 1 if anything differs.",
 )
 @click.argument("where", metavar="FOLDER", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--key",
+    metavar="TEXT",
+    help="The log's key, as `verifier_key` of /v1/audit/keys: proves who signed the checkpoint "
+    "that event.proof ends with.",
+)
 @setting_up.as_json
 @click.pass_context
-def check(ctx: click.Context, where: Path, as_json: bool) -> None:
+def check(ctx: click.Context, where: Path, key: str | None, as_json: bool) -> None:
     place = where if where.is_dir() else where.parent
+    examine = VerifyExport(files=folder(place), formats=table_formats(), verifies=verifies())
     try:
-        found = VerifyExport(files=folder(place), formats=table_formats())()
+        pinned = VerifierKey.parse(key) if key else None
+    except MalformedError as error:
+        raise click.BadParameter(str(error), ctx=ctx, param_hint="--key") from error
+    try:
+        found = examine(pinned)
     except (NotAnExportError, FilesUnavailableError) as error:
         refusal = Refusal(code="not_an_export", detail=str(error))
         setting_up.refuse(ctx, refusal, as_json=as_json)
@@ -141,6 +164,43 @@ def check(ctx: click.Context, where: Path, as_json: bool) -> None:
     else:
         _tell(found)
     sys.exit(bool(found.faults))
+
+
+@command.command(
+    "prove",
+    help="The proof that an EVENT (evt_…) of an organisation (ORG, or `all` for the "
+    "installation's) is in the log, as c2sp.org/tlog-proof.  An event that has left the database "
+    "is looked for in the archive of its month, or in --archive.",
+)
+@click.argument("organisation")
+@click.argument("event")
+@click.option(
+    "--archive",
+    "archives",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file …-audit_events-….jsonl of the archive; more than one may be given.",
+)
+@click.pass_context
+def prove(ctx: click.Context, organisation: str, event: str, archives: tuple[Path, ...]) -> None:
+    of = _organisation_or_all(ctx, organisation)
+    id = parse_id(Prefix.EVENT, event)
+    if id is None:
+        raise click.BadParameter(f"{event} is no evt_… id", ctx=ctx)
+    with setting_up.container(ctx) as container:
+        try:
+            proof = container.prove_archived()(
+                of, EventId(id), archived_rows(archives) if archives else None
+            )
+        except (FilesUnavailableError, FileNotFoundError, TableError) as error:
+            proof = Refusal(code="archive_unreadable", detail=str(error))
+    if isinstance(proof, Refusal):
+        setting_up.refuse(ctx, proof, as_json=False)
+    elif isinstance(proof, Proof):
+        click.echo(proof.text, nl=False)
+    else:
+        click.echo(f"no checkpoint covers {event} yet: leaf {proof.leaf_hash.hex()}", err=True)
+        ctx.exit(1)
 
 
 @command.command(
@@ -336,7 +396,8 @@ def _put_back(container: Container) -> None:
 
 def _late(container: Container, month: Month) -> int:
     with container.store().begin(Scope.installation()) as work:
-        return work.archives.volume(month).strays
+        late: int = work.archives.volume(month).strays
+    return late
 
 
 def _state(archive: Archive | None, *, is_aside: bool) -> str:
@@ -418,6 +479,9 @@ def _examined(found: Examined) -> dict[str, object]:
         "holds": not found.faults,
         "faults": list(found.faults),
         "event_leaf": found.event_leaf,
+        "origin": None if found.checkpoint is None else found.checkpoint.origin,
+        "size": None if found.checkpoint is None else found.checkpoint.size,
+        "is_signed": found.is_signed,
     }
 
 
@@ -431,9 +495,22 @@ def _tell(found: Examined) -> None:
         click.echo(f"NOT PROVED  who made the manifest: {EVENT} is not there, or is another's")
     else:
         click.echo("PROVED      the event export.finished of this trail has that digest")
+        _tell_of_the_log(found)
+
+
+def _tell_of_the_log(found: Examined) -> None:
+    if found.checkpoint is None:
         click.echo(
-            f"NOT PROVED  that the event is sealed: ask for the proof of {found.event_leaf}"
+            f"NOT PROVED  that the event is sealed: {PROOF} is not there or does not hold;\n"
+            f"            ask for the proof of {found.event_leaf}"
         )
+        return
+    size, origin = found.checkpoint.size, found.checkpoint.origin
+    click.echo(f"PROVED      the event is in the log {origin} of {size} leaves")
+    if found.is_signed:
+        click.echo("PROVED      the key that you gave has signed that log")
+    else:
+        click.echo("NOT PROVED  who signed that log: give its key with --key")
 
 
 def _known(container: Container, organisation: OrganisationId, name: str) -> Export | Refusal:
@@ -473,6 +550,9 @@ def _take_away(container: Container, export: Export, out: Path) -> None:
     if event is not None:
         text = f'{{"body":{event.body.decode()},"salt":"{event.salt.hex()}"}}\n'
         (out / EVENT).write_text(text, "utf-8")
+        proof = container.prove_archived()(export.organisation, event.id)
+        if isinstance(proof, Proof):
+            (out / PROOF).write_text(proof.text, "utf-8")
 
 
 def _utc(instant: datetime | None) -> datetime | None:

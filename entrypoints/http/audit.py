@@ -11,7 +11,14 @@ from application.audit.anchors import AnchorOnChain, FindAnchors
 from application.audit.logs import fingerprint
 from application.audit.personal import Personal, ReadPersonal
 from application.evidence.give import GiveEvidence, Pack
-from application.evidence.prove import Proof, ProveConsistency, ProveEvent, Receipt, the_log
+from application.evidence.prove import (
+    Proof,
+    ProveConsistency,
+    ProveEvent,
+    Receipt,
+    missing,
+    the_log,
+)
 from application.ports.storage.seals import Log, SignedCheckpoint
 from application.ports.storage.work import Scope
 from domain.audit import EventFilter, timestamp
@@ -30,7 +37,7 @@ from entrypoints.http.answers import (
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.operations import TEXT, Operation
-from entrypoints.http.problems import granted, not_found
+from entrypoints.http.problems import granted, not_found, refused
 from entrypoints.http.progress import sequence_of
 from entrypoints.http.pursued import CURSOR, DEPLOYMENT, LIMIT, LIVE
 from entrypoints.http.rules import Instant, Number, Text
@@ -104,7 +111,8 @@ def list_events(
     sync_to_thread=True,
     opt=Operation(
         id="get_audit_event", tag="audit", summary="One event, as it was written",
-        answers="AuditRecord", codes=("not_found", "mode_mismatch", "custodian_unavailable"),
+        answers="AuditRecord",
+        codes=("not_found", "event_archived", "mode_mismatch", "custodian_unavailable"),
     ).opt,
 )  # fmt: skip
 def get_event(
@@ -116,8 +124,9 @@ def get_event(
     require(caller, Permission.READ_AUDIT)
     with store.begin(caller.scope) as work:
         event = work.audit.get(_event_id(id))
-    if event is None:
-        raise not_found("event")
+        if event is None:
+            gone = missing(work, _event_id(id))
+            raise refused(gone.code, gone.detail)
     require(caller, Permission.READ_AUDIT, live=event.live)
     personal = read_personal(caller.organisation, [event])
     return answer(_record(Receipt(event=event), personal.get(event.id)))
@@ -134,7 +143,8 @@ def get_event(
         "has the first one of each network that covers the event: its root is on chain, and "
         "`/v1/audit/consistency` proves that it belongs to the same log.",
         query=PROOF, answers="AuditProof", other_media_type=TEXT, awaits="AuditReceipt",
-        codes=("not_found", "mode_mismatch", "validation_failed", "evidence_damaged"),
+        codes=("not_found", "event_archived", "mode_mismatch", "validation_failed",
+               "evidence_damaged"),
     ).opt,
 )  # fmt: skip
 def get_proof(

@@ -280,6 +280,9 @@ _DEPLOYMENTS = (
     ErrorCode("evidence_archived", 410, "Its events have left the database",
               "Use the evidence that you have, or ask the operator for the archive of that month.",
               Retry.NEVER),
+    ErrorCode("event_archived", 410, "The event has left the database",
+              "Ask the operator for its proof: `tallystick audit prove` makes it from the archive "
+              "of that month.", Retry.NEVER),
     ErrorCode("evidence_damaged", 500, "What is recorded is not what was sealed",
               "Keep every receipt, proof and evidence that you have, and have the operator run "
               "`tallystick verify audit`.", Retry.AFTER_CONFIGURATION),

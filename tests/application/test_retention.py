@@ -8,19 +8,23 @@ import pytest
 from attrs import evolve
 
 from application.audit.trail import Trail
+from application.evidence.event_proof import EventProof
+from application.evidence.prove import missing
 from application.exports.make import MakeExport
 from application.exports.request import ExportRequest, RequestExport
 from application.ports.files import FilesUnavailableError
 from application.ports.storage.work import Scope
+from application.retention.archived import ProveArchived
 from application.retention.holds import refusal_for_subjects
 from domain.audit import WORKER
 from domain.errors import Refusal
 from domain.export import EventFilter, ExportFormat
 from domain.identifiers import INSTALLATION
+from domain.merkle import leaf_hash
 from domain.retention import ArchiveState, Month
 from entrypoints.assembly import table_formats
 from tests.application.house import House
-from tests.retention_story import BEGIN, Story
+from tests.retention_story import BEGIN, Story, leads, root_of
 
 FIRST = Month.of(BEGIN)
 
@@ -376,6 +380,38 @@ def ready_to_delete():
     while not FIRST.is_over_for(84, story.clock.now()):
         story.next_month()
     return story
+
+
+def test_an_archived_event_is_proved_from_its_file_and_the_log():
+    story = ready_to_drop()
+    ada, bob = story.organisations
+    with story.store.begin(Scope(organisation=ada)) as work:
+        event = work.audit.all(limit=1)[0]
+    assert Month.of(event.at) == FIRST
+    prove = ProveArchived(store=story.store, files=story.archive.files)
+    assert story.drop(FIRST).state is ArchiveState.DROPPED
+    story.seal()
+    with story.store.begin(Scope(organisation=ada)) as work:
+        assert work.audit.get(event.id) is None
+        assert missing(work, event.id).code == "event_archived"
+        assert missing(work, story.identifiers.next()).code == "not_found"
+    proof = prove(ada, event.id)
+    assert proof.event == event
+    leaf = leaf_hash(event.leaf)
+    size = proof.checkpoint.checkpoint.size
+    assert leaf == story.written[ada, event.sequence]
+    root = root_of(story.leaves[:size])
+    assert leads(leaf, proof.index, size, list(proof.path), root)
+    again = EventProof.parse(proof.text)
+    assert again.is_included
+    assert again.leaf == event.leaf
+    assert code_of(prove(bob, event.id)) == "not_found"
+    assert code_of(prove(ada, story.identifiers.next())) == "not_found"
+    # A row that is not what was sealed proves nothing.
+    rows = list(prove._rows(event.id))
+    forged = [(*row[:-1], row[-1].replace(b"dep_", b"dxp_")) for row in rows]
+    assert code_of(prove(ada, event.id, forged)) == "evidence_damaged"
+    assert prove(ada, event.id, rows) == proof
 
 
 def test_an_archive_is_deleted_when_it_was_kept_long_enough():
