@@ -8,6 +8,7 @@ from litestar.params import FromPath
 
 from application.access.caller import Caller
 from application.audit.anchors import AnchorOnChain, FindAnchors
+from application.audit.browse import find_page
 from application.audit.logs import fingerprint
 from application.audit.personal import Personal, ReadPersonal
 from application.evidence.give import GiveEvidence, Pack
@@ -74,7 +75,8 @@ CONSISTENCY = Shape("AuditConsistencyQuery", (OLDER, NEWER, LOG))
         description="Each event as it was written, with its salt and the hash of its leaf: keep "
         "the hash, and what was written can never be told otherwise without your noticing. The "
         "body has what is personal as ciphertext; `personal` is that, read, for as long as the "
-        "person was not erased.",
+        "person was not erased. No more than 20,000 events are looked at for one page: it may "
+        "have fewer items than were asked for, or none, while `has_more` is true.",
         query=EVENTS, answers="AuditRecordPage",
         codes=("validation_failed", "mode_mismatch", "custodian_unavailable"),
     ).opt,
@@ -98,12 +100,11 @@ def list_events(
     )
     limit, after = asked.get(LIMIT) or 20, sequence_of(asked.get(CURSOR))
     with store.begin(caller.scope) as work:
-        events = work.audit.find(wanted, after=after, limit=limit + 1)
-    shown = events[:limit]
-    last = str(shown[-1].sequence) if shown else None
-    personal = read_personal(caller.organisation, shown)
-    items = [_record(Receipt(event=event), personal.get(event.id)) for event in shown]
-    return answer(page(items, has_more=len(events) > limit, last=last))
+        found = find_page(work, wanted, after=after, limit=limit)
+    last = None if found.last is None else str(found.last)
+    personal = read_personal(caller.organisation, found.events)
+    items = [_record(Receipt(event=event), personal.get(event.id)) for event in found.events]
+    return answer(page(items, has_more=found.has_more, last=last))
 
 
 @get(
