@@ -145,7 +145,7 @@ def open_(ctx: click.Context, reason: str, closing: int | None, as_json: bool) -
 
 @command.command(
     "resume",
-    help="Go on with the open log: after the database was moved to another cluster, or where "
+    help="Go on with the open log: after the database was restored, promoted or moved, or where "
     "the state file is lost.  Refused where the database lacks what was signed for.",
 )
 @_reason
