@@ -1018,6 +1018,20 @@ def a_transaction_of_another_deployment(story):
 
 
 @told("malformed_transaction")
+def a_failure_of_another_deployment(story):
+    """Without a plan and a result there is no address to hold it against: its salt tells."""
+    re_signed(story, data=asked_for(salt=bytes(32)))
+    ended(story, "deployment.pending", "Submitted", "TRANSACTION_SUBMISSION_FAILED")
+    lost = {"step": 1, "slot_state": "lost"}
+    story.told.insert(-2, {**story.told[-1], "action": "deployment.slot_spent", "details": lost})
+    story.attempt["broadcast_at"] = None
+    step = story.core["steps"][0]
+    step.update(inclusion=None, is_final=False)
+    step["slots"][0].update(state="lost", attempts=[story.attempt])
+    story.deployment["predicted"] = story.deployment["plan_hash"] = story.core["plan"] = None
+
+
+@told("malformed_transaction")
 def a_result_that_no_attempt_asks_for(story):
     a_token_elsewhere_than_was_planned(story)
     story.deployment["predicted"] = story.deployment["plan_hash"] = story.core["plan"] = None
