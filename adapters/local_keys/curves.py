@@ -12,18 +12,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 
 from application.ports.custody import Verifies
-from domain.signing import Curve, PublicKey, Signature
+from domain.signing import SECP256K1_ORDER, Curve, PublicKey, Signature
 
 _SECRET_BYTES = 32
-#: Order of secp256k1 (SEC 2, 2.4.1).
-_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 def new_secret(curve: Curve) -> bytearray:
     while True:
         secret = bytearray(os.urandom(_SECRET_BYTES))
-        if curve is Curve.ED25519 or 0 < int.from_bytes(secret) < _ORDER:
+        if is_secret(curve, secret):
             return secret
+
+
+def is_secret(curve: Curve, secret: bytearray) -> bool:
+    if len(secret) != _SECRET_BYTES:
+        return False
+    return curve is Curve.ED25519 or 0 < int.from_bytes(secret) < SECP256K1_ORDER
 
 
 def public_key_of(curve: Curve, secret: bytearray) -> PublicKey:
@@ -50,7 +54,7 @@ def verifies(key: PublicKey, message: bytes, signature: Signature) -> bool:
         except InvalidSignature:
             return False
         return True
-    if int.from_bytes(signature.raw[32:]) > _ORDER // 2:
+    if int.from_bytes(signature.raw[32:]) > SECP256K1_ORDER // 2:
         return False
     der = _der(signature.raw)
     return Secp256k1PublicKey(b"\x04" + key.raw).verify(der, message, hasher=None)

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from attrs import evolve, field, frozen
 
-from adapters.local_keys.curves import new_secret, public_key_of, sign, verifies
+from adapters.local_keys.curves import is_secret, new_secret, public_key_of, sign
 from adapters.local_keys.envelope import Envelope
 from application.ports.custody import (
     Capabilities,
@@ -17,25 +17,17 @@ from application.ports.custody import (
     Signing,
 )
 from application.ports.storage.work import Scope, Store, StoreUnavailableError, Work
-from domain.identifiers import AccountId, KeyRef, OrganisationId, Prefix, parse_id, public_id
-from domain.signing import PURPOSES, Curve, KeyUse, Purpose
+from domain.identifiers import AccountId, KeyRef, OrganisationId
+from domain.signing import Curve, KeyPlace, KeyUse, Purpose
 
-_SCHEME = "local-keys:"
-_VERSION = "1"
-_DIGEST_BYTES = 32
-#: "Program" and the one template of 38 bytes that may be signed (spec/custody.md).
-_PROGRAM_BYTES = 7 + 38
-_CURVES = {
-    KeyUse.EVM_ACCOUNT: Curve.SECP256K1,
-    KeyUse.ALGORAND_ACCOUNT: Curve.ED25519,
-    KeyUse.CHECKPOINT: Curve.ED25519,
-}
+_SCHEME = "local-keys"
 
 
 @frozen
 class LocalKeysCustodian(Custodian):
     """Opens an envelope for one signature at a time, and overwrites what was in it.
 
+    What may be signed, and whether the signature is good, a guard in front of it decides.
     Every call is a short transaction of its own: never call it inside another one.
     """
 
@@ -43,42 +35,48 @@ class LocalKeysCustodian(Custodian):
     _wrapping: KeyWrapping = field(repr=False)
 
     def capabilities(self) -> Capabilities:
-        return Capabilities(curves=frozenset(Curve))
+        return Capabilities(curves=frozenset(Curve), imports=frozenset(Curve))
 
     def create_key(
         self, organisation: OrganisationId, account: AccountId, curve: Curve, use: KeyUse
     ) -> KeyDescription:
-        if _CURVES[use] is not curve:
-            msg = f"a key for {use.value} is not made on {curve.value}"
-            raise CustodyRefusedError("curve_not_offered", msg)
-        place = _Place(organisation, account)
-        known = self._load(place)
-        if known is None:
-            sealed = self._made(place.reference, curve, use)
-            with self._begin(organisation) as work:
-                is_new = work.secrets.add(place.name, sealed.to_record())
-            # Whoever was first has made the account's key; ours was never used.
-            known = sealed if is_new else self._find(place.reference)
-        if known.description.use is not use:
-            msg = f"{place.reference} is for {known.description.use.value}"
-            raise CustodyRefusedError("wrong_purpose", msg)
-        return known.description
+        return self._created(KeyPlace(organisation, account), curve, use)
+
+    def import_key(
+        self,
+        organisation: OrganisationId,
+        account: AccountId,
+        curve: Curve,
+        use: KeyUse,
+        secret: bytearray,
+    ) -> KeyDescription:
+        if not is_secret(curve, secret):
+            raise CustodyRefusedError("wrong_length", f"this is no secret of {curve.value}")
+        place = KeyPlace(organisation, account)
+        sealed = self._sealed(place, curve, use, secret)
+        known = self._added(place, sealed).description
+        if known.public_key != sealed.description.public_key:
+            raise CustodyRefusedError("key_exists", f"{known.key} is another key")
+        return known
 
     def describe(self, key: KeyRef) -> KeyDescription:
         return self._find(key).description
 
     def sign(self, key: KeyRef, message: bytes, purpose: Purpose) -> Signing:
+        del purpose
         envelope = self._find(key)
-        _guard(envelope.description, message, purpose)
+        if not envelope.description.enabled:
+            raise CustodyRefusedError("key_disabled", f"{key} is disabled")
         secret = envelope.open(self._wrapping)
         try:
             signature = sign(envelope.description.public_key.curve, secret, message)
         finally:
             _overwrite(secret)
-        if not verifies(envelope.description.public_key, message, signature):
-            msg = f"{key} made a signature that does not verify under its public key"
-            raise CustodyRefusedError("wrong_context", msg)
-        return Signing(signature=signature, key_version=_VERSION)
+        return Signing(signature=signature, key_version=key.rpartition("/")[2])
+
+    def rotate(self, key: KeyRef) -> KeyDescription:
+        known = self._find(key).description
+        return self._created(_place(key).next, known.public_key.curve, known.use)
 
     def disable(self, key: KeyRef) -> None:
         envelope = self._find(key)
@@ -92,30 +90,52 @@ class LocalKeysCustodian(Custodian):
             )
         finally:
             _overwrite(secret)
-        place = _Place.of(key)
+        place = _place(key)
         with self._begin(place.organisation) as work:
-            work.secrets.replace(place.name, disabled.to_record())
+            work.secrets.replace(_record(place), disabled.to_record())
 
-    def _made(self, reference: KeyRef, curve: Curve, use: KeyUse) -> Envelope:
-        secret = new_secret(curve)
-        try:
-            description = KeyDescription(
-                key=reference, public_key=public_key_of(curve, secret), use=use, enabled=True
-            )
-            return Envelope.seal(description, secret, self._wrapping)
-        finally:
-            _overwrite(secret)
+    def lacks(self) -> Sequence[str]:
+        """Whether the master key is the right one, is tried by whoever has something wrapped."""
+        return ()
+
+    def _created(self, place: KeyPlace, curve: Curve, use: KeyUse) -> KeyDescription:
+        known = self._load(place)
+        if known is None:
+            secret = new_secret(curve)
+            try:
+                sealed = self._sealed(place, curve, use, secret)
+            finally:
+                _overwrite(secret)
+            known = self._added(place, sealed)
+        return known.description
+
+    def _sealed(self, place: KeyPlace, curve: Curve, use: KeyUse, secret: bytearray) -> Envelope:
+        description = KeyDescription(
+            key=place.reference(_SCHEME),
+            public_key=public_key_of(curve, secret),
+            use=use,
+            enabled=True,
+        )
+        return Envelope.seal(description, secret, self._wrapping)
+
+    def _added(self, place: KeyPlace, sealed: Envelope) -> Envelope:
+        """What is in *place*: whoever was first has made the key; another was never used."""
+        with self._begin(place.organisation) as work:
+            is_new = work.secrets.add(_record(place), sealed.to_record())
+        return sealed if is_new else self._find(place.reference(_SCHEME))
 
     def _find(self, key: KeyRef) -> Envelope:
-        envelope = self._load(_Place.of(key))
+        envelope = self._load(_place(key))
         if envelope is None:
             raise CustodyRefusedError("unknown_key", f"there is no key {key}")
         return envelope
 
-    def _load(self, place: _Place) -> Envelope | None:
+    def _load(self, place: KeyPlace) -> Envelope | None:
         with self._begin(place.organisation) as work:
-            record = work.secrets.get(place.name)
-        return None if record is None else Envelope.from_record(place.reference, record)
+            record = work.secrets.get(_record(place))
+        if record is None:
+            return None
+        return Envelope.from_record(place.reference(_SCHEME), record)
 
     @contextmanager
     def _begin(self, organisation: OrganisationId) -> Iterator[Work]:
@@ -126,52 +146,17 @@ class LocalKeysCustodian(Custodian):
             raise CustodyUnavailableError("the store of keys does not answer") from error
 
 
-@frozen
-class _Place:
-    """Whose key it is: what its reference says."""
-
-    organisation: OrganisationId
-    account: AccountId
-
-    @classmethod
-    def of(cls, key: KeyRef) -> _Place:
-        """Raises: CustodyRefusedError: not a reference of ours."""
-        head, _, version = key.removeprefix(_SCHEME).rpartition("/")
-        organisation, _, account = head.partition("/")
-        organisation_id = parse_id(Prefix.ORGANISATION, organisation)
-        account_id = parse_id(Prefix.ACCOUNT, account)
-        is_ours = key.startswith(_SCHEME) and version == _VERSION
-        if not is_ours or organisation_id is None or account_id is None:
-            raise CustodyRefusedError("unknown_key", f"{key} is no key of this custodian")
-        return cls(OrganisationId(organisation_id), AccountId(account_id))
-
-    @property
-    def reference(self) -> KeyRef:
-        organisation = public_id(Prefix.ORGANISATION, self.organisation)
-        return KeyRef(f"{_SCHEME}{organisation}/{self.name.removeprefix(_SCHEME)}")
-
-    @property
-    def name(self) -> str:
-        """Its name among the organisation's sealed secrets."""
-        return f"{_SCHEME}{public_id(Prefix.ACCOUNT, self.account)}/{_VERSION}"
+def _place(key: KeyRef) -> KeyPlace:
+    """Raises: CustodyRefusedError: not a reference of ours."""
+    place = KeyPlace.of(_SCHEME, key)
+    if place is None:
+        raise CustodyRefusedError("unknown_key", f"{key} is no key of this custodian")
+    return place
 
 
-def _guard(key: KeyDescription, message: bytes, purpose: Purpose) -> None:
-    """Refuse what the key is not for, before its envelope is opened."""
-    if not key.enabled:
-        raise CustodyRefusedError("key_disabled", f"{key.key} is disabled")
-    if purpose not in PURPOSES[key.use]:
-        msg = f"{key.key} is for {key.use.value}, not for {purpose.value}"
-        raise CustodyRefusedError("wrong_purpose", msg)
-    if key.public_key.curve is Curve.SECP256K1 and len(message) != _DIGEST_BYTES:
-        msg = f"a digest has {_DIGEST_BYTES} bytes, not {len(message)}"
-        raise CustodyRefusedError("wrong_length", msg)
-    if purpose is Purpose.ALGORAND_TRANSACTION and not message.startswith(b"TX"):
-        raise CustodyRefusedError("wrong_purpose", "an Algorand transaction begins with TX")
-    if purpose is Purpose.ALGORAND_PROGRAM and not (
-        message.startswith(b"Program") and len(message) == _PROGRAM_BYTES
-    ):
-        raise CustodyRefusedError("wrong_purpose", "this is not the program that may be signed")
+def _record(place: KeyPlace) -> str:
+    """Its name among the organisation's sealed secrets."""
+    return f"{_SCHEME}:{place.name}"
 
 
 def _overwrite(secret: bytearray) -> None:

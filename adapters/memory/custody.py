@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from threading import RLock
 
 from attrs import define, evolve, field, frozen
 from coincurve import PrivateKey as Secp256k1PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from adapters.memory.signatures import is_by
 from application.ports.custody import (
     Capabilities,
     Custodian,
@@ -18,17 +18,11 @@ from application.ports.custody import (
     KeyDescription,
     Signing,
 )
-from domain.identifiers import AccountId, KeyRef, OrganisationId, Prefix, public_id
-from domain.signing import PURPOSES, Curve, KeyUse, PublicKey, Purpose, Signature
+from domain.identifiers import AccountId, KeyRef, OrganisationId
+from domain.signing import PURPOSES, Curve, KeyPlace, KeyUse, PublicKey, Purpose, Signature
 
-_DIGEST_BYTES = 32
-#: "Program" and the one template that may be signed (spec/custody.md).
-_PROGRAM_BYTES = 7 + 38
-_CURVES = {
-    KeyUse.EVM_ACCOUNT: Curve.SECP256K1,
-    KeyUse.ALGORAND_ACCOUNT: Curve.ED25519,
-    KeyUse.CHECKPOINT: Curve.ED25519,
-}
+_SCHEME = "memory"
+_Private = Secp256k1PrivateKey | Ed25519PrivateKey
 
 
 class DevelopmentOnlyWarning(UserWarning):
@@ -38,7 +32,7 @@ class DevelopmentOnlyWarning(UserWarning):
 @frozen
 class _Key:
     description: KeyDescription
-    private: Secp256k1PrivateKey | Ed25519PrivateKey = field(repr=False)
+    private: _Private = field(repr=False)
 
 
 @define(eq=False)
@@ -59,25 +53,29 @@ class MemoryCustodian(Custodian):
         )
 
     def capabilities(self) -> Capabilities:
-        return Capabilities(curves=frozenset(Curve))
+        return Capabilities(curves=frozenset(Curve), imports=frozenset(Curve))
 
     def create_key(
         self, organisation: OrganisationId, account: AccountId, curve: Curve, use: KeyUse
     ) -> KeyDescription:
         with self._lock:
             self._answer()
-            if _CURVES[use] is not curve:
-                msg = f"a key for {use.value} is not made on {curve.value}"
-                raise CustodyRefusedError("curve_not_offered", msg)
-            reference = KeyRef(
-                f"memory:{public_id(Prefix.ORGANISATION, organisation)}"
-                f"/{public_id(Prefix.ACCOUNT, account)}/1"
-            )
-            if reference not in self._keys:
-                self._keys[reference] = _made(reference, curve, use)
-            known = self._keys[reference].description
-            if known.use is not use:
-                raise CustodyRefusedError("wrong_purpose", f"{reference} is for {known.use.value}")
+            return self._kept(KeyPlace(organisation, account), _new(curve), use)
+
+    def import_key(
+        self,
+        organisation: OrganisationId,
+        account: AccountId,
+        curve: Curve,
+        use: KeyUse,
+        secret: bytearray,
+    ) -> KeyDescription:
+        with self._lock:
+            self._answer()
+            private = _read(curve, bytes(secret))
+            known = self._kept(KeyPlace(organisation, account), private, use)
+            if known.public_key != _public(private):
+                raise CustodyRefusedError("key_exists", f"{known.key} is another key")
             return known
 
     def describe(self, key: KeyRef) -> KeyDescription:
@@ -91,22 +89,44 @@ class MemoryCustodian(Custodian):
             if self.refuses is not None:
                 raise CustodyRefusedError(self.refuses, "it was told to refuse")
             found = self._find(key)
-            _guard(found.description, message, purpose)
+            described = found.description
+            if not described.enabled:
+                raise CustodyRefusedError("key_disabled", f"{key} is disabled")
+            if purpose not in PURPOSES[described.use]:
+                msg = f"{key} is for {described.use.value}, not for {purpose.value}"
+                raise CustodyRefusedError("wrong_purpose", msg)
             self.signatures += 1
-            if self.lies:
-                curve, use = found.description.public_key.curve, found.description.use
-                liar = _made(key, curve, use).private
-                return Signing(signature=_signed(liar, message), key_version="1")
-            signature = _signed(found.private, message)
-            if not is_by(found.description.public_key, message, signature):
-                raise CustodyUnavailableError("the signature does not verify")
-            return Signing(signature=signature, key_version="1")
+            private = _new(described.public_key.curve) if self.lies else found.private
+            version = key.rpartition("/")[2]
+            return Signing(signature=_signed(private, message), key_version=version)
+
+    def rotate(self, key: KeyRef) -> KeyDescription:
+        with self._lock:
+            self._answer()
+            known, place = self._find(key).description, KeyPlace.of(_SCHEME, key)
+            if place is None:
+                raise AssertionError("a key that is kept has a place")
+            return self._kept(place.next, _new(known.public_key.curve), known.use)
 
     def disable(self, key: KeyRef) -> None:
         with self._lock:
             self._answer()
             found = self._find(key)
             self._keys[key] = evolve(found, description=evolve(found.description, enabled=False))
+
+    def lacks(self) -> Sequence[str]:
+        self._answer()
+        return ()
+
+    def _kept(self, place: KeyPlace, private: _Private, use: KeyUse) -> KeyDescription:
+        """What is in *place*; *private* if nothing was."""
+        reference = place.reference(_SCHEME)
+        if reference not in self._keys:
+            description = KeyDescription(
+                key=reference, public_key=_public(private), use=use, enabled=True
+            )
+            self._keys[reference] = _Key(description, private)
+        return self._keys[reference].description
 
     def _find(self, key: KeyRef) -> _Key:
         try:
@@ -119,39 +139,30 @@ class MemoryCustodian(Custodian):
             raise CustodyUnavailableError("the custodian does not answer")
 
 
-def _made(reference: KeyRef, curve: Curve, use: KeyUse) -> _Key:
-    private: Secp256k1PrivateKey | Ed25519PrivateKey
-    if curve is Curve.SECP256K1:
-        private = Secp256k1PrivateKey()
-        raw = private.public_key.format(compressed=False)[1:]
-    else:
-        private = Ed25519PrivateKey.generate()
-        raw = private.public_key().public_bytes_raw()
-    description = KeyDescription(
-        key=reference, public_key=PublicKey(curve, raw), use=use, enabled=True
-    )
-    return _Key(description, private)
+def _new(curve: Curve) -> _Private:
+    return Secp256k1PrivateKey() if curve is Curve.SECP256K1 else Ed25519PrivateKey.generate()
 
 
-def _signed(key: Secp256k1PrivateKey | Ed25519PrivateKey, message: bytes) -> Signature:
+def _read(curve: Curve, secret: bytes) -> _Private:
+    try:
+        # The library would fill a short one up.
+        if curve is Curve.SECP256K1 and len(secret) == 32:
+            return Secp256k1PrivateKey(secret)
+        if curve is Curve.ED25519:
+            return Ed25519PrivateKey.from_private_bytes(secret)
+    except ValueError:
+        pass  # refused below, without the secret in a traceback
+    raise CustodyRefusedError("wrong_length", f"this is no secret of {curve.value}")
+
+
+def _public(private: _Private) -> PublicKey:
+    if isinstance(private, Ed25519PrivateKey):
+        return PublicKey(Curve.ED25519, private.public_key().public_bytes_raw())
+    return PublicKey(Curve.SECP256K1, private.public_key.format(compressed=False)[1:])
+
+
+def _signed(key: _Private, message: bytes) -> Signature:
     if isinstance(key, Ed25519PrivateKey):
         return Signature(Curve.ED25519, key.sign(message))
     # libsecp256k1 makes S low; the last byte says which of two keys made it.
     return Signature(Curve.SECP256K1, key.sign_recoverable(message, hasher=None)[:64])
-
-
-def _guard(key: KeyDescription, message: bytes, purpose: Purpose) -> None:
-    """Refuse what the key is not for."""
-    if not key.enabled:
-        raise CustodyRefusedError("key_disabled", f"{key.key} is disabled")
-    if purpose not in PURPOSES[key.use]:
-        msg = f"{key.key} is for {key.use.value}, not for {purpose.value}"
-        raise CustodyRefusedError("wrong_purpose", msg)
-    if key.public_key.curve is Curve.SECP256K1 and len(message) != _DIGEST_BYTES:
-        raise CustodyRefusedError("wrong_length", f"a digest has 32 bytes, not {len(message)}")
-    if purpose is Purpose.ALGORAND_TRANSACTION and not message.startswith(b"TX"):
-        raise CustodyRefusedError("wrong_purpose", "an Algorand transaction begins with TX")
-    if purpose is Purpose.ALGORAND_PROGRAM and not (
-        message.startswith(b"Program") and len(message) == _PROGRAM_BYTES
-    ):
-        raise CustodyRefusedError("wrong_purpose", "this is not the program that may be signed")

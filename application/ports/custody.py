@@ -4,6 +4,7 @@ Bytes in, signature out.  A custodian knows no chain; what it is asked to sign w
 adapter.  Bad news comes in two kinds: refused (final) and unavailable (nothing is known).
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from attrs import field, frozen
@@ -15,8 +16,9 @@ from domain.signing import Curve, KeyUse, PublicKey, Purpose, Signature
 class CustodyRefusedError(Exception):
     """The custodian will not: unknown or disabled key, foreign curve, purpose outside its use.
 
-    ``code`` is one of ``unknown_key, key_disabled, curve_not_offered, wrong_purpose,
-    message_too_long, wrong_length, denied, wrong_context``.
+    ``code`` is one of ``unknown_key, key_disabled, key_exists, curve_not_offered,
+    import_not_offered, wrong_purpose, message_too_long, wrong_length, denied, wrong_context,
+    wrong_signature``.  Of ``denied`` the text names the permission that is missing.
     """
 
     def __init__(self, code: str, detail: str) -> None:
@@ -52,6 +54,8 @@ class Capabilities:
     curves: frozenset[Curve]
     #: Longest message in bytes, where there is a limit below 64 KiB.
     max_message_bytes: int | None = None
+    #: Of which curves secrets made elsewhere are taken in.
+    imports: frozenset[Curve] = frozenset()
 
 
 class Verifies(Protocol):
@@ -78,6 +82,24 @@ class Custodian(Protocol):
         """
         ...
 
+    def import_key(
+        self,
+        organisation: OrganisationId,
+        account: AccountId,
+        curve: Curve,
+        use: KeyUse,
+        secret: bytearray,
+    ) -> KeyDescription:
+        """The account's key, made of 32 bytes; asking twice with the same ones gives one key.
+
+        Whoever asks overwrites *secret* afterwards.
+
+        Raises:
+            CustodyRefusedError: ``import_not_offered``; ``key_exists``: it is another one.
+            CustodyUnavailableError: ask again.
+        """
+        ...
+
     def describe(self, key: KeyRef) -> KeyDescription:
         """Raises: CustodyRefusedError, CustodyUnavailableError."""
         ...
@@ -93,8 +115,89 @@ class Custodian(Protocol):
         """
         ...
 
+    def rotate(self, key: KeyRef) -> KeyDescription:
+        """The version after *key*, for the same use; asking twice gives the same one.
+
+        *key* goes on to sign until it is disabled: moving an account to the new one is a
+        transaction on its chain.
+
+        Raises: CustodyRefusedError, CustodyUnavailableError.
+        """
+        ...
+
     def disable(self, key: KeyRef) -> None:
         """From now on the key signs nothing.  Raises: CustodyRefusedError for an unknown key."""
+        ...
+
+    def lacks(self) -> Sequence[str]:
+        """What this process would need to make keys and sign with them, and has not.
+
+        Each is a sentence that names the permission.  It is found out by trying, on keys that are
+        kept for this.
+
+        Raises: CustodyUnavailableError.
+        """
+        ...
+
+
+@frozen(kw_only=True)
+class HeldKey:
+    """One version of a key, as whoever holds it knows it."""
+
+    #: The holder's own name for exactly this version: an ARN, an object's id.
+    handle: str = field(repr=False)
+    #: As the holder counts; it is in receipts.
+    version: str
+    public_key: PublicKey
+
+
+class KeyHolder(Protocol):
+    """Where private keys are: a token, a key service.
+
+    It knows keys by name, not what they are for.  `RegisteredCustodian` makes a custodian of it,
+    which remembers handles, public keys and uses; nothing else calls it.
+    """
+
+    def capabilities(self) -> Capabilities:
+        """Asks nobody."""
+        ...
+
+    def make(self, name: str, version: int, curve: Curve) -> HeldKey:
+        """The key of that name and version: found, or else made.
+
+        Two who ask at once may be given two; one is `discard`ed.
+
+        Raises: CustodyRefusedError, CustodyUnavailableError.
+        """
+        ...
+
+    def take(self, name: str, version: int, curve: Curve, secret: bytearray) -> HeldKey:
+        """Hold a secret made elsewhere.  Asked only for curves in `Capabilities.imports`.
+
+        Raises: CustodyRefusedError, CustodyUnavailableError.
+        """
+        ...
+
+    def sign(self, key: HeldKey, message: bytes) -> Signing:
+        """S may be high: whoever asked lowers it.
+
+        Raises: CustodyRefusedError, CustodyUnavailableError.
+        """
+        ...
+
+    def disable(self, key: HeldKey) -> None:
+        """Also here, if keys can be; else nothing.
+
+        Raises: CustodyRefusedError, CustodyUnavailableError.
+        """
+        ...
+
+    def discard(self, key: HeldKey) -> None:
+        """It lost a race, and was never used.  Raises: as above."""
+        ...
+
+    def lacks(self) -> Sequence[str]:
+        """See `Custodian.lacks`."""
         ...
 
 

@@ -4,13 +4,12 @@ from contextlib import contextmanager
 from adapters.local_keys import LocalKeyWrapping, Verification, connect
 from adapters.memory.storage import MemoryStore
 from application.ports.custody import Custodian, KeyWrapping, Verifies
-
-MASTER_KEYS = {1: bytes(32)}
+from tests.contract.custody import MASTER_KEYS, guarded
 
 
 @contextmanager
 def custodian() -> Iterator[Custodian]:
-    yield connect(MemoryStore(), MASTER_KEYS)
+    yield guarded(connect(MemoryStore(), MASTER_KEYS))
 
 
 @contextmanager

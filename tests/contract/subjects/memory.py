@@ -34,6 +34,7 @@ from domain.operation import Draft, Intent, Party, Slot
 from domain.payment import PaymentEvent, PaymentId, SubscriptionId
 from domain.signing import Curve, KeyUse, PublicKey, Signature
 from domain.token import Action, TokenKind
+from tests.contract.custody import guarded
 from tests.contract.payers import ITEMS
 from tests.contract.subjects import ACountingChain, AnOrderingChain
 
@@ -66,7 +67,7 @@ def seal_state() -> Iterator[SealStateStore]:
 
 @contextmanager
 def custodian() -> Iterator[Custodian]:
-    yield MemoryCustodian()
+    yield guarded(MemoryCustodian())
 
 
 @contextmanager
