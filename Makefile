@@ -67,6 +67,9 @@ lock: $(PYTHON_READY) ## Choose the newest allowed versions and pin them with th
 	$(UV) pip compile tools/algorand-contracts.in --python-version 3.12 --universal \
 	    --generate-hashes --no-emit-index-url --upgrade --quiet \
 	    --custom-compile-command 'make lock' --output-file tools/algorand-contracts.lock
+	$(UV) pip compile tools/ministack.in --python-version 3.11 --universal \
+	    --generate-hashes --no-emit-index-url --upgrade --quiet \
+	    --custom-compile-command 'make lock' --output-file tools/ministack.lock
 	@# Without node_modules: from an installed tree npm would write a lock that has no hashes.
 	rm -rf tools/node_modules tools/package-lock.json
 	cd tools && $(NPM) install --package-lock-only --omit-lockfile-registry-resolved \

@@ -1,0 +1,26 @@
+"""MiniStack for tests: one of this process, started when a test first wants it."""
+
+import atexit
+import os
+from functools import cache
+
+import pytest
+
+from adapters.aws_kms import connect
+from application.ports.custody import KeyHolder
+from entrypoints.devnet import ministack
+
+
+@cache
+def ministack_or_skip() -> ministack.MiniStack:
+    problem = ministack.problem()
+    if problem is not None:
+        pytest.skip(problem)
+    started = ministack.MiniStack().start()
+    atexit.register(started.stop)
+    os.environ.update(ministack.CREDENTIALS)
+    return started
+
+
+def a_holder() -> KeyHolder:
+    return connect(ministack_or_skip().address, {})
