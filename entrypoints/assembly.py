@@ -9,9 +9,11 @@ from urllib.parse import unquote, urlsplit
 from adapters import pool
 from adapters.pool import Pool
 from adapters.system import NoPayments, SealStateFile
+from application.custody.guarded import Guarded
+from application.custody.registered import RegisteredCustodian
 from application.exports.make import Formats
 from application.ports.chain import Chain
-from application.ports.custody import Custodian, KeyWrapping, Verifies
+from application.ports.custody import Custodian, KeyHolder, KeyWrapping, Verifies
 from application.ports.files import Files
 from application.ports.metadata import MetadataStore
 from application.ports.nodes import Endpoint
@@ -26,6 +28,7 @@ from application.retention.tables import TABLES
 from domain.export import ExportFormat
 from domain.identifiers import NetworkId
 from domain.network import Family, Network
+from entrypoints.custodian_settings import LOCAL_KEYS, CustodianSettings
 from entrypoints.metadata_settings import LOCAL, may_point_at
 from entrypoints.network_settings import NetworkSettings
 from entrypoints.settings import SealSettings, Settings, SettingsError
@@ -278,9 +281,36 @@ def wrapping(settings: Settings) -> KeyWrapping:
 
 
 def custodians(settings: Settings, store: Store) -> dict[str, Custodian]:
-    """Custodians by the scheme of their key references."""
-    scheme = settings.custodian
-    return {scheme: adapter(scheme).connect(store, _master_keys(settings))}
+    """Custodians by the scheme of their key references, each behind the guard.
+
+    Raises:
+        SettingsError: where one is, or what it is told to log in with, cannot be understood.
+    """
+    return {
+        each.scheme: Guarded(
+            custodian=_custodian(each, settings, store),
+            verifies=verifies(),
+            installation=settings.installation,
+        )
+        for each in settings.custodians
+    }
+
+
+def _custodian(named: CustodianSettings, settings: Settings, store: Store) -> Custodian:
+    if named.scheme == LOCAL_KEYS:
+        local: Custodian = adapter(LOCAL_KEYS).connect(store, _master_keys(settings))
+        return local
+    try:
+        holder: KeyHolder = adapter(named.scheme).connect(named.address, named.secrets)
+    except ValueError as error:
+        raise SettingsError([f"custodian {named.scheme}: {error}"]) from error
+    return RegisteredCustodian(
+        scheme=named.scheme,
+        holder=holder,
+        store=store,
+        wrapping=wrapping(settings),
+        installation=settings.installation,
+    )
 
 
 def network_ids(settings: Settings) -> frozenset[NetworkId]:

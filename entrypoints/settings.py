@@ -31,6 +31,12 @@ from domain.identifiers import (
     public_id,
 )
 from entrypoints import catalogue_settings
+from entrypoints.custodian_settings import (
+    LOCAL_KEYS,
+    SECRETS,
+    CustodianSettings,
+    read_custodians,
+)
 from entrypoints.export_settings import (
     LEAST_PART,
     PART,
@@ -88,8 +94,8 @@ class Settings:
     #: As a member of tallystick_readonly, for `verify` and `report`; else as the application.
     reader_url: str | None = field(default=None, repr=False)
     database_connections: int = 10
-    #: Scheme of the custodian that creates new keys.
-    custodian: str = "local-keys"
+    #: Who holds keys; the first one creates new ones.
+    custodians: tuple[CustodianSettings, ...] = (CustodianSettings(scheme=LOCAL_KEYS),)
     #: Of `local-keys`: ``<version>:<base64 of 32 bytes>`` per line; the highest version wraps.
     master_keys: str = field(repr=False)
     networks: tuple[NetworkSettings, ...]
@@ -131,6 +137,11 @@ class Settings:
     anchor_every: timedelta = timedelta(minutes=60)
     #: `local-keys` outside development only if told so.
     allow_local_keys: bool = False
+
+    @property
+    def custodian(self) -> str:
+        """Scheme of the custodian that creates new keys."""
+        return self.custodians[0].scheme
 
     @property
     def abuse(self) -> AbuseRules:
@@ -175,7 +186,11 @@ class Settings:
                 "reader_url": shown(self.reader_url),
                 "connections": self.database_connections,
             },
-            "custodian": {"new_keys": self.custodian},
+            "custodian": {
+                "new_keys": self.custodians[0].redacted,
+                "others": [each.redacted for each in self.custodians[1:]],
+            },
+            **self._secrets_of_custodians(),
             "local_keys": {"master_key": shown(self.master_keys), "allow": self.allow_local_keys},
             "catalogue": {"file": self.catalogue_file},
             "credits": {"gift_daily_cap": self.gift_daily_cap},
@@ -211,6 +226,15 @@ class Settings:
                 "drift_check_minutes": self.drift_check // timedelta(minutes=1),
             },
             "networks": {entry.network.id: entry.redacted() for entry in self.networks},
+        }
+
+    def _secrets_of_custodians(self) -> dict[str, dict[str, object]]:
+        """Of those that have any, whether they are used or not."""
+        used = {each.scheme: each.secrets for each in self.custodians}
+        return {
+            scheme: {name: shown(used.get(scheme, {}).get(name) or None) for name in names}
+            for scheme, names in SECRETS.items()
+            if names
         }
 
 
@@ -328,9 +352,13 @@ def _settings(reader: _Reader) -> Settings | None:
     installation = parse_id(Prefix.INSTALLATION, id_text) if id_text else None
     if id_text and installation is None:
         reader.faults.append("TALLYSTICK_INSTALLATION_ID must be an ins_… id")
-    custodian = reader.text("custodian", "new_keys", "local-keys") or ""
+    new_keys = reader.text("custodian", "new_keys", LOCAL_KEYS) or ""
+    custodians, custodian_faults = read_custodians(
+        new_keys, reader.names("custodian", "others"), reader.text
+    )
+    reader.faults += custodian_faults
     allow_local = reader.parsed("local_keys", "allow", _boolean, False, "true or false")
-    if custodian == "local-keys" and environment == "production" and not allow_local:
+    if new_keys == LOCAL_KEYS and environment == "production" and not allow_local:
         reader.faults.append(
             "TALLYSTICK_CUSTODIAN_NEW_KEYS: local-keys is for development; to use it all the "
             "same, say TALLYSTICK_LOCAL_KEYS_ALLOW=true"
@@ -392,7 +420,7 @@ def _settings(reader: _Reader) -> Settings | None:
         migrator_url=reader.text("database", "migrator_url"),
         reader_url=reader.text("database", "reader_url"),
         database_connections=reader.parsed("database", "connections", _count, 10, "a number"),
-        custodian=custodian,
+        custodians=custodians,
         master_keys=reader.required(
             "local_keys", "master_key", "32 bytes in base64 (openssl rand -base64 32)"
         ),

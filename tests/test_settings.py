@@ -9,8 +9,12 @@ from datetime import timedelta
 import pytest
 from click.testing import CliRunner
 
+from adapters.memory.storage import MemoryStore
+from application.custody.guarded import Guarded
 from application.ports.nodes import Endpoint
 from domain.identifiers import Prefix, public_id
+from domain.signing import Curve
+from entrypoints import assembly
 from entrypoints.container import build_container
 from entrypoints.main import main
 from entrypoints.settings import SettingsError, load
@@ -267,6 +271,86 @@ class TestLocalKeys:
     def test_are_used_elsewhere(self, read, environment):
         named = COMPLETE | {"TALLYSTICK_INSTALLATION_ENVIRONMENT": environment}
         assert not read(environment=named).allow_local_keys
+
+
+class TestCustodians:
+    VAULT = "vault:https://vault.example:8200?mount=keys"
+    TOKEN = "pkcs11:token=ours?module-path=/lib/x.so"
+
+    def test_the_first_makes_new_keys_and_the_others_are_there_too(self, read):
+        settings = read(
+            environment=COMPLETE
+            | {
+                "TALLYSTICK_CUSTODIAN_NEW_KEYS": self.VAULT,
+                "TALLYSTICK_CUSTODIAN_OTHERS": f"{self.TOKEN}, aws-kms:eu-central-1, local-keys",
+                "TALLYSTICK_VAULT_TOKEN": "hunter2",
+                "TALLYSTICK_PKCS11_PIN": "531642",
+            }
+        )
+        assert settings.custodian == "vault"
+        assert {
+            each.scheme: (each.address, dict(each.secrets)) for each in settings.custodians
+        } == {
+            "vault": (
+                "https://vault.example:8200?mount=keys",
+                {"token": "hunter2", "role_id": "", "secret_id": ""},
+            ),
+            "pkcs11": ("token=ours?module-path=/lib/x.so", {"pin": "531642"}),
+            "aws-kms": ("eu-central-1", {}),
+            "local-keys": ("", {}),
+        }
+        told = f"{settings!r} {settings.redacted()}"
+        assert "hunter2" not in told
+        assert "531642" not in told
+        assert settings.redacted()["custodian"] == {
+            "new_keys": "vault:https://vault.example:8200",
+            "others": ["pkcs11:token=ours", "aws-kms:eu-central-1", "local-keys"],
+        }
+
+    def test_production_wants_another_custodian_than_local_keys(self, read):
+        settings = read(
+            environment=TestLocalKeys.PRODUCTION | {"TALLYSTICK_CUSTODIAN_NEW_KEYS": self.VAULT}
+        )
+        assert settings.custodian == "vault"
+
+    @pytest.mark.parametrize(
+        ("new_keys", "others", "complaint"),
+        [
+            ("nowhere:x", "", "no custodian nowhere"),
+            ("postgres", "", "no custodian postgres"),
+            ("local-keys", "local-keys", "names local-keys again"),
+            ("local-keys", "memory", "no custodian memory"),
+        ],
+    )
+    def test_what_is_no_custodian_is_said(self, faults, new_keys, others, complaint):
+        named = {
+            "TALLYSTICK_CUSTODIAN_NEW_KEYS": new_keys,
+            "TALLYSTICK_CUSTODIAN_OTHERS": others,
+        }
+        (fault,) = faults(environment=COMPLETE | named)
+        assert complaint in fault
+
+    def test_a_password_in_an_address_is_not_shown(self, read):
+        wrong = "vault:https://me:hunter2@vault.example?token=hunter2"
+        settings = read(environment=COMPLETE | {"TALLYSTICK_CUSTODIAN_NEW_KEYS": wrong})
+        assert "hunter2" not in f"{settings!r} {settings.redacted()}"
+        with pytest.raises(SettingsError, match="credentials do not belong") as refusal:
+            assembly.custodians(settings, MemoryStore())
+        assert "hunter2" not in str(refusal.value)
+
+    @pytest.mark.parametrize("named", [VAULT, TOKEN, "aws-kms:eu-central-1", "local-keys"])
+    def test_every_custodian_is_built_without_asking_it(self, read, named):
+        """Also where this process has no credentials of it: `serve` signs nothing."""
+        settings = read(environment=COMPLETE | {"TALLYSTICK_CUSTODIAN_NEW_KEYS": named})
+        (custodian,) = assembly.custodians(settings, MemoryStore()).values()
+        assert isinstance(custodian, Guarded)
+        assert custodian.capabilities().curves == set(Curve)
+
+    @pytest.mark.parametrize("named", ["vault:http://vault.example", "pkcs11:", "aws-kms:here"])
+    def test_a_place_that_cannot_be_understood_is_a_fault(self, read, named):
+        settings = read(environment=COMPLETE | {"TALLYSTICK_CUSTODIAN_NEW_KEYS": named})
+        with pytest.raises(SettingsError, match=f"custodian {named.partition(':')[0]}: "):
+            assembly.custodians(settings, MemoryStore())
 
 
 class TestANetwork:
@@ -756,7 +840,8 @@ class TestConfig:
                 for key in shown[section]} == {
             "installation.id", "installation.environment", "database.url",
             "database.migrator_url", "database.reader_url", "database.connections",
-            "custodian.new_keys",
+            "custodian.new_keys", "custodian.others", "pkcs11.pin",
+            "vault.token", "vault.role_id", "vault.secret_id",
             "local_keys.master_key", "local_keys.allow", "http.host", "http.port",
             "http.base_url", "http.request_limit", "http.trusted_proxies", "worker.threads",
             "worker.drift_check_minutes",

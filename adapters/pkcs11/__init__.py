@@ -16,9 +16,10 @@ __all__ = ["TokenAddress", "TokenHolder", "connect"]
 def connect(address: str, secrets: Mapping[str, str]) -> KeyHolder:
     """What holds keys in the token of *address*: ``token=NAME?module-path=FILE`` (RFC 7512).
 
-    Loads no module and asks nobody.  *secrets*: ``pin``, the user's.
+    Loads no module and asks nobody.  *secrets*: ``pin``, the user's; without it everything that
+    asks is refused.
 
     Raises:
         ValueError: says what of the address is wrong.
     """
-    return TokenHolder(Token(TokenAddress.read(address), secrets["pin"]))
+    return TokenHolder(Token(TokenAddress.read(address), secrets.get("pin", "")))

@@ -63,6 +63,9 @@ class Token:
         return module_at(self.address.module)
 
     def _session(self) -> pkcs11.Session:
+        if not self._pin:
+            # An empty one would be counted as a wrong one.
+            raise CustodyRefusedError("denied", "this process was given no [pkcs11] pin")
         if self._has_refused:
             msg = f"token {self.address.label} has refused the PIN; set [pkcs11] pin and restart"
             raise CustodyRefusedError("denied", msg)

@@ -18,7 +18,8 @@ __all__ = ["Address", "connect", "wrapping"]
 def connect(address: str, secrets: Mapping[str, str]) -> KeyHolder:
     """What holds keys at *address*: ``https://HOST:8200?mount=transit&namespace=NAME``.
 
-    *secrets*: ``token``, or ``role_id`` and ``secret_id``.  Asks nobody yet.
+    *secrets*: ``token``, or ``role_id`` and ``secret_id``; without any, everything that asks is
+    refused.  Asks nobody yet.
 
     Raises:
         ValueError: says what of the address or of the secrets is wrong.

@@ -18,6 +18,7 @@ from hvac import exceptions
 
 from adapters.vault.address import Address
 from adapters.vault.errors import translated
+from application.ports.custody import CustodyRefusedError
 
 T = TypeVar("T")
 
@@ -35,8 +36,7 @@ class Login:
     def read(cls, secrets: Mapping[str, str]) -> Login:
         """Raises: ValueError."""
         made = cls(**secrets)
-        has_role = bool(made.role_id and made.secret_id)
-        if bool(made.token) == has_role or bool(made.role_id) != bool(made.secret_id):
+        if bool(made.role_id) != bool(made.secret_id) or (made.token and made.role_id):
             raise ValueError("it takes either a token, or role_id and secret_id")
         return made
 
@@ -68,6 +68,8 @@ class Line:
 
         Raises: CustodyRefusedError, CustodyUnavailableError.
         """
+        if not self._login.token and not self._login.is_role:
+            raise CustodyRefusedError("denied", "this process was given no credentials of [vault]")
         with translated("logging in"):
             token = self._logged_in()
         with translated(needs):

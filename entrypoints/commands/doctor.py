@@ -2,11 +2,16 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
 
 from application.ports.chain import Chain, ChainUnavailableError, WrongChainError
+from application.ports.custody import (
+    Custodian,
+    CustodyRefusedError,
+    CustodyUnavailableError,
+)
 from application.ports.storage.work import Scope, StoreUnavailableError
 from domain.network import Network
 from domain.operation import Signer
@@ -69,17 +74,37 @@ def _examine(config: str | None) -> Iterator[Finding]:
         )
         if problem is None:
             yield Finding(
-                what=f"custodian {settings.custodian}",
+                what="master key",
                 problem=custodian_problem(container),
                 remedy="give this process the master key that the secrets were wrapped with",
             )
-        if problem is None:
+            yield from custody(container.custodians())
             yield from _tariffs(container)
             yield from _sealing(container)
         for entry in settings.networks:
             yield from _network(container, entry, has_store=problem is None)
     finally:
         store.close()
+
+
+def custody(custodians: Mapping[str, Custodian]) -> Iterator[Finding]:
+    """Whether keys can be made and signed with, found out by doing so."""
+    for scheme, custodian in custodians.items():
+        what = f"custodian {scheme}"
+        try:
+            lacks = custodian.lacks()
+        except (CustodyRefusedError, CustodyUnavailableError) as error:
+            yield Finding(what=what, problem=str(error), remedy="see that it runs, and where")
+            continue
+        yield (
+            Finding(what=what)
+            if not lacks
+            else Finding(
+                what=what,
+                problem="; ".join(lacks),
+                remedy="grant it to whatever this process logs in with: docs/custody.md",
+            )
+        )
 
 
 def _tariffs(container: Container) -> Iterator[Finding]:

@@ -7,9 +7,8 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-
-from attrs import frozen
 
 from entrypoints.devnet.processes import DevnetError
 
@@ -26,7 +25,7 @@ _PLACES = (
 _SECONDS = 30
 
 
-@frozen
+@dataclass(frozen=True)
 class SoftHsm:
     module: Path
     #: Set this for whoever loads the module.

@@ -20,11 +20,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 from uuid import uuid4
 
-from attrs import define, field, frozen
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -44,7 +44,7 @@ class _RefusedError(Exception):
         self.status, self.errors = status, errors
 
 
-@define
+@dataclass
 class _Token:
     policy: Policy
     seconds: float
@@ -54,21 +54,21 @@ class _Token:
     most_renewals: int | None = None
 
 
-@frozen
+@dataclass(frozen=True)
 class _Key:
     type: str
     exportable: bool
     versions: list[Any]
 
 
-@define(eq=False)
+@dataclass(eq=False)
 class Vault:
     port: int = 0
     #: How long a token of a role lives.
     seconds: float = 3600.0
-    root: str = field(factory=lambda: secrets.token_urlsafe(16), repr=False)
+    root: str = field(default_factory=lambda: secrets.token_urlsafe(16), repr=False)
     #: Method and path of everything that was asked.
-    asked: list[tuple[str, str]] = field(factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
     is_sealed: bool = False
     #: Tokens of roles cannot be renewed more often than this.
     most_renewals: int | None = None
@@ -76,14 +76,14 @@ class Vault:
     ignores_versions: bool = False
     #: As servers did that were too old to know associated data.
     ignores_associated_data: bool = False
-    _keys: dict[str, _Key] = field(factory=dict, repr=False)
-    _tokens: dict[str, _Token] = field(factory=dict, repr=False)
-    _roles: dict[tuple[str, str], Policy] = field(factory=dict, repr=False)
-    _failures: deque[tuple[int, tuple[str, ...]]] = field(factory=deque)
-    _lock: threading.RLock = field(factory=threading.RLock, repr=False)
+    _keys: dict[str, _Key] = field(default_factory=dict, repr=False)
+    _tokens: dict[str, _Token] = field(default_factory=dict, repr=False)
+    _roles: dict[tuple[str, str], Policy] = field(default_factory=dict, repr=False)
+    _failures: deque[tuple[int, tuple[str, ...]]] = field(default_factory=deque)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _server: LoopbackServer = field(init=False, repr=False)
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         vault = self
 
         class Connection(_Connection):

@@ -139,8 +139,8 @@ class TestReadme:
         for variable in Asked(tmp_path).variables - {"TALLYSTICK_CONFIG"}:
             section, key = next(
                 (section, variable.removeprefix(f"TALLYSTICK_{section.upper()}_").lower())
-                for section in ("installation", "database", "custodian", "local_keys", "http",
-                                "metadata", "worker", "catalogue", "credits", "abuse",
+                for section in ("installation", "database", "custodian", "local_keys", "pkcs11",
+                                "vault", "http", "metadata", "worker", "catalogue", "credits", "abuse",
                                 "stripe", "exports", "audit", "seal", "retention")
                 if variable.startswith(f"TALLYSTICK_{section.upper()}_")
             )  # fmt: skip

@@ -174,6 +174,15 @@ def test_a_wrong_pin_is_tried_once_and_never_told(address, caplog):
     assert a_holder(address).make("ours", 1, Curve.ED25519)
 
 
+def test_without_a_pin_the_token_is_not_asked(address):
+    holder = a_holder(address, pin="")
+    for _ in range(5):
+        with refused("denied"):
+            holder.make("ours", 1, Curve.ED25519)
+    assert holder.capabilities().curves == set(BOTH)
+    assert a_holder(address).make("ours", 1, Curve.ED25519)
+
+
 def test_a_token_that_is_not_there_is_asked_for_again(address):
     holder = a_holder(address.replace("token=", "token=no-"))
     with pytest.raises(CustodyUnavailableError, match="has no token no-"):

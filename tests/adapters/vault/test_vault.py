@@ -261,6 +261,15 @@ def test_six_kilobytes_are_signed(by_role):
     assert holder.sign(key, TX * 400)
 
 
+def test_without_credentials_nothing_is_asked(vault):
+    holder = connect(vault.url, {"token": "", "role_id": "", "secret_id": ""})
+    with refused("denied"):
+        holder.make("ours", 1, Curve.ED25519)
+    assert holder.lacks()
+    assert holder.capabilities().curves == set(Curve)
+    assert not vault.asked
+
+
 def test_no_credential_is_told(vault, caplog):
     caplog.set_level(logging.DEBUG)
     role_id, secret_id = vault.add_role(POLICY | {"transit/sign/tallystick-*": frozenset()})
@@ -304,8 +313,6 @@ def test_an_address_names_engine_and_namespace():
 @pytest.mark.parametrize(
     "secrets",
     [
-        {},
-        {"token": "", "role_id": ""},
         {"role_id": "r"},
         {"secret_id": "s"},
         {"token": "t", "role_id": "r", "secret_id": "s"},
