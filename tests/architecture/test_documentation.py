@@ -37,7 +37,7 @@ finality_depth = 1
 fee_ceiling = 1
 native_currency = "ETH"
 """
-VARIABLE = re.compile(r"\bTALLYSTICK_[A-Z_]+\b")
+VARIABLE = re.compile(r"\bTALLYSTICK_[A-Z0-9_]+\b")
 
 
 def generator():
@@ -140,8 +140,8 @@ class TestReadme:
             section, key = next(
                 (section, variable.removeprefix(f"TALLYSTICK_{section.upper()}_").lower())
                 for section in ("installation", "database", "custodian", "local_keys", "pkcs11",
-                                "vault", "http", "metadata", "worker", "catalogue", "credits", "abuse",
-                                "stripe", "exports", "audit", "seal", "retention")
+                                "vault", "http", "metadata", "worker", "catalogue", "credits",
+                                "abuse", "stripe", "exports", "audit", "seal", "retention")
                 if variable.startswith(f"TALLYSTICK_{section.upper()}_")
             )  # fmt: skip
             assert f"| `[{section}] {key}` | `{variable}` |" in text_of(README)

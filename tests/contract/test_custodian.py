@@ -12,6 +12,7 @@ from application.ports.custody import Custodian, CustodyRefusedError, KeyDescrip
 from domain.identifiers import INSTALLATION, AccountId, KeyRef, OrganisationId
 from domain.signing import CURVES, Curve, KeyUse, Purpose
 from tests.contract.custody import ORIGIN
+from tests.contract.subjects import documented
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 TX = b"TX" + b"pay" * 5
@@ -274,6 +275,10 @@ def test_a_secret_made_elsewhere_is_taken_in_or_refused(custodian: Custodian, us
     with refused("wrong_length"):
         take(secret[1:], AccountId(uuid4()))
     assert secret.hex() not in repr((taken, custodian))
+
+
+def test_the_documented_example_is_as_short_as_it_says():
+    assert documented.text().count("\n") < 150
 
 
 def test_nothing_is_lacking(custodian: Custodian):
