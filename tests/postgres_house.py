@@ -25,6 +25,7 @@ from adapters.system import SystemIdentifiers
 from application.accounts.create_key import CreateAccountKey
 from application.operator.treasury import CreateTreasury
 from application.ports.chain import Chain, ChainUnavailableError
+from application.ports.custody import Custodian
 from application.ports.metadata import MetadataStore
 from domain.errors import Refusal
 from domain.identifiers import OperationId
@@ -54,7 +55,7 @@ class PostgresHouse(House, ABC):
         self.store = connect_store(application_url(url), min_size=1, max_size=64)
         self.store.open()
         self.chain = self._chain()
-        self.custodian = local_keys.connect(self.store, {1: bytes(32)})
+        self.custodian = self._custodian()
         self.move_in()
         self.set_tariff(self.registered.organisation.id, UNLIMITED, "for the test")
         self.grant(GRANTED)
@@ -66,6 +67,9 @@ class PostgresHouse(House, ABC):
     @abstractmethod
     def _chain(self) -> Chain:
         """As assembled in the product; pauses of nodes that failed run on the test's clock."""
+
+    def _custodian(self) -> Custodian:
+        return local_keys.connect(self.store, {1: bytes(32)})
 
     @abstractmethod
     def _fund(self, address: str) -> None: ...
