@@ -221,6 +221,19 @@ def has_documents(metadata: MetadataStore, network: Network) -> bool:
     return network.family is not Family.ALGORAND or may_point_at(metadata.url_of(b""), network)
 
 
+def addresses_of(secret: bytearray) -> dict[str, str]:
+    """Of the accounts that 32 bytes are the secret of, by the name of the family.
+
+    Raises:
+        ValueError: they are no secret of one of the curves.
+    """
+    curves = import_module("adapters.local_keys.curves")
+    return {
+        family.value: adapter(family.value).address_of(curves.public_key_of(family.curve, secret))
+        for family in Family
+    }
+
+
 def give_development_coin(network: Network, node: str, address: str, coins: int) -> None:
     """Whole coins out of nothing, where the node makes them."""
     module = import_module(f"adapters.{network.family.value}.development")

@@ -27,6 +27,7 @@ COMMANDS = {
     "rates": ("rates", "Say what coins are worth, for fees in money."),
     "tokens": ("tokens", "Hold issued tokens against what they must be."),
     "operations": ("operations", "End an operation that has begun and will not be finished."),
+    "arc76": ("arc76", "Tell the addresses of an account that is derived from a passphrase."),
     "doctor": ("doctor", "Check configuration, database, nodes and custodian; say what to fix."),
     "config": ("config", "Check the configuration, or show it without its secrets."),
     "demo": ("demo", "The main job, told step by step, on real parts."),

@@ -10,6 +10,7 @@ from application.ports.chain import Chain
 from application.ports.nodes import Endpoint
 from domain.identifiers import InstallationId
 from domain.network import Network
+from domain.signing import PublicKey
 
 ANSWER_WITHIN = timedelta(seconds=5)
 
@@ -34,3 +35,14 @@ def connect(
     from adapters.algorand.chain import AlgorandChain  # noqa: PLC0415 - the SDK is slow to import
 
     return AlgorandChain.through(network, endpoint, installation, answer_within, document_url)
+
+
+def address_of(key: PublicKey) -> str:
+    """Where a key's account is, on every network of the family.
+
+    Raises:
+        ValueError: a key of another curve.
+    """
+    from adapters.algorand.group import address_of as told  # noqa: PLC0415 - as above
+
+    return told(key)

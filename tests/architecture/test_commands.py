@@ -16,7 +16,7 @@ from entrypoints.main import COMMANDS, main
 from tests.architecture.house import ROOT
 
 PATIENCE_SECONDS = 20
-SDKS = {"algosdk", "boto3", "eth_account", "hvac", "web3"}
+SDKS = {"algosdk", "boto3", "eth_account", "hvac", "pkcs11", "web3"}
 WEB = {"litestar", "uvicorn"}
 #: What a command must not load before it knows what it is to do, beside the SDKs of chains and
 #: custodians, which are loaded when a network or a key is used.
@@ -38,6 +38,7 @@ UNUSED = {
     "billing": WEB | {"procrastinate", "psycopg"},
     "operations": WEB | {"procrastinate", "psycopg"},
     "anchor": WEB | {"procrastinate", "psycopg"},
+    "arc76": WEB | {"procrastinate", "psycopg"},
     "doctor": WEB | {"procrastinate", "psycopg"},
     "config": WEB | {"procrastinate", "psycopg"},
     # The demo looks at the node and at the rows with eyes of its own.
@@ -74,6 +75,7 @@ ANSWERING = (
     "place",
     "lift",
     "list",
+    "address",
 )
 NOBODY = "org_00000000000000000000000000"
 MISSING = (
