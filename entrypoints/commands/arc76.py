@@ -16,7 +16,9 @@ def command() -> None: ...
 
 @command.command("address", help="The addresses of an account; its passphrase on standard input.")
 @click.option("--email", default="", help="Byte for byte as it was; without it, none.")
-@click.option("--slot", default=0, type=click.IntRange(min=0), show_default=True)
+@click.option(
+    "--slot", default=0, type=click.IntRange(min=0), help="Which account of theirs; 0 if not said."
+)
 @setting_up.as_json
 @click.pass_context
 def address(ctx: click.Context, email: str, slot: int, as_json: bool) -> None:
