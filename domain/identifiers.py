@@ -24,6 +24,8 @@ TeamId = NewType("TeamId", UUID)
 GiftId = NewType("GiftId", UUID)
 ExportId = NewType("ExportId", UUID)
 LegalHoldId = NewType("LegalHoldId", UUID)
+EndpointId = NewType("EndpointId", UUID)
+DeliveryId = NewType("DeliveryId", UUID)
 InstallationId = NewType("InstallationId", UUID)
 
 NetworkId = NewType("NetworkId", str)
@@ -60,6 +62,8 @@ class Prefix(StrEnum):
     GIFT = "gift"
     EXPORT = "exp"
     LEGAL_HOLD = "lgh"
+    WEBHOOK_ENDPOINT = "whk"
+    WEBHOOK_DELIVERY = "whd"
     INSTALLATION = "ins"
 
 

@@ -42,6 +42,8 @@ class Permission(StrEnum):
     READ_AUDIT = "audit:read"
     READ_API_KEYS = "api_keys:read"
     WRITE_API_KEYS = "api_keys:write"
+    READ_WEBHOOKS = "webhooks:read"
+    WRITE_WEBHOOKS = "webhooks:write"
 
 
 _READ = frozenset({Permission.READ_ORGANISATION, Permission.READ_DEPLOYMENTS})
@@ -75,6 +77,8 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
         Permission.WRITE_USAGE,
         Permission.READ_API_KEYS,
         Permission.WRITE_API_KEYS,
+        Permission.READ_WEBHOOKS,
+        Permission.WRITE_WEBHOOKS,
     },
 }
 

@@ -14,6 +14,7 @@ from application.custody.registered import RegisteredCustodian
 from application.exports.make import Formats
 from application.ports.chain import Chain
 from application.ports.custody import Custodian, KeyHolder, KeyWrapping, Verifies
+from application.ports.egress import Egress
 from application.ports.files import Files
 from application.ports.metadata import MetadataStore
 from application.ports.nodes import Endpoint
@@ -129,6 +130,20 @@ def archive_files(settings: Settings) -> Files:
 def partitions(settings: Settings) -> Partitions:
     """As the owner of the tables; refuses where the configuration has not named one."""
     made: Partitions = adapter("postgres").open_partitions(settings.migrator_url)
+    return made
+
+
+def egress(settings: Settings) -> Egress:
+    """The one client for addresses of members."""
+    guard = adapter("egress")
+    loopback = settings.egress.allow_loopback
+    made: Egress = guard.connect(
+        guard.Rules(
+            allows_plain=loopback or settings.environment == "development",
+            allows_loopback=loopback,
+            ports=settings.egress.ports,
+        )
+    )
     return made
 
 

@@ -50,6 +50,11 @@ from application.exports.make import MakeExport
 from application.exports.request import RequestExport
 from application.metered.serve import ServeTurn
 from application.metered.spend import SpendCredits
+from application.notifications.again import RotateSecret, SendAgain
+from application.notifications.deliver import DeliverWebhooks
+from application.notifications.endpoints import ChangeEndpoints, RegisterEndpoint
+from application.notifications.fan_out import FanOut
+from application.notifications.secrets import SealedSecrets
 from application.operator.adjust import AdjustCredits, CorrectCapture
 from application.operator.credits import GrantCredits, SetTariff
 from application.operator.dispatch import Dispatch
@@ -154,6 +159,33 @@ class Container(containers.DeclarativeContainer):
         RevokeApiKey, store=store, clock=clock, identifiers=identifiers, people=people
     )
     erase_subject = One(EraseSubject, store=store, clock=clock, identifiers=identifiers)
+
+    egress = One(assembly.egress, settings)
+    webhook_secrets = One(SealedSecrets, wrapping=wrapping, identifiers=identifiers)
+    register_endpoint = One(
+        RegisterEndpoint,
+        store=store,
+        egress=egress,
+        secrets=webhook_secrets,
+        clock=clock,
+        identifiers=identifiers,
+    )
+    change_endpoints = One(
+        ChangeEndpoints, store=store, egress=egress, clock=clock, identifiers=identifiers
+    )
+    rotate_secret = One(
+        RotateSecret, store=store, secrets=webhook_secrets, clock=clock, identifiers=identifiers
+    )
+    send_again = One(SendAgain, store=store, clock=clock, identifiers=identifiers)
+    fan_out = One(FanOut, store=store, clock=clock, identifiers=identifiers)
+    deliver_webhooks = One(
+        DeliverWebhooks,
+        store=store,
+        egress=egress,
+        secrets=webhook_secrets,
+        clock=clock,
+        identifiers=identifiers,
+    )
 
     create_account_key = One(
         CreateAccountKey,

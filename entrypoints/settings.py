@@ -37,6 +37,7 @@ from entrypoints.custodian_settings import (
     CustodianSettings,
     read_custodians,
 )
+from entrypoints.egress_settings import PORTS, EgressSettings, read_ports
 from entrypoints.export_settings import (
     LEAST_PART,
     PART,
@@ -124,12 +125,15 @@ class Settings:
     #: None: no money is taken here.
     stripe: StripeSettings | None = None
     exports: ExportSettings = field(factory=ExportSettings)
+    egress: EgressSettings = field(factory=EgressSettings)
     #: None: nothing is sealed by this configuration.
     seal: SealSettings | None = None
     #: Host, and port where it has one: what the log's origin begins with.
     audit_host: str = ""
     retention: RetentionSettings = field(factory=RetentionSettings)
     worker_threads: int = 4
+    #: Receivers that are sent to at once.
+    webhook_threads: int = 8
     #: How often each issued token is held against its plan.
     drift_check: timedelta = timedelta(minutes=60)
     #: Where checkpoints of the audit trail are put on chain by themselves, and how often.
@@ -214,6 +218,7 @@ class Settings:
             },
             "stripe": {} if self.stripe is None else self.stripe.redacted(),
             "exports": self.exports.redacted(),
+            "egress": self.egress.redacted(),
             "audit": {
                 "origin": self.audit_host,
                 "anchor_networks": list(self.anchor_networks),
@@ -223,6 +228,7 @@ class Settings:
             "retention": self.retention.redacted(),
             "worker": {
                 "threads": self.worker_threads,
+                "webhook_threads": self.webhook_threads,
                 "drift_check_minutes": self.drift_check // timedelta(minutes=1),
             },
             "networks": {entry.network.id: entry.redacted() for entry in self.networks},
@@ -447,10 +453,12 @@ def _settings(reader: _Reader) -> Settings | None:
         trusted_proxies=reader.parsed("http", "trusted_proxies", _number, 0, "a number"),
         stripe=stripe,
         exports=exports,
+        egress=_egress(reader, environment),
         seal=_seal(reader, environment),
         audit_host=_host(reader, base_url),
         retention=_retention(reader),
         worker_threads=reader.parsed("worker", "threads", _count, 4, "a number above 0"),
+        webhook_threads=reader.parsed("worker", "webhook_threads", _count, 8, "a number above 0"),
         drift_check=timedelta(minutes=drift_check),
         anchor_networks=_anchor_networks(reader, networks),
         anchor_every=timedelta(minutes=anchor_every),
@@ -484,6 +492,21 @@ def _seal(reader: _Reader, environment: str) -> SealSettings | None:
         state_file=Path(file or ""),
         key=KeyRef(key) if key else None,
         every=timedelta(seconds=every),
+    )
+
+
+def _egress(reader: _Reader, environment: str) -> EgressSettings:
+    allowed = reader.parsed("egress", "allow_loopback", _boolean, False, "true or false")
+    if allowed and environment == "production":
+        reader.faults.append(
+            "TALLYSTICK_EGRESS_ALLOW_LOOPBACK ([egress] allow_loopback) is for development: "
+            "members could reach what listens on this machine"
+        )
+    return EgressSettings(
+        allow_loopback=allowed,
+        ports=reader.parsed(
+            "egress", "ports", read_ports, PORTS, "ports with commas between them, 1 to 65535"
+        ),
     )
 
 

@@ -67,6 +67,13 @@ class PostgresAuditLog(AuditLog):
         found = self._transaction.rows(AUDIT["select_numbered"], asked)
         return [rows.audit_event_from_row(row) for row in found]
 
+    def named(
+        self, actions: Collection[str], *, after: int, through: int, limit: int
+    ) -> list[AuditEvent]:
+        asked = {"actions": [*actions], "after": after, "through": through, "limit": limit}
+        found = self._transaction.rows(AUDIT["select_named"], asked)
+        return [rows.audit_event_from_row(row) for row in found]
+
     def find(
         self, wanted: EventFilter, *, after: int = 0, through: int | None = None, limit: int
     ) -> list[AuditEvent]:

@@ -68,6 +68,7 @@ from adapters.postgres.together import (
 )
 from adapters.postgres.tokens import PostgresTokenWatches
 from adapters.postgres.transaction import Statement, Transaction
+from adapters.postgres.webhooks import PostgresWebhooks
 from application.ports.clock import Clock
 from application.ports.storage.together import Joint, SharedStore, StaleError, Wanted
 from application.ports.storage.work import Scope, StoreUnavailableError, Work
@@ -210,6 +211,10 @@ class PostgresWork(Work):
     @once
     def legal_holds(self) -> PostgresLegalHolds:
         return PostgresLegalHolds(self._transaction)
+
+    @once
+    def webhooks(self) -> PostgresWebhooks:
+        return PostgresWebhooks(self._transaction)
 
     @once
     def audit(self) -> PostgresAuditLog:

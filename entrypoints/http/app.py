@@ -31,6 +31,8 @@ from entrypoints.http import (
     token_operations,
     tokens,
     usage_holds,
+    webhook_deliveries,
+    webhook_endpoints,
 )
 from entrypoints.http.authentication import Gatekeeper, Source
 from entrypoints.http.decoding import AnyRequest
@@ -52,6 +54,8 @@ RESOURCES = (
     credit_reports,
     people,
     exports,
+    webhook_endpoints,
+    webhook_deliveries,
     catalogue,
     billing,
     licence,
@@ -137,6 +141,10 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "give": services.send_gift,
         "request_export": services.request_export,
         "export_files": services.export_files,
+        "register_endpoint": services.register_endpoint,
+        "change_endpoints": services.change_endpoints,
+        "rotate_secret": services.rotate_secret,
+        "send_again": services.send_again,
         "change_teams": services.change_teams,
         "change_quotas": services.change_quotas,
         "catalogue": services.catalogue,

@@ -462,6 +462,22 @@ _AUDIT = (
               "Repeat the request a little later.", Retry.AFTER_DELAY, 5),
 )
 
+_WEBHOOKS = (
+    ErrorCode("webhook_url_refused", 422, "Nothing is sent to this URL",
+              "Name an https:// URL on the public internet, without a user or a fragment; "
+              "`detail` says what is in the way."),
+    ErrorCode("webhook_url_unresolved", 422, "The URL's name leads nowhere",
+              "Check the host's name and that it is in the DNS, then repeat with a new "
+              "Idempotency-Key.", Retry.AFTER_REMEDIATION),
+    ErrorCode("too_many_webhook_endpoints", 409, "There are enough endpoints",
+              "Delete one that is not needed any more.", Retry.AFTER_REMEDIATION),
+    ErrorCode("too_many_webhook_secrets", 409, "Old secrets still sign",
+              "Wait until one of them is over; GET on the endpoint says when.",
+              Retry.AFTER_REMEDIATION),
+    ErrorCode("webhook_endpoint_disabled", 409, "The endpoint is disabled",
+              "Enable it with POST /v1/webhook_endpoints/{id}/enable.", Retry.AFTER_REMEDIATION),
+)
+
 # fmt: on
 #: Headings of the documentation page, in its order.
 SECTIONS: Mapping[str, tuple[ErrorCode, ...]] = {
@@ -469,6 +485,7 @@ SECTIONS: Mapping[str, tuple[ErrorCode, ...]] = {
     "Access": _ACCESS,
     "Credits": _CREDITS,
     "Audit": _AUDIT,
+    "Webhooks": _WEBHOOKS,
     "Paying": _BILLING,
     "Deployments": _DEPLOYMENTS,
     "The installation": _INSTALLATION,

@@ -18,10 +18,12 @@ from domain.identifiers import Prefix
 from domain.ledger import HoldState
 from domain.licence import LicenceState
 from domain.network import Family, NetworkClass
+from domain.notification import NAMES
 from domain.operation import AttemptRole, WaitReason
 from domain.organisation import Permission, Role
 from domain.quota import Window
 from domain.token import Action, Power
+from domain.webhook import Cause, DeliveryState, EndpointState, Way
 from entrypoints.http.compliance import SENTENCES
 from entrypoints.http.error_codes import ERROR_CODES, Retry
 
@@ -97,6 +99,32 @@ _API_KEY = _object(
     scopes=_list(_one_of(*(each.value for each in Permission))), hint=_TEXT, active=_BOOLEAN,
     created_by=_id(Prefix.MEMBER), created_at=_INSTANT, expires_at=_or_null(_INSTANT),
     revoked_at=_or_null(_INSTANT),
+)  # fmt: skip
+
+_TEXTS: Schema = {"type": "object", "additionalProperties": _TEXT}
+
+_WEBHOOK_ENDPOINT = _object(
+    id=_id(Prefix.WEBHOOK_ENDPOINT), url=_TEXT, description=_TEXT,
+    event_types=_list(_one_of(*NAMES)), live=_BOOLEAN, api_version=_TEXT,
+    state=_one_of(*(each.value for each in EndpointState)),
+    disabled_because=_or_null(_one_of(*(each.value for each in Cause))),
+    disabled_at=_or_null(_INSTANT), failures=_INTEGER, next_attempt_at=_or_null(_INSTANT),
+    secrets=_list(_object(number=_INTEGER, created_at=_INSTANT, expires_at=_or_null(_INSTANT))),
+    created_by=_TEXT, created_at=_INSTANT,
+)  # fmt: skip
+
+_WEBHOOK_DELIVERY = _object(
+    id=_id(Prefix.WEBHOOK_DELIVERY), number=_INTEGER,
+    way=_one_of(*(each.value for each in Way)),
+    state=_one_of(*(each.value for each in DeliveryState)), event=_id(Prefix.EVENT),
+    sequence=_INTEGER, event_type=_one_of(*NAMES), subject=_TEXT, attempts=_INTEGER,
+    last_status=_or_null(_INTEGER), last_error=_or_null(_TEXT), created_at=_INSTANT,
+    finished_at=_or_null(_INSTANT),
+)  # fmt: skip
+
+_EVENT = _object(
+    api_version=_TEXT, data={"type": "object"}, id=_id(Prefix.EVENT), live=_BOOLEAN,
+    organisation=_ORGANISATION, sequence=_INTEGER, timestamp=_INSTANT, type=_one_of(*NAMES),
 )  # fmt: skip
 
 _TRANSACTION = _object(
@@ -398,6 +426,30 @@ SCHEMAS: Mapping[str, Schema] = {
         requested_at=_INSTANT, requested_by=_TEXT,
         tree=_or_null(_object(checkpoint=_TEXT, log=_INTEGER, size=_INTEGER)),
     ),
+    "WebhookEndpoint": _WEBHOOK_ENDPOINT,
+    "NewWebhookEndpoint": {
+        "allOf": [
+            ref("WebhookEndpoint"),
+            _object(secret=_or_null({"type": "string", "pattern": "^whsec_"})),
+        ]
+    },
+    "WebhookDelivery": _WEBHOOK_DELIVERY,
+    "WebhookDeliveryLog": {
+        "allOf": [
+            ref("WebhookDelivery"),
+            _object(
+                body={"type": "object"},
+                log=_list(
+                    _object(
+                        url=_TEXT, at=_INSTANT, took_ms=_INTEGER, request_headers=_TEXTS,
+                        status=_or_null(_INTEGER), error=_or_null(_TEXT),
+                        response_headers=_TEXTS, response=_TEXT,
+                    )
+                ),
+            ),
+        ]
+    },
+    "Event": _EVENT,
     "File": {"type": "string", "format": "binary"},
     "JournalEntry": _object(
         sequence=_INTEGER, at=_INSTANT, action=_TEXT, debit=_TEXT, credit=_TEXT, amount=_INTEGER,
@@ -521,5 +573,8 @@ SCHEMAS: Mapping[str, Schema] = {
     "QuotaPage": _page(ref("Quota")),
     "GiftPage": _page(ref("Gift")),
     "ExportPage": _page(ref("Export")),
+    "WebhookEndpointPage": _page(ref("WebhookEndpoint")),
+    "WebhookDeliveryPage": _page(ref("WebhookDelivery")),
+    "EventPage": _page(ref("Event")),
     "JournalPage": _page(ref("JournalEntry")),
 }  # fmt: skip

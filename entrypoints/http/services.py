@@ -30,6 +30,8 @@ from application.evidence.give import GiveEvidence
 from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
 from application.metered.spend import SpendCredits
+from application.notifications.again import RotateSecret, SendAgain
+from application.notifications.endpoints import ChangeEndpoints, RegisterEndpoint
 from application.people.gifts import SendGift
 from application.people.teams_and_quotas import ChangeQuotas, ChangeTeams
 from application.ports.chain import Chain
@@ -99,6 +101,10 @@ class Services:
     spend: SpendCredits
     send_gift: SendGift
     request_export: RequestExport
+    register_endpoint: RegisterEndpoint
+    change_endpoints: ChangeEndpoints
+    rotate_secret: RotateSecret
+    send_again: SendAgain
     change_teams: ChangeTeams
     change_quotas: ChangeQuotas
     state_account: StateAccount

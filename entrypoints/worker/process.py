@@ -14,6 +14,7 @@ from entrypoints.readiness import await_database, tell_of_tariffs
 from entrypoints.worker.background import Periodic, handlers
 from entrypoints.worker.loop import DeploymentLoop
 from entrypoints.worker.sealing import seal_in_development
+from entrypoints.worker.webhooks import WebhookLoop
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ ANCHOR_EVERY = timedelta(seconds=10)
 #: How often it is seen whether a rate has become known that fees wait for.
 FEES_EVERY = timedelta(minutes=1)
 EXPIRE_EVERY = timedelta(minutes=10)
+#: How often the log of webhooks is cut at its old end.
+FORGET_EVERY = timedelta(hours=1)
 #: How often it is seen whether events are sealed and signed for.
 SEALS_EVERY = timedelta(minutes=1)
 _STOP_WITHIN = timedelta(seconds=25)
@@ -69,6 +72,7 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
             threading.Thread(target=periodic.run, args=(stop,), name=periodic.name, daemon=True)
             for periodic in periodics(container, stop)
         ]
+        threads.append(threading.Thread(target=webhooks(container).run, args=(stop,), daemon=True))
         for thread in threads:
             thread.start()
         started()
@@ -85,6 +89,15 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
     finally:
         tasks.close()
         store.close()
+
+
+def webhooks(container: Container) -> WebhookLoop:
+    """What tells members at their endpoints."""
+    return WebhookLoop(
+        fan_out=container.fan_out(),
+        deliver=container.deliver_webhooks(),
+        threads=container.settings().webhook_threads,
+    )
 
 
 def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
@@ -127,6 +140,11 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
         *_expiring(container),
         *_anchoring(container),
         *_reconciling(container),
+        Periodic(
+            name="old deliveries",
+            interval=FORGET_EVERY,
+            act=_always_pause(container.deliver_webhooks().forget),
+        ),
         Periodic(name="fees", interval=FEES_EVERY, act=_always_pause(container.price_fees())),
         Periodic(name="tasks", interval=timedelta(seconds=1), act=run_tasks),
         Periodic(

@@ -25,6 +25,7 @@ from adapters.memory.chain import MemoryChain
 from adapters.memory.cipher import MemoryCipher
 from adapters.memory.clock import MemoryClock
 from adapters.memory.custody import DevelopmentOnlyWarning, MemoryCustodian
+from adapters.memory.egress import MemoryEgress
 from adapters.memory.files import MemoryFiles
 from adapters.memory.identifiers import MemoryIdentifiers
 from adapters.memory.metadata import MemoryMetadata
@@ -46,6 +47,9 @@ from application.deployments.request import Accepted, DeploymentRequest, Request
 from application.deployments.retry import RetryDeployment
 from application.deployments.watch import WatchNetwork
 from application.exports.make import MakeExport
+from application.notifications.deliver import DeliverWebhooks
+from application.notifications.fan_out import FanOut
+from application.notifications.secrets import SealedSecrets
 from application.operator.credits import GrantCredits, SetTariff
 from application.operator.end import EndOperation
 from application.operator.treasury import Resume
@@ -200,6 +204,43 @@ class House:
             "kept_for": timedelta(days=7),
         }
         return MakeExport(**settings | changes)
+
+    @property
+    def egress(self) -> MemoryEgress:
+        """Receivers of webhooks; made when it is first looked at."""
+        made: MemoryEgress = self.__dict__.setdefault("_egress", MemoryEgress())
+        return made
+
+    @property
+    def webhook_secrets(self) -> SealedSecrets:
+        """With a wrapping of the house's own; made when it is first looked at."""
+        made: SealedSecrets = self.__dict__.setdefault(
+            "_webhook_secrets",
+            SealedSecrets(wrapping=MemoryKeyWrapping(), identifiers=self.identifiers),
+        )
+        return made
+
+    @property
+    def deliver_webhooks(self) -> DeliverWebhooks:
+        return DeliverWebhooks(
+            store=self.store,
+            egress=self.egress,
+            secrets=self.webhook_secrets,
+            clock=self.clock,
+            identifiers=self.identifiers,
+        )
+
+    def tell(self, rounds: int = 100) -> int:
+        """Do what a worker does for webhooks until nothing is due; how many messages were sent."""
+        fan_out = FanOut(store=self.store, clock=self.clock, identifiers=self.identifiers)
+        deliver, sent = self.deliver_webhooks, 0
+        for _ in range(rounds):
+            made = fan_out()
+            claims = deliver.take(10, slow=10)
+            sent += sum(deliver(claim) for claim in claims)
+            if not made and not claims:
+                return sent
+        raise AssertionError("webhooks do not come to an end")
 
     @property
     def people(self) -> KnowPeople:

@@ -23,6 +23,8 @@ TABLE = """
     audit:read         o.c.a.
     api_keys:read      o....d
     api_keys:write     o....d
+    webhooks:read      o....d
+    webhooks:write     o....d
 """
 
 

@@ -42,6 +42,8 @@ from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
 from application.metered.serve import ServeTurn
 from application.metered.spend import SpendCredits
+from application.notifications.again import RotateSecret, SendAgain
+from application.notifications.endpoints import ChangeEndpoints, RegisterEndpoint
 from application.operator.credits import GrantCredits
 from application.people.gifts import DeliverGift, SendGift
 from application.people.teams_and_quotas import ChangeQuotas, ChangeTeams
@@ -113,6 +115,7 @@ def services_of(house: House, **changes: Any) -> Services:
         send_gift=SendGift(**common),
         request_export=RequestExport(**common, has_place=True),
         export_files=house.files,
+        **webhooks_of(house),
         change_teams=ChangeTeams(**common),
         change_quotas=ChangeQuotas(**common),
         state_as_of=StateAsOf(store=house.store),
@@ -161,6 +164,19 @@ def billing_of(house: House, payments: Payments) -> dict[str, Any]:
         "receive_payment_event": ReceivePaymentEvent(
             payments=payments, settle=settle, clock=house.clock
         ),
+    }
+
+
+def webhooks_of(house: House) -> dict[str, Any]:
+    """The use cases of webhook endpoints, with receivers in memory."""
+    common = {"store": house.store, "clock": house.clock, "identifiers": house.identifiers}
+    return {
+        "register_endpoint": RegisterEndpoint(
+            **common, egress=house.egress, secrets=house.webhook_secrets
+        ),
+        "change_endpoints": ChangeEndpoints(**common, egress=house.egress),
+        "rotate_secret": RotateSecret(**common, secrets=house.webhook_secrets),
+        "send_again": SendAgain(**common),
     }
 
 

@@ -44,7 +44,7 @@ def test_a_worker_does_all_that_is_periodic(container):
     assert set(acts) == {
         "watch eip155:31337", "dispatch", "sweep", "tasks", "tokens", "forgotten tokens",
         "allowances", "licences", "ended subscriptions",
-        "fees", "seals watched",
+        "fees", "seals watched", "old deliveries",
     }  # fmt: skip
     assert isinstance(acts["dispatch"], Dispatch)
     assert isinstance(acts["tokens"], WatchTokens)

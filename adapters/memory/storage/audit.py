@@ -75,6 +75,15 @@ class MemoryAuditLog(AuditLog):
     def numbered(self, sequences: Collection[int]) -> list[AuditEvent]:
         return [event for event in self._mine(0) if event.sequence in sequences]
 
+    def named(
+        self, actions: Collection[str], *, after: int, through: int, limit: int
+    ) -> list[AuditEvent]:
+        return [
+            event
+            for event in self._mine(after)
+            if event.action in actions and event.sequence <= through
+        ][:limit]
+
     def find(
         self, wanted: EventFilter, *, after: int = 0, through: int | None = None, limit: int
     ) -> list[AuditEvent]:

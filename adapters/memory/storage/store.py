@@ -56,6 +56,7 @@ from adapters.memory.storage.retention import (
 from adapters.memory.storage.seals import MemorySeals, MemorySealStore, SealTables
 from adapters.memory.storage.tokens import MemoryTokenWatches, TokenTables
 from adapters.memory.storage.transaction import Locks, Transaction
+from adapters.memory.storage.webhooks import MemoryWebhooks, WebhookTables
 from application.ports.clock import Clock
 from application.ports.storage.together import Joint, SharedStore, Wanted
 from application.ports.storage.work import Lock, Scope, Work
@@ -95,6 +96,7 @@ class MemoryWork(Work):
     exports: MemoryExports
     archives: MemoryArchives
     legal_holds: MemoryLegalHolds
+    webhooks: MemoryWebhooks
     audit: MemoryAuditLog
     seals: MemorySeals
     evidence: MemoryIssuedEvidences
@@ -125,6 +127,7 @@ class MemoryStore(SharedStore):
     _people: PeopleTables = field(factory=PeopleTables)
     _seals: SealTables = field(factory=SealTables)
     _tokens: TokenTables = field(factory=TokenTables)
+    _webhooks: WebhookTables = field(factory=WebhookTables)
 
     def __attrs_post_init__(self) -> None:
         """The installation's own organisation is there from the start, as after a migration."""
@@ -226,6 +229,7 @@ class MemoryStore(SharedStore):
             exports=MemoryExports(transaction, self._exports, self.new_id),
             archives=MemoryArchives(transaction, self._retention, self._audit, self._ledger),
             legal_holds=MemoryLegalHolds(transaction, self._retention),
+            webhooks=MemoryWebhooks(transaction, self._webhooks, self._audit, self.new_id),
             audit=MemoryAuditLog(transaction, self._audit),
             seals=MemorySeals(transaction, self._seals, self._audit),
             evidence=MemoryIssuedEvidences(transaction, self._evidence, self._deployments),

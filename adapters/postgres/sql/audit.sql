@@ -44,6 +44,16 @@ SELECT organisation_id, sequence, id, at, action, subject, live, salt, body
    AND sequence = ANY(%(sequences)s)
  ORDER BY sequence
 
+-- name: select_named
+SELECT organisation_id, sequence, id, at, action, subject, live, salt, body
+  FROM audit_events
+ WHERE organisation_id = %(organisation)s
+   AND sequence > %(after)s
+   AND sequence <= %(through)s
+   AND action = ANY(%(actions)s)
+ ORDER BY sequence
+ LIMIT %(limit)s
+
 -- name: select_end
 SELECT sequence FROM audit_heads WHERE organisation_id = %(organisation)s
 

@@ -44,6 +44,12 @@ class AuditLog(Protocol):
         """Oldest first, sequence number above *after*."""
         ...
 
+    def named(
+        self, actions: Collection[str], *, after: int, through: int, limit: int
+    ) -> list[AuditEvent]:
+        """Those of *actions*, oldest first; above *after*, with a number of at most *through*."""
+        ...
+
     def find(
         self, wanted: EventFilter, *, after: int = 0, through: int | None = None, limit: int
     ) -> list[AuditEvent]:

@@ -25,6 +25,7 @@ from application.ports.storage.retention import Archives, LegalHolds
 from application.ports.storage.seals import Seals
 from application.ports.storage.subjects import SubjectKeys
 from application.ports.storage.tokens import TokenWatches
+from application.ports.storage.webhooks import Webhooks
 from domain.errors import LockOrderError
 from domain.identifiers import INSTALLATION, OrganisationId, UserId
 
@@ -74,7 +75,8 @@ class Lock(IntEnum):
     SIGNER = 11
     NETWORK = 12
     TOKEN_WATCH = 13
-    AUDIT_HEAD = 14
+    WEBHOOK_ENDPOINT = 14
+    AUDIT_HEAD = 15
 
 
 @define
@@ -150,6 +152,8 @@ class Work(Protocol):
     def archives(self) -> Archives: ...
     @property
     def legal_holds(self) -> LegalHolds: ...
+    @property
+    def webhooks(self) -> Webhooks: ...
     @property
     def audit(self) -> AuditLog: ...
     @property

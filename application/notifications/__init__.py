@@ -1,0 +1,1 @@
+"""Telling members what has happened, at the addresses that they have named."""
