@@ -100,11 +100,12 @@ class Exchange:
         """Raises: NothingCameError, EgressUnavailableError; the connection is of no use then."""
         is_first, self.is_used, keeps = not self.is_used, True, self.is_open
         self.is_open = False
+        request = self._head(method, headers, body) + body
         incoming = _Incoming(self.connection, deadline, _LONGEST_HEAD + longest)
         response = HTTPResponse(cast("socket", _Socket(incoming)), method=method)
         try:
             self.connection.settimeout(deadline.left())
-            self.connection.sendall(self._head(method, headers, body) + body)
+            self.connection.sendall(request)
             response.begin()
         except TimeoutError as error:
             raise EgressUnavailableError(

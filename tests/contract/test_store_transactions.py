@@ -16,7 +16,7 @@ from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Lock, Scope, Store, Work
 from domain.abuse import LoginFailures
 from domain.errors import LockOrderError, MisuseError
-from domain.identifiers import ApiKeyId, SessionId
+from domain.identifiers import ApiKeyId, EndpointId, SessionId
 from domain.network import Family
 from tests.catalogue import ENTERPRISE
 from tests.contract.tenants import (
@@ -175,6 +175,8 @@ def test_a_lock_that_was_let_go_by_an_exception_is_free(store: Store):
 
 KEY = IdempotencyKey(live=False, route="POST /v1/deployments", key="k")
 
+NOBODYS = uuid4()
+
 LOCKS: dict[Lock, Callable[[Work, Tenant], object]] = {
     Lock.IDEMPOTENCY_KEY: lambda work, _: work.idempotency.take(KEY, NOW),
     Lock.LOGIN_ATTEMPTS: lambda work, tenant: work.login_attempts.lock(tenant.user.bytes),
@@ -189,6 +191,7 @@ LOCKS: dict[Lock, Callable[[Work, Tenant], object]] = {
     Lock.SIGNER: lambda work, tenant: work.signers.lock(tenant.network, "0xtreasury"),
     Lock.NETWORK: lambda work, tenant: work.networks.lock(tenant.network),
     Lock.TOKEN_WATCH: lambda work, tenant: work.token_watches.lock(a_deployment(tenant).id),
+    Lock.WEBHOOK_ENDPOINT: lambda work, _: work.webhooks.lock(EndpointId(NOBODYS)),
     Lock.AUDIT_HEAD: lambda work, tenant: work.audit.append(an_event(tenant)),
 }
 

@@ -54,6 +54,7 @@ NUMBERED = {
     "/v1/operations/{id}/audit_events",
     "/v1/audit/events",
     "/v1/audit/checkpoints",
+    "/v1/events",
 }
 
 
@@ -76,6 +77,9 @@ def things(site, bob):
     (account,) = bob.get("/v1/accounts").json()["data"]
     site.sell(bob, 10)
     given = {"to": public_id(Prefix.ORGANISATION, site.house.identifiers.next()), "credits": 1}
+    hook = bob.post("/v1/webhook_endpoints", {"url": "https://hooks.example.com"}, headers=KEY)
+    hook = hook.json()["id"]
+    sent = bob.post(f"/v1/webhook_endpoints/{hook}/test", headers=KEY).json()["id"]
     gift = bob.post("/v1/credits/gifts", given, headers=KEY).json()["id"]
     return {
         "deployments": deployment["id"],
@@ -84,6 +88,8 @@ def things(site, bob):
         "api_keys": key["id"],
         "accounts": account["id"],
         "organisations": bob.organisation,
+        "webhook_endpoints": hook,
+        "deliveries": sent,
         "teams": bob.post("/v1/teams", {"name": "Ops"}, headers=KEY).json()["id"],
         "quotas": bob.registered["member"]["id"],
         "credits": gift,
@@ -121,7 +127,10 @@ def test_an_id_in_a_path(site, ada, things, path, method, operation):
     def ask(id):
         answered = ada.call(
             method.upper(),
-            path.replace("{id}", id).replace("{window}", "day").replace("{number}", "1"),
+            path.replace("{id}", id)
+            .replace("{window}", "day")
+            .replace("{number}", "1")
+            .replace("{delivery}", things["deliveries"]),
             headers=headers,
             **options,
         )
@@ -153,7 +162,11 @@ def test_an_id_in_a_body(site, ada, things, path, name, operation):
 @pytest.mark.parametrize("path", [path for path in WITH_CURSOR if path not in NUMBERED | FOREIGN])
 def test_an_id_in_a_cursor(site, ada, things, path):
     theirs = things[path.rpartition("/")[2]]
-    if "{id}" in path:
+    if "webhook_endpoints" in path:
+        hook = {"url": "https://hooks.example.com"}
+        own = ada.post("/v1/webhook_endpoints", hook, headers=KEY).json()["id"]
+        path = path.replace("{id}", own)
+    elif "{id}" in path:
         deployment = ada.deploy("own")
         site.work_until_done()
         path = path.replace("{id}", ada.issued(deployment)["id"])

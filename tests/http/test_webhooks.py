@@ -272,7 +272,8 @@ def test_whoever_says_gone_is_left_alone(site, ada, receiver):
     site.house.tell()
     # The one that was answered is over; what it missed comes in its order.
     assert receiver.types[1:] == [
-        f"deployment.{step}" for step in ("submitted", "pending", "confirmed", "indexed", "completed")
+        f"deployment.{step}"
+        for step in ("submitted", "pending", "confirmed", "indexed", "completed")
     ]
 
 

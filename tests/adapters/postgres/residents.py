@@ -12,6 +12,7 @@ from application.ports.storage.idempotency import IdempotencyKey, Remembered
 from application.ports.storage.licence import LicenceRecord
 from application.ports.storage.subjects import SubjectKey
 from application.ports.storage.tokens import TokenWatch
+from application.ports.storage.webhooks import Outcome
 from application.ports.storage.work import Scope, Store
 from domain.abuse import LoginFailures, Rule, Spending, Throttle
 from domain.account import Account
@@ -40,6 +41,8 @@ from domain.quota import Quota, QuotaShift, Subject, Team, Window
 from domain.retention import LegalHold
 from domain.signing import Curve, PublicKey
 from domain.token import Token, TokenKind
+from domain.webhook import Attempt as Sending
+from domain.webhook import Delivery, Endpoint, Secret
 from tests.catalogue import FREE, STARTER
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -163,6 +166,8 @@ class Resident:
             self.share(work)
         with store.begin(self.scope) as work:
             self.take_away(work)
+        with store.begin(self.scope) as work:
+            self.be_told(work)
         return self
 
     def take_away(self, work):
@@ -190,6 +195,42 @@ class Resident:
         work.exports.add_part(export.id, token, part)
         work.legal_holds.add(
             LegalHold(organisation=self.organisation, id=uuid4(), reason="a court", placed_at=NOW)
+        )
+
+    def be_told(self, work):
+        """An endpoint whose first message was answered, under somebody's lease."""
+        endpoint = Endpoint(
+            organisation=self.organisation,
+            id=uuid4(),
+            url="https://hooks.example.com/",
+            live=False,
+            created_by="mem_1",
+            created_at=NOW,
+            cursor=0,
+            due_at=NOW,
+        )
+        secret = Secret(number=1, wrapping="w", ciphertext=b"c", created_at=NOW)
+        work.webhooks.add(endpoint, secret)
+        delivery = Delivery(
+            organisation=self.organisation,
+            endpoint=endpoint.id,
+            id=uuid4(),
+            number=1,
+            event=uuid4(),
+            sequence=1,
+            event_type="deployment.queued",
+            subject="dep_1",
+            body=b"{}",
+            created_at=NOW,
+        )
+        work.webhooks.add_deliveries([delivery])
+        claims = work.webhooks.take(NOW, 100, timedelta(minutes=1), slow=100)
+        (claim,) = (each for each in claims if each.endpoint == endpoint.id)
+        attempt = Sending(
+            url=endpoint.url, at=NOW, took=timedelta(0), status=500, excerpt="broken"
+        )
+        work.webhooks.record(
+            claim, [Outcome(delivery=evolve(delivery, attempts=1), attempt=attempt)]
         )
 
     def a_fee(self):

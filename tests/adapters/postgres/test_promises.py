@@ -24,6 +24,24 @@ BROKEN = {
         INSERT INTO export_parts (organisation_id, export_id, number, name, bytes, sha256, events,
                                   first_sequence, last_sequence)
         VALUES (%(organisation)s, gen_random_uuid(), 1, 'part', 1, sha256(''), 1, 2, 1)""",
+    "what_is_enabled_was_not_disabled": """
+        UPDATE webhook_endpoints SET disabled_because = 'gone', disabled_at = now()""",
+    "one_secret_is_the_newest": """
+        INSERT INTO webhook_secrets
+        SELECT organisation_id, endpoint_id, number + 1, wrapping, ciphertext, now()
+          FROM webhook_secrets""",
+    "a_number_is_given_once": """
+        INSERT INTO webhook_deliveries
+        SELECT organisation_id, endpoint_id, gen_random_uuid(), number, way, event_id, sequence,
+               event_type, subject, body, created_at, state, attempts
+          FROM webhook_deliveries""",
+    "what_is_pending_is_not_over": """
+        UPDATE webhook_deliveries SET state = 'pending', finished_at = now()""",
+    "what_was_delivered_was_answered": """
+        UPDATE webhook_deliveries SET state = 'delivered', finished_at = now(),
+                                      last_status = 500""",
+    "an_attempt_has_one_end": """
+        UPDATE webhook_attempts SET error = 'timeout', status = 500""",
     "a_destroyed_key_is_gone": """
         INSERT INTO subject_keys (user_id, wrapping, ciphertext, made_at, destroyed_at)
         VALUES (gen_random_uuid(), 'w', '', now(), now())""",

@@ -17,7 +17,8 @@ UNREADABLE = {"outbox"}
 HISTORY = ("journal", "audit_events")
 #: Beside history: rows that are added, and never become others.
 ADDED_ONLY = ("hold_lots", "hold_teams", "payment_events", "checkouts", "reconciliations", "rates",
-              "quota_shifts", "gift_lots", "evidence_packs", "export_parts")  # fmt: skip
+              "quota_shifts", "gift_lots", "evidence_packs", "export_parts",
+              "webhook_attempts")  # fmt: skip
 NARROW = {
     "claim_operations": ("tallystick_narrow", "organisation_id, operation_id, token"),
     "prolong_claims": ("tallystick_narrow", "organisation_id, operation_id, token"),
@@ -48,6 +49,9 @@ NARROW = {
     "revoke_api_keys_of_erased": ("tallystick_narrow", "int8"),
     "month_volume": ("tallystick_narrow", "events, lines, strays"),
     "exports_over": ("tallystick_narrow", "organisation_id, id"),
+    "webhooks_behind": ("tallystick_narrow", "organisation_id"),
+    "claim_webhooks": ("tallystick_narrow", "organisation_id, id, token, is_slow"),
+    "purge_webhook_deliveries": ("tallystick_narrow", "int8"),
     "ledger_volumes": ("tallystick_narrow", "organisation_id, lines"),
     "unsealed_events": ("tallystick_narrow", "trouble, organisation_id, sequence, event_id, hash"),
     "seal_backlog": ("tallystick_narrow", "events, since"),
