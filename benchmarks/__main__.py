@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import ledger, sealing, trail, verifying
+from benchmarks import ledger, sealing, trail, verifying, webhooks
 from benchmarks.figures import FEWEST_ROUNDS, Duration, Figure, Once, measure
 
 ROOT = Path(__file__).parent.parent
@@ -20,7 +20,13 @@ RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 FIGURES: dict[str, Figure | Duration | Once] = {
     figure.name: figure
-    for figure in (*ledger.FIGURES, *sealing.FIGURES, *verifying.FIGURES, *trail.FIGURES)
+    for figure in (
+        *ledger.FIGURES,
+        *sealing.FIGURES,
+        *verifying.FIGURES,
+        *trail.FIGURES,
+        *webhooks.FIGURES,
+    )
 }
 #: What a figure comes to, in the order in which it is told.
 _REACHED = ("seconds", "ratio", "per_second", "inclusion_bytes", "consistency_bytes")

@@ -28,6 +28,7 @@ COMMANDS = {
     "tokens": ("tokens", "Hold issued tokens against what they must be."),
     "operations": ("operations", "End an operation that has begun and will not be finished."),
     "arc76": ("arc76", "Tell the addresses of an account that is derived from a passphrase."),
+    "listen": ("listen", "Print an organisation's events as they happen; forward them."),
     "doctor": ("doctor", "Check configuration, database, nodes and custodian; say what to fix."),
     "config": ("config", "Check the configuration, or show it without its secrets."),
     "demo": ("demo", "The main job, told step by step, on real parts."),

@@ -23,7 +23,7 @@ from entrypoints.http.problems import granted, not_found
 from entrypoints.http.progress import sequence_of
 from entrypoints.http.pursued import CURSOR, KEYED, LIMIT
 from entrypoints.http.pursued import LIVE as LIVE_QUERY
-from entrypoints.http.rules import Choice, Instant
+from entrypoints.http.rules import Choice, Instant, Switch
 from entrypoints.http.services import AStore, Given
 from entrypoints.http.webhook_endpoints import (
     PATH,
@@ -40,8 +40,9 @@ SINCE = Field(
     "since", Instant(), "Events of this instant and later.", required=True,
     example="2026-11-20T12:00:00Z",
 )  # fmt: skip
+TAIL = Field("tail", Switch(), "`true`: nothing but the cursor for what happens from now on.")
 DELIVERIES = Shape("WebhookDeliveryQuery", (LIMIT, CURSOR, STATE))
-EVENTS = Shape("EventQuery", (LIMIT, CURSOR, TYPE, LIVE_QUERY))
+EVENTS = Shape("EventQuery", (LIMIT, CURSOR, TYPE, LIVE_QUERY, TAIL), exclusive=((CURSOR, TAIL),))
 REPLAY = Shape("WebhookReplayRequest", (SINCE,))
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -204,6 +205,7 @@ def list_events(request: AnyRequest, caller: Given[Caller], store: AStore) -> Re
     actions = actions_of(frozenset() if kind is None else frozenset({str(kind.value)}))
     with store.begin(caller.scope) as work:
         end = work.audit.end()
+        after = end if asked.get(TAIL) else after
         events = work.audit.named(actions, after=after, through=end, limit=limit + 1)
     has_more = len(events) > limit
     told = [

@@ -39,6 +39,7 @@ UNUSED = {
     "operations": WEB | {"procrastinate", "psycopg"},
     "anchor": WEB | {"procrastinate", "psycopg"},
     "arc76": WEB | {"procrastinate", "psycopg"},
+    "listen": WEB | {"adapters", "application", "procrastinate", "psycopg"},
     "doctor": WEB | {"procrastinate", "psycopg"},
     "config": WEB | {"procrastinate", "psycopg"},
     # The demo looks at the node and at the rows with eyes of its own.

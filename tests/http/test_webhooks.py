@@ -360,6 +360,15 @@ def test_events_are_there_for_whoever_asks(site, ada, receiver):
     assert ada.get("/v1/events", params={"live": "true"}).json()["data"] == []
 
 
+def test_events_can_be_followed_from_now_on(ada):
+    ada.deploy("one")
+    now = ada.get("/v1/events", params={"tail": "true"}).json()
+    assert (now["data"], now["has_more"]) == ([], False)
+    later = ada.deploy("two")
+    (event,) = ada.get("/v1/events", params={"cursor": now["next_cursor"]}).json()["data"]
+    assert event["data"]["id"] == later["id"]
+
+
 def test_there_is_an_end_to_endpoints(ada):
     for number in range(20):
         assert register(ada, f"key {number}").status_code == 201

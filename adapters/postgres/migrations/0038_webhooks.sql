@@ -122,14 +122,7 @@ BEGIN
 END
 $$;
 
--- URLs may carry what proves who calls, and bodies are members' own: neither is for readers.
-GRANT SELECT (organisation_id, id, event_types, live, state, disabled_because, disabled_at,
-              created_by, created_at, cursor, due_at, failures)
-   ON webhook_endpoints TO tallystick_readonly;
-GRANT SELECT (organisation_id, endpoint_id, id, number, way, event_id, sequence, event_type,
-              created_at, state, attempts, finished_at, last_status, last_error)
-   ON webhook_deliveries TO tallystick_readonly;
-
+-- Nothing for readers: URLs may carry what proves who calls, and bodies are members' own.
 GRANT UPDATE (url, description, event_types, state, disabled_because, disabled_at, cursor,
               next_number, due_at, held_until, failures, is_slow, lease_token, lease_until)
    ON webhook_endpoints TO tallystick_app;

@@ -111,16 +111,11 @@ users                app=ra,w(email password_hash) narrow=r
 webhook_attempts     app=ra
 webhook_deliveries   app=ra,w(state attempts finished_at last_status last_error)
                      narrow=r(organisation_id id state finished_at),d
-                     readonly=r(organisation_id endpoint_id id number way event_id sequence
-                                event_type created_at state attempts finished_at last_status
-                                last_error)
 webhook_endpoints    app=ra,w(url description event_types state disabled_because disabled_at
                               cursor next_number due_at held_until failures is_slow lease_token
                               lease_until)
                      narrow=r(organisation_id id state cursor due_at is_slow lease_token
                               lease_until),w(lease_token lease_until)
-                     readonly=r(organisation_id id event_types live state disabled_because
-                                disabled_at created_by created_at cursor due_at failures)
 webhook_secrets      app=ra,w(expires_at)
 wallets              app=ra,w(available held version debt watch_granted watch_since watch_told)
                      narrow=r readonly=r
