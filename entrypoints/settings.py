@@ -497,7 +497,7 @@ def _seal(reader: _Reader, environment: str) -> SealSettings | None:
 
 def _egress(reader: _Reader, environment: str) -> EgressSettings:
     allowed = reader.parsed("egress", "allow_loopback", _boolean, False, "true or false")
-    if allowed and environment == "production":
+    if allowed and environment != "development":
         reader.faults.append(
             "TALLYSTICK_EGRESS_ALLOW_LOOPBACK ([egress] allow_loopback) is for development: "
             "members could reach what listens on this machine"

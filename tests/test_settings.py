@@ -844,7 +844,8 @@ class TestConfig:
             "vault.token", "vault.role_id", "vault.secret_id",
             "local_keys.master_key", "local_keys.allow", "http.host", "http.port",
             "http.base_url", "http.request_limit", "http.trusted_proxies", "worker.threads",
-            "worker.drift_check_minutes",
+            "worker.drift_check_minutes", "worker.webhook_threads", "egress.ports",
+            "egress.allow_loopback",
             "audit.anchor_networks", "audit.anchor_every_minutes",
             "metadata.store", "metadata.url", "catalogue.file",
             "exports.folder", "exports.part_bytes", "exports.keep_days",
@@ -999,6 +1000,49 @@ SEAL = {
     "TALLYSTICK_SEAL_DATABASE_URL": "postgresql://sealer:sealer-password@db/tallystick",
     "TALLYSTICK_SEAL_STATE_FILE": "/var/lib/tallystick/sealer.json",
 }
+
+
+class TestEgress:
+    def test_nothing_of_this_machine_is_offered_by_default(self, read):
+        settings = read()
+        assert settings.egress.allow_loopback is False
+        assert settings.egress.ports == {443, 8443}
+        assert settings.webhook_threads == 8
+
+    def test_a_developer_may_offer_it(self, read):
+        text = '[egress]\nallow_loopback = true\nports = "443,9443"\n'
+        settings = read(text)
+        assert settings.egress.allow_loopback is True
+        assert settings.egress.ports == {443, 9443}
+
+    @pytest.mark.parametrize("environment", ["production", "test"])
+    def test_nobody_else_may(self, faults, environment):
+        told = faults(
+            environment=COMPLETE
+            | {
+                "TALLYSTICK_INSTALLATION_ENVIRONMENT": environment,
+                "TALLYSTICK_LOCAL_KEYS_ALLOW": "true",
+                "TALLYSTICK_EGRESS_ALLOW_LOOPBACK": "true",
+            }
+        )
+        assert any("TALLYSTICK_EGRESS_ALLOW_LOOPBACK" in fault for fault in told)
+
+    @pytest.mark.parametrize("ports", ["", "https", "0", "65536", "443,", "-1"])
+    def test_what_is_no_port_is_a_fault(self, faults, ports):
+        told = faults(environment=COMPLETE | {"TALLYSTICK_EGRESS_PORTS": ports})
+        assert any("TALLYSTICK_EGRESS_PORTS" in fault for fault in told)
+
+    @pytest.mark.parametrize(
+        ("environment", "plain"), [("development", True), ("test", False), ("production", False)]
+    )
+    def test_only_development_talks_in_the_clear(self, read, environment, plain):
+        changes = {
+            "TALLYSTICK_INSTALLATION_ENVIRONMENT": environment,
+            "TALLYSTICK_LOCAL_KEYS_ALLOW": "true",
+        }
+        guard = build_container(read(environment=COMPLETE | changes)).egress()
+        assert guard._rules.allows_plain is plain
+        assert guard._rules.allows_loopback is False
 
 
 class TestSealing:

@@ -23,13 +23,17 @@ SECRET = bytes(range(32))
 BODY = b'{"type":"deployment.completed"}'
 
 
-@pytest.fixture(scope="module")
-def verified():
+def reader_of(page):
     """The page's own code, as a reader would copy it."""
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names = {}
     exec(compile(code, "docs/webhooks.md", "exec"), names)  # noqa: S102 - our own page
     return names["verified"]
+
+
+@pytest.fixture(scope="module")
+def verified():
+    return reader_of(PAGE)
 
 
 def sent(at=None, *secrets):

@@ -46,6 +46,9 @@ host = "127.0.0.1"
 port = {port}
 request_limit = {request_limit}
 
+[egress]
+allow_loopback = true
+
 [networks."{EVM}"]
 name = "anvil"
 family = "evm"

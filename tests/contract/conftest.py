@@ -29,6 +29,7 @@ PORTS = (
     "payments",
     "file_store",
     "table_format",
+    "egress",
 )
 
 
@@ -73,3 +74,4 @@ metadata_store = pytest.fixture(_subject, name="metadata_store")
 payments = pytest.fixture(_subject, name="payments")
 file_store = pytest.fixture(_subject, name="file_store")
 table_format = pytest.fixture(_subject, name="table_format")
+egress = pytest.fixture(_subject, name="egress")

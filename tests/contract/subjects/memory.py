@@ -9,6 +9,7 @@ from adapters.memory.chain import MemoryChain
 from adapters.memory.cipher import MemoryCipher
 from adapters.memory.clock import MemoryClock
 from adapters.memory.custody import MemoryCustodian
+from adapters.memory.egress import MemoryEgress
 from adapters.memory.files import MemoryFiles
 from adapters.memory.identifiers import MemoryIdentifiers
 from adapters.memory.metadata import MemoryMetadata
@@ -21,6 +22,7 @@ from adapters.memory.wrapping import MemoryKeyWrapping
 from application.ports.cipher import Cipher
 from application.ports.clock import Clock
 from application.ports.custody import Custodian, KeyDescription, KeyWrapping, Verifies
+from application.ports.egress import Reply
 from application.ports.files import Files
 from application.ports.identifiers import Identifiers
 from application.ports.metadata import MetadataStore
@@ -83,6 +85,34 @@ def key_wrapping() -> Iterator[KeyWrapping]:
 @contextmanager
 def clock() -> Iterator[Clock]:
     yield MemoryClock()
+
+
+@define(slots=False)
+class MemoryReceivers:
+    """Receivers, as `tests.contract.test_egress` wants them."""
+
+    port: MemoryEgress = field(factory=MemoryEgress)
+    private: str = "https://private.example.com/"
+    nobody: str = "https://nobody.example.com/"
+
+    def __attrs_post_init__(self) -> None:
+        self.port.private.add(self.private)
+
+    @property
+    def requests(self) -> Sequence[tuple[str, bytes]]:
+        """The id of each message that arrived, and its body."""
+        return [(each.headers.get("webhook-id", ""), each.body) for each in self.port.received]
+
+    @contextmanager
+    def answering(self, reply: Reply) -> Iterator[str]:
+        url = f"https://{len(self.port.receivers)}.example.com/hook"
+        self.port.receivers[url] = lambda _: reply
+        yield url
+
+
+@contextmanager
+def egress() -> Iterator[MemoryReceivers]:
+    yield MemoryReceivers()
 
 
 @contextmanager
