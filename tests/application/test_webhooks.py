@@ -353,6 +353,17 @@ def test_the_log_is_cut_at_its_old_end(house):
     assert log_of(house, endpoint) == ()
 
 
+def test_who_comes_later_is_not_told_of_what_was_before(house):
+    register(house)
+    early, late = Receiver(house), Receiver(house, url="https://late.example/")
+    _queued(house, "old")
+    register(house, "https://late.example/", key="late")
+    _queued(house, "new")
+    house.tell()
+    assert [len(each.taken) for each in (early, late)] == [2, 1]
+    assert [each["data"]["id"] for each in late.taken] == ["dep_new"]
+
+
 def test_a_neighbour_hears_nothing(house):
     register(house)
     receiver = Receiver(house)

@@ -77,6 +77,11 @@ def test_what_spends_says_that_it_needs_a_key(description):
         "/v1/teams",
         "/v1/credits/gifts",
         "/v1/audit/exports",
+        "/v1/webhook_endpoints",
+        "/v1/webhook_endpoints/{id}/rotate",
+        "/v1/webhook_endpoints/{id}/test",
+        "/v1/webhook_endpoints/{id}/replay",
+        "/v1/webhook_endpoints/{id}/deliveries/{delivery}/resend",
     }
 
 
