@@ -141,7 +141,8 @@ class TestReadme:
                 (section, variable.removeprefix(f"TALLYSTICK_{section.upper()}_").lower())
                 for section in ("installation", "database", "custodian", "local_keys", "pkcs11",
                                 "vault", "http", "metadata", "worker", "catalogue", "credits",
-                                "abuse", "stripe", "exports", "egress", "audit", "seal", "retention")
+                                "abuse", "stripe", "exports", "egress", "audit", "seal",
+                                "retention")
                 if variable.startswith(f"TALLYSTICK_{section.upper()}_")
             )  # fmt: skip
             assert f"| `[{section}] {key}` | `{variable}` |" in text_of(README)
