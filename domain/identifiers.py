@@ -26,6 +26,7 @@ ExportId = NewType("ExportId", UUID)
 LegalHoldId = NewType("LegalHoldId", UUID)
 EndpointId = NewType("EndpointId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
+LetterId = NewType("LetterId", UUID)
 InstallationId = NewType("InstallationId", UUID)
 
 NetworkId = NewType("NetworkId", str)
@@ -64,6 +65,7 @@ class Prefix(StrEnum):
     LEGAL_HOLD = "lgh"
     WEBHOOK_ENDPOINT = "whk"
     WEBHOOK_DELIVERY = "whd"
+    LETTER = "ltr"
     INSTALLATION = "ins"
 
 

@@ -8,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from adapters import pool
 from adapters.pool import Pool
-from adapters.system import NoPayments, SealStateFile
+from adapters.system import NoMail, NoPayments, SealStateFile
+from application.accounts.ask import AccountPlace
 from application.custody.guarded import Guarded
 from application.custody.registered import RegisteredCustodian
 from application.exports.make import Formats
@@ -16,6 +17,7 @@ from application.ports.chain import Chain
 from application.ports.custody import Custodian, KeyHolder, KeyWrapping, Verifies
 from application.ports.egress import Egress
 from application.ports.files import Files
+from application.ports.mail import Mail
 from application.ports.metadata import MetadataStore
 from application.ports.nodes import Endpoint
 from application.ports.payments import Payments
@@ -30,6 +32,7 @@ from domain.export import ExportFormat
 from domain.identifiers import NetworkId
 from domain.network import Family, Network
 from entrypoints.custodian_settings import LOCAL_KEYS, CustodianSettings
+from entrypoints.mail_settings import FOLDER
 from entrypoints.metadata_settings import LOCAL, may_point_at
 from entrypoints.network_settings import NetworkSettings
 from entrypoints.settings import SealSettings, Settings, SettingsError
@@ -345,13 +348,26 @@ def network_ids(settings: Settings) -> frozenset[NetworkId]:
     return frozenset(entry.network.id for entry in settings.networks)
 
 
-def development_families(settings: Settings) -> frozenset[Family]:
-    """Where accounts are created at once; elsewhere an address is verified first."""
+def account_places(settings: Settings) -> frozenset[AccountPlace]:
+    """Where an organisation gets an account."""
     return frozenset(
-        entry.network.family
-        for entry in settings.networks
-        if entry.network.network_class.value == "development"
+        AccountPlace(entry.network.family.value, entry.network.live) for entry in settings.networks
     )
+
+
+def mail(settings: Settings) -> Mail:
+    """What carries letters."""
+    chosen = settings.mail
+    if chosen.url is None:
+        return NoMail()
+    if chosen.scheme == FOLDER:
+        made: Mail = adapter("folder").FolderMail(folder=Path(chosen.folder), sender=chosen.sender)
+        return made
+    try:
+        made = adapter("smtp").connect(chosen.url, chosen.sender)
+    except ValueError as error:
+        raise SettingsError([f"TALLYSTICK_MAIL_URL: {error}"]) from error
+    return made
 
 
 def _master_keys(settings: Settings) -> Any:

@@ -7,11 +7,15 @@ from adapters.argon2 import Argon2Passwords
 from adapters.system import GroupCommit, LogAlarms, SystemClock, SystemIdentifiers
 from application.access.api_keys import CreateApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
+from application.access.enrol import Enrol
 from application.access.log_in import LogIn
 from application.access.log_out import LogOut
+from application.access.own_sessions import EndSession, SwitchOrganisation
+from application.access.passwords import AskForPassword, ChangePassword, ResetPassword
 from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
+from application.access.verify import AskToVerify, FindLetter, VerifyAddress
 from application.accounts.create_key import CreateAccountKey
 from application.anchors.request import AnchorWhenDue, RequestAnchor
 from application.audit.anchors import FindAnchors
@@ -48,6 +52,8 @@ from application.evidence.verify import VerifyAudit
 from application.exports.expire import ExpireExports
 from application.exports.make import MakeExport
 from application.exports.request import RequestExport
+from application.mail.send import SendLetter
+from application.mail.write import ReadLetter, WriteLetter
 from application.metered.serve import ServeTurn
 from application.metered.spend import SpendCredits
 from application.notifications.again import RotateSecret, SendAgain
@@ -114,16 +120,38 @@ class Container(containers.DeclarativeContainer):
         identifiers=identifiers,
     )
     read_personal = One(ReadPersonal, store=store, wrapping=wrapping, cipher=cipher)
-    register = One(
-        Register,
+    mail = One(assembly.mail, settings)
+    write_letter = One(WriteLetter, wrapping=wrapping, clock=clock, identifiers=identifiers)
+    read_letter = One(ReadLetter, wrapping=wrapping)
+    find_letter = One(FindLetter, store=store, clock=clock)
+    send_letter = One(
+        SendLetter,
+        store=store,
+        mail=mail,
+        read=read_letter,
+        clock=clock,
+        url=settings.provided.base_url,
+    )
+    enrol = One(
+        Enrol,
         store=store,
         catalogue=catalogue,
         clock=clock,
         identifiers=identifiers,
-        passwords=passwords,
         people=people,
         custodian=settings.provided.custodian,
-        families=One(assembly.development_families, settings),
+        places=One(assembly.account_places, settings),
+    )
+    register = One(
+        Register,
+        store=store,
+        clock=clock,
+        identifiers=identifiers,
+        passwords=passwords,
+        enrol=enrol,
+        write=write_letter,
+        verifies=settings.provided.mail.verifies,
+        has_mail=settings.provided.mail.is_there,
     )
     log_in = One(
         LogIn,
@@ -132,6 +160,56 @@ class Container(containers.DeclarativeContainer):
         identifiers=identifiers,
         passwords=passwords,
         people=people,
+    )
+    verify_address = One(
+        VerifyAddress,
+        store=store,
+        clock=clock,
+        identifiers=identifiers,
+        passwords=passwords,
+        people=people,
+        find=find_letter,
+        read=read_letter,
+        enrol=enrol,
+        log_in=log_in,
+    )
+    ask_to_verify = One(
+        AskToVerify,
+        store=store,
+        clock=clock,
+        write=write_letter,
+        has_mail=settings.provided.mail.is_there,
+    )
+    ask_for_password = One(
+        AskForPassword,
+        store=store,
+        clock=clock,
+        identifiers=identifiers,
+        write=write_letter,
+        has_mail=settings.provided.mail.is_there,
+    )
+    reset_password = One(
+        ResetPassword,
+        store=store,
+        clock=clock,
+        identifiers=identifiers,
+        passwords=passwords,
+        people=people,
+        find=find_letter,
+        write=write_letter,
+    )
+    change_password = One(
+        ChangePassword,
+        store=store,
+        clock=clock,
+        identifiers=identifiers,
+        passwords=passwords,
+        people=people,
+        write=write_letter,
+    )
+    end_session = One(EndSession, store=store, clock=clock, identifiers=identifiers, people=people)
+    switch_organisation = One(
+        SwitchOrganisation, store=store, clock=clock, identifiers=identifiers, people=people
     )
     refresh = One(
         Refresh,

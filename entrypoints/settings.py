@@ -45,6 +45,7 @@ from entrypoints.export_settings import (
     RetentionSettings,
     part_limit,
 )
+from entrypoints.mail_settings import MailSettings, read_mail
 from entrypoints.metadata_settings import LOCAL, faults_of
 from entrypoints.network_settings import NetworkSettings, read_networks, shown
 from entrypoints.stripe_settings import API, StripeSettings, read_stripe
@@ -124,6 +125,7 @@ class Settings:
     metadata_url: str | None = None
     #: None: no money is taken here.
     stripe: StripeSettings | None = None
+    mail: MailSettings = field(factory=MailSettings)
     exports: ExportSettings = field(factory=ExportSettings)
     egress: EgressSettings = field(factory=EgressSettings)
     #: None: nothing is sealed by this configuration.
@@ -217,6 +219,7 @@ class Settings:
                 "url": self.metadata_url,
             },
             "stripe": {} if self.stripe is None else self.stripe.redacted(),
+            "mail": self.mail.redacted(),
             "exports": self.exports.redacted(),
             "egress": self.egress.redacted(),
             "audit": {
@@ -409,6 +412,15 @@ def _settings(reader: _Reader) -> Settings | None:
         ),
     )
     reader.faults += stripe_faults
+    mail, mail_faults = read_mail(
+        reader.text("mail", "url"),
+        reader.text("mail", "from", "") or "",
+        environment,
+        verifies=reader.parsed(
+            "mail", "verify", _boolean, environment != "development", "true or false"
+        ),
+    )
+    reader.faults += mail_faults
     keep_days = reader.parsed("exports", "keep_days", _days, 7, "a number of days, 1 to 366")
     exports = ExportSettings(
         folder=reader.text("exports", "folder") or None,
@@ -452,6 +464,7 @@ def _settings(reader: _Reader) -> Settings | None:
         freeze=reader.parsed("abuse", "freeze", _boolean, rules.freezes, "true or false"),
         trusted_proxies=reader.parsed("http", "trusted_proxies", _number, 0, "a number"),
         stripe=stripe,
+        mail=mail,
         exports=exports,
         egress=_egress(reader, environment),
         seal=_seal(reader, environment),

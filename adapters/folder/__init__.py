@@ -1,10 +1,11 @@
-"""Files in a folder of the machine's, or of a mounted volume."""
+"""Files in a folder of the machine's, or of a mounted volume; and mail as such files."""
 
 from pathlib import Path
 
 from adapters.folder.files import FolderFiles, NoFolder
+from adapters.folder.mail import FolderMail
 
-__all__ = ["FolderFiles", "NoFolder", "connect"]
+__all__ = ["FolderFiles", "FolderMail", "NoFolder", "connect"]
 
 
 def connect(folder: str | None) -> FolderFiles | NoFolder:

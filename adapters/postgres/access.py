@@ -21,7 +21,7 @@ from application.ports.storage.work import Lock
 from domain.abuse import LoginFailures
 from domain.catalogue import TariffName
 from domain.errors import MisuseError
-from domain.identifiers import ApiKeyId, OrganisationId, SessionId, UserId
+from domain.identifiers import ApiKeyId, MemberId, OrganisationId, SessionId, UserId
 from domain.organisation import ERASED, ApiKey, Member, Organisation, Session, User
 
 ACCESS = queries.load("access.sql")
@@ -79,6 +79,21 @@ class PostgresUsers(Users):
         row = self._transaction.row(ACCESS["select_user"])
         return rows.user_from_row(row) if row else None
 
+    def set_password(self, password_hash: str) -> None:
+        row = {"password_hash": password_hash}
+        self._transaction.update("user", ACCESS["set_password"], row)
+
+    def verify(self, now: datetime) -> bool:
+        return self._transaction.change(ACCESS["insert_verification"], {"now": now}) == 1
+
+    def verified_at(self) -> datetime | None:
+        row = self._transaction.row(ACCESS["select_verification"])
+        return row["verified_at"] if row else None
+
+    def is_verified(self, member: MemberId) -> bool:
+        row = self._transaction.row(ACCESS["is_verified"], {"member": member})
+        return bool(row and row["is_verified"])
+
     def erase(self, pseudonym: str) -> None:
         row = {"pseudonym": pseudonym, "password_hash": ERASED}
         self._transaction.update("user", ACCESS["erase_user"], row)
@@ -125,9 +140,13 @@ class PostgresSessions(Sessions):
         row = rows.session_to_row(session)
         self._transaction.update(f"session {session.id}", ACCESS["update_session"], row)
 
-    def revoke_all(self, now: datetime) -> int:
+    def all(self, now: datetime) -> list[Session]:
+        found = self._transaction.rows(ACCESS["list_sessions"], {"now": now})
+        return [rows.session_from_row(row) for row in found]
+
+    def revoke_all(self, now: datetime, *, but: SessionId | None = None) -> int:
         self._transaction.enter_any(Lock.SESSION)
-        return self._transaction.change(ACCESS["revoke_sessions"], {"now": now})
+        return self._transaction.change(ACCESS["revoke_sessions"], {"now": now, "but": but})
 
     def standing(self, id: SessionId) -> tuple[Session, Organisation, Member] | None:
         row = self._transaction.row(ACCESS["select_session_standing"], {"id": id})

@@ -39,6 +39,7 @@ from adapters.postgres.fees import PostgresFeeLines, PostgresRates
 from adapters.postgres.idempotency import PostgresIdempotencyKeys
 from adapters.postgres.known import Entry, Known, remembered
 from adapters.postgres.ledger import PostgresLedger
+from adapters.postgres.letters import PostgresLetters
 from adapters.postgres.licence import PostgresLicences
 from adapters.postgres.people import (
     PostgresGifts,
@@ -123,6 +124,10 @@ class PostgresWork(Work):
     @once
     def login_attempts(self) -> PostgresLoginAttempts:
         return PostgresLoginAttempts(self._transaction)
+
+    @once
+    def letters(self) -> PostgresLetters:
+        return PostgresLetters(self._transaction)
 
     @once
     def throttles(self) -> PostgresThrottles:

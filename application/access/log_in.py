@@ -105,6 +105,10 @@ class LogIn:
             if key is None or key.destroyed_at is not None:
                 # Erased while the password was compared.
                 return _WRONG
+            now_known = work.users.get()
+            if now_known is None or now_known.password_hash != user.password_hash:
+                # Changed while it was compared: what was right is so no more.
+                return _WRONG
             work.login_attempts.forget(attempts)
             opened = new_session(self.identifiers, user.id, member.organisation, now)
             work.sessions.add(opened.session)

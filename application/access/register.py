@@ -1,35 +1,26 @@
-"""Register: a user, their organisation, its first credits, and the accounts it will issue from."""
+"""Register: by a letter where addresses are verified, at once where nobody asks for it.
+
+By a letter, nothing exists before the token in it comes back together with the password
+(`verify.py`): no organisation, no credits, nobody to log in as.  So nobody learns whether an
+address is registered; and neither whoever only reads the mail nor whoever only made the
+registration can finish it.
+"""
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from attrs import field, frozen
 
-from application.access.sessions import OpenSession, new_session
-from application.audit.personal import KnowPeople, Person
-from application.audit.trail import Trail
-from application.credits.allowance import orders_due
-from application.credits.post import post_all
+from application.access.enrol import Enrol, Newcomer, Registered
+from application.access.mail_limits import Allowed, count_letter
+from application.mail.write import WriteLetter, put_in_the_post
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.passwords import Passwords
-from application.ports.storage.access import EmailTakenError
-from application.ports.storage.subjects import SubjectKey
-from application.ports.storage.work import Scope, Store, Work
-from domain.account import Account
-from domain.audit import Actor
-from domain.catalogue import Catalogue
+from application.ports.storage.letters import Letter
+from application.ports.storage.work import Scope, Store
 from domain.errors import FieldFault, Refusal
-from domain.identifiers import (
-    AccountId,
-    MemberId,
-    OrganisationId,
-    Prefix,
-    UserId,
-    public_id,
-)
-from domain.network import Family
-from domain.organisation import Member, Organisation, Role, User
+from domain.identifiers import INSTALLATION, UserId
+from domain.letter import LetterKind, is_plain_address
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
@@ -47,119 +38,74 @@ class Registration:
 
 
 @frozen(kw_only=True)
-class Registered:
-    user: User
-    organisation: Organisation
-    member: Member
-    open: OpenSession
+class LetterWritten:
+    """Whoever reads the mail of that address knows what to do next."""
 
 
 @frozen(kw_only=True)
 class Register:
     store: Store
-    catalogue: Catalogue
     clock: Clock
     identifiers: Identifiers
     passwords: Passwords
-    people: KnowPeople
-    #: The custodian that creates new keys, by the scheme of its key references.
-    custodian: str
-    #: Families of the development networks: there accounts are created at once.  Elsewhere they
-    #: wait for the verification of an address.
-    families: frozenset[Family]
+    enrol: Enrol
+    write: WriteLetter
+    #: False: addresses are taken as verified, and nothing is sent.
+    verifies: bool
+    #: There is somebody who carries letters.
+    has_mail: bool
 
-    def __call__(self, registration: Registration) -> Registered | Refusal:
+    def __call__(self, registration: Registration) -> Registered | LetterWritten | Refusal:
         email = canonical_email(registration.email)
         if faults := faults_of(email, registration.password, registration.organisation):
             return Refusal(
                 code="validation_failed", detail="the registration has faults", faults=faults
             )
-        password_hash = self.passwords.hash(registration.password)
-        user_id = UserId(self.identifiers.next())
-        person, key = self.people.newcomer(user_id, email, registration.source)
-        organisation_id = OrganisationId(self.identifiers.next())
-        member_id = MemberId(self.identifiers.next())
-        try:
-            with self.store.begin(Scope(organisation=organisation_id, user=user_id)) as work:
-                now = self.clock.now()
-                registered = Registered(
-                    user=User(
-                        id=user_id, email=email, password_hash=password_hash, created_at=now
-                    ),
-                    organisation=Organisation(
-                        id=organisation_id,
-                        name=registration.organisation.strip(),
-                        tariff=self.catalogue.first_tariff,
-                        created_at=now,
-                    ),
-                    member=Member(
-                        organisation=organisation_id,
-                        id=member_id,
-                        user=user_id,
-                        role=Role.OWNER,
-                        created_at=now,
-                    ),
-                    open=new_session(self.identifiers, user_id, organisation_id, now),
-                )
-                self._store(work, registered, person, key, registration.request_id, now)
-        except EmailTakenError:
-            return Refusal(code="email_taken", detail="somebody has registered with this address")
-        return registered
+        if self.verifies and not self.has_mail:
+            return Refusal(
+                code="mail_not_configured", detail="this installation has nothing to send mail by"
+            )
+        newcomer = Newcomer(
+            user=UserId(self.identifiers.next()),
+            email=email,
+            password_hash=self.passwords.hash(registration.password),
+            organisation=registration.organisation.strip(),
+            request_id=registration.request_id,
+            source=registration.source,
+        )
+        if not self.verifies:
+            return self.enrol(newcomer, lambda _work, _now: None)
+        return self._by_letter(newcomer)
 
-    def _store(
-        self,
-        work: Work,
-        registered: Registered,
-        person: Person,
-        key: SubjectKey,
-        request_id: str,
-        now: datetime,
-    ) -> None:
-        organisation, member = registered.organisation, registered.member
-        subject = public_id(Prefix.ORGANISATION, organisation.id)
-        trail = Trail(
-            identifiers=self.identifiers,
-            organisation=organisation.id,
-            actor=Actor("member", public_id(Prefix.MEMBER, member.id)),
-            request_id=request_id,
-        )
-        work.users.add(registered.user)
-        work.subject_keys.add(key)
-        work.organisations.add(organisation, member)
-        work.sessions.add(registered.open.session)
-        trail.add("organisation.created", subject, now, details={"tariff": organisation.tariff})
-        trail.add(
-            "member.added",
-            public_id(Prefix.MEMBER, member.id),
-            now,
-            details={"role": member.role.value, "user": public_id(Prefix.USER, member.user)},
-            person=person,
-        )
-        for family in sorted(self.families, key=lambda family: family.value):
-            self._request_account(work, trail, organisation.id, family, now)
-        post_all(work, orders_due(work, trail, self.catalogue, now), now)
-        trail.write(work)
+    def _by_letter(self, newcomer: Newcomer) -> LetterWritten | Refusal:
+        """The same work, whether or not somebody has the address."""
+        if not is_plain_address(newcomer.email):
+            fault = FieldFault("/email", "invalid_email", "no mail can be sent to this address")
+            return Refusal(
+                code="validation_failed", detail="the registration has faults", faults=(fault,)
+            )
+        with self.store.begin(Scope()) as work:
+            allowed = count_letter(work, self.clock, newcomer.email, newcomer.source)
+            known = work.users.find_login(newcomer.email)
+        if isinstance(allowed, Refusal):
+            return allowed
+        letter = self._letter(newcomer, allowed, known)
+        with self.store.begin(Scope(organisation=INSTALLATION)) as work:
+            put_in_the_post(work, letter)
+        return LetterWritten()
 
-    def _request_account(
-        self,
-        work: Work,
-        trail: Trail,
-        organisation: OrganisationId,
-        family: Family,
-        now: datetime,
-    ) -> None:
-        account = Account(
-            organisation=organisation,
-            id=AccountId(self.identifiers.next()),
-            family=family,
-            live=False,
-            custodian=self.custodian,
-            created_at=now,
+    def _letter(self, newcomer: Newcomer, allowed: Allowed, known: UserId | None) -> Letter:
+        kind = LetterKind.REGISTRATION if known is None else LetterKind.ADDRESS_KNOWN
+        return self.write(
+            kind if allowed.to_address else LetterKind.TO_NOBODY,
+            newcomer.email,
+            user=known or newcomer.user,
+            carries_token=known is None and allowed.to_address,
+            contents={
+                "password_hash": newcomer.password_hash,
+                "organisation": newcomer.organisation,
+            },
         )
-        work.accounts.add(account)
-        name = public_id(Prefix.ACCOUNT, account.id)
-        work.outbox.add("account.requested", name)
-        trail.add("account.requested", name, now, details={"family": family.value})
 
 
 def canonical_email(text: str) -> str:
@@ -170,7 +116,7 @@ def canonical_email(text: str) -> str:
 def faults_of(email: str, password: str, organisation: str) -> tuple[FieldFault, ...]:
     checks: Mapping[str, tuple[str, str | None]] = {
         "/email": ("invalid_email", _email_fault(email)),
-        "/password": ("weak_password", _password_fault(password, email)),
+        "/password": ("weak_password", password_fault(password, email)),
         "/organisation": ("invalid_name", _name_fault(organisation)),
     }
     return tuple(
@@ -195,7 +141,7 @@ def _is_host(domain: str) -> bool:
     )
 
 
-def _password_fault(password: str, email: str) -> str | None:
+def password_fault(password: str, email: str) -> str | None:
     # NIST SP 800-63B: length counts, composition rules do not.
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         return f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"

@@ -14,7 +14,7 @@ from application.ports.storage.work import Work
 from domain.account import Account, AccountState
 from domain.catalogue import Catalogue, KindClass
 from domain.errors import Refusal
-from domain.identifiers import AccountId, NetworkId, OperationId, instant_of
+from domain.identifiers import AccountId, MemberId, NetworkId, OperationId, instant_of
 from domain.network import Network, NetworkClass
 from domain.operation import Signer
 
@@ -27,6 +27,8 @@ class Gates:
     work: Work
     catalogue: Catalogue
     network: Network
+    #: Who asks; of an API key, who made it.
+    member: MemberId
     now: datetime
 
     def id_is_free(self, id: OperationId | None) -> Refusal | None:
@@ -86,7 +88,8 @@ class Gates:
             )
         if refusal := licence_refusal(self.work, KindClass(kind_class), self.now):
             return refusal
-        if self.network.network_class is not NetworkClass.DEVELOPMENT:
+        is_serious = self.network.network_class is not NetworkClass.DEVELOPMENT
+        if is_serious and not self.work.users.is_verified(self.member):
             # Before an address is verified nothing is signed outside development.
             return Refusal(code="address_not_verified", detail="verify your e-mail address first")
         return None

@@ -95,6 +95,7 @@ class PlanDeployment:
                 work=work,
                 catalogue=self.catalogue,
                 network=chain.network,
+                member=caller.member,
                 now=self.clock.now(),
             )
             kinds = {d.kind: d.kind_class for d in chain.kinds()}

@@ -100,7 +100,13 @@ class RequestDeployment:
         # below is still true when the deployment is stored.
         work.ledger.lock()
         now = self.clock.now()
-        gates = Gates(work=work, catalogue=self.catalogue, network=chain.network, now=now)
+        gates = Gates(
+            work=work,
+            catalogue=self.catalogue,
+            network=chain.network,
+            member=caller.member,
+            now=now,
+        )
         if refusal := gates.id_is_free(request.deployment) or gates.plan_is_fresh(
             request.deployment, PLAN_LIFE
         ):

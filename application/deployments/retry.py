@@ -70,7 +70,13 @@ class RetryDeployment:
         if deployment.token.kind not in kinds:
             detail = f"{deployment.token.kind} is not offered on {deployment.network} any more"
             return Refusal(code="network_not_ready", detail=detail)
-        gates = Gates(work=work, catalogue=self.catalogue, network=chain.network, now=now)
+        gates = Gates(
+            work=work,
+            catalogue=self.catalogue,
+            network=chain.network,
+            member=caller.member,
+            now=now,
+        )
         kind_class = kinds[deployment.token.kind]
         is_on_a_token = deployment.kind.is_on_a_token
         allows = gates.tariff_includes if is_on_a_token else gates.tariff_allows

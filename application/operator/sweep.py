@@ -1,7 +1,8 @@
 """Put back what a queue may have lost, and forget what is over.
 
 Every task can be made again from a row: accounts that still have no key are asked for again, gifts
-that have not arrived are delivered again, exports that nobody is at are gone on with.
+that have not arrived are delivered again, exports that nobody is at are gone on with, letters
+that were not sent are sent.
 """
 
 from datetime import timedelta
@@ -9,6 +10,7 @@ from datetime import timedelta
 from attrs import frozen
 
 from application.exports.request import TOPIC as EXPORTS
+from application.mail.write import TOPIC as LETTERS
 from application.people.gifts import TOPIC
 from application.ports.clock import Clock
 from application.ports.storage.work import Scope, Store
@@ -18,6 +20,8 @@ from domain.identifiers import Prefix, public_id
 
 BATCH = 100
 MONTHS_AHEAD = 3
+#: How long a letter is remembered that is over.
+LETTERS_KEPT = timedelta(days=7)
 
 
 @frozen(kw_only=True)
@@ -33,8 +37,10 @@ class Sweep:
             requested = work.accounts.requested(BATCH)
             gifts = work.gifts.under_way(BATCH)
             exports = work.exports.waiting(BATCH)
+            letters = work.letters.due(now, BATCH)
             work.idempotency.purge(now)
             work.login_attempts.purge(now - MEMORY - timedelta(hours=1))
+            work.letters.purge(now - LETTERS_KEPT)
         with self.store.begin(Scope.installation()) as work:
             work.audit.prepare_months(now, MONTHS_AHEAD)
         for organisation, id in requested:
@@ -43,4 +49,6 @@ class Sweep:
             self.tasks.defer(TOPIC, organisation, public_id(Prefix.GIFT, gift))
         for organisation, export in exports:
             self.tasks.defer(EXPORTS, organisation, public_id(Prefix.EXPORT, export))
-        return len(requested) + len(gifts) + len(exports)
+        for organisation, letter in letters:
+            self.tasks.defer(LETTERS, organisation, public_id(Prefix.LETTER, letter))
+        return len(requested) + len(gifts) + len(exports) + len(letters)

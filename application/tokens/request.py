@@ -110,7 +110,13 @@ class RequestTokenOperation:
         chain = self.chains.get(deployment.network)
         if chain is None:
             return Refusal(code="network_not_ready", detail=f"{deployment.network} is not set up")
-        gates = Gates(work=work, catalogue=self.catalogue, network=chain.network, now=now)
+        gates = Gates(
+            work=work,
+            catalogue=self.catalogue,
+            network=chain.network,
+            member=caller.member,
+            now=now,
+        )
         if refusal := gates.reference_is_free(request.client_reference):
             return refusal
         classes = {d.kind: d.kind_class for d in chain.kinds()}

@@ -98,6 +98,13 @@ def services(container: Container, stopping: threading.Event) -> Services:
     seed = container.installation_secret()("access-token-seed", _SEED_BYTES)
     return Services(
         register=container.register(),
+        verify_address=container.verify_address(),
+        ask_to_verify=container.ask_to_verify(),
+        ask_for_password=container.ask_for_password(),
+        reset_password=container.reset_password(),
+        change_password=container.change_password(),
+        end_session=container.end_session(),
+        switch_organisation=container.switch_organisation(),
         log_in=container.log_in(),
         refresh=container.refresh(),
         log_out=container.log_out(),

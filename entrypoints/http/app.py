@@ -26,6 +26,7 @@ from entrypoints.http import (
     licence,
     networks,
     organisations,
+    passwords_and_sessions,
     people,
     statement,
     token_operations,
@@ -42,6 +43,7 @@ from entrypoints.http.services import Hook, Services
 
 RESOURCES = (
     auth,
+    passwords_and_sessions,
     organisations,
     networks,
     deployments,
@@ -120,6 +122,13 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
 
     values: Mapping[str, object] = {
         "register_user": services.register,
+        "verify": services.verify_address,
+        "ask_to_verify": services.ask_to_verify,
+        "ask_for_password_letter": services.ask_for_password,
+        "reset": services.reset_password,
+        "change_own_password": services.change_password,
+        "end_own_session": services.end_session,
+        "switch": services.switch_organisation,
         "log_user_in": services.log_in,
         "refresh_session": services.refresh,
         "log_user_out": services.log_out,

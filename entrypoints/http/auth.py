@@ -1,21 +1,24 @@
-"""/v1/auth: register, log in, go on, log out."""
+"""/v1/auth: register, verify an address, log in, go on, log out."""
 
 from litestar import Response, get, post
 from litestar.params import RawBody
 
 from application.access.caller import Caller
+from application.access.enrol import Registered
 from application.access.log_in import Credentials, LogIn
 from application.access.log_out import LogOut
 from application.access.refresh import Refresh
 from application.access.register import (
     LONGEST_EMAIL,
     LONGEST_PASSWORD,
+    LetterWritten,
     Register,
     Registration,
     canonical_email,
     faults_of,
 )
 from application.access.sessions import OpenSession
+from application.access.verify import AskToVerify, Verification, VerifyAddress
 from domain.identifiers import OrganisationId, Prefix, public_id
 from entrypoints.http import representations
 from entrypoints.http.access_tokens import LIFE, AccessTokens
@@ -52,9 +55,17 @@ REFRESH_TOKEN = Field(
     "refresh_token", Text(most=500), "From the answer before; good once.", required=True
 )
 
+MAIL_TOKEN = Field("token", Text(most=500), "Of the letter; good once.", required=True)
+ANY_PASSWORD = Field(
+    "password", Text(most=LONGEST_PASSWORD, any_characters=True), "Your password.", required=True
+)
+
+VERIFICATION = Shape("Verification", (MAIL_TOKEN, ANY_PASSWORD))
 REGISTRATION = Shape("Registration", (EMAIL, PASSWORD, NAME))
 CREDENTIALS = Shape("Credentials", (EMAIL, PASSWORD, ORGANISATION))
 REFRESHING = Shape("Refreshing", (REFRESH_TOKEN,))
+
+LETTER_WRITTEN: representations.Document = {"status": "letter_written"}
 
 
 @post(
@@ -62,10 +73,13 @@ REFRESHING = Shape("Refreshing", (REFRESH_TOKEN,))
     sync_to_thread=True,
     opt=Operation(
         id="register", tag="auth", summary="Register a user and their organisation",
-        description="Creates the user, the organisation, its owner and its first credits, and "
-        "logs in.",
+        description="Where addresses are verified, the answer is always 202: a letter is sent, "
+        "and its token finishes the registration (`POST /v1/auth/verify`). A development "
+        "installation may do without: then 201, and the user, the organisation, its owner and its "
+        "first credits are there.",
         body=REGISTRATION, answers="Registered", status=201, is_public=True,
-        codes=("email_taken", "rate_limited", "custodian_unavailable"),
+        awaits="LetterWritten",
+        codes=("email_taken", "rate_limited", "mail_not_configured", "custodian_unavailable"),
     ).opt,
 )  # fmt: skip
 def register(
@@ -77,26 +91,74 @@ def register(
     source: Given[Source],
 ) -> Response[bytes]:
     asked = _registration(request, body)
+    answered = register_user(
+        Registration(
+            email=asked[EMAIL],
+            password=asked[PASSWORD],
+            organisation=asked[NAME],
+            request_id=request_id_of(request.scope),
+            source=source.prefix,
+        )
+    )
+    if isinstance(answered, LetterWritten):
+        return answer(LETTER_WRITTEN, 202)
+    return answer(_registered(granted(answered), tokens, clock), 201)
+
+
+@post(
+    "/v1/auth/verify",
+    sync_to_thread=True,
+    opt=Operation(
+        id="verify_address", tag="auth", summary="Verify an address, and log in",
+        description="With the token of a letter, which is good once and for a day, and the "
+        "password of whoever asked for it. Of a registration it creates the user, the "
+        "organisation, its owner and its first credits.",
+        body=VERIFICATION, answers="Registered", is_public=True,
+        codes=("invalid_mail_token", "invalid_credentials", "account_locked", "email_taken",
+               "rate_limited", "custodian_unavailable"),
+    ).opt,
+    status_code=200,
+)  # fmt: skip
+def verify_address(
+    request: AnyRequest,
+    body: RawBody,
+    verify: Given[VerifyAddress],
+    tokens: Given[AccessTokens],
+    clock: AClock,
+    source: Given[Source],
+) -> Response[bytes]:
+    asked = VERIFICATION.decode(request, body)
     registered = granted(
-        register_user(
-            Registration(
-                email=asked[EMAIL],
-                password=asked[PASSWORD],
-                organisation=asked[NAME],
-                request_id=request_id_of(request.scope),
+        verify(
+            Verification(
+                token=asked[MAIL_TOKEN],
+                password=asked[ANY_PASSWORD],
                 source=source.prefix,
+                request_id=request_id_of(request.scope),
             )
         )
     )
-    document: representations.Document = {
-        "user": representations.user(registered.user),
-        "organisation": representations.organisation(
-            registered.organisation, registered.member.role
-        ),
-        "member": representations.member(registered.member),
-        "tokens": _tokens(registered.open, tokens, clock),
-    }
-    return answer(document, 201)
+    return answer(_registered(registered, tokens, clock))
+
+
+@post(
+    "/v1/auth/verify/send",
+    sync_to_thread=True,
+    opt=Operation(
+        id="send_verification", tag="auth", summary="Have a letter sent to verify your address",
+        description="For whoever is logged in and not verified. A registration that is not "
+        "finished is begun again instead.",
+        body=NOTHING, answers="LetterWritten", status=202,
+        codes=("session_required", "mail_not_configured", "custodian_unavailable"),
+    ).opt,
+    status_code=202,
+)  # fmt: skip
+def send_verification(
+    request: AnyRequest, body: RawBody, caller: Given[Caller], ask_to_verify: Given[AskToVerify]
+) -> Response[bytes]:
+    NOTHING.decode(request, body)
+    granted(ask_to_verify(caller))
+    return answer(LETTER_WRITTEN, 202)
 
 
 @post(
@@ -192,7 +254,7 @@ def get_jwks(tokens: Given[AccessTokens]) -> Response[bytes]:
     return answer(tokens.jwks())
 
 
-HANDLERS = (register, log_in, refresh, log_out, get_jwks)
+HANDLERS = (register, verify_address, send_verification, log_in, refresh, log_out, get_jwks)
 
 
 def _registration(request: AnyRequest, body: bytes) -> Decoded:
@@ -206,6 +268,19 @@ def _registration(request: AnyRequest, body: bytes) -> Decoded:
     if faults:
         raise invalid(faults)
     return asked
+
+
+def _registered(
+    registered: Registered, tokens: AccessTokens, clock: AClock
+) -> representations.Document:
+    return {
+        "user": representations.user(registered.user),
+        "organisation": representations.organisation(
+            registered.organisation, registered.member.role
+        ),
+        "member": representations.member(registered.member),
+        "tokens": _tokens(registered.open, tokens, clock),
+    }
 
 
 def _tokens(opened: OpenSession, tokens: AccessTokens, clock: AClock) -> representations.Document:

@@ -107,8 +107,15 @@ _ACCESS = (
     ErrorCode("session_required", 403, "Only a session may do this",
               "Log in and use the access token instead of an API key.", Retry.AFTER_REMEDIATION),
     ErrorCode("address_not_verified", 403, "The e-mail address is not verified",
-              "Verify the address, or use a development network, then repeat with a new "
+              "Have a letter sent (POST /v1/auth/verify/send) and send its token to POST "
+              "/v1/auth/verify, or use a development network, then repeat with a new "
               "Idempotency-Key.", Retry.AFTER_REMEDIATION),
+    ErrorCode("invalid_mail_token", 400, "The token is not good",
+              "Use the token of the newest letter once and in time, or have another one sent.",
+              Retry.AFTER_REMEDIATION),
+    ErrorCode("mail_not_configured", 503, "This installation sends no mail",
+              "Ask the operator to set `[mail] url`; nothing was done.",
+              Retry.AFTER_CONFIGURATION),
     ErrorCode("email_taken", 409, "The address is registered already",
               "Log in with it, or register with another address."),
     ErrorCode("organisation_needed", 409, "The session needs an organisation",

@@ -11,11 +11,11 @@ from application.ports.nodes import NodeCondition, NodeReport
 from domain.account import Account
 from domain.audit import AuditEvent, JsonValue, timestamp
 from domain.deployment import Deployment, Reason
-from domain.identifiers import Prefix, instant_of, public_id
+from domain.identifiers import Prefix, SessionId, instant_of, public_id
 from domain.ledger import Hold, HoldState, JournalEntry, Lot, Wallet
 from domain.network import Block, Family, Network, NetworkClass, NetworkStatus
 from domain.operation import Attempt, OperationKind, Step
-from domain.organisation import ApiKey, Member, Organisation, Role, User
+from domain.organisation import ApiKey, Member, Organisation, Role, Session, User
 from domain.plan import Plan, Quote
 from domain.token import KindDescription, Token
 from entrypoints.http.timeline import WAITING, explorer_url, sentence_of, waiting_of
@@ -56,6 +56,17 @@ def member(each: Member) -> Document:
         "user": public_id(Prefix.USER, each.user),
         "role": each.role.value,
         "created_at": timestamp(each.created_at),
+    }
+
+
+def session(each: Session, current: SessionId | None) -> Document:
+    return {
+        "id": public_id(Prefix.SESSION, each.id),
+        "organisation": public_id(Prefix.ORGANISATION, each.organisation),
+        "created_at": timestamp(each.created_at),
+        "last_used_at": timestamp(each.rotated_at),
+        "expires_at": timestamp(each.expires_at),
+        "current": each.id == current,
     }
 
 

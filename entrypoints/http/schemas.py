@@ -187,6 +187,12 @@ SCHEMAS: Mapping[str, Schema] = {
         tokens=ref("Tokens"),
     ),
     "Tokens": _TOKENS,
+    "LetterWritten": _object(status=_one_of("letter_written")),
+    "Session": _object(
+        id=_id(Prefix.SESSION), organisation=_ORGANISATION, created_at=_INSTANT,
+        last_used_at=_INSTANT, expires_at=_INSTANT, current=_BOOLEAN,
+    ),
+    "SessionPage": _page(ref("Session")),
     "Jwks": _object(
         keys=_list(_object(kty=_TEXT, crv=_TEXT, x=_TEXT, kid=_TEXT, alg=_TEXT, use=_TEXT))
     ),

@@ -11,9 +11,12 @@ from application.access.api_keys import CreateApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
 from application.access.log_in import LogIn
 from application.access.log_out import LogOut
+from application.access.own_sessions import EndSession, SwitchOrganisation
+from application.access.passwords import AskForPassword, ChangePassword, ResetPassword
 from application.access.refresh import Refresh
 from application.access.register import Register
 from application.access.throttle import CountRequests
+from application.access.verify import AskToVerify, VerifyAddress
 from application.audit.anchors import FindAnchors
 from application.audit.as_of import StateAsOf
 from application.audit.personal import ReadPersonal
@@ -83,6 +86,13 @@ class Limits:
 class Services:
     # Use cases.
     register: Register
+    verify_address: VerifyAddress
+    ask_to_verify: AskToVerify
+    ask_for_password: AskForPassword
+    reset_password: ResetPassword
+    change_password: ChangePassword
+    end_session: EndSession
+    switch_organisation: SwitchOrganisation
     log_in: LogIn
     refresh: Refresh
     log_out: LogOut

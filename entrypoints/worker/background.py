@@ -10,12 +10,22 @@ from attrs import frozen
 from application.accounts.create_key import CreateAccountKey, NotConfiguredError
 from application.exports.make import MakeExport
 from application.exports.request import TOPIC as EXPORTS
+from application.mail.send import SendLetter
+from application.mail.write import TOPIC as LETTERS
 from application.people.gifts import TOPIC, DeliverGift
 from application.ports.custody import CustodyRefusedError, CustodyUnavailableError
 from application.ports.files import FilesUnavailableError
 from application.ports.storage.work import LeaseLostError, StoreUnavailableError
 from application.ports.tasks import TasksUnavailableError
-from domain.identifiers import AccountId, ExportId, GiftId, OrganisationId, Prefix, parse_id
+from domain.identifiers import (
+    AccountId,
+    ExportId,
+    GiftId,
+    LetterId,
+    OrganisationId,
+    Prefix,
+    parse_id,
+)
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +58,10 @@ class Periodic:
 
 
 def handlers(
-    create_account_key: CreateAccountKey, deliver_gift: DeliverGift, make_export: MakeExport
+    create_account_key: CreateAccountKey,
+    deliver_gift: DeliverGift,
+    make_export: MakeExport,
+    send_letter: SendLetter,
 ) -> Mapping[str, Handler]:
     """What is done for each topic of the outbox."""
 
@@ -81,8 +94,18 @@ def handlers(
             # The sweep has somebody go on with it.
             log.warning("export %s is not ready yet: %s", key, error)
 
+    def letter_written(organisation: OrganisationId, key: str) -> None:
+        id = parse_id(Prefix.LETTER, key)
+        if id is None:
+            log.error("a task names no letter: %s", key)
+            return
+        # The sweep has what was not sent tried again.
+        if problem := send_letter(organisation, LetterId(id)):
+            log.warning("letter %s: %s", key, problem)
+
     return {
         "account.requested": account_requested,
         TOPIC: gift_sent,
         EXPORTS: export_requested,
+        LETTERS: letter_written,
     }

@@ -104,7 +104,10 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
     """What a worker does beside deployments; *stop* ends the tasks that it is at."""
     tasks = container.tasks()
     todo = handlers(
-        container.create_account_key(), container.deliver_gift(), container.make_export()
+        container.create_account_key(),
+        container.deliver_gift(),
+        container.make_export(),
+        container.send_letter(),
     )
 
     def run_tasks() -> None:

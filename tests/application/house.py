@@ -28,13 +28,16 @@ from adapters.memory.custody import DevelopmentOnlyWarning, MemoryCustodian
 from adapters.memory.egress import MemoryEgress
 from adapters.memory.files import MemoryFiles
 from adapters.memory.identifiers import MemoryIdentifiers
+from adapters.memory.mail import MemoryMail
 from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.storage import MemoryStore
 from adapters.memory.storage.transaction import Table
 from adapters.memory.wrapping import MemoryKeyWrapping
 from application.access.caller import Caller
-from application.access.register import Register, Registered, Registration
+from application.access.enrol import Enrol, Registered
+from application.access.register import Register, Registration
+from application.accounts.ask import AccountPlace
 from application.accounts.create_key import CreateAccountKey
 from application.audit.personal import KnowPeople
 from application.deployments.advance import Advance
@@ -50,6 +53,8 @@ from application.exports.make import MakeExport
 from application.notifications.deliver import DeliverWebhooks
 from application.notifications.fan_out import FanOut
 from application.notifications.secrets import SealedSecrets
+from application.mail.send import SendLetter
+from application.mail.write import ReadLetter, WriteLetter
 from application.operator.credits import GrantCredits, SetTariff
 from application.operator.end import EndOperation
 from application.operator.treasury import Resume
@@ -256,18 +261,65 @@ class House:
             )
         return made
 
-    def register(self, email: str) -> Registered:
-        register = Register(
-            store=self.store,
-            clock=self.clock,
-            identifiers=self.identifiers,
-            catalogue=self.catalogue,
-            passwords=MemoryPasswords(),
-            people=self.people,
-            custodian=self.custodian_scheme,
-            families=frozenset({self.chain.network.family}),
+    def enrol(self, **changes: Any) -> Enrol:
+        """Whoever is let in, with an account in the network's place."""
+        places = {AccountPlace(self.chain.network.family.value, False)}
+        settings: dict[str, Any] = {
+            "store": self.store,
+            "clock": self.clock,
+            "identifiers": self.identifiers,
+            "catalogue": self.catalogue,
+            "people": self.people,
+            "custodian": self.custodian_scheme,
+            "places": frozenset(places),
+        }
+        return Enrol(**settings | changes)
+
+    @property
+    def write_letter(self) -> WriteLetter:
+        return WriteLetter(
+            wrapping=self.people.wrapping, clock=self.clock, identifiers=self.identifiers
         )
-        answer = register(
+
+    @property
+    def mail(self) -> MemoryMail:
+        """What was sent so far; made when it is first looked at."""
+        made: MemoryMail = self.__dict__.setdefault("_mail", MemoryMail())
+        return made
+
+    def send_letter(self, **changes: Any) -> SendLetter:
+        settings: dict[str, Any] = {
+            "store": self.store,
+            "mail": self.mail,
+            "read": ReadLetter(wrapping=self.people.wrapping),
+            "clock": self.clock,
+            "url": "https://issue.example.com",
+        }
+        return SendLetter(**settings | changes)
+
+    def post(self, send: SendLetter | None = None) -> list[str]:
+        """What the worker does with the letters that are due; what it would log."""
+        with self.store.begin(Scope()) as work:
+            due = work.letters.due(self.clock.now(), 100)
+        told = [(send or self.send_letter())(organisation, id) for organisation, id in due]
+        return [each for each in told if each]
+
+    def registering(self, **changes: Any) -> Register:
+        """The use case; `verifies` has it write a letter first."""
+        settings: dict[str, Any] = {
+            "store": self.store,
+            "clock": self.clock,
+            "identifiers": self.identifiers,
+            "passwords": MemoryPasswords(),
+            "enrol": self.enrol(),
+            "write": self.write_letter,
+            "verifies": False,
+            "has_mail": True,
+        }
+        return Register(**settings | changes)
+
+    def register(self, email: str) -> Registered:
+        answer = self.registering()(
             Registration(
                 email=email,
                 password="correct horse battery",

@@ -13,11 +13,13 @@ from adapters.memory.wrapping import MemoryKeyWrapping
 from application.access.api_keys import CreateApiKey, KeyRequest, NewKey, RevokeApiKey
 from application.access.authenticate import Authenticate
 from application.access.caller import Caller
+from application.access.enrol import Registered
 from application.access.log_in import Credentials, LogIn
 from application.access.log_out import LogOut
 from application.access.refresh import Refresh
-from application.access.register import Register, Registered, Registration
+from application.access.register import Registration
 from application.access.sessions import OpenSession
+from application.accounts.ask import AccountPlace
 from application.ports.storage.work import Scope
 from domain.errors import Refusal
 from domain.identifiers import Prefix, public_id
@@ -52,12 +54,13 @@ class Door:
         self.log_out = LogOut(**parts)
         self.create_key = CreateApiKey(**parts)
         self.revoke_key = RevokeApiKey(**parts)
-        self.register_use_case = Register(
-            **parts,
-            catalogue=TOKENS,
+        self.register_use_case = self.house.registering(
             passwords=self.passwords,
-            custodian="memory",
-            families=frozenset({Family.EVM}),
+            enrol=self.house.enrol(
+                catalogue=TOKENS,
+                custodian="memory",
+                places=frozenset({AccountPlace("evm", False)}),
+            ),
         )
 
     def register(self, email, password=PASSWORD, organisation=NAME):

@@ -22,11 +22,13 @@ from adapters.memory.wrapping import MemoryKeyWrapping
 from application.access.api_keys import CreateApiKey, KeyRequest
 from application.access.authenticate import Authenticate
 from application.access.caller import Caller
+from application.access.enrol import Registered
 from application.access.log_in import Credentials, LogIn
 from application.access.log_out import LogOut
 from application.access.refresh import Refresh
-from application.access.register import Register, Registered, Registration
+from application.access.register import Registration
 from application.access.sessions import OpenSession
+from application.accounts.ask import AccountPlace
 from application.audit.personal import KnowPeople, Personal, ReadPersonal
 from application.evidence.give import GiveEvidence, Pack
 from application.evidence.prove import Proof, ProveEvent
@@ -39,7 +41,6 @@ from domain.audit import canonical
 from domain.errors import Refusal
 from domain.identifiers import INSTALLATION, InstallationId, Prefix, public_id
 from domain.merkle import inclusion_proof, leaf_hash, node_hash, root, verify_inclusion
-from domain.network import Family
 from tallystick_verifier import Given, NamedKey, verify
 from tests.application.house import House
 from tests.application.sealing import Sealing
@@ -65,10 +66,15 @@ class Door:
         parts = {"store": store, "clock": self.clock, "identifiers": house.identifiers}
         self.people = KnowPeople(**parts, wrapping=self.wrapping, cipher=self.cipher)
         known = parts | {"people": self.people}
-        self.register_ = Register(
-            **known, catalogue=TOKENS, passwords=MemoryPasswords(), custodian="memory",
-            families=frozenset({Family.EVM}),
-        )  # fmt: skip
+        self.register_ = house.registering(
+            **parts,
+            enrol=house.enrol(
+                **known,
+                catalogue=TOKENS,
+                custodian="memory",
+                places=frozenset({AccountPlace("evm", False)}),
+            ),
+        )
         self.log_in_ = LogIn(**known, passwords=MemoryPasswords())
         self.refresh = Refresh(**known, wrapping=self.wrapping)
         self.log_out = LogOut(**known)

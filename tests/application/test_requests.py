@@ -533,8 +533,17 @@ def test_the_free_tariff_does_not_reach_live_networks():
 def test_before_an_address_is_verified_nothing_is_signed_outside_development(network_class):
     house = on_network(House(), network_class)
     house.set_tariff(house.registered.organisation.id, UNLIMITED, "all of it")
+    # Somebody of an earlier release, which could not verify anybody.
+    house.store._access.verifications.rows.clear()
     is_refused(house.request(), "address_not_verified")
     nothing_happened(house)
+    with house.store.begin(Scope(user=house.registered.user.id)) as work:
+        work.users.verify(house.clock.now())
+    answer = house.request()
+    assert isinstance(answer, Refusal) is (network_class is NetworkClass.LIVE), answer
+    if network_class is NetworkClass.LIVE:
+        # The house has an account for other networks only.
+        is_refused(answer, "account_not_found")
 
 
 def test_a_kind_of_a_higher_class_needs_a_higher_tariff():

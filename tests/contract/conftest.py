@@ -30,6 +30,7 @@ PORTS = (
     "file_store",
     "table_format",
     "egress",
+    "mailing",
 )
 
 
@@ -75,3 +76,4 @@ payments = pytest.fixture(_subject, name="payments")
 file_store = pytest.fixture(_subject, name="file_store")
 table_format = pytest.fixture(_subject, name="table_format")
 egress = pytest.fixture(_subject, name="egress")
+mailing = pytest.fixture(_subject, name="mailing")

@@ -16,7 +16,7 @@ from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Lock, Scope, Store, Work
 from domain.abuse import LoginFailures
 from domain.errors import LockOrderError, MisuseError
-from domain.identifiers import ApiKeyId, EndpointId, SessionId
+from domain.identifiers import ApiKeyId, EndpointId, LetterId, SessionId
 from domain.network import Family
 from tests.catalogue import ENTERPRISE
 from tests.contract.tenants import (
@@ -182,6 +182,7 @@ LOCKS: dict[Lock, Callable[[Work, Tenant], object]] = {
     Lock.LOGIN_ATTEMPTS: lambda work, tenant: work.login_attempts.lock(tenant.user.bytes),
     Lock.LEGAL_HOLDS: lambda work, _: work.legal_holds.lock(),
     Lock.SUBJECT_KEY: lambda work, _tenant: work.subject_keys.lock(),
+    Lock.LETTER: lambda work, _tenant: work.letters.lock(LetterId(uuid4())),
     Lock.SESSION: lambda work, _: work.sessions.lock(SessionId(uuid4())),
     Lock.THROTTLE: lambda work, _: work.throttles.lock("mem_1"),
     Lock.ACCOUNT: lambda work, tenant: work.accounts.lock(tenant.account),

@@ -18,9 +18,11 @@ from application.access.api_keys import CreateApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
 from application.access.log_in import LogIn
 from application.access.log_out import LogOut
+from application.access.own_sessions import EndSession, SwitchOrganisation
+from application.access.passwords import AskForPassword, ChangePassword, ResetPassword
 from application.access.refresh import Refresh
-from application.access.register import Register
 from application.access.throttle import CountRequests
+from application.access.verify import AskToVerify, FindLetter, VerifyAddress
 from application.accounts.create_key import CreateAccountKey
 from application.audit.anchors import FindAnchors
 from application.audit.as_of import StateAsOf
@@ -40,6 +42,7 @@ from application.deployments.validation import ValidateToken
 from application.evidence.give import GiveEvidence
 from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
+from application.mail.write import ReadLetter
 from application.metered.serve import ServeTurn
 from application.metered.spend import SpendCredits
 from application.notifications.again import RotateSecret, SendAgain
@@ -81,15 +84,7 @@ def services_of(house: House, **changes: Any) -> Services:
     network = {"chains": house.chains}
     catalogue = {"catalogue": house.catalogue}
     services = Services(
-        register=Register(
-            **common,
-            **catalogue,
-            passwords=MemoryPasswords(),
-            people=house.people,
-            custodian=house.custodian_scheme,
-            families=frozenset({house.chain.network.family}),
-        ),
-        log_in=LogIn(**common, passwords=MemoryPasswords(), people=house.people),
+        **identity_of(house),
         refresh=Refresh(**common, wrapping=MemoryKeyWrapping(), people=house.people),
         log_out=LogOut(**common, people=house.people),
         authenticate=Authenticate(store=house.store, clock=house.clock),
@@ -137,6 +132,33 @@ def services_of(house: House, **changes: Any) -> Services:
         is_stopping=StopSignal(),
     )
     return evolve(services, **changes)
+
+
+def identity_of(house: House, *, verifies: bool = False) -> dict[str, Any]:
+    """The use cases by which people come in."""
+    common = {"store": house.store, "clock": house.clock, "identifiers": house.identifiers}
+    known = {**common, "people": house.people}
+    secret = {**known, "passwords": MemoryPasswords()}
+    written = {"write": house.write_letter, "has_mail": True}
+    find = FindLetter(store=house.store, clock=house.clock)
+    log_in = LogIn(**secret)
+    return {
+        "register": house.registering(verifies=verifies),
+        "verify_address": VerifyAddress(
+            **secret,
+            find=find,
+            read=ReadLetter(wrapping=house.people.wrapping),
+            enrol=house.enrol(),
+            log_in=log_in,
+        ),
+        "ask_to_verify": AskToVerify(store=house.store, clock=house.clock, **written),
+        "ask_for_password": AskForPassword(**common, **written),
+        "reset_password": ResetPassword(**secret, find=find, write=house.write_letter),
+        "change_password": ChangePassword(**secret, write=house.write_letter),
+        "end_session": EndSession(**known),
+        "switch_organisation": SwitchOrganisation(**known),
+        "log_in": log_in,
+    }
 
 
 def count_requests(house: House, **rules: Any) -> CountRequests:
@@ -374,6 +396,10 @@ class Site:
         registered = answered.json()
         if ready:
             self.give_key(registered["organisation"]["id"])
+        return Person(self, registered["tokens"]["access_token"], registered)
+
+    def person(self, registered: dict[str, Any]) -> Person:
+        """Whoever was answered that."""
         return Person(self, registered["tokens"]["access_token"], registered)
 
     def log_in(self, email: str = "ada@example.org", password: str = PASSWORD) -> str:

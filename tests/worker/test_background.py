@@ -37,8 +37,9 @@ def run_tasks(house, tasks):
     )
     deliver = DeliverGift(store=house.store, clock=house.clock, identifiers=house.identifiers)
     make = house.make_export()
+    send = house.send_letter()
     for topic, organisation, key in tasks.deferred:
-        handlers(create, deliver, make)[topic](organisation, key)
+        handlers(create, deliver, make, send)[topic](organisation, key)
 
 
 def test_a_registration_brings_its_account_a_key():

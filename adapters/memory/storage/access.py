@@ -20,7 +20,14 @@ from application.ports.storage.work import Lock
 from domain.abuse import LoginFailures
 from domain.catalogue import TariffName
 from domain.errors import MisuseError
-from domain.identifiers import INSTALLATION, ApiKeyId, OrganisationId, SessionId, UserId
+from domain.identifiers import (
+    INSTALLATION,
+    ApiKeyId,
+    MemberId,
+    OrganisationId,
+    SessionId,
+    UserId,
+)
 from domain.ledger import Wallet
 from domain.organisation import ERASED, ApiKey, Member, Organisation, Session, User
 
@@ -35,6 +42,7 @@ class AccessTables:
     users: Table[UserId, User] = field(factory=lambda: Table("users"))
     #: A unique index.
     emails: Table[str, UserId] = field(factory=lambda: Table("emails"))
+    verifications: Table[UserId, datetime] = field(factory=lambda: Table("verifications"))
     subject_keys: Table[UserId, SubjectKey] = field(factory=lambda: Table("subject_keys"))
     sessions: Table[SessionId, Session] = field(factory=lambda: Table("sessions"))
     api_keys: Table[ApiKeyId, ApiKey] = field(factory=lambda: Table("api_keys"))
@@ -122,14 +130,37 @@ class MemoryUsers(Users):
             return None
         return self._transaction.get(self._tables.users, self._transaction.user)
 
+    def set_password(self, password_hash: str) -> None:
+        user = self._mine()
+        changed = evolve(user, password_hash=password_hash)
+        self._transaction.update(self._tables.users, user.id, changed)
+
+    def verify(self, now: datetime) -> bool:
+        return self._transaction.insert(self._tables.verifications, self._mine().id, now)
+
+    def verified_at(self) -> datetime | None:
+        user = self._transaction.user
+        return None if user is None else self._transaction.get(self._tables.verifications, user)
+
+    def is_verified(self, member: MemberId) -> bool:
+        return any(
+            self._transaction.get(self._tables.verifications, each.user) is not None
+            for (organisation, _), each in self._transaction.items(self._tables.members)
+            if organisation == self._transaction.organisation and each.id == member
+        )
+
     def erase(self, pseudonym: str) -> None:
-        user = self.get()
-        if user is None:
-            raise MisuseError(f"there is no user in {self._transaction.scope}")
+        user = self._mine()
         self._transaction.delete(self._tables.emails, user.email)
         self._transaction.insert(self._tables.emails, pseudonym, user.id)
         erased = evolve(user, email=pseudonym, password_hash=ERASED)
         self._transaction.update(self._tables.users, user.id, erased)
+
+    def _mine(self) -> User:
+        user = self.get()
+        if user is None:
+            raise MisuseError(f"there is no user in {self._transaction.scope}")
+        return user
 
 
 @define(eq=False)
@@ -197,17 +228,24 @@ class MemorySessions(Sessions):
             raise MisuseError(f"there is no session {session.id}")
         self._transaction.update(self._tables.sessions, session.id, session)
 
-    def revoke_all(self, now: datetime) -> int:
-        mine = [
-            session
-            for _, session in self._transaction.items(self._tables.sessions)
-            if session.user == self._transaction.user and session.revoked_at is None
-        ]
+    def all(self, now: datetime) -> list[Session]:
+        alive = (each for each in self._unrevoked() if each.expires_at > now)
+        return sorted(alive, key=lambda each: (each.created_at, each.id), reverse=True)
+
+    def revoke_all(self, now: datetime, *, but: SessionId | None = None) -> int:
+        mine = [session for session in self._unrevoked() if session.id != but]
         for session in sorted(mine, key=lambda each: each.id):
             found = self.lock(session.id)
             if found is not None and found.revoked_at is None:
                 self.put(evolve(found, revoked_at=now, successor=None))
         return len(mine)
+
+    def _unrevoked(self) -> list[Session]:
+        return [
+            session
+            for _, session in self._transaction.items(self._tables.sessions)
+            if session.user == self._transaction.user and session.revoked_at is None
+        ]
 
     def standing(self, id: SessionId) -> tuple[Session, Organisation, Member] | None:
         session = self.get(id)

@@ -39,6 +39,7 @@ from adapters.memory.storage.exports import ExportTables, MemoryExports
 from adapters.memory.storage.fees import FeeTables, MemoryFeeLines, MemoryRates
 from adapters.memory.storage.idempotency import IdempotencyTables, MemoryIdempotencyKeys
 from adapters.memory.storage.ledger import LedgerTables, MemoryLedger, MemoryTurnLedger
+from adapters.memory.storage.letters import LetterTables, MemoryLetters
 from adapters.memory.storage.licence import LicenceTables, MemoryLicences
 from adapters.memory.storage.people import (
     MemoryGifts,
@@ -74,6 +75,7 @@ class MemoryWork(Work):
     sessions: MemorySessions
     api_keys: MemoryApiKeys
     login_attempts: MemoryLoginAttempts
+    letters: MemoryLetters
     throttles: MemoryThrottles
     spendings: MemorySpendings
     accounts: MemoryAccounts
@@ -123,6 +125,7 @@ class MemoryStore(SharedStore):
     _fees: FeeTables = field(factory=FeeTables)
     _idempotency: IdempotencyTables = field(factory=IdempotencyTables)
     _ledger: LedgerTables = field(factory=LedgerTables)
+    _letters: LetterTables = field(factory=LetterTables)
     _licence: LicenceTables = field(factory=LicenceTables)
     _people: PeopleTables = field(factory=PeopleTables)
     _seals: SealTables = field(factory=SealTables)
@@ -203,6 +206,7 @@ class MemoryStore(SharedStore):
             sessions=MemorySessions(transaction, self._access),
             api_keys=MemoryApiKeys(transaction, self._access),
             login_attempts=MemoryLoginAttempts(transaction, self._access),
+            letters=MemoryLetters(transaction, self._letters),
             throttles=MemoryThrottles(transaction, self._abuse),
             spendings=MemorySpendings(transaction, self._abuse),
             accounts=MemoryAccounts(transaction, self._accounts, organisations),

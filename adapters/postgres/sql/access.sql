@@ -56,6 +56,24 @@ SELECT narrow.find_login(%(email)s) AS id
 -- name: select_user
 SELECT id, email, password_hash, created_at FROM users WHERE id = %(user)s
 
+-- name: set_password
+UPDATE users SET password_hash = %(password_hash)s WHERE id = %(user)s
+
+-- name: insert_verification
+INSERT INTO verifications (user_id, verified_at)
+VALUES (%(user)s, %(now)s)
+    ON CONFLICT (user_id) DO NOTHING
+
+-- name: select_verification
+SELECT verified_at FROM verifications WHERE user_id = %(user)s
+
+-- name: is_verified
+SELECT EXISTS (SELECT
+                 FROM members AS member
+                 JOIN verifications AS verification ON verification.user_id = member.user_id
+                WHERE member.organisation_id = %(organisation)s
+                  AND member.id = %(member)s) AS is_verified
+
 -- name: erase_user
 UPDATE users
    SET email = %(pseudonym)s,
@@ -91,6 +109,16 @@ UPDATE sessions
        successor = NULL
  WHERE user_id = %(user)s
    AND revoked_at IS NULL
+   AND (%(but)s::uuid IS NULL OR id <> %(but)s)
+
+-- name: list_sessions
+SELECT id AS session_id, user_id, organisation_id, created_at, expires_at, refresh_hash,
+       previous_hash, rotated_at, successor, revoked_at
+  FROM sessions
+ WHERE user_id = %(user)s
+   AND revoked_at IS NULL
+   AND expires_at > %(now)s
+ ORDER BY created_at DESC, id DESC
 
 -- name: insert_session
 INSERT INTO sessions (id, user_id, organisation_id, created_at, expires_at, refresh_hash,

@@ -9,7 +9,7 @@ from attrs import frozen
 from application.ports.storage.paging import Page, PageRequest
 from domain.abuse import LoginFailures
 from domain.catalogue import TariffName
-from domain.identifiers import ApiKeyId, OrganisationId, SessionId, UserId
+from domain.identifiers import ApiKeyId, MemberId, OrganisationId, SessionId, UserId
 from domain.organisation import ApiKey, Member, Organisation, Session, User
 
 
@@ -65,6 +65,22 @@ class Users(Protocol):
         """The scope's user."""
         ...
 
+    def set_password(self, password_hash: str) -> None:
+        """Of the scope's user."""
+        ...
+
+    def verify(self, now: datetime) -> bool:
+        """Mail reaches the scope's user; False where that was known."""
+        ...
+
+    def verified_at(self) -> datetime | None:
+        """Since when mail is known to reach the scope's user."""
+        ...
+
+    def is_verified(self, member: MemberId) -> bool:
+        """Whether mail is known to reach that member of the scope's organisation."""
+        ...
+
     def erase(self, pseudonym: str) -> None:
         """Of the scope's user keep the id: *pseudonym* becomes the address, and nobody logs in."""
         ...
@@ -83,7 +99,11 @@ class Sessions(Protocol):
 
     def put(self, session: Session) -> None: ...
 
-    def revoke_all(self, now: datetime) -> int:
+    def all(self, now: datetime) -> list[Session]:
+        """Those that are not over, newest first."""
+        ...
+
+    def revoke_all(self, now: datetime, *, but: SessionId | None = None) -> int:
         """End every session that is not revoked; tell how many.  Locks them."""
         ...
 

@@ -19,6 +19,7 @@ from application.ports.storage.exports import Exports
 from application.ports.storage.fees import FeeLines, Rates
 from application.ports.storage.idempotency import IdempotencyKeys
 from application.ports.storage.ledger import Ledger
+from application.ports.storage.letters import Letters
 from application.ports.storage.licence import Licences
 from application.ports.storage.people import Gifts, Quotas, Teams, Usage
 from application.ports.storage.retention import Archives, LegalHolds
@@ -66,17 +67,18 @@ class Lock(IntEnum):
     LOGIN_ATTEMPTS = 2
     LEGAL_HOLDS = 3
     SUBJECT_KEY = 4
-    SESSION = 5
-    THROTTLE = 6
-    ACCOUNT = 7
-    BILLING = 8
-    OPERATION = 9
-    WALLET = 10
-    SIGNER = 11
-    NETWORK = 12
-    TOKEN_WATCH = 13
-    WEBHOOK_ENDPOINT = 14
-    AUDIT_HEAD = 15
+    LETTER = 5
+    SESSION = 6
+    THROTTLE = 7
+    ACCOUNT = 8
+    BILLING = 9
+    OPERATION = 10
+    WALLET = 11
+    SIGNER = 12
+    NETWORK = 13
+    TOKEN_WATCH = 14
+    WEBHOOK_ENDPOINT = 15
+    AUDIT_HEAD = 16
 
 
 @define
@@ -108,6 +110,8 @@ class Work(Protocol):
     def api_keys(self) -> ApiKeys: ...
     @property
     def login_attempts(self) -> LoginAttempts: ...
+    @property
+    def letters(self) -> Letters: ...
     @property
     def throttles(self) -> Throttles: ...
     @property

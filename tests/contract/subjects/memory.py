@@ -12,6 +12,7 @@ from adapters.memory.custody import MemoryCustodian
 from adapters.memory.egress import MemoryEgress
 from adapters.memory.files import MemoryFiles
 from adapters.memory.identifiers import MemoryIdentifiers
+from adapters.memory.mail import MemoryMail
 from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.payments import MemoryPayments
@@ -38,6 +39,7 @@ from domain.signing import Curve, KeyUse, PublicKey, Signature
 from domain.token import Action, TokenKind
 from tests.contract.custody import guarded
 from tests.contract.payers import ITEMS
+from tests.contract.postbox import Mailing
 from tests.contract.subjects import ACountingChain, AnOrderingChain
 
 
@@ -259,3 +261,9 @@ def orders_to(address: str) -> list[tuple[Action, Mapping[str, object]]]:
 
 #: There are not as many.
 IMPOSSIBLE: tuple[Action, Mapping[str, object]] = (Action.BURN, {"amount": "1001"})
+
+
+@contextmanager
+def mailing() -> Iterator[Mailing]:
+    mail = MemoryMail()
+    yield Mailing(mail, lambda: list(mail.sent))
