@@ -1,12 +1,13 @@
 """Who may do what: organisations, users, members, roles, and the one table of permissions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum, StrEnum
 
 from attrs import field, frozen
 
 from domain.catalogue import TariffName
+from domain.errors import Refusal
 from domain.identifiers import (
     ApiKeyId,
     MemberId,
@@ -44,9 +45,15 @@ class Permission(StrEnum):
     WRITE_API_KEYS = "api_keys:write"
     READ_WEBHOOKS = "webhooks:read"
     WRITE_WEBHOOKS = "webhooks:write"
+    READ_MEMBERS = "members:read"
+    #: Invite people, change roles, remove.
+    WRITE_MEMBERS = "members:write"
 
 
 _READ = frozenset({Permission.READ_ORGANISATION, Permission.READ_DEPLOYMENTS})
+
+#: What a person does and no key.
+OF_PEOPLE = frozenset({Permission.READ_MEMBERS, Permission.WRITE_MEMBERS})
 
 #: The one table of who may do what.
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
@@ -58,7 +65,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
         Permission.READ_CREDITS,
         Permission.WRITE_USAGE,
     },
-    Role.COMPLIANCE: _READ | {Permission.READ_AUDIT},
+    Role.COMPLIANCE: _READ | {Permission.READ_AUDIT, Permission.READ_MEMBERS},
     Role.BILLING: frozenset(
         {
             Permission.READ_ORGANISATION,
@@ -68,7 +75,8 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
             Permission.WRITE_CREDITS,
         }
     ),
-    Role.AUDITOR: _READ | {Permission.READ_CREDITS, Permission.READ_AUDIT},
+    Role.AUDITOR: _READ
+    | {Permission.READ_CREDITS, Permission.READ_AUDIT, Permission.READ_MEMBERS},
     Role.DEVELOPER: _READ
     | {
         Permission.WRITE_DEPLOYMENTS,
@@ -118,6 +126,19 @@ class Member:
     user: UserId
     role: Role
     created_at: datetime
+    #: Is one no more; an invitation makes them one again.
+    removed_at: datetime | None = None
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role is Role.OWNER and self.removed_at is None
+
+
+def last_owner_refusal(members: Iterable[Member], after: Member) -> Refusal | None:
+    """Why one of *members* must not become as *after* says: nobody would own what is left."""
+    if after.is_owner or any(each.is_owner and each.id != after.id for each in members):
+        return None
+    return Refusal(code="last_owner", detail="nobody would own the organisation any more")
 
 
 @frozen(kw_only=True)

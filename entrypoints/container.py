@@ -74,6 +74,7 @@ from application.operator.sweep import Sweep
 from application.operator.treasury import CreateTreasury, Resume
 from application.operator.verify_ledger import VerifyLedger
 from application.people.gifts import DeliverGift, SendGift
+from application.people.members import AcceptInvitation, ChangeMember, Invite, ListMembers
 from application.people.teams_and_quotas import ChangeQuotas, ChangeTeams
 from application.retention.archive import ArchiveMonth
 from application.retention.archived import ProveArchived
@@ -485,6 +486,26 @@ class Container(containers.DeclarativeContainer):
     put_back = One(PutBack, store=store, partitions=One(assembly.partitions, settings))
     place_hold = One(PlaceHold, store=store, clock=clock, identifiers=identifiers)
     lift_hold = One(LiftHold, store=store, clock=clock, identifiers=identifiers)
+    invite = One(
+        Invite,
+        store=store,
+        clock=clock,
+        identifiers=identifiers,
+        write=write_letter,
+        read=read_letter,
+        has_mail=settings.provided.mail.is_there,
+    )
+    accept_invitation = One(
+        AcceptInvitation,
+        store=store,
+        clock=clock,
+        identifiers=identifiers,
+        people=people,
+        find=find_letter,
+        read=read_letter,
+    )
+    list_members = One(ListMembers, store=store)
+    change_member = One(ChangeMember, store=store, clock=clock, identifiers=identifiers)
     change_teams = One(ChangeTeams, store=store, clock=clock, identifiers=identifiers)
     change_quotas = One(ChangeQuotas, store=store, clock=clock, identifiers=identifiers)
     set_tariff = One(

@@ -11,6 +11,7 @@ from application.ports.storage.access import (
     EmailTakenError,
     FoundKey,
     LoginAttempts,
+    Members,
     Organisations,
     Sessions,
     Users,
@@ -61,6 +62,29 @@ class PostgresOrganisations(Organisations):
     def member(self, user: UserId) -> Member | None:
         row = self._transaction.row(ACCESS["select_member"], {"of_user": user})
         return rows.member_from_row(row) if row else None
+
+
+@frozen
+class PostgresMembers(Members):
+    _transaction: Transaction
+
+    def add(self, member: Member) -> None:
+        self._transaction.change(ACCESS["insert_member"], rows.member_to_row(member))
+
+    def all(self) -> list[Member]:
+        return [member for member in self._mine() if member.removed_at is None]
+
+    def lock(self) -> list[Member]:
+        self._transaction.enter(Lock.MEMBERS, "")
+        self._transaction.row(ACCESS["lock_members"])
+        return self._mine()
+
+    def put(self, member: Member) -> None:
+        row = rows.member_to_row(member)
+        self._transaction.update(f"member {member.id}", ACCESS["update_member"], row)
+
+    def _mine(self) -> list[Member]:
+        return [rows.member_from_row(row) for row in self._transaction.rows(ACCESS["members"])]
 
 
 @frozen
@@ -174,11 +198,15 @@ class PostgresApiKeys(ApiKeys):
         row = self._transaction.row(ACCESS["select_api_key"], {"id": id})
         return rows.api_key_from_row(row) if row else None
 
-    def standing(self, id: ApiKeyId) -> tuple[ApiKey, Organisation] | None:
+    def standing(self, id: ApiKeyId) -> tuple[ApiKey, Organisation, Member] | None:
         row = self._transaction.row(ACCESS["select_api_key_standing"], {"id": id})
         if row is None:
             return None
-        return rows.api_key_from_row(row), rows.organisation_from_row(row)
+        return (
+            rows.api_key_from_row(row),
+            rows.organisation_from_row(row),
+            rows.member_from_row(row),
+        )
 
     def put(self, key: ApiKey) -> None:
         row = rows.api_key_to_row(key)

@@ -62,6 +62,7 @@ def member_from_row(row: Row) -> Member:
         user=row["user_id"],
         role=Role(row["role"]),
         created_at=row["member_created_at"],
+        removed_at=row["member_removed_at"],
     )
 
 
@@ -72,6 +73,7 @@ def member_to_row(member: Member) -> Row:
         "user_id": member.user,
         "role": member.role.value,
         "member_created_at": member.created_at,
+        "member_removed_at": member.removed_at,
     }
 
 

@@ -23,6 +23,7 @@ from adapters.postgres.abuse import PostgresSpendings, PostgresThrottles
 from adapters.postgres.access import (
     PostgresApiKeys,
     PostgresLoginAttempts,
+    PostgresMembers,
     PostgresOrganisations,
     PostgresSessions,
     PostgresSubjectKeys,
@@ -104,6 +105,10 @@ class PostgresWork(Work):
     @once
     def organisations(self) -> PostgresOrganisations:
         return PostgresOrganisations(self._transaction)
+
+    @once
+    def members(self) -> PostgresMembers:
+        return PostgresMembers(self._transaction)
 
     @once
     def users(self) -> PostgresUsers:

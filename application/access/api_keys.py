@@ -7,14 +7,14 @@ from attrs import evolve, field, frozen
 
 from application.access.authenticate import write_key
 from application.access.caller import Caller
-from application.access.sessions import hash_secret
 from application.audit.personal import KnowPeople, Person
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store, Work
+from application.secret_hash import hash_secret
 from domain.errors import Refusal
 from domain.identifiers import ApiKeyId, Prefix, public_id
-from domain.organisation import ApiKey, Permission
+from domain.organisation import OF_PEOPLE, ApiKey, Permission
 
 SECRET_BYTES = 24
 
@@ -45,8 +45,9 @@ class CreateApiKey:
     def __call__(self, caller: Caller, request: KeyRequest) -> NewKey | Refusal:
         if refusal := caller.refusal(Permission.WRITE_API_KEYS, live=request.live):
             return refusal
-        scopes = frozenset(caller.permissions if request.scopes is None else request.scopes)
-        if excess := scopes - caller.permissions:
+        most = caller.permissions - OF_PEOPLE
+        scopes = frozenset(most if request.scopes is None else request.scopes)
+        if excess := scopes - most:
             names = ", ".join(sorted(excess))
             return Refusal(code="forbidden", detail=f"you may not give what you lack: {names}")
         limit = caller.expires_at

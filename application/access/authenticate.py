@@ -5,9 +5,9 @@ import binascii
 from attrs import frozen
 
 from application.access.caller import Caller
-from application.access.sessions import hash_secret, is_same
 from application.ports.clock import Clock
 from application.ports.storage.work import Scope, Store
+from application.secret_hash import hash_secret, is_same
 from domain.audit import Actor
 from domain.errors import Refusal
 from domain.identifiers import ApiKeyId, Prefix, SessionId, UserId, parse_id, public_id
@@ -58,14 +58,15 @@ class Authenticate:
             standing = work.api_keys.standing(id)
         if standing is None:
             return _WRONG_KEY
-        key, organisation = standing
+        key, organisation, maker = standing
         is_right = is_same(hash_secret(secret.encode()), key.secret_hash)
-        if not (is_right and key.is_good(self.clock.now())):
+        if not (is_right and key.is_good(self.clock.now()) and maker.removed_at is None):
             return _WRONG_KEY
         return Caller(
             organisation=organisation.id,
             actor=Actor("api_key", public_id(Prefix.API_KEY, key.id)),
-            permissions=key.scopes,
+            # Never more than its maker may by now.
+            permissions=key.scopes & PERMISSIONS[maker.role],
             live=key.live,
             request_id=request_id,
             member=key.created_by,

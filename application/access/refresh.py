@@ -8,18 +8,14 @@ from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
-from application.access.sessions import (
-    CHANCE_BYTES,
-    OpenSession,
-    RefreshToken,
-    is_same,
-)
+from application.access.sessions import CHANCE_BYTES, OpenSession, RefreshToken
 from application.audit.personal import KnowPeople, Person
 from application.audit.trail import Trail
 from application.ports.clock import Clock
 from application.ports.custody import KeyWrapping, Wrapped
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store, Work
+from application.secret_hash import is_same
 from domain.audit import Actor
 from domain.errors import Refusal
 from domain.identifiers import Prefix, public_id

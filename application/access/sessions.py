@@ -5,8 +5,6 @@ the hash only.  It is single use.  The secret ends in a part that all tokens of 
 by it an old one is known as ours, however long ago it was used.
 """
 
-import hashlib
-import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from datetime import datetime, timedelta
@@ -15,6 +13,7 @@ from uuid import UUID
 from attrs import evolve, field, frozen
 
 from application.ports.identifiers import Identifiers
+from application.secret_hash import hash_secret, is_same
 from domain.identifiers import OrganisationId, SessionId, UserId
 from domain.organisation import Session
 
@@ -76,15 +75,6 @@ class OpenSession:
 
     session: Session
     refresh_token: str = field(repr=False)
-
-
-def hash_secret(secret: bytes) -> bytes:
-    """SHA-256 is enough: the secret has 256 bits of chance in it."""
-    return hashlib.sha256(secret).digest()
-
-
-def is_same(left: bytes, right: bytes | None) -> bool:
-    return right is not None and hmac.compare_digest(left, right)
 
 
 def new_session(

@@ -13,12 +13,12 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-from application.access.sessions import hash_secret, is_same
 from application.ports.clock import Clock
 from application.ports.custody import KeyWrapping
 from application.ports.identifiers import Identifiers
 from application.ports.storage.letters import Letter
 from application.ports.storage.work import Work
+from application.secret_hash import hash_secret, is_same
 from domain.identifiers import INSTALLATION, LetterId, OrganisationId, UserId
 from domain.letter import LIVES, LetterKind
 

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from application.audit.trail import Trail
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
-from application.ports.storage.paging import LONGEST_PAGE, PageRequest
+from application.ports.storage.access import keys_made_by
 from application.ports.storage.subjects import SubjectKey
 from application.ports.storage.work import Scope, Store, Work
 from application.retention.holds import refusal_for_subjects
@@ -96,6 +96,7 @@ class EraseSubject:
             if key is not None:
                 work.subject_keys.destroy(now)
             work.users.erase(f"{public_id(Prefix.USER, user)}@{_NOWHERE}")
+            work.letters.end_of_user(now)
             sessions = work.sessions.revoke_all(now)
             work.api_keys.revoke_of_erased(now)
             if first is not None:
@@ -111,7 +112,8 @@ class EraseSubject:
             trail = self._trail(member)
             if not any(event.action == ACTION for event in work.audit.of_subject(subject)):
                 _say(trail, member.user, at, reason)
-            untold = [key for key in _keys_of(work, member) if _died_untold(work, key, at)]
+            made = keys_made_by(work.api_keys, member.id)
+            untold = [key for key in made if _died_untold(work, key, at)]
             for key in untold:
                 trail.add(
                     _REVOKED,
@@ -149,15 +151,3 @@ def _died_untold(work: Work, key: ApiKey, at: datetime) -> bool:
     """Whether *key* was revoked by the erasing at *at*, and nobody has said so."""
     told = work.audit.of_subject(public_id(Prefix.API_KEY, key.id))
     return key.revoked_at == at and not any(event.action == _REVOKED for event in told)
-
-
-def _keys_of(work: Work, member: Member) -> list[ApiKey]:
-    """Those that the member has made."""
-    found: list[ApiKey] = []
-    page = PageRequest(limit=LONGEST_PAGE)
-    while True:
-        listed = work.api_keys.list(page)
-        found += [key for key in listed.items if key.created_by == member.id]
-        if not listed.has_more:
-            return found
-        page = PageRequest(limit=LONGEST_PAGE, after=listed.items[-1].id)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from domain.as_of.credits import CreditBook, instant
 from domain.as_of.state import Licence, Membership, State
@@ -72,6 +72,12 @@ class AsOf:
             self._members[subject] = Membership(
                 id=subject, user=details["user"], role=details["role"], since=at
             )
+        elif action == "member.role_changed":
+            known = self._members.get(subject)
+            if known is not None:
+                self._members[subject] = evolve(known, role=details["role"])
+        elif action == "member.removed":
+            self._members.pop(subject, None)
         elif action == "licence.changed":
             self._licence = Licence(
                 state=details["state"],

@@ -7,6 +7,7 @@ not ``enum``.
 from collections.abc import Mapping
 
 from application.ports.nodes import NodeCondition
+from application.ports.storage.letters import LetterState
 from application.ports.storage.people import UsageKey
 from domain.account import AccountState
 from domain.catalogue import KindClass
@@ -180,12 +181,21 @@ SCHEMAS: Mapping[str, Schema] = {
     "Registered": _object(
         user=_object(id=_id(Prefix.USER), email=_TEXT, created_at=_INSTANT),
         organisation=ref("Organisation"),
-        member=_object(
-            id=_id(Prefix.MEMBER), organisation=_ORGANISATION, user=_id(Prefix.USER),
-            role=_one_of(*(each.value for each in Role)), created_at=_INSTANT,
-        ),
+        member=ref("Member"),
         tokens=ref("Tokens"),
     ),
+    "Member": _object(
+        id=_id(Prefix.MEMBER), organisation=_ORGANISATION, user=_id(Prefix.USER),
+        role=_one_of(*(each.value for each in Role)), created_at=_INSTANT,
+    ),
+    "MemberPage": _page({"allOf": [ref("Member"), _object(email=_TEXT)]}),
+    "Invitation": _object(
+        id=_id(Prefix.LETTER), email=_or_null(_TEXT),
+        role=_or_null(_one_of(*(each.value for each in Role))),
+        state=_one_of(*(each.value for each in LetterState)), invited_at=_INSTANT,
+        expires_at=_INSTANT,
+    ),
+    "InvitationPage": _page(ref("Invitation")),
     "Tokens": _TOKENS,
     "LetterWritten": _object(status=_one_of("letter_written")),
     "Session": _object(

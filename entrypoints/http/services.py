@@ -36,6 +36,7 @@ from application.metered.spend import SpendCredits
 from application.notifications.again import RotateSecret, SendAgain
 from application.notifications.endpoints import ChangeEndpoints, RegisterEndpoint
 from application.people.gifts import SendGift
+from application.people.members import AcceptInvitation, ChangeMember, Invite, ListMembers
 from application.people.teams_and_quotas import ChangeQuotas, ChangeTeams
 from application.ports.chain import Chain
 from application.ports.clock import Clock
@@ -115,6 +116,10 @@ class Services:
     change_endpoints: ChangeEndpoints
     rotate_secret: RotateSecret
     send_again: SendAgain
+    invite: Invite
+    accept_invitation: AcceptInvitation
+    list_members: ListMembers
+    change_member: ChangeMember
     change_teams: ChangeTeams
     change_quotas: ChangeQuotas
     state_account: StateAccount

@@ -396,18 +396,8 @@ def with_a_friend(store: Store) -> tuple[Tenant, MemberId]:
 
 
 def join(work: Work, member: Member) -> None:
-    """What an invitation will do; the port has no word for it yet."""
-    organisations = work.organisations
-    transaction = organisations._transaction
-    if hasattr(transaction, "insert"):
-        key = (member.organisation, member.user)
-        assert transaction.insert(organisations._tables.members, key, member)
-        return
-    transaction.change(
-        "INSERT INTO members (organisation_id, id, user_id, role, created_at)"
-        " VALUES (%(organisation)s, %(id)s, %(of_user)s, %(role)s, %(at)s)",
-        {"id": member.id, "of_user": member.user, "role": member.role.value, "at": NOW},
-    )
+    """What an invitation does."""
+    work.members.add(member)
 
 
 def test_a_team_is_made_changed_and_dissolved_and_each_is_told(store: Store):

@@ -224,7 +224,11 @@ def test_an_api_key_is_added_found_changed_and_listed(store: Store):
         )
     with store.begin(tenant.scope) as work:
         assert work.api_keys.get(revoked.id) == revoked
-        assert work.api_keys.standing(revoked.id) == (revoked, work.organisations.get())
+        assert work.api_keys.standing(revoked.id) == (
+            revoked,
+            work.organisations.get(),
+            work.organisations.member(tenant.user),
+        )
         first = work.api_keys.list(PageRequest(limit=2))
         rest = work.api_keys.list(PageRequest(limit=2, after=first.items[-1].id))
     assert first.has_more

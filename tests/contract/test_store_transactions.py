@@ -183,6 +183,7 @@ LOCKS: dict[Lock, Callable[[Work, Tenant], object]] = {
     Lock.LEGAL_HOLDS: lambda work, _: work.legal_holds.lock(),
     Lock.SUBJECT_KEY: lambda work, _tenant: work.subject_keys.lock(),
     Lock.LETTER: lambda work, _tenant: work.letters.lock(LetterId(uuid4())),
+    Lock.MEMBERS: lambda work, _tenant: work.members.lock(),
     Lock.SESSION: lambda work, _: work.sessions.lock(SessionId(uuid4())),
     Lock.THROTTLE: lambda work, _: work.throttles.lock("mem_1"),
     Lock.ACCOUNT: lambda work, tenant: work.accounts.lock(tenant.account),

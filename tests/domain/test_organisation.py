@@ -25,6 +25,8 @@ TABLE = """
     api_keys:write     o....d
     webhooks:read      o....d
     webhooks:write     o....d
+    members:read       o.c.a.
+    members:write      o.....
 """
 
 

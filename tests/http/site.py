@@ -49,6 +49,7 @@ from application.notifications.again import RotateSecret, SendAgain
 from application.notifications.endpoints import ChangeEndpoints, RegisterEndpoint
 from application.operator.credits import GrantCredits
 from application.people.gifts import DeliverGift, SendGift
+from application.people.members import AcceptInvitation, ChangeMember, Invite, ListMembers
 from application.people.teams_and_quotas import ChangeQuotas, ChangeTeams
 from application.ports.nodes import NodeCondition, NodePool, NodeReport
 from application.ports.payments import Payments
@@ -141,13 +142,14 @@ def identity_of(house: House, *, verifies: bool = False) -> dict[str, Any]:
     secret = {**known, "passwords": MemoryPasswords()}
     written = {"write": house.write_letter, "has_mail": True}
     find = FindLetter(store=house.store, clock=house.clock)
+    read = ReadLetter(wrapping=house.people.wrapping)
     log_in = LogIn(**secret)
     return {
         "register": house.registering(verifies=verifies),
         "verify_address": VerifyAddress(
             **secret,
             find=find,
-            read=ReadLetter(wrapping=house.people.wrapping),
+            read=read,
             enrol=house.enrol(),
             log_in=log_in,
         ),
@@ -158,6 +160,10 @@ def identity_of(house: House, *, verifies: bool = False) -> dict[str, Any]:
         "end_session": EndSession(**known),
         "switch_organisation": SwitchOrganisation(**known),
         "log_in": log_in,
+        "invite": Invite(**common, **written, read=read),
+        "accept_invitation": AcceptInvitation(**known, find=find, read=read),
+        "list_members": ListMembers(store=house.store),
+        "change_member": ChangeMember(**common),
     }
 
 

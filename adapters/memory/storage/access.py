@@ -10,6 +10,7 @@ from application.ports.storage.access import (
     EmailTakenError,
     FoundKey,
     LoginAttempts,
+    Members,
     Organisations,
     Sessions,
     Users,
@@ -94,7 +95,7 @@ class MemoryOrganisations(Organisations):
         mine = [
             member
             for (_, user), member in self._transaction.items(self._tables.members)
-            if user == self._transaction.user
+            if user == self._transaction.user and member.removed_at is None
         ]
         found = (
             (self._transaction.get(self._tables.organisations, member.organisation), member)
@@ -106,7 +107,42 @@ class MemoryOrganisations(Organisations):
         organisation = self._transaction.organisation
         if organisation is None:
             return None
-        return self._transaction.get(self._tables.members, (organisation, user))
+        found = self._transaction.get(self._tables.members, (organisation, user))
+        return None if found is None or found.removed_at is not None else found
+
+
+@define(eq=False)
+class MemoryMembers(Members):
+    _transaction: Transaction
+    _tables: AccessTables
+
+    def add(self, member: Member) -> None:
+        organisation = self._transaction.require_organisation(member.organisation)
+        if not self._transaction.insert(self._tables.members, (organisation, member.user), member):
+            raise MisuseError(f"{member.user} is or was a member of {organisation}")
+
+    def all(self) -> list[Member]:
+        return [member for member in self._mine() if member.removed_at is None]
+
+    def lock(self) -> list[Member]:
+        self._transaction.enter(Lock.MEMBERS, "")
+        organisation = self._transaction.organisation
+        if organisation is None:
+            return []
+        self._transaction.hold(self._tables.organisations, organisation)
+        return self._mine()
+
+    def put(self, member: Member) -> None:
+        organisation = self._transaction.require_organisation(member.organisation)
+        self._transaction.update(self._tables.members, (organisation, member.user), member)
+
+    def _mine(self) -> list[Member]:
+        found = (
+            member
+            for (organisation, _), member in self._transaction.items(self._tables.members)
+            if organisation == self._transaction.organisation
+        )
+        return sorted(found, key=lambda member: (member.created_at, member.id))
 
 
 @define(eq=False)
@@ -144,7 +180,8 @@ class MemoryUsers(Users):
 
     def is_verified(self, member: MemberId) -> bool:
         return any(
-            self._transaction.get(self._tables.verifications, each.user) is not None
+            each.removed_at is None
+            and self._transaction.get(self._tables.verifications, each.user) is not None
             for (organisation, _), each in self._transaction.items(self._tables.members)
             if organisation == self._transaction.organisation and each.id == member
         )
@@ -259,7 +296,8 @@ class MemorySessions(Sessions):
         return session, organisation, member
 
     def _membership(self, session: Session) -> Member | None:
-        return self._transaction.get(self._tables.members, (session.organisation, session.user))
+        member = self._transaction.get(self._tables.members, (session.organisation, session.user))
+        return None if member is None or member.removed_at is not None else member
 
     def _require_mine(self, session: Session) -> None:
         if self._transaction.user != session.user:
@@ -291,12 +329,17 @@ class MemoryApiKeys(ApiKeys):
         key = self._transaction.get(self._tables.api_keys, id)
         return key if key and key.organisation == self._transaction.organisation else None
 
-    def standing(self, id: ApiKeyId) -> tuple[ApiKey, Organisation] | None:
+    def standing(self, id: ApiKeyId) -> tuple[ApiKey, Organisation, Member] | None:
         key = self.get(id)
         if key is None:
             return None
         organisation = self._transaction.get(self._tables.organisations, key.organisation)
-        return (key, organisation) if organisation else None
+        maker = next(
+            member
+            for _, member in self._transaction.items(self._tables.members)
+            if member.id == key.created_by
+        )
+        return (key, organisation, maker) if organisation else None
 
     def put(self, key: ApiKey) -> None:
         self._transaction.require_organisation(key.organisation)

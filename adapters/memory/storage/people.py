@@ -88,6 +88,7 @@ class MemoryTeams(Teams):
         members = {
             member.id
             for (organisation, _), member in self._transaction.items(self._access.members)
+            if member.removed_at is None
             if organisation == self._transaction.organisation
         }
         return members.issuperset(ids)

@@ -19,6 +19,7 @@ from adapters.memory.storage.access import (
     AccessTables,
     MemoryApiKeys,
     MemoryLoginAttempts,
+    MemoryMembers,
     MemoryOrganisations,
     MemorySessions,
     MemorySubjectKeys,
@@ -70,6 +71,7 @@ from domain.organisation import Organisation
 @define(eq=False)
 class MemoryWork(Work):
     organisations: MemoryOrganisations
+    members: MemoryMembers
     users: MemoryUsers
     subject_keys: MemorySubjectKeys
     sessions: MemorySessions
@@ -201,6 +203,7 @@ class MemoryStore(SharedStore):
             organisations=MemoryOrganisations(
                 transaction, self._access, self._ledger.wallets, self._audit.heads
             ),
+            members=MemoryMembers(transaction, self._access),
             users=MemoryUsers(transaction, self._access),
             subject_keys=MemorySubjectKeys(transaction, self._access),
             sessions=MemorySessions(transaction, self._access),

@@ -19,6 +19,15 @@ USING (user_id IN (SELECT member.user_id
 
 GRANT SELECT, INSERT ON verifications TO tallystick_app;
 
+-- Whoever is removed keeps a row, for what others have of them: ids.  The policy is a second wall,
+-- also for the release before this one, which knows no end of a membership.
+ALTER TABLE members ADD COLUMN removed_at timestamptz;
+GRANT UPDATE (role, removed_at) ON members TO tallystick_app;
+
+ALTER POLICY seen_by_the_user ON members
+USING (user_id = (SELECT nullif(current_setting('app.user_id', true), '')::uuid)
+       AND removed_at IS NULL);
+
 -- Mail that is to be sent, and the token in it until it is used or over.  Whatever is personal or
 -- secret in it is ciphertext, and is forgotten as soon as nobody needs it.  A letter about a
 -- person belongs to the installation, an invitation to its organisation.

@@ -3,8 +3,9 @@ INSERT INTO organisations (id, name, tariff, created_at)
 VALUES (%(organisation_id)s, %(organisation_name)s, %(tariff)s, %(organisation_created_at)s)
 
 -- name: insert_member
-INSERT INTO members (organisation_id, id, user_id, role, created_at)
-VALUES (%(organisation_id)s, %(member_id)s, %(user_id)s, %(role)s, %(member_created_at)s)
+INSERT INTO members (organisation_id, id, user_id, role, created_at, removed_at)
+VALUES (%(organisation_id)s, %(member_id)s, %(user_id)s, %(role)s, %(member_created_at)s,
+        %(member_removed_at)s)
 
 -- name: insert_wallet
 INSERT INTO wallets (organisation_id) VALUES (%(organisation_id)s)
@@ -31,17 +32,38 @@ SELECT tariff, organisations FROM narrow.tariffs_in_use()
 SELECT organisation.id AS organisation_id, organisation.name AS organisation_name,
        organisation.tariff, organisation.created_at AS organisation_created_at,
        member.id AS member_id, member.user_id, member.role,
-       member.created_at AS member_created_at
+       member.created_at AS member_created_at, member.removed_at AS member_removed_at
   FROM members AS member
   JOIN organisations AS organisation ON organisation.id = member.organisation_id
  WHERE member.user_id = %(user)s
+   AND member.removed_at IS NULL
  ORDER BY member.created_at, member.id
 
 -- name: select_member
-SELECT organisation_id, id AS member_id, user_id, role, created_at AS member_created_at
+SELECT organisation_id, id AS member_id, user_id, role, created_at AS member_created_at,
+       removed_at AS member_removed_at
   FROM members
  WHERE organisation_id = %(organisation)s
    AND user_id = %(of_user)s
+   AND removed_at IS NULL
+
+-- name: members
+SELECT organisation_id, id AS member_id, user_id, role, created_at AS member_created_at,
+       removed_at AS member_removed_at
+  FROM members
+ WHERE organisation_id = %(organisation)s
+ ORDER BY created_at, id
+
+-- name: lock_members
+-- Rows that refer to the organisation may be written meanwhile.
+SELECT id FROM organisations WHERE id = %(organisation)s FOR NO KEY UPDATE
+
+-- name: update_member
+UPDATE members
+   SET role = %(role)s,
+       removed_at = %(member_removed_at)s
+ WHERE organisation_id = %(organisation_id)s
+   AND id = %(member_id)s
 
 -- name: insert_user
 -- No row comes back where the address is taken; also where its owner is invisible to us.
@@ -72,7 +94,8 @@ SELECT EXISTS (SELECT
                  FROM members AS member
                  JOIN verifications AS verification ON verification.user_id = member.user_id
                 WHERE member.organisation_id = %(organisation)s
-                  AND member.id = %(member)s) AS is_verified
+                  AND member.id = %(member)s
+                  AND member.removed_at IS NULL) AS is_verified
 
 -- name: erase_user
 UPDATE users
@@ -159,11 +182,13 @@ SELECT session.id AS session_id, session.user_id, session.organisation_id, sessi
        session.successor, session.revoked_at,
        organisation.name AS organisation_name, organisation.tariff,
        organisation.created_at AS organisation_created_at,
-       member.id AS member_id, member.role, member.created_at AS member_created_at
+       member.id AS member_id, member.role, member.created_at AS member_created_at,
+       member.removed_at AS member_removed_at
   FROM sessions AS session
   JOIN members AS member
     ON member.organisation_id = session.organisation_id
    AND member.user_id = session.user_id
+   AND member.removed_at IS NULL
   JOIN organisations AS organisation ON organisation.id = session.organisation_id
  WHERE session.id = %(id)s
    AND session.user_id = %(user)s
@@ -190,9 +215,14 @@ SELECT key.organisation_id, key.id, key.name, key.live, key.scopes, key.secret_h
        key.created_by, key.created_at, key.expires_at, key.revoked_at,
        key.requests_per_minute,
        organisation.name AS organisation_name, organisation.tariff,
-       organisation.created_at AS organisation_created_at
+       organisation.created_at AS organisation_created_at,
+       member.id AS member_id, member.user_id, member.role,
+       member.created_at AS member_created_at, member.removed_at AS member_removed_at
   FROM api_keys AS key
   JOIN organisations AS organisation ON organisation.id = key.organisation_id
+  JOIN members AS member
+    ON member.organisation_id = key.organisation_id
+   AND member.id = key.created_by
  WHERE key.organisation_id = %(organisation)s
    AND key.id = %(id)s
 

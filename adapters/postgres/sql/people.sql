@@ -28,6 +28,7 @@ SELECT count(*) AS count
   FROM members
  WHERE organisation_id = %(organisation)s
    AND id = ANY(%(ids)s)
+   AND removed_at IS NULL
 
 -- name: put_quota
 INSERT INTO quotas (organisation_id, subject_kind, subject_id, quota_window, most, set_at)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-from application.ports.storage.paging import Page, PageRequest
+from application.ports.storage.paging import LONGEST_PAGE, Page, PageRequest
 from domain.abuse import LoginFailures
 from domain.catalogue import TariffName
 from domain.identifiers import ApiKeyId, MemberId, OrganisationId, SessionId, UserId
@@ -49,6 +49,24 @@ class Organisations(Protocol):
 
     def member(self, user: UserId) -> Member | None:
         """*user* as a member of the scope's organisation."""
+        ...
+
+
+class Members(Protocol):
+    """Who is and was a member of the scope's organisation."""
+
+    def add(self, member: Member) -> None: ...
+
+    def all(self) -> list[Member]:
+        """Those that are, oldest first."""
+        ...
+
+    def lock(self) -> list[Member]:
+        """Also those that were; nobody else changes them until the transaction ends."""
+        ...
+
+    def put(self, member: Member) -> None:
+        """Role and end.  Raises: MisuseError: there is none."""
         ...
 
 
@@ -127,8 +145,8 @@ class ApiKeys(Protocol):
 
     def get(self, id: ApiKeyId) -> ApiKey | None: ...
 
-    def standing(self, id: ApiKeyId) -> tuple[ApiKey, Organisation] | None:
-        """The key with its organisation: one round trip."""
+    def standing(self, id: ApiKeyId) -> tuple[ApiKey, Organisation, Member] | None:
+        """The key with its organisation and its maker: one round trip."""
         ...
 
     def put(self, key: ApiKey) -> None: ...
@@ -141,6 +159,18 @@ class ApiKeys(Protocol):
         Only where the user's key is destroyed: that of somebody else stays.
         """
         ...
+
+
+def keys_made_by(keys: ApiKeys, member: MemberId) -> list[ApiKey]:
+    """All of them, newest first."""
+    found: list[ApiKey] = []
+    page = PageRequest(limit=LONGEST_PAGE)
+    while True:
+        listed = keys.list(page)
+        found += [key for key in listed.items if key.created_by == member]
+        if not listed.has_more:
+            return found
+        page = PageRequest(limit=LONGEST_PAGE, after=listed.items[-1].id)
 
 
 class LoginAttempts(Protocol):

@@ -9,7 +9,14 @@ from typing import Protocol
 from attrs import define, frozen
 
 from application.ports.storage.abuse import Spendings, Throttles
-from application.ports.storage.access import ApiKeys, LoginAttempts, Organisations, Sessions, Users
+from application.ports.storage.access import (
+    ApiKeys,
+    LoginAttempts,
+    Members,
+    Organisations,
+    Sessions,
+    Users,
+)
 from application.ports.storage.accounts import Accounts, SealedSecrets
 from application.ports.storage.audit import AuditLog, Outbox
 from application.ports.storage.billing import Billing
@@ -68,17 +75,18 @@ class Lock(IntEnum):
     LEGAL_HOLDS = 3
     SUBJECT_KEY = 4
     LETTER = 5
-    SESSION = 6
-    THROTTLE = 7
-    ACCOUNT = 8
-    BILLING = 9
-    OPERATION = 10
-    WALLET = 11
-    SIGNER = 12
-    NETWORK = 13
-    TOKEN_WATCH = 14
-    WEBHOOK_ENDPOINT = 15
-    AUDIT_HEAD = 16
+    MEMBERS = 6
+    SESSION = 7
+    THROTTLE = 8
+    ACCOUNT = 9
+    BILLING = 10
+    OPERATION = 11
+    WALLET = 12
+    SIGNER = 13
+    NETWORK = 14
+    TOKEN_WATCH = 15
+    WEBHOOK_ENDPOINT = 16
+    AUDIT_HEAD = 17
 
 
 @define
@@ -100,6 +108,8 @@ class Work(Protocol):
 
     @property
     def organisations(self) -> Organisations: ...
+    @property
+    def members(self) -> Members: ...
     @property
     def users(self) -> Users: ...
     @property

@@ -9,6 +9,7 @@ from application.ports.custody import Wrapped
 from application.ports.storage.billing import Checkout, Reconciliation
 from application.ports.storage.evidence import IssuedEvidence
 from application.ports.storage.idempotency import IdempotencyKey, Remembered
+from application.ports.storage.letters import Letter
 from application.ports.storage.licence import LicenceRecord
 from application.ports.storage.subjects import SubjectKey
 from application.ports.storage.tokens import TokenWatch
@@ -22,6 +23,7 @@ from domain.export import Export, ExportFormat, Part
 from domain.fees import FeeKind, FeeLine
 from domain.gift import Direction, Gift, GiftPortion
 from domain.ledger import Grant, HoldCredits, Lot, Source, decide, fold
+from domain.letter import LetterKind
 from domain.money import Money
 from domain.network import Family, Finality, Network, NetworkClass
 from domain.operation import Attempt, NonceLine, Signer, TransactionId
@@ -171,7 +173,18 @@ class Resident:
         return self
 
     def take_away(self, work):
-        """An export that is under way, with one part."""
+        """An export that is under way, with one part; and an invitation."""
+        work.letters.add(
+            Letter(
+                organisation=self.organisation,
+                id=uuid4(),
+                kind=LetterKind.INVITATION,
+                secret_hash=bytes(32),
+                written_at=NOW,
+                expires_at=NOW + timedelta(days=7),
+                due_at=NOW,
+            )
+        )
         export = Export(
             organisation=self.organisation,
             id=uuid4(),
@@ -357,6 +370,7 @@ class Resident:
     def _register(self, work, email):
         work.users.add(User(id=self.user, email=email, password_hash="$argon2id$", created_at=NOW))
         wrapped = Wrapped(wrapping="local-keys:master/1", ciphertext=b"sealed")
+        work.users.verify(NOW)
         work.subject_keys.add(SubjectKey(user=self.user, wrapped=wrapped, made_at=NOW))
         work.organisations.add(
             Organisation(id=self.organisation, name="Ada & Co", tariff=FREE, created_at=NOW),

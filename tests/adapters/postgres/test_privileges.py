@@ -66,11 +66,13 @@ journal              app=ra narrow=r auditor=r readonly=r
 legal_holds          app=ra,w(lifted_at lifted_because)
                      narrow=r(organisation_id id subject since until placed_at lifted_at)
                      readonly=r
+letters              app=ra,w(wrapping ciphertext state attempts due_at used_at)
+                     narrow=r(organisation_id id state due_at expires_at),d
 licences             app=ra,w(arranged_at told due_at) narrow=r readonly=r
 login_attempts       app=rawd
 lots                 app=ra,w(remaining expires_at lapsed clawed_back ended_at)
                      narrow=r(organisation_id effective_at fact) readonly=r
-members              app=ra narrow=r(organisation_id id user_id) readonly=r
+members              app=ra,w(role removed_at) narrow=r(organisation_id id user_id) readonly=r
 migrations           app=r sealer=r readonly=r
 networks             app=ra,w(name final_number final_hash halted) readonly=r
 operations           app=ra,w(hold_id accepted_at state result failure_reason
@@ -117,6 +119,7 @@ webhook_endpoints    app=ra,w(url description event_types state disabled_because
                      narrow=r(organisation_id id state cursor due_at is_slow lease_token
                               lease_until),w(lease_token lease_until)
 webhook_secrets      app=ra,w(expires_at)
+verifications        app=ra
 wallets              app=ra,w(available held version debt watch_granted watch_since watch_told)
                      narrow=r readonly=r
 """
@@ -399,6 +402,7 @@ def owner_of(table, resident):
         "users": ("id", resident.user),
         "sessions": ("user_id", resident.user),
         "subject_keys": ("user_id", resident.user),
+        "verifications": ("user_id", resident.user),
     }.get(table, ("organisation_id", resident.organisation))
 
 
