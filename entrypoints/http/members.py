@@ -23,7 +23,7 @@ from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.operations import Operation
 from entrypoints.http.problems import granted, not_found
 from entrypoints.http.rules import Choice, Text
-from entrypoints.http.services import Given
+from entrypoints.http.services import AStore, Given
 
 EMAIL = Field(
     "email", Text(most=LONGEST_EMAIL), "Whom the letter goes to.", required=True,
@@ -66,10 +66,14 @@ def change_member(
     body: RawBody,
     id: FromPath[str],
     caller: Given[Caller],
+    store: AStore,
     changing: Given[ChangeMember],
 ) -> Response[bytes]:
     require(caller, Permission.WRITE_MEMBERS)
     parsed = _member(id)
+    with store.begin(caller.scope) as work:
+        if all(each.id != parsed for each in work.members.all()):
+            raise not_found("member")
     asked = CHANGE.decode(request, body)
     return answer(representations.member(granted(changing.role(caller, parsed, asked[ROLE]))))
 

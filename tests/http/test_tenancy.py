@@ -59,6 +59,7 @@ NUMBERED = {
 
 
 KEY = {"Idempotency-Key": "key-1"}
+GUEST = {"email": "guest@example.org", "role": "auditor"}
 
 
 @pytest.fixture
@@ -97,14 +98,17 @@ def things(site, bob):
         "events": bob.get("/v1/audit/events").json()["data"][0]["event"]["id"],
         "usage": bob.post("/v1/usage/holds", {"operation": "report"}, headers=KEY).json()["id"],
         "exports": bob.post("/v1/audit/exports", {"format": "csv"}, headers=KEY).json()["id"],
+        "sessions": bob.registered["tokens"]["session"],
+        "members": bob.registered["member"]["id"],
+        "invitations": bob.post("/v1/members/invitations", GUEST).json()["id"],
         "grants": bob.get("/v1/credits/grants").json()["data"][0]["id"],
     }
 
 
 def _resource(path):
-    """What the id in *path* is of: /v1/audit is a house with several rooms."""
+    """What the id in *path* is of: /v1/audit and /v1/auth are houses with several rooms."""
     words = path.split("/")
-    return words[3] if words[2] == "audit" else words[2]
+    return words[3] if words[2] in {"audit", "auth"} or words[3] == "invitations" else words[2]
 
 
 def unknown(site, id):
