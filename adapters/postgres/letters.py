@@ -41,8 +41,8 @@ class PostgresLetters(Letters):
         self._transaction.enter_any(Lock.LETTER)
         return self._transaction.change(LETTERS["end_of_user"], {"now": now})
 
-    def open(self, kind: LetterKind, now: datetime) -> list[Letter]:
-        found = self._transaction.rows(LETTERS["open"], {"kind": kind.value, "now": now})
+    def usable(self, kind: LetterKind, now: datetime) -> list[Letter]:
+        found = self._transaction.rows(LETTERS["usable"], {"kind": kind.value, "now": now})
         return [_from_row(row) for row in found]
 
     def due(self, now: datetime, limit: int) -> list[tuple[OrganisationId, LetterId]]:

@@ -104,7 +104,7 @@ class Invite:
         if refusal := caller.refusal(Permission.WRITE_MEMBERS):
             return refusal
         with self.store.begin(caller.scope) as work:
-            found = work.letters.open(LetterKind.INVITATION, self.clock.now())
+            found = work.letters.usable(LetterKind.INVITATION, self.clock.now())
         return [Invitation.of(letter, self.read(letter)) for letter in found]
 
     def withdraw(self, caller: Caller, id: LetterId) -> Refusal | None:

@@ -25,8 +25,8 @@ PURE_MODULES = {
 OURS = {"domain": {"attrs", "domain"}, "application": {"application", "attrs", "domain"}}
 #: Clocks, chance and the world, by the last word of the call.
 FORBIDDEN_CALLS = {
-    "breakpoint", "formatdate", "localtime", "make_msgid", "eval", "exec", "exit", "getenv", "input", "monotonic", "now", "open",
-    "perf_counter", "print", "quit", "randbytes", "sleep", "time_ns", "today", "token_hex",
+    "breakpoint", "eval", "exec", "exit", "formatdate", "getenv", "input", "localtime",
+    "make_msgid", "monotonic", "now", "open", "perf_counter", "print", "quit", "randbytes", "sleep", "time_ns", "today", "token_hex",
     "urandom", "utcnow", "uuid1", "uuid4", "uuid6", "uuid7",
 }  # fmt: skip
 CORE = [*modules_of("domain"), *modules_of("application")]

@@ -118,7 +118,7 @@ def test_open_invitations_are_listed_oldest_first(store: Store):
     invitation(eve, 0)
     written(store, a_letter(ada, organisation=ada.organisation))
     with store.begin(ada.scope) as work:
-        assert work.letters.open(LetterKind.INVITATION, NOW) == [first, second]
+        assert work.letters.usable(LetterKind.INVITATION, NOW) == [first, second]
 
 
 def test_what_is_due_is_told_by_ids_whoever_it_is_of(store: Store):

@@ -260,7 +260,8 @@ ROUTES = {
 
 @pytest.mark.parametrize("role", Role)
 def test_a_role_may_do_what_the_one_table_says(ada, role):
-    """As a key with the role's scopes, but for what people do (`test_members.py`); `deployments:read` finds the thing that is asked about."""
+    """As a key with the role's scopes, but for what people do (`test_members.py`);
+    `deployments:read` finds the thing that is asked about."""
     deployment = ada.deploy()["id"]
     key = ada.key(scopes=sorted(PERMISSIONS[role] - OF_PEOPLE))
     for permission, routes in ROUTES.items():

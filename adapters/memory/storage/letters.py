@@ -62,7 +62,7 @@ class MemoryLetters(Letters):
             ended += 1
         return ended
 
-    def open(self, kind: LetterKind, now: datetime) -> list[Letter]:
+    def usable(self, kind: LetterKind, now: datetime) -> list[Letter]:
         mine = (
             letter
             for _, letter in self._transaction.items(self._tables.letters)

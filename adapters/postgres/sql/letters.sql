@@ -41,7 +41,7 @@ UPDATE letters
  WHERE user_id = %(user)s
    AND used_at IS NULL
 
--- name: open
+-- name: usable
 SELECT organisation_id, id, kind, user_id, wrapping, ciphertext, secret_hash, written_at,
        expires_at, state, attempts, due_at, used_at
   FROM letters

@@ -73,7 +73,7 @@ class Letters(Protocol):
         """
         ...
 
-    def open(self, kind: LetterKind, now: datetime) -> list[Letter]:
+    def usable(self, kind: LetterKind, now: datetime) -> list[Letter]:
         """Those of the scope's organisation whose token may be used, oldest first."""
         ...
 
