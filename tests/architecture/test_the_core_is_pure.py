@@ -26,8 +26,9 @@ OURS = {"domain": {"attrs", "domain"}, "application": {"application", "attrs", "
 #: Clocks, chance and the world, by the last word of the call.
 FORBIDDEN_CALLS = {
     "breakpoint", "eval", "exec", "exit", "formatdate", "getenv", "input", "localtime",
-    "make_msgid", "monotonic", "now", "open", "perf_counter", "print", "quit", "randbytes", "sleep", "time_ns", "today", "token_hex",
-    "urandom", "utcnow", "uuid1", "uuid4", "uuid6", "uuid7",
+    "make_msgid", "monotonic", "now", "open", "perf_counter", "print", "quit", "randbytes",
+    "sleep", "time_ns", "today", "token_hex", "urandom", "utcnow", "uuid1", "uuid4", "uuid6",
+    "uuid7",
 }  # fmt: skip
 CORE = [*modules_of("domain"), *modules_of("application")]
 
