@@ -13,6 +13,8 @@ from tests.contract.subjects.postgres import APPLICATION, application_url
 UNSCOPED = {"login_attempts", "networks", "signers", "installation", "migrations", "documents",
             "rates", "audit_logs", "audit_tiles", "audit_checkpoints", "archives"}  # fmt: skip
 #: Filled through the port by `Resident`; the outbox is not for reading.
+#: Belong to a person, whatever organisations they are in.
+OF_PEOPLE = {"users", "subject_keys", "sessions", "verifications"}
 UNREADABLE = {"outbox"}
 HISTORY = ("journal", "audit_events")
 #: Beside history: rows that are added, and never become others.
@@ -45,6 +47,8 @@ NARROW = {
     "exports_waiting": ("tallystick_narrow", "organisation_id, id"),
     "legal_holds_placed": ("tallystick_narrow", "organisation_id, id"),
     "legal_holds_over": ("tallystick_narrow", "organisation_id, id"),
+    "letters_due": ("tallystick_narrow", "organisation_id, id"),
+    "purge_letters": ("tallystick_narrow", "int8"),
     "legal_holds_on": ("tallystick_narrow", "organisation_id, id"),
     "revoke_api_keys_of_erased": ("tallystick_narrow", "int8"),
     "month_volume": ("tallystick_narrow", "events, lines, strays"),
@@ -127,12 +131,7 @@ def test_every_tenant_key_begins_with_the_organisation(administrator):
             """
         ).fetchall()
     )
-    tenants = set(scoped_tables(administrator)) - {
-        "users",
-        "subject_keys",
-        "sessions",
-        "organisations",
-    }
+    tenants = set(scoped_tables(administrator)) - OF_PEOPLE - {"organisations"}
     assert {first_columns[table] for table in tenants} == {"organisation_id"}
 
 
@@ -148,7 +147,7 @@ def test_the_owner_sees_its_rows_and_a_stranger_none(administrator, as_applicati
 
 def test_two_organisations_do_not_see_each_other(administrator, as_application, ada, eve):
     for table in scoped_tables(administrator):
-        if table in UNREADABLE | {"users", "subject_keys", "sessions", "organisations"}:
+        if table in UNREADABLE | OF_PEOPLE | {"organisations"}:
             continue
         query = sql.SQL("SELECT DISTINCT organisation_id FROM {}").format(sql.Identifier(table))
         for mine in (ada, eve):
@@ -183,7 +182,7 @@ def test_the_installation_sees_the_slots_of_all_and_nothing_else_of_them(
     seen = {
         table
         for table in scoped_tables(administrator)
-        if table not in UNREADABLE | {"users", "subject_keys", "sessions", "organisations"}
+        if table not in UNREADABLE | OF_PEOPLE | {"organisations"}
         and connection.execute(mine.format(sql.Identifier(table)), [ada.organisation]).fetchone()
         != (0,)
     }
@@ -303,7 +302,7 @@ def test_an_auditor_reads_the_history_of_the_organisation_it_names(url, ada, eve
 
 @pytest.mark.parametrize(
     "table",
-    ["users", "subject_keys", "sessions", "api_keys", "sealed_secrets", "login_attempts"],
+    [*sorted(OF_PEOPLE), "api_keys", "letters", "login_attempts", "sealed_secrets"],
 )
 @pytest.mark.parametrize("role", ["tallystick_auditor", "tallystick_readonly"])
 def test_readers_see_no_secrets_and_no_people(administrator, role, table):
