@@ -50,11 +50,11 @@ from application.deployments.request import Accepted, DeploymentRequest, Request
 from application.deployments.retry import RetryDeployment
 from application.deployments.watch import WatchNetwork
 from application.exports.make import MakeExport
+from application.mail.send import SendLetter
+from application.mail.write import ReadLetter, WriteLetter
 from application.notifications.deliver import DeliverWebhooks
 from application.notifications.fan_out import FanOut
 from application.notifications.secrets import SealedSecrets
-from application.mail.send import SendLetter
-from application.mail.write import ReadLetter, WriteLetter
 from application.operator.credits import GrantCredits, SetTariff
 from application.operator.end import EndOperation
 from application.operator.treasury import Resume
