@@ -18,6 +18,7 @@ ALLOWED = {
     "adapters/algorand/development.py": "the same, for an exception's name",
     "adapters/algorand/node.py": "the same, for an exception's name",
     "adapters/ipfs/metadata.py": "an IPFS node of the configuration",
+    "adapters/smtp/": "a mail server of the configuration",
     "adapters/vault/": "a Vault of the configuration, for an exception's name",
     "entrypoints/commands/listen.py": "of whoever runs the command, on their machine",
     "entrypoints/demo/": "of servers that the demo has started",
