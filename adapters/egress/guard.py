@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotResolvedInTime
 from contextlib import contextmanager
+from functools import cache
 
 from attrs import define, field, frozen
 
@@ -210,13 +211,9 @@ class _GuardedLine(Line):
         return exchange.ask("POST", headers, body, _LONGEST_ANSWER, deadline)
 
 
-_CONTEXTS: list[ssl.SSLContext] = []
-
-
+@cache
 def _machines_own() -> ssl.SSLContext:
     """Made once: reading what the machine trusts takes longer than a request."""
-    if not _CONTEXTS:
-        context = ssl.create_default_context()
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        _CONTEXTS.append(context)
-    return _CONTEXTS[0]
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context

@@ -29,14 +29,13 @@ class FanOut:
     clock: Clock
     identifiers: Identifiers
 
-    def __call__(self) -> int:
-        """One round; how many deliveries it made."""
+    def behind(self) -> list[OrganisationId]:
+        """Whose trail has something new, for one round."""
         with self.store.begin(Scope()) as work:
-            behind = work.webhooks.behind(_ROUND)
-        return sum(self.of(organisation) for organisation in behind)
+            return work.webhooks.behind(_ROUND)
 
-    def of(self, organisation: OrganisationId) -> int:
-        """A batch of one organisation's events."""
+    def __call__(self, organisation: OrganisationId) -> int:
+        """A batch of one organisation's events; how many deliveries they became."""
         with self.store.begin(Scope(organisation=organisation)) as work:
             endpoints = work.webhooks.lock_lagging()
             if not endpoints:

@@ -40,7 +40,9 @@ EXPIRE_EVERY = timedelta(minutes=10)
 FORGET_EVERY = timedelta(hours=1)
 #: How often it is seen whether events are sealed and signed for.
 SEALS_EVERY = timedelta(minutes=1)
-_STOP_WITHIN = timedelta(seconds=25)
+#: Messages that are on their way when a worker is stopped; none takes longer.
+_ARRIVE_WITHIN = timedelta(seconds=16)
+_STOP_WITHIN = timedelta(seconds=9)
 
 
 class WrongDatabaseError(Exception):
@@ -72,8 +74,10 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
             threading.Thread(target=periodic.run, args=(stop,), name=periodic.name, daemon=True)
             for periodic in periodics(container, stop)
         ]
-        threads.append(threading.Thread(target=webhooks(container).run, args=(stop,), daemon=True))
-        for thread in threads:
+        telling = threading.Thread(
+            target=webhooks(container).run, args=(stop,), name="webhooks", daemon=True
+        )
+        for thread in (telling, *threads):
             thread.start()
         started()
         loop = DeploymentLoop(
@@ -84,6 +88,7 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
             threads=container.settings().worker_threads,
         )
         loop.run(stop)
+        telling.join(timeout=_ARRIVE_WITHIN.total_seconds())
         for thread in threads:
             thread.join(timeout=_STOP_WITHIN.total_seconds() / len(threads))
     finally:

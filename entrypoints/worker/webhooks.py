@@ -23,8 +23,9 @@ log = logging.getLogger(__name__)
 
 #: How often the trail and the lines are looked at when nothing was found the last time.
 IDLE = timedelta(milliseconds=300)
-#: How soon somebody who has become free is noticed.
-_BUSY = timedelta(milliseconds=20)
+_SOON = timedelta(milliseconds=20)
+#: How soon a thread that has become free is noticed.
+_BUSY = timedelta(milliseconds=100)
 _AFTER_TROUBLE = timedelta(seconds=1)
 
 
@@ -47,7 +48,7 @@ class WebhookLoop:
 
     def _round(self, pool: ThreadPoolExecutor, stop: threading.Event) -> timedelta:
         try:
-            made = self.fan_out()
+            made = self._fan_out(stop)
             with self._lock:
                 free = self.threads - len(self._fast) - len(self._slow)
                 slow = max(1, self.threads // 4) - len(self._slow)
@@ -62,7 +63,24 @@ class WebhookLoop:
             with self._lock:
                 (self._slow if claim.is_slow else self._fast).add(claim)
             pool.submit(self._turn, claim, stop).add_done_callback(_never_silent)
-        return _BUSY if made or claims or free <= 0 else IDLE
+        if made or claims:
+            return _SOON
+        return _BUSY if free <= 0 else IDLE
+
+    def _fan_out(self, stop: threading.Event) -> int:
+        """Raises: StoreUnavailableError."""
+        made = 0
+        for organisation in self.fan_out.behind():
+            if stop.is_set():
+                break
+            try:
+                made += self.fan_out(organisation)
+            except StoreUnavailableError:
+                raise
+            except Exception:
+                # What one trail has in it keeps nobody else waiting.
+                log.exception("%s is told nothing", public_id(Prefix.ORGANISATION, organisation))
+        return made
 
     def _turn(self, claim: EndpointClaim, stop: threading.Event) -> None:
         name = public_id(Prefix.WEBHOOK_ENDPOINT, claim.endpoint)

@@ -240,7 +240,7 @@ class House:
         fan_out = FanOut(store=self.store, clock=self.clock, identifiers=self.identifiers)
         deliver, sent = self.deliver_webhooks, 0
         for _ in range(rounds):
-            made = fan_out()
+            made = sum(fan_out(each) for each in fan_out.behind())
             claims = deliver.take(10, slow=10)
             sent += sum(deliver(claim) for claim in claims)
             if not made and not claims:

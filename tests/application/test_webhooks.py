@@ -67,6 +67,11 @@ def register(house, url=URL, types=QUEUED, key="hook"):
     return made.value.endpoint
 
 
+def fan_out(house):
+    act = FanOut(**common(house))
+    return sum(act(organisation) for organisation in act.behind())
+
+
 def changing(house):
     return ChangeEndpoints(**common(house), egress=house.egress)
 
@@ -197,7 +202,7 @@ def test_a_worker_that_dies_after_sending_leaves_a_repeat_and_no_gap(house):
     receiver = Receiver(house)
     for number in range(3):
         house.deploy(key=f"key {number}")
-    FanOut(**common(house))()
+    fan_out(house)
     deliver = house.deliver_webhooks
     (claim,) = deliver.take(1, slow=1)
 
@@ -233,7 +238,7 @@ def test_whoever_lost_the_lease_records_nothing(house):
     endpoint = register(house)
     Receiver(house)
     house.deploy(key="one")
-    FanOut(**common(house))()
+    fan_out(house)
     deliver = house.deliver_webhooks
     (stale,) = deliver.take(1, slow=1)
     house.clock.advance(LEASE + timedelta(seconds=1))
@@ -255,7 +260,7 @@ def test_what_is_deleted_while_it_is_sent_to_gets_nothing_more(house):
     receiver = Receiver(house, answer)
     for number in range(3):
         house.deploy(key=f"key {number}")
-    FanOut(**common(house))()
+    fan_out(house)
     deliver = house.deliver_webhooks
     (claim,) = deliver.take(1, slow=1)
     # The first is on its way when the endpoint is deleted; the turn it is in ends with it.
@@ -309,8 +314,8 @@ def test_whoever_writes_an_event_writes_nothing_else(house):
     assert log_of(house, endpoint) == ()
     with house.store.begin(Scope()) as work:
         assert work.webhooks.behind(10) == [house.registered.organisation.id]
-    assert FanOut(**common(house))() == 1
-    assert FanOut(**common(house))() == 0
+    assert fan_out(house) == 1
+    assert fan_out(house) == 0
 
 
 def test_secrets_that_cannot_be_read_are_waited_for(house):
@@ -351,6 +356,35 @@ def test_the_log_is_cut_at_its_old_end(house):
     house.clock.advance(timedelta(days=2))
     assert house.deliver_webhooks.forget() == 1
     assert log_of(house, endpoint) == ()
+
+
+def test_what_is_replayed_while_the_line_is_held_comes_once_and_in_its_order(house):
+    endpoint, receiver = register(house), Receiver(house)
+    for number in range(3):
+        _queued(house, number)
+    house.tell()
+    receiver.answer = down
+    for number in range(3, 6):
+        _queued(house, number)
+    house.tell()
+    receiver.taken.clear()
+    receiver.answer = lambda _: Reply(status=200)
+    again = SendAgain(**common(house))
+    since = house.clock.now() - timedelta(minutes=1)
+    again.replay(house.caller, endpoint.id, since, house.key("replay"), FINGERPRINT)
+    house.tell()
+    assert [each["data"]["id"] for each in receiver.taken] == [f"dep_{n}" for n in range(6)]
+
+
+def test_a_long_trail_is_told_in_parts(house, monkeypatch):
+    monkeypatch.setattr("application.notifications.fan_out.BATCH", 4)
+    register(house)
+    receiver = Receiver(house)
+    for number in range(10):
+        _queued(house, number)
+    assert [fan_out(house) for _ in range(4)] == [4, 4, 2, 0]
+    house.tell()
+    assert [each["data"]["id"] for each in receiver.taken] == [f"dep_{n}" for n in range(10)]
 
 
 def test_who_comes_later_is_not_told_of_what_was_before(house):

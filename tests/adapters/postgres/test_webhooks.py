@@ -321,7 +321,7 @@ def test_a_turn_under_a_dead_database_is_taken_again(world, monkeypatch):
         endpoint = world.endpoint(tenant, receiver.url())
         world.happen(tenant, "one")
         loop = world.loop()
-        loop.fan_out()
+        loop.fan_out(tenant.organisation)
         (claim,) = [
             each for each in loop.deliver.take(100, slow=100) if each.endpoint == endpoint.id
         ]
