@@ -157,7 +157,7 @@ class Endpoint:
         )
 
     def enabled(self, now: datetime) -> "Endpoint":
-        """Good as new: what is in the line is tried at once, from the first of its attempts."""
+        """Good as new: what is in the line is tried at once."""
         return evolve(
             self,
             state=EndpointState.ENABLED,

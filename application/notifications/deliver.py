@@ -50,6 +50,8 @@ _HEADERS = {"Content-Type": "application/json", "User-Agent": "Tallystick-Webhoo
 #: What of an answer's headers is kept.
 _LOGGED = ("content-type", "retry-after")
 _LONGEST_HEADER = 200
+#: Stands for each letter that nobody sees.
+_INVISIBLE = "\N{REPLACEMENT CHARACTER}"
 _HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"
 
 
@@ -143,7 +145,7 @@ class DeliverWebhooks:
             took=self._since(begun),
             status=reply.status,
             response_headers={
-                name: reply.headers[name][:_LONGEST_HEADER]
+                name: _visible(reply.headers[name][:_LONGEST_HEADER])
                 for name in _LOGGED
                 if name in reply.headers
             },
@@ -217,13 +219,15 @@ def _excerpt(reply: Reply, secrets: Sequence[bytes]) -> str:
     for secret in secrets:
         shown = written(secret)
         text = text.replace(shown, "whsec_…").replace(shown.removeprefix("whsec_"), "…")
-    visible = (
-        letter
-        if letter in "\n\t" or unicodedata.category(letter)[0] != "C"
-        else "\N{REPLACEMENT CHARACTER}"
+    return _visible(text)[:LONGEST_EXCERPT]
+
+
+def _visible(text: str) -> str:
+    """*text* without what acts on a terminal, or has no place in a database."""
+    return "".join(
+        letter if letter in "\n\t" or unicodedata.category(letter)[0] != "C" else _INVISIBLE
         for letter in text
     )
-    return "".join(visible)[:LONGEST_EXCERPT]
 
 
 def _retry_after(reply: Reply, now: datetime) -> timedelta | None:

@@ -88,7 +88,7 @@ def send_test(
 def list_webhook_deliveries(
     request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore
 ) -> Response[bytes]:
-    known = find(id, caller, store, Permission.READ_WEBHOOKS)
+    known = find(id, caller, store, Permission.READ_WEBHOOKS, also_deleted=True)
     asked = DELIVERIES.query(request)
     cursor = asked.get(CURSOR)
     after = parse_id(Prefix.WEBHOOK_DELIVERY, read_cursor(cursor)) if cursor else None
@@ -117,7 +117,7 @@ def list_webhook_deliveries(
 def get_webhook_delivery(
     id: FromPath[str], delivery: FromPath[str], caller: Given[Caller], store: AStore
 ) -> Response[bytes]:
-    known = find(id, caller, store, Permission.READ_WEBHOOKS)
+    known = find(id, caller, store, Permission.READ_WEBHOOKS, also_deleted=True)
     parsed = _delivery_id(delivery)
     with store.begin(caller.scope) as work:
         found = work.webhooks.delivery(known.id, parsed)

@@ -176,7 +176,8 @@ def change_webhook_endpoint(
     status_code=204,
     opt=Operation(
         id="delete_webhook_endpoint", tag="webhooks", summary="Be told no more, at once",
-        description="What waits is not sent any more. Its log is kept for as long as others'.",
+        description="What waits is not sent any more. Its deliveries can be looked up for as long "
+        "as those of others.",
         answers=None, status=204, codes=("not_found", "mode_mismatch"),
     ).opt,
 )  # fmt: skip
@@ -281,13 +282,15 @@ HANDLERS = (
 )
 
 
-def find(text: str, caller: Caller, store: Store, needed: Permission) -> Endpoint:
+def find(
+    text: str, caller: Caller, store: Store, needed: Permission, *, also_deleted: bool = False
+) -> Endpoint:
     """Raises: RefusedError: there is none that the caller may have to do with."""
     require(caller, needed)
     parsed = parse_id(Prefix.WEBHOOK_ENDPOINT, text)
     with store.begin(caller.scope) as work:
         found = work.webhooks.get(EndpointId(parsed)) if parsed else None
-    if found is None or found.state is EndpointState.DELETED:
+    if found is None or (found.state is EndpointState.DELETED and not also_deleted):
         raise not_found("webhook endpoint")
     require(caller, needed, live=found.live)
     return found

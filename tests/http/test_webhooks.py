@@ -304,6 +304,18 @@ def test_a_deleted_endpoint_is_told_nothing(site, ada, receiver):
         assert code_of(answered) == (404, "not_found")
 
 
+def test_what_a_deleted_endpoint_was_told_can_be_looked_up(site, ada, receiver):
+    endpoint = register(ada, event_types=["deployment.queued"]).json()
+    ada.deploy("one")
+    site.house.tell()
+    ada.call("DELETE", f"{PATH}/{endpoint['id']}")
+    (delivery,) = ada.get(f"{PATH}/{endpoint['id']}/deliveries").json()["data"]
+    told = ada.get(f"{PATH}/{endpoint['id']}/deliveries/{delivery['id']}").json()
+    assert [each["status"] for each in told["log"]] == [204]
+    again = do(ada, endpoint, f"deliveries/{delivery['id']}/resend")
+    assert code_of(again) == (404, "not_found")
+
+
 def test_answers_are_kept_without_what_is_secret_or_endless(site, ada, receiver):
     endpoint = register(ada, event_types=["deployment.queued"]).json()
     text = f"I have {endpoint['secret']}\x1b[31m " + "x" * 5_000

@@ -217,6 +217,27 @@ def test_an_answer_without_end_counts_by_its_status(world, at_work):
     assert len(attempt.excerpt) == 1024
 
 
+NASTY = {
+    "NUL in a header": status(200, "Content-Type: text/\x00plain", "Retry-After: \x1b[2J"),
+    "NUL in a body": status(200, body=b"\x00\xff\xfe\xed\xa0\x80"),
+    "no letters at all": b"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n",
+    "a status beyond": status(999),
+    "a long header": status(500, "Content-Type: " + "x" * 30_000),
+}
+
+
+@pytest.mark.parametrize("answer", NASTY)
+def test_no_answer_keeps_itself_from_being_recorded(world, at_work, answer):
+    """Else it would be asked for again and again, every minute, for ever."""
+    tenant = a_tenant(world.store)
+    with receiving(saying(NASTY[answer])) as receiver:
+        endpoint = world.endpoint(tenant, receiver.url())
+        world.happen(tenant, "one")
+        at_work(world.loop())
+        eventually(lambda: world.log(tenant, endpoint)[:1], "nothing was made of it")
+        eventually(lambda: world.log(tenant, endpoint)[0].attempts == 1, "nothing was recorded")
+
+
 def test_whoever_is_gone_is_disabled(world, at_work):
     tenant = a_tenant(world.store)
     with receiving(saying(status(410))) as receiver:
