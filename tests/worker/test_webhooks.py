@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from attrs import evolve
 
 from application.notifications.endpoints import EndpointRequest, RegisterEndpoint
 from application.notifications.fan_out import FanOut
@@ -90,6 +91,34 @@ def test_a_trail_that_cannot_be_told_keeps_nobody_else_waiting(house, at_work):
     at_work(Choking)
     eventually(lambda: taken[other])
     assert not taken[house]
+
+
+def test_the_slow_never_have_all_the_hands(house, at_work):
+    """Four who hang, and two threads: one of these stays free for whoever answers."""
+    hung, over = [], threading.Event()
+
+    def hang(request):
+        hung.append(request.url)
+        over.wait(PATIENCE_SECONDS)
+        return Reply(status=200)
+
+    for number in range(4):
+        register(house, f"https://slow{number}.example/")
+        house.egress.receivers[f"https://slow{number}.example/"] = hang
+    with house.store.begin(house.scope) as work:
+        for each in sorted(work.webhooks.all(), key=lambda each: each.id):
+            work.webhooks.lock(each.id)
+            work.webhooks.put(evolve(each, is_slow=True))
+    happen(house)
+    at_work()
+    try:
+        eventually(lambda: hung)
+        taken = register(house, "https://good.example/")
+        happen(house)
+        eventually(lambda: taken)
+        assert len(hung) == 1
+    finally:
+        over.set()
 
 
 def test_a_store_that_is_away_is_waited_for(house, at_work, monkeypatch):
