@@ -1,0 +1,184 @@
+"""No secret in a repr, a log line, an exception or a row: canaries are put in, and looked for.
+
+Every logger is at its loudest, the clients' too.
+"""
+
+import base64
+import logging
+import traceback
+from contextlib import contextmanager
+from uuid import uuid4
+
+import pytest
+from attrs import evolve, frozen
+
+from adapters import aws_kms, local_keys, pkcs11, vault
+from adapters.memory.storage import MemoryStore
+from application.ports.custody import Custodian, CustodyRefusedError, CustodyUnavailableError
+from domain.identifiers import INSTALLATION, AccountId, KeyRef
+from domain.signing import CURVES, KeyUse, Purpose
+from entrypoints.devnet.vault import ROOT, Vault
+from tests import ministack, softhsm
+from tests.contract.custody import guarded, registered
+from tests.contract.test_custodian import SECRETS, TX
+
+PURPOSES = {
+    KeyUse.EVM_ACCOUNT: (Purpose.EVM_TRANSACTION, bytes(range(32))),
+    KeyUse.ALGORAND_ACCOUNT: (Purpose.ALGORAND_TRANSACTION, TX),
+}
+
+
+@frozen
+class Cage:
+    custodian: Custodian
+    #: What must not be seen.
+    canaries: tuple[bytes, ...]
+    store: MemoryStore
+    #: Custodians that cannot be logged in to, or do not answer.
+    broken: tuple[Custodian, ...]
+
+
+@contextmanager
+def at_local_keys(monkeypatch):
+    master, store = b"canary-master-key-of-32-bytes!!!", MemoryStore()
+    kept = guarded(local_keys.connect(store, {1: master}))
+    other = guarded(local_keys.connect(store, {1: bytes(32)}))
+    yield Cage(kept, (master,), store, (other,))
+
+
+@contextmanager
+def at_a_token(monkeypatch):
+    pin, store = softhsm.PIN, MemoryStore()
+    holder, wrong = softhsm.a_holder(), "canary-of-a-wrong-pin"
+    refused = pkcs11.connect(softhsm.a_token(), {"pin": wrong})
+    gone = pkcs11.connect("token=gone?module-path=/nowhere/x.so", {"pin": wrong})
+    yield Cage(
+        guarded(registered("pkcs11", holder, store)),
+        (pin.encode(), wrong.encode()),
+        store,
+        tuple(guarded(registered("pkcs11", each, store)) for each in (refused, gone)),
+    )
+
+
+@contextmanager
+def at_vault(monkeypatch):
+    store, wrong = MemoryStore(), "canary-of-a-wrong-token"
+    with Vault() as server, Vault() as sealed:
+        sealed.seal()
+        role_id, secret_id = server.add_role(ROOT)
+        logins = {"role_id": role_id, "secret_id": secret_id}
+        holder = vault.connect(server.url, logins)
+        broken = [
+            vault.connect(server.url, {"token": wrong}),
+            vault.connect(server.url, {"role_id": role_id, "secret_id": wrong}),
+            vault.connect(sealed.url, logins),
+        ]
+        yield Cage(
+            guarded(registered("vault", holder, store)),
+            (wrong.encode(), secret_id.encode(), server.root.encode()),
+            store,
+            tuple(guarded(registered("vault", each, store)) for each in broken),
+        )
+
+
+@contextmanager
+def at_kms(monkeypatch):
+    running, store, secret = (
+        ministack.ministack_or_skip(),
+        MemoryStore(),
+        "canary-of-an-aws-secret",
+    )
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", secret + "-session")
+    gone = aws_kms.connect("eu-central-1?endpoint=http://127.0.0.1:9", {})
+    yield Cage(
+        guarded(registered("aws-kms", aws_kms.connect(running.address, {}), store)),
+        (secret.encode(),),
+        store,
+        (guarded(registered("aws-kms", gone, store)),),
+    )
+
+
+@pytest.fixture(
+    params=[at_local_keys, at_a_token, at_vault, at_kms], ids=lambda each: each.__name__
+)
+def cage(request, monkeypatch):
+    with request.param(monkeypatch) as made:
+        yield made
+
+
+def forms(secret: bytes) -> set[str]:
+    """However somebody might write it; a session token is sent, and so is the PIN, but not here."""
+    return {
+        secret.decode("latin-1"),
+        repr(secret)[2:-1],
+        secret.hex(),
+        base64.b64encode(secret).decode(),
+        str(list(secret)),
+    }
+
+
+def test_no_canary_sings(cage, caplog):
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("botocore").setLevel(logging.INFO)  # its requests carry session tokens
+    told, keys = [repr(cage.custodian)], []
+    canaries = [*cage.canaries]
+    for use in PURPOSES:
+        secret, account = SECRETS[use][0], AccountId(uuid4())
+        arguments = (INSTALLATION, account, CURVES[use], use)
+        if CURVES[use] in cage.custodian.capabilities().imports:
+            canaries.append(secret)
+            keys.append(cage.custodian.import_key(*arguments, bytearray(secret)))
+            told += attempted(cage.custodian.import_key, *arguments, bytearray(secret[1:]))
+        else:
+            keys.append(cage.custodian.create_key(*arguments))
+        told += exercised(cage.custodian, keys[-1].key, use)
+    for custodian in cage.broken:
+        told.append(repr(custodian))
+        for key in keys:
+            told += exercised(custodian, key.key, key.use)
+        told += attempted(custodian.create_key, INSTALLATION, AccountId(uuid4()), CURVES[use], use)
+        told += attempted(custodian.lacks)
+    told.append(caplog.text)
+    told += (
+        [repr(row) for row in cage.store.__dict__.values()]
+        if hasattr(cage.store, "__dict__")
+        else []
+    )
+    heard = "\n".join(told)
+    assert "refused" in heard or "Error" in heard
+    for canary in canaries:
+        for form in forms(canary):
+            assert form not in heard
+
+
+def exercised(custodian: Custodian, key: KeyRef, use: KeyUse) -> list[str]:
+    purpose, message = PURPOSES[use]
+    told = [repr(custodian)]
+    told += attempted(custodian.sign, key, message, purpose)
+    told += attempted(custodian.sign, key, message + b"x", Purpose.CHECKPOINT)
+    told += attempted(custodian.describe, key)
+    told += attempted(custodian.sign, KeyRef(key + "7"), message, purpose)
+    told += attempted(custodian.lacks)
+    return told
+
+
+def attempted(question, *arguments) -> list[str]:
+    """What came of it, with every cause and every local variable that can be printed."""
+    try:
+        return [repr(question(*arguments))]
+    except (CustodyRefusedError, CustodyUnavailableError) as error:
+        return ["".join(traceback.format_exception(error))]
+
+
+def test_the_test_hears_a_canary():
+    """An adapter that tells its secret is found out by the very same look."""
+    secret = SECRETS[KeyUse.EVM_ACCOUNT][0]
+
+    @frozen
+    class Chatty:
+        secret: bytes
+
+    for said in (repr(Chatty(secret)), f"no such key {secret.hex()}", str(list(secret))):
+        assert any(form in said for form in forms(secret))
+    assert evolve(Chatty(secret), secret=b"").secret == b""
