@@ -164,6 +164,18 @@ def test_nothing_that_is_not_for_the_key_reaches_the_custodian(use, purpose, mes
     }
 
 
+def test_a_key_that_is_disabled_is_not_asked_for_a_signature():
+    class Unaware(MemoryCustodian):
+        def describe(self, key):
+            return evolve(super().describe(key), enabled=False)
+
+    asked = Unaware()
+    custodian = guarded(asked)
+    with pytest.raises(CustodyRefusedError) as refused:
+        custodian.sign(a_key(custodian, KeyUse.ALGORAND_ACCOUNT), TX, Purpose.ALGORAND_TRANSACTION)
+    assert (refused.value.code, asked.signatures) == ("key_disabled", 0)
+
+
 # The register.
 
 

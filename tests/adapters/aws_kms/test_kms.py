@@ -110,11 +110,12 @@ def test_a_key_that_is_not_there_is_unknown(name):
 
 
 class Answers(LoopbackServer):
-    """Says whatever it was told to each action; the last word again and again."""
+    """Says whatever it was told to each action: one thing again and again, or a list of them."""
 
     def __init__(self):
         self.script = {}
         self.asked = []
+        self.bodies = {}
         answers = self
 
         class Connection(BaseHTTPRequestHandler):
@@ -122,10 +123,12 @@ class Answers(LoopbackServer):
             wbufsize = 4096
 
             def do_POST(self):
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 action = self.headers["X-Amz-Target"].partition(".")[2]
+                answers.bodies[action] = json.loads(body)
                 answers.asked.append(action)
-                status, content = answers.script.get(action, (200, {}))
+                said = answers.script.get(action, (200, {}))
+                status, content = said.pop(0) if isinstance(said, list) else said
                 if status == 0:
                     self.close_connection = True
                     return
@@ -242,6 +245,21 @@ def test_a_missing_permission_is_named(answers, holder, action, before):
         answers.fail(earlier, 400, code)
     answers.fail(action, 400, "AccessDeniedException")
     assert any(f"kms:{action}" in lack for lack in holder.lacks())
+
+
+def test_whoever_is_too_late_with_an_alias_takes_the_other_key(answers, holder):
+    """Between looking and naming somebody else made the account's key: ours is deleted."""
+    described = answers.script["DescribeKey"]
+    theirs = described[1]["KeyMetadata"]
+    ours = {"KeyMetadata": theirs | {"KeyId": "2", "Arn": theirs["Arn"][:-1] + "2"}}
+    answers.script |= {
+        "DescribeKey": [(400, {"__type": "NotFoundException", "message": "no"}), described],
+        "CreateKey": (200, ours),
+        "CreateAlias": (400, {"__type": "AlreadyExistsException", "message": "it is there"}),
+    }
+    assert holder.make("ours", 1, Curve.ED25519).handle == theirs["Arn"]
+    assert "ScheduleKeyDeletion" in answers.asked
+    assert answers.bodies["ScheduleKeyDeletion"]["KeyId"] == ours["KeyMetadata"]["Arn"]
 
 
 def test_nobody_there_is_unavailable(answers, holder):
