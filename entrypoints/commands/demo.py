@@ -10,6 +10,7 @@ import click
 
 from entrypoints.demo import checks, story
 from entrypoints.demo.parts import DemoError, running_with_stripe
+from entrypoints.devnet.processes import DevnetError
 
 
 @click.command("demo", help="Sign up, plan, deploy, watch, buy; then stay up to be played with.")
@@ -42,7 +43,7 @@ def command(once: bool, evidence: Path | None) -> None:
                 _verify(evidence, key)
             if not once:
                 _stay(parts.api, told.api_key)
-    except DemoError as error:
+    except (DemoError, DevnetError) as error:
         click.echo(f"the demo failed: {error}", err=True)
         sys.exit(1)
 

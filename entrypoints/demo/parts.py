@@ -21,6 +21,7 @@ from uuid import uuid4
 from attrs import frozen
 
 from domain.identifiers import Prefix, public_id
+from entrypoints.demo.custody import custodian
 from entrypoints.devnet import embedded_postgres
 from entrypoints.devnet.algod import AlgodProcess
 from entrypoints.devnet.anvil import Anvil
@@ -153,8 +154,12 @@ def configure(
     replace_after_seconds: int = 30,
     window: int = 1000,
     stripe: str = "",
+    custodian: Mapping[str, str] | None = None,
 ) -> Parts:
-    """Write the configuration of an installation of its own; start nothing."""
+    """Write the configuration of an installation of its own; start nothing.
+
+    *custodian*: what processes are told of it, if it is not `local-keys`.
+    """
     port = port or free_port()
     password = secrets.token_urlsafe(18)
     role = f"tallystick_demo_{secrets.token_hex(4)}"
@@ -186,6 +191,7 @@ def configure(
         "TALLYSTICK_SEAL_STATE_FILE": str(folder / "sealer.json"),
         "TALLYSTICK_LOCAL_KEYS_MASTER_KEY": base64.b64encode(os.urandom(32)).decode(),
     }
+    environment |= custodian or {}
     if stripe:
         environment |= {
             "TALLYSTICK_STRIPE_SECRET_KEY": TEST_KEY,
@@ -218,6 +224,7 @@ def running(
         database = stack.enter_context(embedded_postgres.running(folder / "postgres"))
         anvil = stack.enter_context(Anvil())
         algod = stack.enter_context(AlgodProcess(nodes=2, idle_seconds=idle_seconds))
+        keys = stack.enter_context(custodian(folder))
         parts = configure(
             folder,
             database=database,
@@ -226,6 +233,7 @@ def running(
             request_limit=request_limit,
             window=window,
             stripe=stripe,
+            custodian=keys,
         )
         parts.command("migrate", "--create-login")
         if stripe:
