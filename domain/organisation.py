@@ -11,6 +11,7 @@ from domain.errors import Refusal
 from domain.identifiers import (
     ApiKeyId,
     MemberId,
+    NetworkId,
     OrganisationId,
     SessionId,
     UserId,
@@ -176,6 +177,10 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    #: Where it may issue; None: on every network of its mode.
+    networks: frozenset[NetworkId] | None = None
+    #: About when; not every use is written down.
+    last_used_at: datetime | None = None
     #: Changing requests that the operator lets it make, where that is more than others may.
     requests_per_minute: int | None = None
 

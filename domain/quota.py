@@ -17,7 +17,10 @@ from attrs import evolve, field, frozen, validators
 
 from domain.catalogue import Period, month_of
 from domain.errors import Refusal
-from domain.identifiers import MemberId, OrganisationId, Prefix, TeamId, public_id
+from domain.identifiers import ApiKeyId, MemberId, OrganisationId, Prefix, TeamId, public_id
+
+#: Before anything was held.
+_BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 class Window(StrEnum):
@@ -27,6 +30,8 @@ class Window(StrEnum):
     MONTH = "month"
     #: What the credits of the tariff are given for: the subscription's, or a calendar month.
     PERIOD = "period"
+    #: All time: what is taken is never free again, but by what a hold gives back.
+    EVER = "ever"
 
     def began_at(self, now: datetime, period: Period) -> datetime:
         """When the window around *now* began; *period* is the one that the tariff counts in."""
@@ -37,6 +42,8 @@ class Window(StrEnum):
                 return month_of(now).start
             case Window.PERIOD:
                 return period.start
+            case Window.EVER:
+                return _BEGINNING
 
 
 @frozen(kw_only=True)
@@ -54,7 +61,7 @@ class Team:
 class Subject:
     """Whom a quota is for."""
 
-    kind: Prefix = field(validator=validators.in_((Prefix.MEMBER, Prefix.TEAM)))
+    kind: Prefix = field(validator=validators.in_((Prefix.MEMBER, Prefix.TEAM, Prefix.API_KEY)))
     id: UUID
 
     @classmethod
@@ -64,6 +71,11 @@ class Subject:
     @classmethod
     def team(cls, id: TeamId) -> Subject:
         return cls(kind=Prefix.TEAM, id=id)
+
+    @classmethod
+    def key(cls, id: ApiKeyId) -> Subject:
+        """Of an API key, beside those of its maker."""
+        return cls(kind=Prefix.API_KEY, id=id)
 
     @property
     def name(self) -> str:

@@ -212,6 +212,9 @@ class PostgresApiKeys(ApiKeys):
         row = rows.api_key_to_row(key)
         self._transaction.update(f"key {key.id}", ACCESS["update_api_key"], row)
 
+    def used(self, id: ApiKeyId, now: datetime) -> None:
+        self._transaction.change(ACCESS["api_key_used"], {"id": id, "now": now})
+
     def list(self, page: PageRequest) -> Page[ApiKey]:
         parameters = {"after": page.after, "limit": page.limit + 1}
         found = self._transaction.rows(ACCESS["list_api_keys"], parameters)

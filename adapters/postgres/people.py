@@ -85,7 +85,8 @@ class PostgresQuotas(Quotas):
         member = self._member(asker)
         if member is None:
             return Binding()
-        named = {"member": member}
+        key = None if asker is None else parse_id(Prefix.API_KEY, asker)
+        named = {"member": member, "key": key}
         teams, quotas = self._transaction.batch(
             [(PEOPLE["select_teams_of"], named), (PEOPLE["select_quotas_of"], named)]
         )
@@ -104,6 +105,10 @@ class PostgresQuotas(Quotas):
         subject, asked = quota.subject, {"since": since, "now": now}
         if subject.kind is Prefix.TEAM:
             row = self._transaction.row(PEOPLE["taken_by_team"], {**asked, "team": subject.id})
+            return Taken(held=row["held"], used=row["used"]) if row else Taken()
+        if subject.kind is Prefix.API_KEY:
+            named = {**asked, "names": [subject.name]}
+            row = self._transaction.row(PEOPLE["taken_by_member"], named)
             return Taken(held=row["held"], used=row["used"]) if row else Taken()
         member = MemberId(subject.id)
         names = {"names": self._names(member)}

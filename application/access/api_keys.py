@@ -3,7 +3,7 @@
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field, frozen, validators
 
 from application.access.authenticate import write_key
 from application.access.caller import Caller
@@ -12,9 +12,11 @@ from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store, Work
 from application.secret_hash import hash_secret
+from domain.audit import JsonValue
 from domain.errors import Refusal
-from domain.identifiers import ApiKeyId, Prefix, public_id
+from domain.identifiers import ApiKeyId, NetworkId, Prefix, parse_id, public_id
 from domain.organisation import OF_PEOPLE, ApiKey, Permission
+from domain.quota import Quota, Subject, Window
 
 SECRET_BYTES = 24
 
@@ -26,6 +28,10 @@ class KeyRequest:
     #: None: all that the maker may do.
     scopes: AbstractSet[Permission] | None
     expires_at: datetime | None
+    #: None: all of its mode.
+    networks: frozenset[NetworkId] | None = None
+    #: Credits that it may spend, ever; None: as much as its maker.
+    spend_cap: int | None = field(default=None, validator=validators.optional(validators.ge(0)))
 
 
 @frozen(kw_only=True)
@@ -55,6 +61,13 @@ class CreateApiKey:
             return Refusal(
                 code="forbidden", detail="a key may not outlive the one it is made with"
             )
+        if caller.networks is not None and not caller.networks.issuperset(
+            caller.networks if request.networks is None else request.networks
+        ):
+            return Refusal(
+                code="forbidden",
+                detail="a key may not reach further than the one it is made with",
+            )
         secret = self.identifiers.secret(SECRET_BYTES).hex()
         person = _person(self.people, caller)
         scope = Scope(organisation=caller.organisation, user=caller.user)
@@ -62,6 +75,10 @@ class CreateApiKey:
             if caller.user is not None and _is_erased(work):
                 # Erased since this request was let in.
                 return Refusal(code="invalid_token", detail="this session is over")
+            if caller.user is None and _is_capped(work, caller):
+                return Refusal(
+                    code="forbidden", detail="a key that may spend so much makes no others"
+                )
             now = self.clock.now()
             if request.expires_at is not None and request.expires_at <= now:
                 return Refusal(code="expiry_in_the_past", detail="the key would be dead at once")
@@ -76,15 +93,22 @@ class CreateApiKey:
                 created_by=caller.member,
                 created_at=now,
                 expires_at=request.expires_at,
+                networks=caller.networks if request.networks is None else request.networks,
             )
             work.api_keys.add(key)
+            details: dict[str, JsonValue] = {"scopes": sorted(each.value for each in scopes)}
+            if key.networks is not None:
+                details["networks"] = sorted(key.networks)
+            if request.spend_cap is not None:
+                details["spend_cap"] = request.spend_cap
+                _cap(work, key, request.spend_cap, now)
             trail = caller.trail(self.identifiers)
             trail.add(
                 "api_key.created",
                 public_id(Prefix.API_KEY, key.id),
                 now,
                 live=key.live,
-                details={"scopes": sorted(scope.value for scope in scopes)},
+                details=details,
                 person=person,
             )
             trail.write(work)
@@ -119,6 +143,27 @@ class RevokeApiKey:
             trail.add("api_key.revoked", name, now, live=key.live, person=person)
             trail.write(work)
         return revoked
+
+
+def _cap(work: Work, key: ApiKey, limit: int, now: datetime) -> None:
+    """A quota of the key's own, without a window; quotas change under the wallet's lock."""
+    work.ledger.lock()
+    work.quotas.put(
+        Quota(
+            organisation=key.organisation,
+            subject=Subject.key(key.id),
+            window=Window.EVER,
+            limit=limit,
+            set_at=now,
+        )
+    )
+
+
+def _is_capped(work: Work, caller: Caller) -> bool:
+    id = parse_id(Prefix.API_KEY, caller.name)
+    return id is not None and any(
+        quota.subject == Subject.key(ApiKeyId(id)) for quota in work.quotas.all()
+    )
 
 
 def _person(people: KnowPeople, caller: Caller) -> Person | None:

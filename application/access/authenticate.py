@@ -1,6 +1,7 @@
 """Who is calling: from a session or an API key to what they may do, read afresh each time."""
 
 import binascii
+from datetime import timedelta
 
 from attrs import frozen
 
@@ -11,9 +12,10 @@ from application.secret_hash import hash_secret, is_same
 from domain.audit import Actor
 from domain.errors import Refusal
 from domain.identifiers import ApiKeyId, Prefix, SessionId, UserId, parse_id, public_id
-from domain.organisation import PERMISSIONS
+from domain.organisation import PERMISSIONS, ApiKey
 
 KEY_PREFIX = "tsk"
+USE_REMEMBERED_EVERY = timedelta(minutes=5)
 
 _WRONG_SESSION = Refusal(code="invalid_token", detail="this session is over; log in again")
 _WRONG_KEY = Refusal(code="invalid_api_key", detail="this API key is not good (any more)")
@@ -62,6 +64,7 @@ class Authenticate:
         is_right = is_same(hash_secret(secret.encode()), key.secret_hash)
         if not (is_right and key.is_good(self.clock.now()) and maker.removed_at is None):
             return _WRONG_KEY
+        self._remember_use(key)
         return Caller(
             organisation=organisation.id,
             actor=Actor("api_key", public_id(Prefix.API_KEY, key.id)),
@@ -71,9 +74,17 @@ class Authenticate:
             request_id=request_id,
             member=key.created_by,
             expires_at=key.expires_at,
+            networks=key.networks,
             tariff=organisation.tariff,
             requests_per_minute=key.requests_per_minute,
         )
+
+    def _remember_use(self, key: ApiKey) -> None:
+        """Not each one: a use is a read for most, and would be a write for all."""
+        now = self.clock.now()
+        if key.last_used_at is None or now - key.last_used_at >= USE_REMEMBERED_EVERY:
+            with self.store.begin(Scope(organisation=key.organisation)) as work:
+                work.api_keys.used(key.id, now)
 
 
 def write_key(id: ApiKeyId, secret: str, *, live: bool) -> str:

@@ -10,7 +10,15 @@ from application.ports.storage.work import Scope
 from domain.audit import Actor
 from domain.catalogue import TariffName
 from domain.errors import Refusal
-from domain.identifiers import MemberId, OrganisationId, Prefix, SessionId, UserId, public_id
+from domain.identifiers import (
+    MemberId,
+    NetworkId,
+    OrganisationId,
+    Prefix,
+    SessionId,
+    UserId,
+    public_id,
+)
 from domain.organisation import Permission
 
 
@@ -28,6 +36,8 @@ class Caller:
     member: MemberId
     #: When the API key ends; None for one that does not, and for a session.
     expires_at: datetime | None = None
+    #: Where an API key may issue; None: on every network of its mode.
+    networks: frozenset[NetworkId] | None = None
     #: The organisation's tariff, and what the operator lets the API key do: either may raise how
     #: many changing requests a minute may make.
     tariff: TariffName | None = None
@@ -67,11 +77,19 @@ class Caller:
             request_id=self.request_id,
         )
 
-    def refusal(self, needed: Permission, *, live: bool | None = None) -> Refusal | None:
-        """Why the caller may not do what *needed* allows, in that mode; None if it may."""
+    def refusal(
+        self,
+        needed: Permission,
+        *,
+        live: bool | None = None,
+        network: NetworkId | None = None,
+    ) -> Refusal | None:
+        """Why the caller may not do what *needed* allows, in that mode, there; None: it may."""
         if needed not in self.permissions:
             return Refusal(code="forbidden", detail=f"this needs {needed}")
         if live is not None and self.live is not None and self.live is not live:
             wanted = "live" if live else "test"
             return Refusal(code="mode_mismatch", detail=f"this network needs a {wanted} key")
+        if network is not None and self.networks is not None and network not in self.networks:
+            return Refusal(code="network_not_allowed", detail=f"this API key is not for {network}")
         return None

@@ -50,7 +50,7 @@ class CancelDeployment:
             account = work.accounts.get(seen.account) if seen and seen.account else None
         if seen is None:
             return _UNKNOWN
-        if refusal := caller.refusal(needed_for(seen), live=seen.live):
+        if refusal := caller.refusal(needed_for(seen), live=seen.live, network=seen.network):
             return refusal
         if seen.state is State.CANCELLED:
             return seen

@@ -34,7 +34,9 @@ class PlanDeployment:
     def __call__(self, caller: Caller, request: DeploymentRequest) -> tuple[Plan, Quote] | Refusal:
         """The plan, and what it would cost now.  Nothing is stored."""
         chain = self.chains[request.network]
-        if refusal := caller.refusal(Permission.WRITE_DEPLOYMENTS, live=chain.network.live):
+        if refusal := caller.refusal(
+            Permission.WRITE_DEPLOYMENTS, live=chain.network.live, network=request.network
+        ):
             return refusal
         id = OperationId(self.identifiers.next())
         found = self._parties(caller, request, chain, id)

@@ -82,7 +82,9 @@ class RequestDeployment:
         balance.
         """
         chain = self.chains[request.network]
-        if refusal := caller.refusal(Permission.WRITE_DEPLOYMENTS, live=chain.network.live):
+        if refusal := caller.refusal(
+            Permission.WRITE_DEPLOYMENTS, live=chain.network.live, network=request.network
+        ):
             return refusal
         once = Once(
             store=self.store,

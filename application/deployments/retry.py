@@ -53,7 +53,9 @@ class RetryDeployment:
         deployment = work.deployments.lock(id)
         if deployment is None:
             return Refusal(code="not_found", detail="there is no such deployment")
-        if refusal := caller.refusal(needed_for(deployment), live=deployment.live):
+        if refusal := caller.refusal(
+            needed_for(deployment), live=deployment.live, network=deployment.network
+        ):
             return refusal
         if not deployment.may_retry:
             return Refusal(

@@ -14,7 +14,7 @@ from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Store, Work
 from domain.audit import JsonValue
 from domain.errors import Refusal
-from domain.identifiers import MemberId, Prefix, TeamId
+from domain.identifiers import ApiKeyId, MemberId, Prefix, TeamId
 from domain.organisation import Permission
 from domain.quota import Quota, QuotaShift, Standing, Subject, Team, Window
 
@@ -135,7 +135,7 @@ class ChangeQuotas:
 
         What was taken in it before counts; a limit below that refuses whatever comes.
         """
-        if refusal := caller.refusal(Permission.WRITE_CREDITS):
+        if refusal := caller.refusal(Permission.WRITE_CREDITS) or _by_itself(caller, subject):
             return refusal
         with self.store.begin(caller.scope) as work:
             work.ledger.lock()
@@ -158,7 +158,7 @@ class ChangeQuotas:
         return standing
 
     def remove(self, caller: Caller, subject: Subject, window: Window) -> Refusal | None:
-        if refusal := caller.refusal(Permission.WRITE_CREDITS):
+        if refusal := caller.refusal(Permission.WRITE_CREDITS) or _by_itself(caller, subject):
             return refusal
         with self.store.begin(caller.scope) as work:
             work.ledger.lock()
@@ -249,8 +249,17 @@ class ChangeQuotas:
         trail.write(work)
 
 
+def _by_itself(caller: Caller, subject: Subject) -> Refusal | None:
+    """What a key may spend, a person says."""
+    if subject.kind is not Prefix.API_KEY or caller.user is not None:
+        return None
+    return Refusal(code="session_required", detail="a key does not say what keys may spend")
+
+
 def _is_there(work: Work, subject: Subject) -> bool:
     if subject.kind is Prefix.MEMBER:
         return work.teams.are_members([MemberId(subject.id)])
+    if subject.kind is Prefix.API_KEY:
+        return work.api_keys.get(ApiKeyId(subject.id)) is not None
     team = work.teams.get(TeamId(subject.id))
     return team is not None and team.dissolved_at is None

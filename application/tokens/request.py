@@ -105,7 +105,9 @@ class RequestTokenOperation:
         deployment = issued(work, request.token)
         if isinstance(deployment, Refusal):
             return deployment
-        if refusal := caller.refusal(Permission.WRITE_TOKENS, live=deployment.live):
+        if refusal := caller.refusal(
+            Permission.WRITE_TOKENS, live=deployment.live, network=deployment.network
+        ):
             return refusal
         chain = self.chains.get(deployment.network)
         if chain is None:

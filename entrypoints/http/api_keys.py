@@ -1,22 +1,30 @@
 """/v1/api_keys: made, shown once, listed, revoked."""
 
+from collections.abc import Mapping, Sequence
+
 from litestar import Response, get, post
 from litestar.params import FromPath, RawBody
 
 from application.access.api_keys import CreateApiKey, KeyRequest, RevokeApiKey
 from application.access.caller import Caller
+from application.credits.quotas import standings
+from application.ports.chain import Chain
+from application.ports.clock import Clock
 from application.ports.storage.paging import PageRequest
-from domain.identifiers import ApiKeyId, Prefix, parse_id, public_id
-from domain.organisation import Permission
+from application.ports.storage.work import Store
+from domain.errors import FieldFault
+from domain.identifiers import ApiKeyId, NetworkId, Prefix, parse_id, public_id
+from domain.organisation import ApiKey, Permission
+from domain.quota import Subject, Window
 from entrypoints.http import representations
 from entrypoints.http.answers import answer, bad_cursor, page, read_cursor
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.operations import NOTHING, Operation
-from entrypoints.http.problems import granted, not_found
+from entrypoints.http.problems import granted, invalid, not_found
 from entrypoints.http.pursued import CURSOR, LIMIT, PAGE
-from entrypoints.http.rules import Ascending, Choice, Flag, Instant, Text
-from entrypoints.http.services import AClock, AStore, Given
+from entrypoints.http.rules import Ascending, Choice, Flag, Instant, Text, Whole
+from entrypoints.http.services import AClock, AStore, Chains, Given
 
 NAME = Field("name", Text(most=100), "To tell keys apart.", required=True, example="ci")
 LIVE = Field("live", Flag(), "Whether it is for live networks; false by default.", example=False)
@@ -27,7 +35,20 @@ SCOPES = Field(
     example=["deployments:read", "deployments:write"],
 )
 EXPIRES_AT = Field("expires_at", Instant(), "When it stops working; never by default.")
-CREATE = Shape("ApiKeyRequest", (NAME, LIVE, SCOPES, EXPIRES_AT))
+NETWORKS = Field(
+    "networks",
+    Ascending(of=Text(most=100), most=100),
+    "Where it may issue; by default on every network of its mode.",
+    example=["eip155:84532"],
+)
+SPEND_CAP = Field(
+    "spend_cap",
+    Whole(least=0, most=2**53 - 1),
+    "Credits that it may spend, ever; by default as much as you. `PUT /v1/quotas/{id}/ever` "
+    "changes it.",
+    example=500,
+)
+CREATE = Shape("ApiKeyRequest", (NAME, LIVE, SCOPES, EXPIRES_AT, NETWORKS, SPEND_CAP))
 
 
 @post(
@@ -46,10 +67,13 @@ def create_api_key(
     body: RawBody,
     caller: Given[Caller],
     create: Given[CreateApiKey],
+    store: AStore,
+    chains: Chains,
     clock: AClock,
 ) -> Response[bytes]:
     require(caller, Permission.WRITE_API_KEYS)
     asked = CREATE.decode(request, body)
+    networks = _networks(asked.get(NETWORKS), chains)
     new = granted(
         create(
             caller,
@@ -58,10 +82,13 @@ def create_api_key(
                 live=asked.get(LIVE) or False,
                 scopes=asked.get(SCOPES),
                 expires_at=asked.get(EXPIRES_AT),
+                networks=networks,
+                spend_cap=asked.get(SPEND_CAP),
             ),
         )
     )
-    return answer(representations.api_key(new.key, clock.now()) | {"key": new.text}, 201)
+    (shown,) = _shown([new.key], caller, store, clock)
+    return answer(shown | {"key": new.text}, 201)
 
 
 @get(
@@ -83,7 +110,7 @@ def list_api_keys(
         if cursor and (after is None or work.api_keys.get(ApiKeyId(after)) is None):
             raise bad_cursor()
         found = work.api_keys.list(PageRequest(limit=asked.get(LIMIT) or 20, after=after))
-    items = [representations.api_key(each, clock.now()) for each in found.items]
+    items = _shown(found.items, caller, store, clock)
     last = public_id(Prefix.API_KEY, found.items[-1].id) if found.items else None
     return answer(page(items, has_more=found.has_more, last=last))
 
@@ -103,6 +130,7 @@ def revoke_api_key(
     id: FromPath[str],
     caller: Given[Caller],
     revoke: Given[RevokeApiKey],
+    store: AStore,
     clock: AClock,
 ) -> Response[bytes]:
     require(caller, Permission.WRITE_API_KEYS)
@@ -111,7 +139,36 @@ def revoke_api_key(
     if parsed is None:
         raise not_found("API key")
     key = granted(revoke(caller, ApiKeyId(parsed)))
-    return answer(representations.api_key(key, clock.now()))
+    (shown,) = _shown([key], caller, store, clock)
+    return answer(shown)
 
 
 HANDLERS = (create_api_key, list_api_keys, revoke_api_key)
+
+
+def _networks(
+    names: frozenset[str] | None, chains: Mapping[NetworkId, Chain]
+) -> frozenset[NetworkId] | None:
+    """Raises: RefusedError: one of them is not offered here."""
+    if names is None:
+        return None
+    if unknown := sorted(names - set(chains)):
+        message = f"not offered here: {', '.join(unknown)}"
+        raise invalid([FieldFault("/networks", "not_offered", message)])
+    return frozenset(NetworkId(name) for name in names)
+
+
+def _shown(
+    keys: Sequence[ApiKey], caller: Caller, store: Store, clock: Clock
+) -> list[representations.Document]:
+    """With what they may spend, and have spent."""
+    now = clock.now()
+    with store.begin(caller.scope) as work:
+        wanted = {Subject.key(key.id) for key in keys}
+        caps = [
+            quota
+            for quota in work.quotas.all()
+            if quota.window is Window.EVER and quota.subject in wanted
+        ]
+        found = {each.quota.subject: each for each in standings(work, caps, now)}
+    return [representations.api_key(key, found.get(Subject.key(key.id)), now) for key in keys]

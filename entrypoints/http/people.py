@@ -11,7 +11,7 @@ from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Store
 from domain.errors import FieldFault
-from domain.identifiers import GiftId, MemberId, OrganisationId, Prefix, TeamId, parse_id
+from domain.identifiers import ApiKeyId, GiftId, MemberId, OrganisationId, Prefix, TeamId, parse_id
 from domain.organisation import Permission
 from domain.quota import Subject, Window
 from entrypoints.http import people_representations as representations
@@ -57,7 +57,11 @@ CREDITS = Field(
     "credits", Whole(least=1, most=_MOST_CREDITS), "How many.", required=True, example=100
 )
 MESSAGE = Field("message", Text(most=280), "For the other organisation.")
-WINDOW = Field("window", Choice(among=Window), "For a member: of which quota; `month` by default.")
+WINDOW = Field(
+    "window",
+    Choice(among=Window, withheld=frozenset({Window.EVER})),
+    "For a member: of which quota; `month` by default.",
+)
 GIFT = Shape("GiftRequest", (TO, CREDITS, MESSAGE, WINDOW), exclusive=((MESSAGE, WINDOW),))
 
 
@@ -179,11 +183,11 @@ def list_quotas(caller: Given[Caller], store: AStore, clock: AClock) -> Response
     sync_to_thread=True,
     opt=Operation(
         id="set_quota", tag="people", summary="Limit what a member or a team may spend",
-        description="`id` is a member's or a team's; `window` is day, month (both UTC) or period "
-        "(what the tariff's credits are given for). A quota is a limit and owns no credits: what "
-        "is held or was captured of the window's holds counts, also what was taken before the "
-        "quota was set.",
-        body=QUOTA, answers="Quota", codes=("not_found",),
+        description="`id` is a member's, a team's or an API key's; `window` is day, month (both "
+        "UTC), period (what the tariff's credits are given for) or ever. A quota is a limit and "
+        "owns no credits: what is held or was captured of the window's holds counts, also what "
+        "was taken before the quota was set.",
+        body=QUOTA, answers="Quota", codes=("not_found", "session_required"),
     ).opt,
 )  # fmt: skip
 def set_quota(
@@ -209,7 +213,7 @@ def set_quota(
     status_code=204,
     opt=Operation(
         id="remove_quota", tag="people", summary="Take a limit away", answers=None, status=204,
-        codes=("not_found",),
+        codes=("not_found", "session_required"),
     ).opt,
 )  # fmt: skip
 def remove_quota(
@@ -346,7 +350,7 @@ def _known_team(text: str, caller: Caller, store: Store) -> TeamId:
 
 
 def _subject(text: str) -> Subject:
-    for prefix in (Prefix.MEMBER, Prefix.TEAM):
+    for prefix in (Prefix.MEMBER, Prefix.TEAM, Prefix.API_KEY):
         id = parse_id(prefix, text)
         if id is not None:
             return Subject(kind=prefix, id=id)
@@ -356,12 +360,14 @@ def _subject(text: str) -> Subject:
 def _require_subject(subject: Subject, caller: Caller, store: Store) -> None:
     """Raises: RefusedError: there is none, before the body is looked at."""
     with store.begin(caller.scope) as work:
-        is_member = subject.kind is Prefix.MEMBER
-        if not (
-            work.teams.are_members([MemberId(subject.id)])
-            if is_member
-            else work.teams.get(TeamId(subject.id)) is not None
-        ):
+        match subject.kind:
+            case Prefix.MEMBER:
+                is_there = work.teams.are_members([MemberId(subject.id)])
+            case Prefix.API_KEY:
+                is_there = work.api_keys.get(ApiKeyId(subject.id)) is not None
+            case _:
+                is_there = work.teams.get(TeamId(subject.id)) is not None
+        if not is_there:
             raise not_found("quota")
 
 

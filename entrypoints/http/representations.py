@@ -17,6 +17,7 @@ from domain.network import Block, Family, Network, NetworkClass, NetworkStatus
 from domain.operation import Attempt, OperationKind, Step
 from domain.organisation import ApiKey, Member, Organisation, Role, Session, User
 from domain.plan import Plan, Quote
+from domain.quota import Standing
 from domain.token import KindDescription, Token
 from entrypoints.http.timeline import WAITING, explorer_url, sentence_of, waiting_of
 
@@ -70,7 +71,8 @@ def session(each: Session, current: SessionId | None) -> Document:
     }
 
 
-def api_key(each: ApiKey, now: datetime) -> Document:
+def api_key(each: ApiKey, cap: Standing | None, now: datetime) -> Document:
+    """*cap*: what it may spend, and has."""
     return {
         "id": public_id(Prefix.API_KEY, each.id),
         "name": each.name,
@@ -82,6 +84,16 @@ def api_key(each: ApiKey, now: datetime) -> Document:
         "created_at": timestamp(each.created_at),
         "expires_at": _at(each.expires_at),
         "revoked_at": _at(each.revoked_at),
+        "last_used_at": _at(each.last_used_at),
+        "networks": None if each.networks is None else sorted(each.networks),
+        "spend_cap": None
+        if cap is None
+        else {
+            "limit": cap.limit,
+            "held": cap.taken.held,
+            "used": cap.taken.used,
+            "left": cap.left,
+        },
     }
 
 

@@ -99,7 +99,9 @@ _API_KEY = _object(
     id=_id(Prefix.API_KEY), name=_TEXT, live=_BOOLEAN,
     scopes=_list(_one_of(*(each.value for each in Permission))), hint=_TEXT, active=_BOOLEAN,
     created_by=_id(Prefix.MEMBER), created_at=_INSTANT, expires_at=_or_null(_INSTANT),
-    revoked_at=_or_null(_INSTANT),
+    revoked_at=_or_null(_INSTANT), last_used_at=_or_null(_INSTANT),
+    networks=_or_null(_list(_TEXT)),
+    spend_cap=_or_null(_object(limit=_INTEGER, held=_INTEGER, used=_INTEGER, left=_INTEGER)),
 )  # fmt: skip
 
 _TEXTS: Schema = {"type": "object", "additionalProperties": _TEXT}

@@ -33,6 +33,7 @@ def handlers(
             body=NOTHING, answers=schema,
             codes=(
                 "not_found", "too_late_to_cancel", "outcome_open", "mode_mismatch",
+                "network_not_allowed",
                 "node_unavailable", "network_not_ready",
             ),
         ).opt,

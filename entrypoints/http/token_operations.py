@@ -57,6 +57,7 @@ _GATES = (
     "validation_failed", "insufficient_credits", "debt_outstanding", "quota_exceeded",
     "tariff_too_low",
     "tariff_not_in_catalogue", "licence_premium_off", "licence_core_off", "address_not_verified",
+    "network_not_allowed",
     "mode_mismatch", "network_not_ready",
 )  # fmt: skip
 

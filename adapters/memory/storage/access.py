@@ -347,6 +347,11 @@ class MemoryApiKeys(ApiKeys):
             raise MisuseError(f"there is no key {key.id}")
         self._transaction.update(self._tables.api_keys, key.id, key)
 
+    def used(self, id: ApiKeyId, now: datetime) -> None:
+        key = self.get(id)
+        if key is not None:
+            self._transaction.update(self._tables.api_keys, id, evolve(key, last_used_at=now))
+
     def list(self, page: PageRequest) -> Page[ApiKey]:
         mine = (
             key

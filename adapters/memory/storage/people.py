@@ -140,7 +140,8 @@ class MemoryQuotas(Quotas):
                 and member in team.members
             )
         )
-        subjects = {member, *teams}
+        key = None if asker is None else parse_id(Prefix.API_KEY, asker)
+        subjects: set[UUID | None] = {member, *teams, key}
         quotas = tuple(quota for quota in self.all() if quota.subject.id in subjects)
         return Binding(member=member, teams=teams, quotas=quotas)
 
@@ -158,7 +159,8 @@ class MemoryQuotas(Quotas):
         if subject.kind is Prefix.TEAM:
             counts = self._counts_for(TeamId(subject.id))
         else:
-            names = self._names(MemberId(subject.id))
+            is_key = subject.kind is Prefix.API_KEY
+            names = {subject.name} if is_key else self._names(MemberId(subject.id))
             counts = lambda hold: hold.member in names  # noqa: E731 - one of two
         held = used = 0
         for hold in self._holds_since(since):

@@ -196,16 +196,18 @@ SELECT session.id AS session_id, session.user_id, session.organisation_id, sessi
 
 -- name: insert_api_key
 INSERT INTO api_keys (organisation_id, id, name, live, scopes, secret_hash, hint, created_by,
-                      created_at, expires_at, revoked_at, requests_per_minute)
+                      created_at, expires_at, revoked_at, requests_per_minute,
+                      networks, last_used_at)
 VALUES (%(organisation_id)s, %(id)s, %(name)s, %(live)s, %(scopes)s, %(secret_hash)s, %(hint)s,
-        %(created_by)s, %(created_at)s, %(expires_at)s, %(revoked_at)s, %(requests_per_minute)s)
+        %(created_by)s, %(created_at)s, %(expires_at)s, %(revoked_at)s, %(requests_per_minute)s,
+        %(networks)s, %(last_used_at)s)
 
 -- name: find_api_key
 SELECT organisation_id, id FROM narrow.find_api_key(%(id)s)
 
 -- name: select_api_key
 SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, created_at,
-       expires_at, revoked_at, requests_per_minute
+       expires_at, revoked_at, requests_per_minute, networks, last_used_at
   FROM api_keys
  WHERE organisation_id = %(organisation)s
    AND id = %(id)s
@@ -213,7 +215,7 @@ SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, c
 -- name: select_api_key_standing
 SELECT key.organisation_id, key.id, key.name, key.live, key.scopes, key.secret_hash, key.hint,
        key.created_by, key.created_at, key.expires_at, key.revoked_at,
-       key.requests_per_minute,
+       key.requests_per_minute, key.networks, key.last_used_at,
        organisation.name AS organisation_name, organisation.tariff,
        organisation.created_at AS organisation_created_at,
        member.id AS member_id, member.user_id, member.role,
@@ -239,9 +241,15 @@ UPDATE api_keys
 -- name: revoke_of_erased
 SELECT narrow.revoke_api_keys_of_erased(%(user)s, %(now)s) AS revoked
 
+-- name: api_key_used
+UPDATE api_keys
+   SET last_used_at = greatest(last_used_at, %(now)s)
+ WHERE organisation_id = %(organisation)s
+   AND id = %(id)s
+
 -- name: list_api_keys
 SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, created_at,
-       expires_at, revoked_at, requests_per_minute
+       expires_at, revoked_at, requests_per_minute, networks, last_used_at
   FROM api_keys
  WHERE organisation_id = %(organisation)s
    AND (%(after)s::uuid IS NULL OR id < %(after)s)

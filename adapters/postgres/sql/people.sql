@@ -76,6 +76,7 @@ SELECT organisation_id, subject_kind, subject_id, quota_window, most, set_at
  WHERE organisation_id = %(organisation)s
    AND most IS NOT NULL
    AND (subject_id = %(member)s
+        OR subject_id = %(key)s
         OR subject_id IN (SELECT id
                             FROM teams
                            WHERE organisation_id = %(organisation)s

@@ -151,6 +151,10 @@ class ApiKeys(Protocol):
 
     def put(self, key: ApiKey) -> None: ...
 
+    def used(self, id: ApiKeyId, now: datetime) -> None:
+        """Write down that the key was used at *now*; works in its organisation's scope."""
+        ...
+
     def list(self, page: PageRequest) -> Page[ApiKey]: ...
 
     def revoke_of_erased(self, now: datetime) -> int:

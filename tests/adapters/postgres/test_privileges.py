@@ -31,7 +31,8 @@ OWNER = "tallystick_migrator"
 #: log-ins.  Nobody else writes; the narrow role does what its functions say.
 MEANT = """
 accounts             app=ra,w(state key_ref curve public_key address) narrow=r readonly=r
-api_keys             app=ra,w(name scopes expires_at revoked_at requests_per_minute)
+api_keys             app=ra,w(name scopes expires_at revoked_at requests_per_minute
+                              last_used_at)
                      narrow=r,w(revoked_at)
 archives             app=ra,w(state manifest events lines event_id archived_at dropped_at
                               deletion_begun_at deleted_at certificate) readonly=r
