@@ -39,7 +39,6 @@ NETWORKS = Field(
     "networks",
     Ascending(of=Text(most=100), most=100),
     "Where it may issue; by default on every network of its mode.",
-    example=["eip155:84532"],
 )
 SPEND_CAP = Field(
     "spend_cap",
