@@ -22,7 +22,7 @@ from domain.identifiers import Prefix, public_id
 log = logging.getLogger(__name__)
 
 #: How often the trail and the lines are looked at when nothing was found the last time.
-IDLE = timedelta(milliseconds=300)
+IDLE = timedelta(milliseconds=500)
 _SOON = timedelta(milliseconds=20)
 #: How soon a thread that has become free is noticed.
 _BUSY = timedelta(milliseconds=100)
