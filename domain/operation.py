@@ -325,6 +325,11 @@ class Signer:
     #: Grows with every taking of the signer's lease; a record made under an older one is refused.
     fence: int = 0
 
+    @property
+    def custodian(self) -> str:
+        """Scheme of the custodian that holds its key."""
+        return self.key.partition(":")[0]
+
     def reserve(
         self, open_slots: int, number: int, terms: SlotTerms
     ) -> tuple[Slot, Signer] | Postponed:

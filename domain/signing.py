@@ -9,7 +9,6 @@ from hashlib import sha256
 
 from attrs import evolve, field, frozen, validators
 
-from domain.errors import Refusal
 from domain.identifiers import (
     AccountId,
     InstallationId,
@@ -158,9 +157,17 @@ def digest_of(curve: Curve, message: bytes) -> bytes:
     return message if curve is Curve.SECP256K1 else sha256(message).digest()
 
 
+@frozen
+class Misuse:
+    """What a key must not sign.  For custody's refusals: nobody outside is told the code."""
+
+    code: str
+    detail: str
+
+
 def misuse(
     use: KeyUse, message: bytes, purpose: Purpose, installation: InstallationId
-) -> Refusal | None:
+) -> Misuse | None:
     """Why a key of that use does not sign *message* for *purpose*; None: it does.
 
     What is signed for one purpose must never be valid for another, so each begins in its own way.
@@ -170,7 +177,7 @@ def misuse(
     match purpose:
         case Purpose.EVM_TRANSACTION if len(message) != _DIGEST_BYTES:
             detail = f"a digest has {_DIGEST_BYTES} bytes, not {len(message)}"
-            return Refusal(code="wrong_length", detail=detail)
+            return Misuse("wrong_length", detail)
         case Purpose.ALGORAND_TRANSACTION if not message.startswith(b"TX"):
             return _wrong_purpose("an Algorand transaction begins with TX")
         case Purpose.ALGORAND_PROGRAM if _PROGRAM.fullmatch(message) is None:
@@ -186,5 +193,5 @@ def _is_of_our_log(message: bytes, installation: InstallationId) -> bool:
     return re.match(rb"[^\n]+/audit/" + ours + rb"/[1-9][0-9]*\n", message) is not None
 
 
-def _wrong_purpose(detail: str) -> Refusal:
-    return Refusal(code="wrong_purpose", detail=detail)
+def _wrong_purpose(detail: str) -> Misuse:
+    return Misuse("wrong_purpose", detail)

@@ -63,9 +63,9 @@ class Guarded(Custodian):
         described = self.custodian.describe(key)
         if not described.enabled:
             raise CustodyRefusedError("key_disabled", f"{key} is disabled")
-        refusal = misuse(described.use, message, purpose, self.installation)
-        if refusal is not None:
-            raise CustodyRefusedError(refusal.code, f"{key}: {refusal.detail}")
+        misused = misuse(described.use, message, purpose, self.installation)
+        if misused is not None:
+            raise CustodyRefusedError(misused.code, f"{key}: {misused.detail}")
         longest = self.capabilities().max_message_bytes
         if longest is not None and len(message) > longest:
             msg = f"{len(message)} bytes are more than the {longest} that {key} signs"

@@ -4,12 +4,14 @@ Asked under the wallet's lock, so that two requests of one organisation cannot b
 one that fits.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from attrs import frozen
 
 from application.credits.licence import licence_refusal
 from application.credits.terms import terms_of
+from application.ports.custody import Custodian
 from application.ports.storage.work import Work
 from domain.account import Account, AccountState
 from domain.catalogue import Catalogue, KindClass
@@ -124,3 +126,18 @@ def sender_of(work: Work, network: NetworkId, id: OperationId) -> Signer | Refus
             code="network_not_ready", detail="the operator has no treasury on this network yet"
         )
     return signers[id.int % len(signers)]
+
+
+def custody_refusal(
+    custodians: Mapping[str, Custodian], schemes: Iterable[str], network: Network
+) -> Refusal | None:
+    """Why whoever holds the keys cannot sign on *network*, as far as nobody has to be asked."""
+    for scheme in schemes:
+        if scheme not in custodians:
+            detail = f"the custodian {scheme}, which holds a key of this, is not configured"
+            return Refusal(code="custodian_not_configured", detail=detail)
+        curve = network.family.curve
+        if curve not in custodians[scheme].capabilities().curves:
+            detail = f"the custodian {scheme} does not sign on {curve.value}"
+            return Refusal(code="curve_not_offered", detail=detail)
+    return None

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from attrs import evolve, frozen
 
 from application.access.caller import Caller
-from application.deployments.gates import Gates, sender_of
+from application.deployments.gates import Gates, custody_refusal, sender_of
 from application.deployments.request import DeploymentRequest
 from application.ports.chain import Chain
 from application.ports.clock import Clock
@@ -116,15 +116,14 @@ class PlanDeployment:
         self, party: Party, account: Account, sender: Signer, chain: Chain, longest_message: int
     ) -> SignerPlan:
         is_sender = party is Party.SENDER
-        scheme = sender.key.partition(":")[0] if is_sender else account.custodian
-        offered = self.custodians[scheme].capabilities() if scheme in self.custodians else None
+        scheme = sender.custodian if is_sender else account.custodian
         impediment = None
-        if offered is None:
-            impediment = "custodian_not_configured"
-        elif chain.curve not in offered.curves:
-            impediment = "curve_not_offered"
-        elif offered.max_message_bytes is not None and longest_message > offered.max_message_bytes:
-            impediment = "message_too_long"
+        if refusal := custody_refusal(self.custodians, [scheme], chain.network):
+            impediment = refusal.code
+        else:
+            longest = self.custodians[scheme].capabilities().max_message_bytes
+            if longest is not None and longest_message > longest:
+                impediment = "message_too_long"
         return SignerPlan(
             address=sender.address if is_sender else account.address or "",
             custodian=scheme,

@@ -11,10 +11,11 @@ from application.audit.trail import Trail
 from application.credits.allowance import orders_due
 from application.credits.post import Order, post_all
 from application.credits.spending import count_spend, frozen_refusal
-from application.deployments.gates import Gates, sender_of
+from application.deployments.gates import Gates, custody_refusal, sender_of
 from application.once import Answered, Once
 from application.ports.chain import Chain
 from application.ports.clock import Clock
+from application.ports.custody import Custodian
 from application.ports.identifiers import Identifiers
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Store, Work
@@ -69,6 +70,8 @@ class RequestDeployment:
     store: Store
     catalogue: Catalogue
     chains: Mapping[NetworkId, Chain]
+    #: By the scheme of their key references.
+    custodians: Mapping[str, Custodian]
     clock: Clock
     identifiers: Identifiers
     rules: AbuseRules = DEFAULT_RULES
@@ -125,6 +128,9 @@ class RequestDeployment:
         sender = sender_of(work, chain.network.id, id)
         if isinstance(sender, Refusal):
             return sender
+        schemes = (account.custodian, sender.custodian)
+        if refusal := custody_refusal(self.custodians, schemes, chain.network):
+            return refusal
         deployment = Deployment(
             organisation=caller.organisation,
             id=id,

@@ -10,7 +10,7 @@ from datetime import datetime
 from attrs import evolve, field, frozen
 
 from application.access.caller import Caller
-from application.deployments.gates import Gates, sender_of
+from application.deployments.gates import Gates, custody_refusal, sender_of
 from application.deployments.recording import action_for
 from application.deployments.request import (
     Accepted,
@@ -22,6 +22,7 @@ from application.deployments.request import (
 from application.once import Once
 from application.ports.chain import Chain
 from application.ports.clock import Clock
+from application.ports.custody import Custodian
 from application.ports.identifiers import Identifiers
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Store, Work
@@ -74,6 +75,8 @@ class RequestTokenOperation:
     store: Store
     catalogue: Catalogue
     chains: Mapping[NetworkId, Chain]
+    #: By the scheme of their key references.
+    custodians: Mapping[str, Custodian]
     clock: Clock
     identifiers: Identifiers
     rules: AbuseRules = DEFAULT_RULES
@@ -132,6 +135,9 @@ class RequestTokenOperation:
         sender = sender_of(work, chain.network.id, id)
         if isinstance(sender, Refusal):
             return sender
+        schemes = (account.custodian, sender.custodian)
+        if refusal := custody_refusal(self.custodians, schemes, chain.network):
+            return refusal
         operation = Deployment(
             organisation=caller.organisation,
             id=id,

@@ -84,7 +84,8 @@ def plan_deployment(
         body=CREATE, answers="Deployment", status=202, needs_idempotency_key=True,
         codes=(*_ANYTHING_THAT_STARTS, *KEYED, "deployment_id_used", "plan_expired",
                "plan_changed", "client_reference_used", "account_not_found", "account_not_ready",
-               "account_disabled", "custodian_not_offered"),
+               "account_disabled", "custodian_not_offered", "custodian_not_configured",
+               "curve_not_offered"),
     ).opt,
     status_code=202,
 )  # fmt: skip

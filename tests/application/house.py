@@ -356,6 +356,10 @@ class House:
         )
 
     @property
+    def custodians(self) -> dict[str, Custodian]:
+        return {self.custodian_scheme: self.custodian}
+
+    @property
     def chains(self) -> dict[Any, Chain]:
         return {self.network: self.chain}
 
@@ -404,6 +408,7 @@ class House:
             catalogue=self.catalogue,
             store=changes.pop("store", self.store),
             chains=self.chains,
+            custodians=changes.pop("custodians", self.custodians),
             clock=self.clock,
             identifiers=self.identifiers,
             rules=changes.pop("rules", DEFAULT_RULES),
@@ -463,6 +468,7 @@ class House:
             catalogue=self.catalogue,
             store=changes.pop("store", self.store),
             chains=self.chains,
+            custodians=changes.pop("custodians", self.custodians),
             clock=self.clock,
             identifiers=self.identifiers,
         )

@@ -47,6 +47,7 @@ def order(house, deployment, action, **parameters):
         store=house.store,
         catalogue=house.catalogue,
         chains=house.chains,
+        custodians=house.custodians,
         clock=house.clock,
         identifiers=house.identifiers,
     )

@@ -22,6 +22,7 @@ from domain.network import NetworkClass
 from domain.operation import WaitReason
 from domain.organisation import PERMISSIONS, Permission, Role
 from domain.plan import Plan
+from domain.signing import Curve
 from tests.application.house import House, State
 from tests.catalogue import STARTER, UNLIMITED
 
@@ -459,6 +460,40 @@ def test_a_plan_says_whether_the_custodian_takes_messages_that_long(longest, imp
     request = DeploymentRequest(network=house.network, token=house.token())
     planned, _ = plan(house.caller, request)
     assert [s.impediment for step in planned.steps for s in step.signers] == [impediment]
+
+
+class Edwards:
+    """A custodian of a key service that has no secp256k1."""
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(curves=frozenset({Curve.ED25519}))
+
+
+@pytest.mark.parametrize(
+    ("custodians", "code"),
+    [({}, "custodian_not_configured"), ({"memory": Edwards()}, "curve_not_offered")],
+)
+def test_what_nobody_here_can_sign_is_not_accepted(custodians, code):
+    """Else it would wait for its signer for ever, with the credits held."""
+    from application.deployments.request import DeploymentRequest
+
+    house = House()
+    is_refused(house.request(custodians=custodians), code)
+    nothing_happened(house)
+    plan = evolve(house.plan(), custodians=custodians)
+    request = DeploymentRequest(network=house.network, token=house.token())
+    planned, _ = plan(house.caller, request)
+    assert [s.impediment for step in planned.steps for s in step.signers] == [code]
+
+
+def test_an_account_whose_custodian_is_not_at_hand_issues_nothing():
+    """Though the treasury's is."""
+    house = House()
+    with house.store.begin(house.scope) as work:
+        account = work.accounts.find(house.chain.network.family, live=False)
+        work.accounts.put(evolve(account, custodian="vault"))
+    is_refused(house.request(), "custodian_not_configured")
+    nothing_happened(house)
 
 
 def test_planning_before_the_account_is_ready_is_refused_and_creating_without_a_plan_waits():

@@ -606,3 +606,13 @@ def test_a_tariff_is_not_asked_for_its_number_when_an_operation_is_tried_again(h
     house.work_until_done()
     house.set_tariff(house.registered.organisation.id, FREE, "as before")
     assert isinstance(house.retry(burn.id), Accepted)
+
+
+def test_an_order_that_nobody_here_can_sign_is_not_accepted(house):
+    order = house.order(house.token_of)
+    before = house.credits
+    is_refused(house.ask(house.token_of, order, custodians={}), "custodian_not_configured")
+    assert house.credits == before
+    changed_account(house, custodian="vault")
+    is_refused(house.ask(house.token_of, order), "custodian_not_configured")
+    assert house.credits == before

@@ -94,13 +94,17 @@ def services_of(house: House, **changes: Any) -> Services:
         revoke_api_key=RevokeApiKey(**common, people=house.people),
         validate_token=ValidateToken(**network),
         plan_deployment=PlanDeployment(
-            **common, **network, **catalogue, custodians={house.custodian_scheme: house.custodian}
+            **common, **network, **catalogue, custodians=house.custodians
         ),
-        request_deployment=RequestDeployment(**common, **network, **catalogue),
+        request_deployment=RequestDeployment(
+            **common, **network, **catalogue, custodians=house.custodians
+        ),
         cancel_deployment=CancelDeployment(**common, **network),
         retry_deployment=RetryDeployment(**common, **network, **catalogue),
         validate_order=ValidateOrder(store=house.store, **network),
-        request_token_operation=RequestTokenOperation(**common, **network, **catalogue),
+        request_token_operation=RequestTokenOperation(
+            **common, **network, **catalogue, custodians=house.custodians
+        ),
         inspect=Inspect(store=house.store, **network),
         **billing_of(house, NoPayments()),
         spend=SpendCredits(

@@ -45,6 +45,7 @@ class OrderHouse(RealHouse):
             store=self.store,
             catalogue=self.catalogue,
             chains=self.chains,
+            custodians=self.custodians,
             clock=self.clock,
             identifiers=self.identifiers,
         )(
