@@ -20,7 +20,7 @@ from adapters.local_keys import LocalKeyWrapping
 from adapters.postgres.storage import PostgresStore
 from application.notifications.deliver import DeliverWebhooks
 from application.notifications.fan_out import FanOut
-from application.notifications.secrets import SealedSecrets
+from application.notifications.secrets import EndpointSecrets
 from application.ports.storage.work import Scope
 from benchmarks.figures import Figure, Measured, Sides
 from benchmarks.organisations import Town, town
@@ -90,7 +90,7 @@ def _loop(settled: Town) -> WebhookLoop:
     common = {
         "store": settled.store, "clock": settled.clock, "identifiers": settled.identifiers,
     }  # fmt: skip
-    secrets = SealedSecrets(
+    secrets = EndpointSecrets(
         wrapping=LocalKeyWrapping({1: os.urandom(32)}), identifiers=settled.identifiers
     )
     guard = Guard(Rules(allows_plain=True, allows_loopback=True))
@@ -99,7 +99,7 @@ def _loop(settled: Town) -> WebhookLoop:
 
 
 def _register(
-    settled: Town, secrets: SealedSecrets, organisation: OrganisationId, url: str
+    settled: Town, secrets: EndpointSecrets, organisation: OrganisationId, url: str
 ) -> None:
     id, now = EndpointId(settled.identifiers.next()), settled.clock.now()
     secret, _ = secrets.new(organisation, id, 1, now)

@@ -60,7 +60,7 @@ from application.notifications.again import RotateSecret, SendAgain
 from application.notifications.deliver import DeliverWebhooks
 from application.notifications.endpoints import ChangeEndpoints, RegisterEndpoint
 from application.notifications.fan_out import FanOut
-from application.notifications.secrets import SealedSecrets
+from application.notifications.secrets import EndpointSecrets
 from application.operator.adjust import AdjustCredits, CorrectCapture
 from application.operator.credits import GrantCredits, SetTariff
 from application.operator.dispatch import Dispatch
@@ -240,7 +240,7 @@ class Container(containers.DeclarativeContainer):
     erase_subject = One(EraseSubject, store=store, clock=clock, identifiers=identifiers)
 
     egress = One(assembly.egress, settings)
-    webhook_secrets = One(SealedSecrets, wrapping=wrapping, identifiers=identifiers)
+    webhook_secrets = One(EndpointSecrets, wrapping=wrapping, identifiers=identifiers)
     register_endpoint = One(
         RegisterEndpoint,
         store=store,

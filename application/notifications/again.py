@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from application.access.caller import Caller
 from application.notifications.endpoints import NO_ENDPOINT, Registered
-from application.notifications.secrets import SealedSecrets
+from application.notifications.secrets import EndpointSecrets
 from application.once import Answered, Once
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
@@ -46,7 +46,7 @@ def found(work: Work, caller: Caller, id: EndpointId) -> Endpoint | Refusal:
 @frozen(kw_only=True)
 class RotateSecret:
     store: Store
-    secrets: SealedSecrets
+    secrets: EndpointSecrets
     clock: Clock
     identifiers: Identifiers
 

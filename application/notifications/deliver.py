@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from attrs import evolve, frozen
 
 from application.audit.trail import Trail
-from application.notifications.secrets import SealedSecrets
+from application.notifications.secrets import EndpointSecrets
 from application.ports.clock import Clock
 from application.ports.egress import (
     Egress,
@@ -68,7 +68,7 @@ class _Turn:
 class DeliverWebhooks:
     store: Store
     egress: Egress
-    secrets: SealedSecrets
+    secrets: EndpointSecrets
     clock: Clock
     identifiers: Identifiers
 

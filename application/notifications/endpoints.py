@@ -7,7 +7,7 @@ from uuid import UUID
 from attrs import evolve, field, frozen
 
 from application.access.caller import Caller
-from application.notifications.secrets import SealedSecrets
+from application.notifications.secrets import EndpointSecrets
 from application.once import Answered, Once
 from application.ports.clock import Clock
 from application.ports.egress import Egress, EgressRefusedError, EgressUnavailableError
@@ -63,7 +63,7 @@ def url_refusal(egress: Egress, url: str) -> Refusal | None:
 class RegisterEndpoint:
     store: Store
     egress: Egress
-    secrets: SealedSecrets
+    secrets: EndpointSecrets
     clock: Clock
     identifiers: Identifiers
 

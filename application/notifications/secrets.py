@@ -12,7 +12,7 @@ from domain.webhook import SECRET_BYTES, Secret
 
 
 @frozen(kw_only=True)
-class SealedSecrets:
+class EndpointSecrets:
     wrapping: KeyWrapping
     identifiers: Identifiers
 

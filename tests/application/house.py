@@ -54,7 +54,7 @@ from application.mail.send import SendLetter
 from application.mail.write import ReadLetter, WriteLetter
 from application.notifications.deliver import DeliverWebhooks
 from application.notifications.fan_out import FanOut
-from application.notifications.secrets import SealedSecrets
+from application.notifications.secrets import EndpointSecrets
 from application.operator.credits import GrantCredits, SetTariff
 from application.operator.end import EndOperation
 from application.operator.treasury import Resume
@@ -217,11 +217,11 @@ class House:
         return made
 
     @property
-    def webhook_secrets(self) -> SealedSecrets:
+    def webhook_secrets(self) -> EndpointSecrets:
         """With a wrapping of the house's own; made when it is first looked at."""
-        made: SealedSecrets = self.__dict__.setdefault(
+        made: EndpointSecrets = self.__dict__.setdefault(
             "_webhook_secrets",
-            SealedSecrets(wrapping=MemoryKeyWrapping(), identifiers=self.identifiers),
+            EndpointSecrets(wrapping=MemoryKeyWrapping(), identifiers=self.identifiers),
         )
         return made
 

@@ -17,7 +17,7 @@ from adapters.system import SystemClock, SystemIdentifiers
 from application.audit.trail import Trail
 from application.notifications.deliver import DeliverWebhooks
 from application.notifications.fan_out import FanOut
-from application.notifications.secrets import SealedSecrets
+from application.notifications.secrets import EndpointSecrets
 from application.ports.storage.paging import PageRequest
 from domain.audit import WORKER
 from domain.identifiers import EndpointId
@@ -40,7 +40,7 @@ class World:
         self.common = {
             "store": store, "clock": self.clock, "identifiers": self.identifiers,
         }  # fmt: skip
-        self.secrets = SealedSecrets(
+        self.secrets = EndpointSecrets(
             wrapping=LocalKeyWrapping({1: bytes(32)}), identifiers=self.identifiers
         )
 
