@@ -16,7 +16,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from adapters.egress import Guard, Rules
-from adapters.local_keys import LocalKeyWrapping
+from adapters.local_keys import LocalKeyWrapping, SeedSigning
 from adapters.postgres.storage import PostgresStore
 from application.notifications.deliver import DeliverWebhooks
 from application.notifications.fan_out import FanOut
@@ -91,7 +91,9 @@ def _loop(settled: Town) -> WebhookLoop:
         "store": settled.store, "clock": settled.clock, "identifiers": settled.identifiers,
     }  # fmt: skip
     secrets = EndpointSecrets(
-        wrapping=LocalKeyWrapping({1: os.urandom(32)}), identifiers=settled.identifiers
+        wrapping=LocalKeyWrapping({1: os.urandom(32)}),
+        seeds=SeedSigning(),
+        identifiers=settled.identifiers,
     )
     guard = Guard(Rules(allows_plain=True, allows_loopback=True))
     deliver = DeliverWebhooks(**common, egress=guard, secrets=secrets)

@@ -18,7 +18,7 @@ import hashlib
 import hmac
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 
@@ -65,6 +65,7 @@ MOST_OLD_SECRETS = 2
 #: Bytes; the specification wants 24 to 64.
 SECRET_BYTES = 32
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how all of them begin
+PUBLIC_PREFIX = "whpk_"
 
 #: How long the log is kept.
 KEPT_FOR = timedelta(days=30)
@@ -99,6 +100,15 @@ class DeliveryState(Enum):
     SKIPPED = "skipped"
 
 
+class Scheme(StrEnum):
+    """How messages are signed (Standard Webhooks 1.0.0)."""
+
+    #: HMAC-SHA256, with a secret that the receiver has too: every library knows it.
+    SHARED = "v1"
+    #: Ed25519, with a key of which the receiver has the public half only.
+    PUBLIC = "v1a"
+
+
 class Way(StrEnum):
     """How a delivery came about."""
 
@@ -117,6 +127,8 @@ class Endpoint:
     #: Names of `domain.notification`; none: all of them, those to come included.
     event_types: frozenset[str] = frozenset()
     live: bool
+    #: For ever.
+    scheme: Scheme = Scheme.SHARED
     #: Of the bodies that it gets.
     api_version: str = API_VERSION
     state: EndpointState = EndpointState.ENABLED
@@ -342,7 +354,7 @@ def pause_after(
     return max(pause, min(retry_after, LONGEST_RETRY_AFTER))
 
 
-# What proves to a receiver who sent it: Standard Webhooks 1.0.0, symmetric.
+# What proves to a receiver who sent it: Standard Webhooks 1.0.0.
 
 
 @frozen(kw_only=True)
@@ -353,6 +365,8 @@ class Secret:
     #: Names the wrapping key, and what only it can read (`application.ports.custody`).
     wrapping: str
     ciphertext: bytes = field(repr=False)
+    #: What receivers verify with, where it is not the secret itself: 32 bytes.
+    public_key: bytes | None = None
     created_at: datetime
     #: None: it is the newest.
     expires_at: datetime | None = None
@@ -366,6 +380,11 @@ def written(secret: bytes) -> str:
     return SECRET_PREFIX + b64encode(secret).decode()
 
 
+def written_public(key: bytes) -> str:
+    """Likewise: ``whpk_`` and base64."""
+    return PUBLIC_PREFIX + b64encode(key).decode()
+
+
 def read(text: str) -> bytes:
     """What `written` was given.  Raises: ValueError: it is none."""
     try:
@@ -374,19 +393,26 @@ def read(text: str) -> bytes:
         raise ValueError("this is no secret of a webhook") from error
 
 
-#: Of the log: who could read signatures there could send what we have sent.
-_UNSIGNED = "v1,…"
+def shared_signature(secret: bytes, signed: bytes) -> bytes:
+    return hmac.digest(secret, signed, hashlib.sha256)
 
 
 def headers_of(
-    message: str, sent_at: datetime, body: bytes, secrets: Sequence[bytes]
+    message: str,
+    sent_at: datetime,
+    body: bytes,
+    secrets: Sequence[bytes],
+    scheme: Scheme = Scheme.SHARED,
+    sign: Callable[[bytes, bytes], bytes] = shared_signature,
 ) -> dict[str, str]:
-    """What says which message it is, and that it is ours: a signature of each secret."""
+    """What says which message it is, and that it is ours: a signature of each secret.
+
+    *sign* takes a secret and what is signed, by the *scheme*.
+    """
     timestamp = str(int(sent_at.timestamp()))
     signed = b".".join((message.encode(), timestamp.encode(), body))
     signatures = [
-        "v1," + b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()
-        for secret in secrets
+        f"{scheme.value},{b64encode(sign(secret, signed)).decode()}" for secret in secrets
     ]
     return {
         "webhook-id": message,
@@ -395,6 +421,7 @@ def headers_of(
     }
 
 
-def logged_headers(message: str, sent_at: datetime) -> dict[str, str]:
+def logged_headers(message: str, sent_at: datetime, scheme: Scheme) -> dict[str, str]:
     """The same, for people to see."""
-    return headers_of(message, sent_at, b"", ()) | {"webhook-signature": _UNSIGNED}
+    hidden = {"webhook-signature": f"{scheme.value},…"}
+    return headers_of(message, sent_at, b"", ()) | hidden

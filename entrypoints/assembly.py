@@ -22,6 +22,7 @@ from application.ports.metadata import MetadataStore
 from application.ports.nodes import Endpoint
 from application.ports.payments import Payments
 from application.ports.seal_state import SealStateStore
+from application.ports.seeds import SeedSigning
 from application.ports.storage.books import Books
 from application.ports.storage.retention import Partitions
 from application.ports.storage.seals import SealStore
@@ -83,6 +84,12 @@ def seal_state(settings: Settings) -> SealStateStore:
 def verifies() -> Verifies:
     """Whether signatures are good."""
     made: Verifies = adapter("local-keys").Verification()
+    return made
+
+
+def seed_signing() -> SeedSigning:
+    """With keys that members' endpoints are signed with."""
+    made: SeedSigning = adapter("local-keys").SeedSigning()
     return made
 
 

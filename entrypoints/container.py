@@ -240,7 +240,12 @@ class Container(containers.DeclarativeContainer):
     erase_subject = One(EraseSubject, store=store, clock=clock, identifiers=identifiers)
 
     egress = One(assembly.egress, settings)
-    webhook_secrets = One(EndpointSecrets, wrapping=wrapping, identifiers=identifiers)
+    webhook_secrets = One(
+        EndpointSecrets,
+        wrapping=wrapping,
+        seeds=One(assembly.seed_signing),
+        identifiers=identifiers,
+    )
     register_endpoint = One(
         RegisterEndpoint,
         store=store,

@@ -6,12 +6,19 @@ secret.  Whoever has the store without the master key has nothing.
 
 from collections.abc import Mapping
 
-from adapters.local_keys.curves import Verification
+from adapters.local_keys.curves import SeedSigning, Verification
 from adapters.local_keys.custody import LocalKeysCustodian
 from adapters.local_keys.wrapping import LocalKeyWrapping, read_master_keys
 from application.ports.storage.work import Store
 
-__all__ = ["LocalKeyWrapping", "LocalKeysCustodian", "Verification", "connect", "read_master_keys"]
+__all__ = [
+    "LocalKeyWrapping",
+    "LocalKeysCustodian",
+    "SeedSigning",
+    "Verification",
+    "connect",
+    "read_master_keys",
+]
 
 
 def connect(store: Store, master_keys: Mapping[int, bytes]) -> LocalKeysCustodian:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 
 from application.ports.custody import Verifies
+from application.ports.seeds import SeedSigning as Signs
 from domain.signing import SECP256K1_ORDER, Curve, PublicKey, Signature
 
 _SECRET_BYTES = 32
@@ -66,6 +67,17 @@ class Verification(Verifies):
 
     def __call__(self, key: PublicKey, message: bytes, signature: Signature) -> bool:
         return key.curve is signature.curve and verifies(key, message, signature)
+
+
+@frozen
+class SeedSigning(Signs):
+    """Ed25519, as the application asks for it."""
+
+    def public_key(self, seed: bytes) -> bytes:
+        return public_key_of(Curve.ED25519, bytearray(seed)).raw
+
+    def sign(self, seed: bytes, message: bytes) -> bytes:
+        return sign(Curve.ED25519, bytearray(seed), message).raw
 
 
 def _der(raw: bytes) -> bytes:

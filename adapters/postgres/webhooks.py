@@ -20,6 +20,7 @@ from domain.webhook import (
     DeliveryState,
     Endpoint,
     EndpointState,
+    Scheme,
     Secret,
     Way,
 )
@@ -64,7 +65,7 @@ class PostgresWebhooks(Webhooks):
 
     def secrets(self, id: EndpointId) -> list[Secret]:
         found = self._transaction.rows(WEBHOOKS["select_secrets"], {"endpoint_id": id})
-        return [Secret(**{**row, "ciphertext": bytes(row["ciphertext"])}) for row in found]
+        return [_secret(row) for row in found]
 
     def add_secret(self, id: EndpointId, secret: Secret, old_until: datetime) -> None:
         self._transaction.batch(
@@ -171,6 +172,7 @@ def _endpoint_to_row(endpoint: Endpoint) -> Row:
         "description": endpoint.description,
         "event_types": sorted(endpoint.event_types),
         "live": endpoint.live,
+        "scheme": endpoint.scheme.value,
         "api_version": endpoint.api_version,
         "state": endpoint.state.value,
         "disabled_because": endpoint.disabled_because and endpoint.disabled_because.value,
@@ -195,6 +197,7 @@ def _endpoint(row: Row) -> Endpoint:
         description=row["description"],
         event_types=frozenset(row["event_types"]),
         live=row["live"],
+        scheme=Scheme(row["scheme"]),
         api_version=row["api_version"],
         state=EndpointState(row["state"]),
         disabled_because=None if because is None else Cause(because),
@@ -216,9 +219,22 @@ def _secret_to_row(endpoint: EndpointId, secret: Secret) -> Row:
         "number": secret.number,
         "wrapping": secret.wrapping,
         "ciphertext": secret.ciphertext,
+        "public_key": secret.public_key,
         "created_at": secret.created_at,
         "expires_at": secret.expires_at,
     }
+
+
+def _secret(row: Row) -> Secret:
+    public = row["public_key"]
+    return Secret(
+        number=row["number"],
+        wrapping=row["wrapping"],
+        ciphertext=bytes(row["ciphertext"]),
+        public_key=None if public is None else bytes(public),
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+    )
 
 
 def _delivery(row: Row) -> Delivery:

@@ -25,7 +25,6 @@ from domain.webhook import (
     Endpoint,
     EndpointState,
     Way,
-    written,
 )
 
 _DISABLED = Refusal(
@@ -62,12 +61,12 @@ class RotateSecret:
         if refusal := caller.refusal(Permission.WRITE_WEBHOOKS):
             return refusal
         with self.store.begin(caller.scope) as work:
-            known = work.webhooks.secrets(id)
-        if not known:
+            owner, known = work.webhooks.get(id), work.webhooks.secrets(id)
+        if owner is None or not known:
             return NO_ENDPOINT
         now = self.clock.now()
         number = known[0].number + 1
-        secret, plain = self.secrets.new(caller.organisation, id, number, now)
+        secret, shown = self.secrets.new(caller.organisation, id, number, now, owner.scheme)
 
         def act(work: Work) -> Registered | Refusal:
             endpoint = found(work, caller, id)
@@ -93,7 +92,7 @@ class RotateSecret:
                 details={"number": number, "old_until": timestamp(now + overlap)},
             )
             trail.write(work)
-            return Registered(endpoint=endpoint, secret=written(plain))
+            return Registered(endpoint=endpoint, secret=shown)
 
         def again(work: Work, _id: UUID) -> Registered | None:
             endpoint = work.webhooks.get(id)

@@ -32,7 +32,6 @@ from domain.webhook import (
     Endpoint,
     Verdict,
     Way,
-    headers_of,
     judge,
     written,
 )
@@ -128,7 +127,9 @@ class DeliverWebhooks:
 
     def _send(self, line: Line, turn: _Turn, delivery: Delivery) -> Attempt:
         begun = self.clock.now()
-        headers = _HEADERS | headers_of(delivery.message, begun, delivery.body, turn.secrets)
+        headers = _HEADERS | self.secrets.headers(
+            delivery.message, begun, delivery.body, turn.secrets, turn.endpoint.scheme
+        )
         try:
             reply = line.post(delivery.body, headers)
         except (EgressRefusedError, EgressUnavailableError) as error:

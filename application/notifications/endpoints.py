@@ -18,7 +18,7 @@ from domain.audit import JsonValue
 from domain.errors import Refusal
 from domain.identifiers import EndpointId
 from domain.organisation import Permission
-from domain.webhook import MOST_ENDPOINTS, Cause, Endpoint, EndpointState, written
+from domain.webhook import MOST_ENDPOINTS, Cause, Endpoint, EndpointState, Scheme
 
 NO_ENDPOINT = Refusal(code="not_found", detail="there is no such webhook endpoint")
 
@@ -27,6 +27,7 @@ NO_ENDPOINT = Refusal(code="not_found", detail="there is no such webhook endpoin
 class EndpointRequest:
     url: str
     live: bool
+    scheme: Scheme = Scheme.SHARED
     description: str = ""
     #: None of them: all, those to come included.
     event_types: frozenset[str] = field(factory=frozenset)
@@ -44,7 +45,7 @@ class Changes:
 @frozen(kw_only=True)
 class Registered:
     endpoint: Endpoint
-    #: Shown now and never again; None: it was shown before.
+    #: Shown now and never again; None: it was shown before, or nobody needs it.
     secret: str | None = field(repr=False)
 
 
@@ -78,7 +79,7 @@ class RegisterEndpoint:
         now = self.clock.now()
         id = EndpointId(self.identifiers.next())
         # Wrapping may ask a custodian: before the transaction.
-        secret, plain = self.secrets.new(caller.organisation, id, 1, now)
+        secret, shown = self.secrets.new(caller.organisation, id, 1, now, request.scheme)
 
         def act(work: Work) -> Registered | Refusal:
             if len(work.webhooks.all()) >= MOST_ENDPOINTS:
@@ -91,6 +92,7 @@ class RegisterEndpoint:
                 description=request.description,
                 event_types=request.event_types,
                 live=request.live,
+                scheme=request.scheme,
                 created_by=caller.name,
                 created_at=now,
                 cursor=work.audit.end(),
@@ -102,7 +104,7 @@ class RegisterEndpoint:
                 "webhook_endpoint.created", endpoint.name, now, live=endpoint.live, details=details
             )
             trail.write(work)
-            return Registered(endpoint=endpoint, secret=written(plain))
+            return Registered(endpoint=endpoint, secret=shown)
 
         once = Once(
             store=self.store,

@@ -24,7 +24,7 @@ from domain.operation import AttemptRole, WaitReason
 from domain.organisation import Permission, Role
 from domain.quota import Window
 from domain.token import Action, Power
-from domain.webhook import Cause, DeliveryState, EndpointState, Way
+from domain.webhook import Cause, DeliveryState, EndpointState, Scheme, Way
 from entrypoints.http.compliance import SENTENCES
 from entrypoints.http.error_codes import ERROR_CODES, Retry
 
@@ -108,11 +108,17 @@ _TEXTS: Schema = {"type": "object", "additionalProperties": _TEXT}
 
 _WEBHOOK_ENDPOINT = _object(
     id=_id(Prefix.WEBHOOK_ENDPOINT), url=_TEXT, description=_TEXT,
-    event_types=_list(_one_of(*NAMES)), live=_BOOLEAN, api_version=_TEXT,
+    event_types=_list(_one_of(*NAMES)), live=_BOOLEAN,
+    signature=_one_of(*(each.value for each in Scheme)), api_version=_TEXT,
     state=_one_of(*(each.value for each in EndpointState)),
     disabled_because=_or_null(_one_of(*(each.value for each in Cause))),
     disabled_at=_or_null(_INSTANT), failures=_INTEGER, next_attempt_at=_or_null(_INSTANT),
-    secrets=_list(_object(number=_INTEGER, created_at=_INSTANT, expires_at=_or_null(_INSTANT))),
+    secrets=_list(
+        _object(
+            number=_INTEGER, public_key=_or_null({"type": "string", "pattern": "^whpk_"}),
+            created_at=_INSTANT, expires_at=_or_null(_INSTANT),
+        )
+    ),
     created_by=_TEXT, created_at=_INSTANT,
 )  # fmt: skip
 

@@ -13,7 +13,7 @@ from domain.audit import timestamp
 from domain.identifiers import DeliveryId, Prefix, parse_id, public_id
 from domain.notification import NAMES, actions_of, notifications
 from domain.organisation import Permission
-from domain.webhook import Attempt, Delivery, DeliveryState, logged_headers
+from domain.webhook import Attempt, Delivery, DeliveryState, Endpoint, logged_headers
 from entrypoints.http.answers import Json, answer, bad_cursor, page, read_cursor, write_cursor
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
@@ -125,7 +125,7 @@ def get_webhook_delivery(
     if found is None:
         raise not_found("delivery")
     body: Json = json.loads(found.body)
-    log = [_attempt(found, each) for each in attempts]
+    log = [_attempt(found, each, known) for each in attempts]
     return answer(shown(found) | {"body": body, "log": log})
 
 
@@ -259,12 +259,12 @@ def shown(delivery: Delivery) -> dict[str, Json]:
     }
 
 
-def _attempt(delivery: Delivery, attempt: Attempt) -> Json:
+def _attempt(delivery: Delivery, attempt: Attempt, endpoint: Endpoint) -> Json:
     return {
         "url": attempt.url,
         "at": timestamp(attempt.at),
         "took_ms": attempt.took // _MILLISECOND,
-        "request_headers": logged_headers(delivery.message, attempt.at),
+        "request_headers": logged_headers(delivery.message, attempt.at, endpoint.scheme),
         "status": attempt.status,
         "error": attempt.error,
         "response_headers": dict(attempt.response_headers),

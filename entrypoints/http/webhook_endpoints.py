@@ -23,7 +23,15 @@ from domain.audit import timestamp
 from domain.identifiers import EndpointId, Prefix, parse_id
 from domain.notification import NAMES
 from domain.organisation import Permission
-from domain.webhook import LONGEST_OVERLAP, OVERLAP, Endpoint, EndpointState, Secret
+from domain.webhook import (
+    LONGEST_OVERLAP,
+    OVERLAP,
+    Endpoint,
+    EndpointState,
+    Scheme,
+    Secret,
+    written_public,
+)
 from entrypoints.http.answers import Json, answer, page
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
@@ -58,6 +66,11 @@ LIVE = Field(
     "live", Flag(),
     "Whether it is told of live deployments, or of others; an API key's mode, else false.",
 )  # fmt: skip
+SIGNATURE = Field(
+    "signature", Choice(among=Scheme),
+    "`v1` (by default): HMAC-SHA256 with a secret that you keep; `v1a`: Ed25519, of which you "
+    "have the public key only.",
+)  # fmt: skip
 OVERLAP_HOURS = Field(
     "overlap_hours", Whole(least=0, most=LONGEST_OVERLAP // _HOUR),
     f"How long the old secret signs beside the new one; {OVERLAP // _HOUR} by default.",
@@ -65,7 +78,7 @@ OVERLAP_HOURS = Field(
 SKIP_MISSED = Field(
     "skip_missed", Flag(), "Leave out what it missed; false by default: it gets all of it first."
 )
-CREATE = Shape("WebhookEndpointRequest", (URL, DESCRIPTION, EVENT_TYPES, LIVE))
+CREATE = Shape("WebhookEndpointRequest", (URL, DESCRIPTION, EVENT_TYPES, LIVE, SIGNATURE))
 CHANGE = Shape("WebhookEndpointChange", (NEW_URL, DESCRIPTION, EVENT_TYPES))
 ROTATE = Shape("WebhookSecretRequest", (OVERLAP_HOURS,))
 ENABLE = Shape("WebhookEnableRequest", (SKIP_MISSED,))
@@ -81,7 +94,7 @@ _OF_URLS = ("webhook_url_refused", "webhook_url_unresolved")
         id="create_webhook_endpoint", tag="webhooks", summary="Be told of what happens",
         description="`secret` is shown in this answer and never again, not even to a repeat with "
         "the same Idempotency-Key: whoever lost it rotates it. Every message is signed with it "
-        "(standardwebhooks.com).",
+        "(standardwebhooks.com). With `v1a` there is none to show: verify with the public key.",
         body=CREATE, answers="NewWebhookEndpoint", status=201, needs_idempotency_key=True,
         codes=(*KEYED, *_OF_URLS, "mode_mismatch", "too_many_webhook_endpoints", "not_found",
                "custodian_unavailable"),
@@ -101,6 +114,7 @@ def create_webhook_endpoint(
     wish = EndpointRequest(
         url=asked[URL],
         live=bool(caller.live) if live is None else live,
+        scheme=asked.get(SIGNATURE) or Scheme.SHARED,
         description=asked.get(DESCRIPTION) or "",
         event_types=_names(asked.get(EVENT_TYPES)) or frozenset(),
     )
@@ -320,6 +334,7 @@ def shown(endpoint: Endpoint, secrets: Sequence[Secret]) -> dict[str, Json]:
         "description": endpoint.description,
         "event_types": sorted(endpoint.event_types),
         "live": endpoint.live,
+        "signature": endpoint.scheme.value,
         "api_version": endpoint.api_version,
         "state": endpoint.state.value,
         "disabled_because": None if because is None else because.value,
@@ -329,6 +344,7 @@ def shown(endpoint: Endpoint, secrets: Sequence[Secret]) -> dict[str, Json]:
         "secrets": [
             {
                 "number": each.number,
+                "public_key": each.public_key and written_public(each.public_key),
                 "created_at": timestamp(each.created_at),
                 "expires_at": None if each.expires_at is None else timestamp(each.expires_at),
             }

@@ -20,6 +20,7 @@ from uuid import UUID
 from attrs import define, evolve, field, fields
 from hypothesis import settings
 
+from adapters.local_keys import SeedSigning
 from adapters.memory.alarms import MemoryAlarms
 from adapters.memory.chain import MemoryChain
 from adapters.memory.cipher import MemoryCipher
@@ -221,7 +222,11 @@ class House:
         """With a wrapping of the house's own; made when it is first looked at."""
         made: EndpointSecrets = self.__dict__.setdefault(
             "_webhook_secrets",
-            EndpointSecrets(wrapping=MemoryKeyWrapping(), identifiers=self.identifiers),
+            EndpointSecrets(
+                wrapping=MemoryKeyWrapping(),
+                seeds=SeedSigning(),
+                identifiers=self.identifiers,
+            ),
         )
         return made
 

@@ -30,6 +30,7 @@ PORTS = (
     "file_store",
     "table_format",
     "egress",
+    "seed_signing",
     "mailing",
 )
 
@@ -76,4 +77,5 @@ payments = pytest.fixture(_subject, name="payments")
 file_store = pytest.fixture(_subject, name="file_store")
 table_format = pytest.fixture(_subject, name="table_format")
 egress = pytest.fixture(_subject, name="egress")
+seed_signing = pytest.fixture(_subject, name="seed_signing")
 mailing = pytest.fixture(_subject, name="mailing")

@@ -18,6 +18,7 @@ from domain.webhook import (
     DeliveryState,
     Endpoint,
     EndpointState,
+    Scheme,
     Secret,
     Way,
 )
@@ -43,7 +44,13 @@ def an_endpoint(tenant, **changes):
 
 
 def a_secret(number=1):
-    return Secret(number=number, wrapping="w", ciphertext=bytes([number]) * 9, created_at=NOW)
+    return Secret(
+        number=number,
+        wrapping="w",
+        ciphertext=bytes([number]) * 9,
+        public_key=bytes([number]) * 32 if number % 2 else None,
+        created_at=NOW,
+    )
 
 
 def added(store, tenant, **changes):
@@ -132,6 +139,7 @@ def test_an_endpoint_is_found_as_it_was(store):
     tenant = a_tenant(store)
     full = added(
         store, tenant, state=EndpointState.DISABLED, disabled_because=Cause.GONE, disabled_at=NOW,
+        scheme=Scheme.PUBLIC,
         cursor=7, next_number=3, due_at=NOW, held_until=NOW, failures=2, is_slow=True, live=True,
     )  # fmt: skip
     bare = added(store, tenant, event_types=frozenset(), description="")

@@ -7,6 +7,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from application.ports.egress import EgressUnavailableError, Reply
 from domain.organisation import PERMISSIONS, Permission, Role
@@ -199,6 +200,28 @@ def test_a_secret_can_be_dropped_at_once(site, ada, receiver):
     ada.deploy("one")
     site.house.tell()
     assert not is_signed(receiver.requests[0], endpoint["secret"])
+
+
+def test_who_keeps_no_secret_verifies_with_a_public_key(site, ada, receiver):
+    made = register(ada, signature="v1a", event_types=["deployment.queued"]).json()
+    assert (made["signature"], made["secret"]) == ("v1a", None)
+    rotated = do(ada, made, "rotate").json()
+    assert rotated["secret"] is None
+    ada.deploy("one")
+    site.house.tell()
+    (request,) = receiver.requests
+    headers = request.headers
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + request.body
+    signatures = headers["webhook-signature"].split(" ")
+    for secret, signature in zip(rotated["secrets"], signatures, strict=True):
+        assert secret["public_key"].startswith("whpk_")
+        key = base64.b64decode(secret["public_key"].removeprefix("whpk_"))
+        scheme, _, text = signature.partition(",")
+        assert scheme == "v1a"
+        Ed25519PublicKey.from_public_bytes(key).verify(base64.b64decode(text), signed)
+    (delivery,) = ada.get(f"{PATH}/{made['id']}/deliveries").json()["data"]
+    (attempt,) = ada.get(f"{PATH}/{made['id']}/deliveries/{delivery['id']}").json()["log"]
+    assert attempt["request_headers"]["webhook-signature"] == "v1a,…"
 
 
 def test_a_test_says_whether_it_works(site, ada, receiver):

@@ -1,15 +1,15 @@
 -- name: insert_endpoint
 INSERT INTO webhook_endpoints (organisation_id, id, url, description, event_types, live,
-                               api_version, state, disabled_because, disabled_at, created_by,
+                               scheme, api_version, state, disabled_because, disabled_at, created_by,
                                created_at, cursor, next_number, due_at, held_until, failures,
                                is_slow)
 VALUES (%(organisation_id)s, %(id)s, %(url)s, %(description)s, %(event_types)s, %(live)s,
-        %(api_version)s, %(state)s, %(disabled_because)s, %(disabled_at)s, %(created_by)s,
+        %(scheme)s, %(api_version)s, %(state)s, %(disabled_because)s, %(disabled_at)s, %(created_by)s,
         %(created_at)s, %(cursor)s, %(next_number)s, %(due_at)s, %(held_until)s, %(failures)s,
         %(is_slow)s)
 
 -- name: select_endpoint
-SELECT organisation_id, id, url, description, event_types, live, api_version, state,
+SELECT organisation_id, id, url, description, event_types, live, scheme, api_version, state,
        disabled_because, disabled_at, created_by, created_at, cursor, next_number, due_at,
        held_until, failures, is_slow
   FROM webhook_endpoints
@@ -17,7 +17,7 @@ SELECT organisation_id, id, url, description, event_types, live, api_version, st
    AND id = %(id)s
 
 -- name: lock_endpoint
-SELECT organisation_id, id, url, description, event_types, live, api_version, state,
+SELECT organisation_id, id, url, description, event_types, live, scheme, api_version, state,
        disabled_because, disabled_at, created_by, created_at, cursor, next_number, due_at,
        held_until, failures, is_slow
   FROM webhook_endpoints
@@ -26,7 +26,7 @@ SELECT organisation_id, id, url, description, event_types, live, api_version, st
    FOR UPDATE
 
 -- name: list_endpoints
-SELECT organisation_id, id, url, description, event_types, live, api_version, state,
+SELECT organisation_id, id, url, description, event_types, live, scheme, api_version, state,
        disabled_because, disabled_at, created_by, created_at, cursor, next_number, due_at,
        held_until, failures, is_slow
   FROM webhook_endpoints
@@ -36,7 +36,7 @@ SELECT organisation_id, id, url, description, event_types, live, api_version, st
 
 -- name: lock_lagging
 SELECT endpoint.organisation_id, endpoint.id, endpoint.url, endpoint.description,
-       endpoint.event_types, endpoint.live, endpoint.api_version, endpoint.state,
+       endpoint.event_types, endpoint.live, endpoint.scheme, endpoint.api_version, endpoint.state,
        endpoint.disabled_because, endpoint.disabled_at, endpoint.created_by, endpoint.created_at,
        endpoint.cursor, endpoint.next_number, endpoint.due_at, endpoint.held_until,
        endpoint.failures, endpoint.is_slow
@@ -69,9 +69,9 @@ UPDATE webhook_endpoints
 
 -- name: insert_secret
 INSERT INTO webhook_secrets (organisation_id, endpoint_id, number, wrapping, ciphertext,
-                             created_at, expires_at)
+                             public_key, created_at, expires_at)
 VALUES (%(organisation)s, %(endpoint_id)s, %(number)s, %(wrapping)s, %(ciphertext)s,
-        %(created_at)s, %(expires_at)s)
+        %(public_key)s, %(created_at)s, %(expires_at)s)
 
 -- name: end_secrets
 UPDATE webhook_secrets
@@ -81,7 +81,7 @@ UPDATE webhook_secrets
    AND (expires_at IS NULL OR expires_at > %(until)s)
 
 -- name: select_secrets
-SELECT number, wrapping, ciphertext, created_at, expires_at
+SELECT number, wrapping, ciphertext, public_key, created_at, expires_at
   FROM webhook_secrets
  WHERE organisation_id = %(organisation)s
    AND endpoint_id = %(endpoint_id)s

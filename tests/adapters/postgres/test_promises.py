@@ -26,6 +26,8 @@ BROKEN = {
         VALUES (%(organisation)s, gen_random_uuid(), 1, 'part', 1, sha256(''), 1, 2, 1)""",
     "what_is_enabled_was_not_disabled": """
         UPDATE webhook_endpoints SET disabled_because = 'gone', disabled_at = now()""",
+    "a_scheme_is_one_of_two": """
+        UPDATE webhook_endpoints SET scheme = 'v2'""",
     "one_secret_is_the_newest": """
         INSERT INTO webhook_secrets
         SELECT organisation_id, endpoint_id, number + 1, wrapping, ciphertext, now()

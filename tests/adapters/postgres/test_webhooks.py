@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 from adapters.egress import Guard, Rules
-from adapters.local_keys import LocalKeyWrapping
+from adapters.local_keys import LocalKeyWrapping, SeedSigning
 from adapters.postgres.storage import PostgresWork
 from adapters.system import SystemClock, SystemIdentifiers
 from application.audit.trail import Trail
@@ -41,7 +41,9 @@ class World:
             "store": store, "clock": self.clock, "identifiers": self.identifiers,
         }  # fmt: skip
         self.secrets = EndpointSecrets(
-            wrapping=LocalKeyWrapping({1: bytes(32)}), identifiers=self.identifiers
+            wrapping=LocalKeyWrapping({1: bytes(32)}),
+            seeds=SeedSigning(),
+            identifiers=self.identifiers,
         )
 
     def endpoint(self, tenant, url):

@@ -1,9 +1,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from adapters.local_keys import LocalKeyWrapping, Verification, connect
+from adapters.local_keys import LocalKeyWrapping, SeedSigning, Verification, connect
 from adapters.memory.storage import MemoryStore
 from application.ports.custody import Custodian, KeyWrapping, Verifies
+from application.ports.seeds import SeedSigning as Signs
 from tests.contract.custody import MASTER_KEYS, guarded
 
 
@@ -15,6 +16,11 @@ def custodian() -> Iterator[Custodian]:
 @contextmanager
 def key_wrapping() -> Iterator[KeyWrapping]:
     yield LocalKeyWrapping(MASTER_KEYS)
+
+
+@contextmanager
+def seed_signing() -> Iterator[Signs]:
+    yield SeedSigning()
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.payments import MemoryPayments
 from adapters.memory.seal_state import MemorySealState
+from adapters.memory.seeds import MemorySeedSigning
 from adapters.memory.signatures import MemoryVerification
 from adapters.memory.storage import MemoryStore
 from adapters.memory.wrapping import MemoryKeyWrapping
@@ -30,6 +31,7 @@ from application.ports.metadata import MetadataStore
 from application.ports.passwords import Passwords
 from application.ports.payments import Order, Page
 from application.ports.seal_state import SealStateStore
+from application.ports.seeds import SeedSigning
 from application.ports.storage.seals import SealStore
 from application.ports.storage.work import Store
 from domain.identifiers import INSTALLATION, AccountId
@@ -110,6 +112,11 @@ class MemoryReceivers:
         url = f"https://{len(self.port.receivers)}.example.com/hook"
         self.port.receivers[url] = lambda _: reply
         yield url
+
+
+@contextmanager
+def seed_signing() -> Iterator[SeedSigning]:
+    yield MemorySeedSigning()
 
 
 @contextmanager
