@@ -44,6 +44,20 @@ BROKEN = {
                                       last_status = 500""",
     "an_attempt_has_one_end": """
         UPDATE webhook_attempts SET error = 'timeout', status = 500""",
+    "what_is_sealed_names_its_key": """
+        INSERT INTO letters (organisation_id, id, kind, written_at, expires_at, state, due_at,
+                             ciphertext)
+        VALUES (%(organisation)s, gen_random_uuid(), 'verify', now(), now(), 'queued', now(),
+                '')""",
+    "what_is_queued_is_due": """
+        INSERT INTO letters (organisation_id, id, kind, written_at, expires_at, state)
+        VALUES (%(organisation)s, gen_random_uuid(), 'verify', now(), now(), 'queued')""",
+    "a_quota_is_for_somebody": """
+        INSERT INTO quotas (organisation_id, subject_kind, subject_id, quota_window, set_at)
+        VALUES (%(organisation)s, 'lot', gen_random_uuid(), 'day', now())""",
+    "a_quota_has_a_window": """
+        INSERT INTO quotas (organisation_id, subject_kind, subject_id, quota_window, set_at)
+        VALUES (%(organisation)s, 'mem', gen_random_uuid(), 'hour', now())""",
     "a_destroyed_key_is_gone": """
         INSERT INTO subject_keys (user_id, wrapping, ciphertext, made_at, destroyed_at)
         VALUES (gen_random_uuid(), 'w', '', now(), now())""",
