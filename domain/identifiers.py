@@ -94,6 +94,13 @@ def parse_id(prefix: Prefix, text: str) -> UUID | None:
     return UUID(int=value)
 
 
+def kind_of(text: str) -> Prefix | None:
+    """What *text* is the id of, or None where it is no TypeID of ours."""
+    head = text.rpartition("_")[0]
+    found = next((prefix for prefix in Prefix if prefix == head), None)
+    return found if found is not None and parse_id(found, text) is not None else None
+
+
 def instant_of(id: UUID) -> datetime | None:
     """The instant a UUIDv7 carries (milliseconds), or None for any other UUID (RFC 9562, 5.7)."""
     if id.version != 7:

@@ -27,8 +27,8 @@ from application.ports.storage.books import Books
 from application.ports.storage.retention import Partitions
 from application.ports.storage.seals import SealStore
 from application.ports.storage.work import Store
-from application.ports.tables import Cell, TableFormat
-from application.retention.tables import TABLES
+from application.ports.tables import Cell, TableError, TableFormat
+from application.retention.tables import ENCODINGS, TABLES
 from domain.export import ExportFormat
 from domain.identifiers import NetworkId
 from domain.network import Family, Network
@@ -164,11 +164,14 @@ def folder(path: Path) -> Files:
 
 
 def archived_rows(paths: Iterable[Path]) -> Iterator[tuple[Cell, ...]]:
-    """Of somebody's own copies of an archive's files."""
+    """Of somebody's own copies of an archive's files.  Raises: TableError."""
+    endings = {encoding.value: encoding for encoding in ENCODINGS}
     for path in paths:
-        ending = path.suffix.removeprefix(".")
+        encoding = endings.get(path.suffix.removeprefix("."))
+        if encoding is None:
+            raise TableError(f"{path.name} is none of {', '.join(endings)}")
         with path.open("rb") as file:
-            yield from table_formats()(ExportFormat(ending)).read(file, TABLES["audit_events"])
+            yield from table_formats()(encoding).read(file, TABLES["audit_events"])
 
 
 def table_formats() -> Formats:

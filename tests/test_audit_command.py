@@ -306,3 +306,61 @@ def test_nobodys_export_is_none(house, tmp_path):
         assert "not_found" in done.stderr
     assert run("export", "nonsense", "--out", tmp_path / "out").exit_code == 2
     assert connect(str(tmp_path)).open("out/manifest.json") is None
+
+
+PART = (
+    b'{"body":{"action":"x","organisation":"org_1","sequence":1},"leaf_hash":"%s","salt":"%s"}\n'
+)
+PART %= b"00" * 32, b"00" * 16
+DEEP = b"[" * 200_000
+
+
+def a_manifest(part, **changes):
+    told = {
+        "begins": None, "encoding": "jsonl", "events": 1, "export": "exp_1", "filters": {},
+        "format": "tallystick.export/1", "last_sequence": 1, "organisation": "org_1",
+        "parts": [{
+            "bytes": len(part), "events": 1, "first_sequence": 1, "last_sequence": 1,
+            "name": "part-00001.jsonl", "sha256": sha256(part).hexdigest(),
+        }],
+        "requested_at": "x", "requested_by": "y", "tree": None,
+    }  # fmt: skip
+    return json.dumps(told | changes, sort_keys=True, separators=(",", ":")).encode()
+
+
+STRANGE = {
+    "a manifest with a float": {"manifest.json": a_manifest(PART, events=1.5)},
+    "a deep manifest": {"manifest.json": DEEP},
+    "an event with a float": {"event.json": b'{"body":{"a":1.5},"salt":"00"}'},
+    "a deep event": {"event.json": b'{"body":' + DEEP},
+    "an event that is a list": {"event.json": b"[]"},
+}
+STRANGE_PARTS = {
+    "a float": PART.replace(b'"x"', b"1.5"),
+    "depth": b'{"body":' + DEEP + b"\n",
+    "an integer beyond 2^53": PART.replace(b'"sequence":1', b'"sequence":9007199254740993'),
+    "a number of many digits": PART.replace(b'"sequence":1', b'"sequence":' + b"9" * 5_000),
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+def test_an_export_with_json_that_is_none_of_ours_is_refused_in_words(tmp_path, what):
+    files = {"manifest.json": a_manifest(PART), "part-00001.jsonl": PART} | STRANGE[what]
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    done = run("check", tmp_path, "--json")
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["code"] == "not_an_export"
+
+
+@pytest.mark.parametrize("what", STRANGE_PARTS)
+def test_a_part_with_json_that_is_none_of_ours_is_a_fault(tmp_path, what):
+    part = STRANGE_PARTS[what]
+    (tmp_path / "manifest.json").write_bytes(a_manifest(part))
+    (tmp_path / "part-00001.jsonl").write_bytes(part)
+    done = run("check", tmp_path, "--json")
+    assert isinstance(done.exception, SystemExit), done.exception
+    (fault, *_) = json.loads(done.stdout)["faults"]
+    assert "line 1 is none of ours" in fault
+    assert done.exit_code == 1

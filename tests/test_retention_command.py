@@ -2,12 +2,14 @@
 
 import json
 from contextlib import contextmanager
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from application.ports.files import FilesUnavailableError
+from application.ports.storage.work import Scope
 from domain.identifiers import INSTALLATION, Prefix, public_id
 from domain.retention import Month
 from entrypoints.commands import setting_up
@@ -155,6 +157,38 @@ def test_holds_are_on_somebody_and_for_a_reason(story):
     assert told("hold", "place", organisation, "--reason", " ")[1]["code"] == "reason_missing"
     assert run("hold", "place", organisation).exit_code == 2
     assert run("hold", "lift", organisation, "dep_1", "--reason", "x").exit_code == 2
-    _, held = told("hold", "place", organisation, "--subject", "dep_1", "--reason", "x")
-    assert (held["organisation"], held["subject"]) == (organisation, "dep_1")
+    subject = public_id(Prefix.DEPLOYMENT, story.identifiers.next())
+    _, held = told("hold", "place", organisation, "--subject", subject, "--reason", "x")
+    assert (held["organisation"], held["subject"]) == (organisation, subject)
+    wrong = told("hold", "place", organisation, "--subject", "ada@example.com", "--reason", "x")
+    assert (wrong[0], wrong[1]["code"]) == (1, "malformed_subject")
     assert told("hold", "lift", organisation, held["hold"], "--reason", " ")[0] == 1
+
+
+@pytest.mark.parametrize("prefix", [Prefix.USER, Prefix.MEMBER])
+def test_a_hold_on_nobody_says_so(story, prefix):
+    organisation = public_id(Prefix.ORGANISATION, story.organisations[0])
+    with story.store.begin(Scope(organisation=story.organisations[0])) as work:
+        (member,) = work.members.all()
+    known = public_id(prefix, member.user if prefix is Prefix.USER else member.id)
+    strange = public_id(prefix, story.identifiers.next())
+    for subject, said in ((known, False), (strange, True)):
+        done = run("hold", "place", organisation, "--subject", subject, "--reason", "x")
+        assert done.exit_code == 0
+        assert ("is nobody who is or was in" in done.stderr) is said
+    asked = ("hold", "place", organisation, "--subject", strange, "--reason", "x")
+    assert told(*asked)[1]["is_of_nobody"] is True
+
+
+def test_a_certificate_that_is_missing_in_the_folder_is_laid_there(story):
+    lived(story, 15)
+    outcomes()
+    story.seal()
+    outcomes("--drop")
+    story.seal()
+    story.clock.advance(timedelta(days=85 * 31))
+    outcomes("--delete")
+    (name,) = [name for name in story.files.kept if name.startswith("certificates/2019-01")]
+    del story.files.kept[name]
+    assert outcomes("--delete")[0] == 0
+    assert name in story.files.kept

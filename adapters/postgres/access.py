@@ -59,6 +59,10 @@ class PostgresOrganisations(Organisations):
         found = self._transaction.rows(ACCESS["select_organisations_of_user"])
         return [(rows.organisation_from_row(row), rows.member_from_row(row)) for row in found]
 
+    def memberships_of_user(self) -> list[tuple[OrganisationId, MemberId]]:
+        found = self._transaction.rows(ACCESS["memberships_of_user"])
+        return [(row["organisation_id"], row["id"]) for row in found]
+
     def member(self, user: UserId) -> Member | None:
         row = self._transaction.row(ACCESS["select_member"], {"of_user": user})
         return rows.member_from_row(row) if row else None
@@ -73,6 +77,9 @@ class PostgresMembers(Members):
 
     def all(self) -> list[Member]:
         return [member for member in self._mine() if member.removed_at is None]
+
+    def ever(self) -> list[Member]:
+        return self._mine()
 
     def lock(self) -> list[Member]:
         self._transaction.enter(Lock.MEMBERS, "")

@@ -20,6 +20,7 @@ from application.ports.tables import (
     TableFormat,
 )
 from domain.audit import canonical, timestamp
+from domain.errors import MisuseError
 
 T = TypeVar("T")
 
@@ -37,7 +38,8 @@ class JsonLines(TableFormat):
         for number, line in enumerate(source, start=1):
             try:
                 yield _row(line, columns)
-            except (ValueError, TypeError, AttributeError) as error:
+            except (ValueError, TypeError, AttributeError, MisuseError, RecursionError) as error:
+                # A number with a fraction has no canonical form; brackets may be too deep to read.
                 raise TableError(f"line {number} is none of ours: {error}") from error
 
 
@@ -75,7 +77,7 @@ def _shown(cell: Cell, kind: Kind) -> bytes:
 
 
 def _row(line: bytes, columns: Sequence[Column]) -> tuple[Cell, ...]:
-    """Raises: ValueError, TypeError, AttributeError."""
+    """Raises: ValueError, TypeError, AttributeError, MisuseError, RecursionError."""
     members = json.loads(line)
     if line[-1:] != b"\n" or members.keys() != {column.name for column in columns}:
         raise ValueError("it has other members, or no end")

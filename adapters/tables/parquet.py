@@ -62,7 +62,7 @@ class Parquet(TableFormat):
                     ),
                     strict=True,
                 )
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise TableError(f"the file cannot be read: {error}") from error
 
 

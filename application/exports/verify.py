@@ -22,6 +22,7 @@ from application.ports.files import Files
 from application.ports.tables import TableError
 from domain.audit import LEAF_DOMAIN, canonical
 from domain.checkpoint import Checkpoint
+from domain.errors import MisuseError
 from domain.export import FORMAT, ExportFormat
 from domain.merkle import leaf_hash
 
@@ -37,6 +38,9 @@ _MEMBERS = {
     "organisation", "parts", "requested_at", "requested_by", "tree",
 }  # fmt: skip
 _PART_NAME = re.compile(r"part-[0-9]{5,}\.[a-z]+")
+#: What reading somebody's JSON may end with: other members, other types, numbers with a fraction,
+#: and brackets that nobody reads to their end.
+_STRANGE = (ValueError, KeyError, TypeError, AttributeError, MisuseError, RecursionError)
 _PART_MEMBERS = {"bytes", "events", "first_sequence", "last_sequence", "name", "sha256"}
 
 
@@ -125,7 +129,7 @@ class VerifyExport:
                 examining.rows(part, self.formats(encoding).read(file, columns))
             except TableError as error:
                 examining.faults.append(f"{name}: {error}")
-            except (KeyError, ValueError, TypeError, AttributeError):
+            except _STRANGE:
                 examining.faults.append(f"{name} has a body that is no event's")
 
     def _event(self) -> tuple[bytes, bytes] | None:
@@ -136,7 +140,7 @@ class VerifyExport:
         try:
             told = json.loads(raw)
             return canonical(told["body"]), bytes.fromhex(told["salt"])
-        except (ValueError, KeyError, TypeError) as error:
+        except _STRANGE as error:
             raise NotAnExportError(f"{EVENT} is none of ours: {error}") from error
 
     def _event_faults(self, manifest: Mapping[str, Any], digest: str) -> Sequence[str]:
@@ -235,7 +239,7 @@ def _manifest(raw: bytes) -> Mapping[str, Any]:
             and all(_is_part(part) for part in manifest["parts"])
             and canonical(manifest) == raw
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except _STRANGE as error:
         raise NotAnExportError(f"{MANIFEST} is none of ours: {error}") from error
     if not is_ours:
         raise NotAnExportError(f"{MANIFEST} is none of ours, or not as it was made")

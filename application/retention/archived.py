@@ -14,7 +14,7 @@ from attrs import frozen
 
 from application.evidence.prove import Proof, Receipt, prove_one
 from application.ports.storage.work import Scope, Store
-from application.ports.tables import Cell
+from application.ports.tables import Cell, TableError
 from application.retention.tables import ENCODINGS, EVENTS, ArchiveFiles
 from domain.audit import AuditEvent
 from domain.errors import Refusal
@@ -82,7 +82,10 @@ def _find(
 
 
 def _event(row: tuple[Cell, ...]) -> AuditEvent:
+    """Raises: TableError."""
     told = dict(zip((column.name for column in EVENTS), row, strict=True))
+    if empty := [name for name, cell in told.items() if cell is None]:
+        raise TableError(f"an event without {', '.join(empty)}")
     return AuditEvent(
         organisation=cast(
             "OrganisationId", parse_id(Prefix.ORGANISATION, str(told["organisation"]))

@@ -3,7 +3,7 @@
 What must be so before is looked at each time anew: the files are those that the manifest names,
 the event that says so is sealed, no legal hold touches the month, and no earlier month is still
 there, so that the trail begins at one place.  The row of the archive follows what was done: a
-process that dies between finds it done.
+process that dies between finds it done, and notes it, whatever is held or damaged by then.
 
 Holds are looked for under their lock.  The database's part goes in one transaction with that;
 that files begin to be deleted is written in it, and whoever places a hold later reads it there.
@@ -51,12 +51,17 @@ class DropMonth:
             archive = work.archives.get(month)
             aside = work.archives.set_aside()
             earlier = sorted(each for each in [*work.archives.hot(), *aside] if each < month)
+            # One question, so that a month which is being put back is never thought gone.
+            is_there = work.archives.volume(month).is_there
             held = refusal_for_month(work, month)
         if archive is None:
             return Refusal(code="not_archived", detail=f"{month} is not archived")
         if archive.state is not ArchiveState.ARCHIVED:
             return archive
-        if refusal := held or self._refusal(archive, earlier):
+        if not is_there:
+            # Somebody dropped it, and died before saying so.
+            return self._unready(archive, earlier) or self._note(archive)
+        if refusal := held or self._unready(archive, earlier) or self._damaged(archive):
             if month in aside:
                 self.partitions.put_back(month)
             return refusal
@@ -71,7 +76,7 @@ class DropMonth:
             return Refusal(code="month_changed", detail=str(error))
         return self._note(archive)
 
-    def _refusal(self, archive: Archive, earlier: Sequence[Month]) -> Refusal | None:
+    def _unready(self, archive: Archive, earlier: Sequence[Month]) -> Refusal | None:
         if earlier:
             return Refusal(
                 code="earlier_month_is_hot", detail=f"{earlier[0]} is still in the database"
@@ -80,9 +85,11 @@ class DropMonth:
             return Refusal(
                 code="not_sealed", detail="partition.archived is not sealed and signed yet"
             )
-        if fault := fault_of(self.files, archive):
-            return Refusal(code="archive_unreadable", detail=fault)
         return None
+
+    def _damaged(self, archive: Archive) -> Refusal | None:
+        fault = fault_of(self.files, archive)
+        return None if fault is None else Refusal(code="archive_unreadable", detail=fault)
 
     def _is_sealed(self, archive: Archive) -> bool:
         with self.store.begin(Scope.installation()) as work:
@@ -144,18 +151,28 @@ class DeleteArchive:
     kept_months: int = KEPT_MONTHS
 
     def __call__(self, month: Month) -> Archive | Refusal:
-        """The archive with its certificate.  Raises: FilesUnavailableError."""
+        """The archive with its certificate, which lies in the folder too.
+
+        Whoever dies between leaves a certificate that is not in the folder, and never one that
+        is in no event: the next call lays it there.
+
+        Raises: FilesUnavailableError.
+        """
         now = self.clock.now()
         archive = self._begin(month, now)
-        if isinstance(archive, Refusal) or archive.state is ArchiveState.DELETED:
+        if isinstance(archive, Refusal):
             return archive
-        # First: a certificate says what has happened.
-        self.files.remove(archive.folder)
+        if archive.state is not ArchiveState.DELETED:
+            # First: a certificate says what has happened.
+            self.files.remove(archive.folder)
+            archive = self._note(archive, now)
+        self._certify(archive)
+        return archive
+
+    def _note(self, archive: Archive, now: datetime) -> Archive:
+        month = archive.month
         text = certificate(archive, self.installation, now, self.kept_months)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        with self.files.draft() as draft:
-            draft.write(text.encode())
-            draft.keep(f"certificates/{month}-{digest}.txt")
         with self.store.begin(Scope.installation()) as work:
             known = work.archives.get(month)
             if known is None or known.state is not ArchiveState.DROPPED:
@@ -172,6 +189,20 @@ class DeleteArchive:
             trail.add("archive.deleted", subject, now, details=details)
             trail.write(work)
         return deleted
+
+    def _certify(self, archive: Archive) -> None:
+        """Raises: FilesUnavailableError."""
+        if archive.certificate is None:
+            return
+        text = archive.certificate.encode()
+        name = f"certificates/{archive.month}-{hashlib.sha256(text).hexdigest()}.txt"
+        file = self.files.open(name)
+        if file is not None:
+            file.close()
+            return
+        with self.files.draft() as draft:
+            draft.write(text)
+            draft.keep(name)
 
     def _begin(self, month: Month, now: datetime) -> Archive | Refusal:
         """The archive as of which it is written that its files are being deleted."""

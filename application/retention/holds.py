@@ -15,10 +15,22 @@ from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store, Work
 from domain.audit import OPERATOR, JsonValue, timestamp
 from domain.errors import Refusal
-from domain.identifiers import INSTALLATION, LegalHoldId, OrganisationId, Prefix, public_id
+from domain.identifiers import (
+    INSTALLATION,
+    LegalHoldId,
+    OrganisationId,
+    Prefix,
+    UserId,
+    kind_of,
+    parse_id,
+    public_id,
+)
 from domain.retention import LegalHold, Month
 
 LONGEST_REASON = 500
+SUBJECT_MALFORMED = Refusal(
+    code="malformed_subject", detail="a subject is a public id: usr_…, mem_…, dep_…"
+)
 REASON_MISSING = Refusal(code="reason_missing", detail="say why: it is kept in the trail")
 
 
@@ -27,6 +39,8 @@ class Placed:
     hold: LegalHold
     #: Months whose archives are being deleted: the hold came too late for these.
     too_late_for: tuple[Month, ...]
+    #: The subject is a person whom the organisation never had: the hold keeps nobody.
+    is_of_nobody: bool
 
 
 @frozen(kw_only=True)
@@ -44,11 +58,17 @@ class PlaceHold:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Placed | Refusal:
-        """In force with the commit.  The installation's own organisation stands for all."""
+        """In force with the commit.  The installation's own organisation stands for all.
+
+        *subject* is a public id, and nothing else: it goes into the trail in clear.
+        """
         if since is not None and until is not None and since >= until:
             return Refusal(code="nothing_to_hold", detail="it would be over before it begins")
         if not reason.strip():
             return REASON_MISSING
+        if subject is not None and kind_of(subject) is None:
+            return SUBJECT_MALFORMED
+        is_of_nobody = subject is not None and self._is_nobody(organisation, subject)
         with self.store.begin(Scope(organisation=organisation)) as work:
             if work.organisations.get() is None:
                 return Refusal(code="not_found", detail="there is no such organisation")
@@ -72,7 +92,24 @@ class PlaceHold:
             details = _details(hold) | {"too_late_for": [str(each) for each in too_late_for]}
             trail.add("legal_hold.placed", hold.name, hold.placed_at, details=details)
             trail.write(work)
-        return Placed(hold=hold, too_late_for=too_late_for)
+        return Placed(hold=hold, too_late_for=too_late_for, is_of_nobody=is_of_nobody)
+
+    def _is_nobody(self, organisation: OrganisationId, subject: str) -> bool:
+        """Whether *subject* would be a person, and there is none in *organisation*.
+
+        A member's id does not tell of which organisation it is: for all of them it is believed.
+        """
+        user, member = parse_id(Prefix.USER, subject), parse_id(Prefix.MEMBER, subject)
+        if user is not None:
+            with self.store.begin(Scope(user=UserId(user))) as work:
+                if organisation == INSTALLATION:
+                    return work.users.get() is None
+                members = work.organisations.memberships_of_user()
+            return organisation not in {each for each, _ in members}
+        if member is None or organisation == INSTALLATION:
+            return False
+        with self.store.begin(Scope(organisation=organisation)) as work:
+            return member not in {each.id for each in work.members.ever()}
 
 
 @frozen(kw_only=True)

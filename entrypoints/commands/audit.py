@@ -307,7 +307,7 @@ def hold() -> None: ...
     "`all` stands for every organisation.",
 )
 @click.argument("organisation")
-@click.option("--subject", help="Only what happened to it: dep_….")
+@click.option("--subject", help="Only what happened to it, by its id: usr_…, mem_…, dep_….")
 @click.option("--since", type=_INSTANT, help="Only this instant (UTC) and later.")
 @click.option("--until", type=_INSTANT, help="Only before this instant (UTC).")
 @click.option("--reason", required=True, help="Why; kept in the audit trail.")
@@ -332,6 +332,12 @@ def place(
             return
         _put_back(container)
     told = _shown_hold(placed.hold)
+    if placed.is_of_nobody:
+        click.echo(
+            f"{subject} is nobody who is or was in {organisation}: the hold is placed, and keeps "
+            "nobody from being erased.  Lift it if that was not meant",
+            err=True,
+        )
     too_late = [str(month) for month in placed.too_late_for]
     if too_late:
         click.echo(
@@ -339,7 +345,11 @@ def place(
             "What is left of it stays from the next `audit archive --delete` on; copy it now",
             err=True,
         )
-    setting_up.answer(ctx, told | {"too_late_for": too_late}, as_json=as_json)
+    setting_up.answer(
+        ctx,
+        told | {"too_late_for": too_late, "is_of_nobody": placed.is_of_nobody},
+        as_json=as_json,
+    )
 
 
 @hold.command("lift", help="Lift a HOLD (lgh_…) of an organisation (ORG, or `all`).")
@@ -439,6 +449,10 @@ def _retained(
             and month.is_over_for(settings.retention.kept_months, now)
         ):
             outcome = container.delete_archive()(month)
+        elif known is not None and known.state is ArchiveState.DELETED and deletes:
+            # Its certificate is laid into the folder, where that was not done.
+            refused = container.delete_archive()(month)
+            outcome = refused if isinstance(refused, Refusal) else None
         elif known is not None and (late := _late(container, month)):
             outcome = Refusal(
                 code="late_events",

@@ -382,6 +382,8 @@ _OPERATOR = (
               Retry.AFTER_REMEDIATION),
     ErrorCode("nothing_to_hold", 400, "A legal hold needs a duration",
               "Give an end that comes after the beginning, or none."),
+    ErrorCode("malformed_subject", 400, "A legal hold is on an id",
+              "Name the subject by its public id (`usr_…`, `mem_…`, `dep_…`), and not in clear."),
     ErrorCode("hold_lifted", 409, "The legal hold was lifted before",
               "Nothing needs to be done; place another one to hold it again."),
 )

@@ -4,8 +4,9 @@ import os
 from base64 import b64encode, urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from hashlib import sha256
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -37,9 +38,9 @@ from application.ports.custody import CustodyUnavailableError
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Scope
 from application.retention.holds import LiftHold, PlaceHold
-from domain.audit import canonical
+from domain.audit import canonical, timestamp
 from domain.errors import Refusal
-from domain.identifiers import INSTALLATION, InstallationId, Prefix, public_id
+from domain.identifiers import INSTALLATION, InstallationId, Prefix, UserId, public_id
 from domain.merkle import inclusion_proof, leaf_hash, node_hash, root, verify_inclusion
 from tallystick_verifier import Given, NamedKey, verify
 from tests.application.house import House
@@ -195,7 +196,8 @@ def test_after_erasing_events_say_that_somebody_was_there_and_nothing_else(door)
     events = door.events(registered)
     assert events[: len(before)] == before
     assert events[-1].action == "subject.erased"
-    assert events[-1].content()["details"] == {"reason": REASON}
+    said = {"erased_at": timestamp(done.at), "reason": REASON}
+    assert events[-1].content()["details"] == said
     told = door.told(registered)
     assert {action: each.fields for action, each in told.items()} == {
         "member.added": None,
@@ -365,7 +367,8 @@ def test_nobody_elses_keys_are_revoked(door):
 
 def test_a_hold_on_somebody_else_does_not_keep_them(door):
     registered, other = door.register(), door.register("grace@example.org")
-    door.place_hold(registered.organisation.id, "a court", subject="usr_1")
+    somebody = public_id(Prefix.USER, UUID(int=1))
+    door.place_hold(registered.organisation.id, "a court", subject=somebody)
     door.place_hold(other.organisation.id, "another court")
     door.erased(registered)
 
@@ -586,3 +589,71 @@ def test_no_request_of_theirs_brings_anything_back(stored_door, round):
     assert all(EMAIL.encode() not in event.body for event in events)
     erasures = [event for event in events if event.action == "subject.erased"]
     assert len(erasures) == 1
+
+
+def remove(door, registered):
+    """Their membership ends, as removing a member ends it."""
+    scope = Scope(organisation=registered.organisation.id, user=registered.user.id)
+    with door.store.begin(scope) as work:
+        (member,) = [each for each in work.members.lock() if each.id == registered.member.id]
+        work.members.put(evolve(member, removed_at=door.clock.now()))
+
+
+@pytest.mark.parametrize("what", ["user", "member", "organisation"])
+def test_a_hold_of_an_organisation_that_they_left_keeps_them(door, what):
+    registered = door.register()
+    subject = {
+        "user": public_id(Prefix.USER, registered.user.id),
+        "member": public_id(Prefix.MEMBER, registered.member.id),
+    }.get(what)
+    organisation = registered.organisation.id
+    hold = door.place_hold(organisation, "a court asked", subject=subject).hold
+    remove(door, registered)
+    is_refused(door.erase(registered.user.id, REASON), "legal_hold")
+    assert door.told(registered)["member.added"].fields is not None
+    door.lift_hold(organisation, hold.id, "it is over")
+    door.erased(registered)
+    actions = [event.action for event in door.events(registered)]
+    assert actions.count("subject.erased") == 1
+
+
+def test_keys_that_were_made_before_they_left_are_told_of(door):
+    registered = door.register()
+    door.make_key(door.log_in())
+    remove(door, registered)
+    assert door.erased(registered).api_keys == 1
+    actions = [event.action for event in door.events(registered)]
+    assert (actions.count("subject.erased"), actions.count("api_key.revoked")) == (1, 1)
+
+
+def of_the_installation(door, user):
+    with door.store.begin(Scope.installation()) as work:
+        told = work.audit.of_subject(public_id(Prefix.USER, user))
+    return [event.action for event in told]
+
+
+def test_who_was_never_in_an_organisation_is_in_the_installations_trail(door):
+    user = evolve(door.register().user, id=UserId(uuid4()), email="nobody@example.org")
+    with door.store.begin(Scope(user=user.id)) as work:
+        work.users.add(user)
+    assert isinstance(door.erase(user.id, REASON), Erased)
+    assert of_the_installation(door, user.id) == ["subject.erased"]
+    assert door.erase(user.id, REASON).is_repeated
+    assert of_the_installation(door, user.id) == ["subject.erased"]
+
+
+def test_whoever_goes_on_later_says_when_they_do_and_when_it_was(door):
+    registered = door.register()
+    door.make_key(door.log_in())
+    die_half_way(door, registered)
+    erased_at = door.clock.now()
+    door.clock.advance(timedelta(days=430))
+    done = door.erased(registered)
+    assert (done.at, done.api_keys) == (erased_at, 1)
+    events = {event.action: event for event in door.events(registered)}
+    assert events["subject.erased"].at == erased_at
+    revoked = events["api_key.revoked"]
+    assert revoked.at == door.clock.now()
+    assert revoked.content()["details"]["erased_at"] == timestamp(erased_at)
+    ats = [event.at for event in door.events(registered)]
+    assert ats == sorted(ats)

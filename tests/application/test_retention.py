@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from attrs import evolve
@@ -19,7 +20,7 @@ from application.retention.holds import refusal_for_subjects
 from domain.audit import WORKER
 from domain.errors import Refusal
 from domain.export import EventFilter, ExportFormat
-from domain.identifiers import INSTALLATION
+from domain.identifiers import INSTALLATION, Prefix, public_id
 from domain.merkle import leaf_hash
 from domain.retention import ArchiveState, Month
 from entrypoints.assembly import table_formats
@@ -323,7 +324,7 @@ DAY = timedelta(days=1)
     ("hold", "is_held"),
     [
         ({}, True),
-        ({"subject": "dep_1"}, True),
+        ({"subject": public_id(Prefix.DEPLOYMENT, UUID(int=1))}, True),
         ({"since": FIRST.end - DAY}, True),
         ({"since": FIRST.end}, False),
         ({"until": FIRST.first + DAY}, True),
@@ -361,17 +362,31 @@ def test_a_hold_is_lifted_once_by_whoever_it_is_of():
 def test_a_hold_forbids_erasing_a_subject_of_its_organisation():
     story = lived(1)
     ada, bob = story.organisations
-    story.place(ada, "why", subject="mem_1")
+    one, other = (public_id(Prefix.MEMBER, UUID(int=n)) for n in (1, 2))
+    story.place(ada, "why", subject=one)
 
     def held(organisation, subject):
         with story.store.begin(Scope()) as work:
             return refusal_for_subjects(work, [organisation], [subject]) is not None
 
-    assert held(ada, "mem_1")
-    assert not held(ada, "mem_2")
-    assert not held(bob, "mem_1")
+    assert held(ada, one)
+    assert not held(ada, other)
+    assert not held(bob, one)
     story.place(bob, "why")
-    assert held(bob, "mem_1")
+    assert held(bob, one)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["ada@example.com", "usr_typo", "", "usr_", f"nobody_{'0' * 26}", f"usr_{'0' * 25}u"],
+)
+def test_what_is_no_id_is_not_held_and_does_not_go_into_the_trail(subject):
+    story = lived(1)
+    ada, _ = story.organisations
+    assert code_of(story.place(ada, "why", subject=subject)) == "malformed_subject"
+    with story.store.begin(Scope(organisation=ada)) as work:
+        assert work.legal_holds.all() == []
+    assert "legal_hold.placed" not in [event.action for event in events_of(story, ada)]
 
 
 def ready_to_delete():
@@ -464,3 +479,79 @@ def test_an_export_that_lost_a_month_under_way_says_what_it_has():
     told = json.loads(story.files.kept[made.place_of_manifest])
     assert told["events"] == 45
     assert told["begins"] == "2019-02-01T00:00:00.000000Z"
+
+
+@pytest.mark.parametrize("then", ["a hold", "a damaged file"])
+def test_what_was_dropped_by_whoever_died_is_noted_whatever_came_after(then):
+    story = ready_to_drop()
+    with story.store.begin(Scope.installation()) as work:
+        archive = work.archives.get(FIRST)
+    die_before_noting(story, archive)
+    assert story.states()["2019-01"] == "archived"
+    if then == "a hold":
+        story.place(story.organisations[0], "a court asked for it")
+    else:
+        name = next(name for name in story.files.kept if name.startswith("2019-01/"))
+        story.files.kept[name] = b"x"
+    assert code_of(story.drop(FIRST)) == "dropped"
+    assert [event.action for event in events_of(story)].count("partition.dropped") == 1
+
+
+class DyingError(Exception): ...
+
+
+def die_before_noting(story, archive):
+    """The month is gone, and nobody has said so."""
+
+    class Dying(type(story.drop)):
+        def _note(self, archive):
+            raise DyingError
+
+    dying = Dying(**{name: getattr(story.drop, name) for name in FIELDS})
+    with pytest.raises(DyingError):
+        dying(archive.month)
+
+
+FIELDS = ("store", "files", "partitions", "clock", "identifiers", "installation")
+
+
+def certificates(story):
+    return [name for name in story.files.kept if name.startswith("certificates/")]
+
+
+@pytest.mark.parametrize("death", ["before the commit", "after the commit"])
+def test_a_deletion_that_dies_has_one_certificate_in_the_end_which_is_in_the_trail(death):
+    story = ready_to_delete()
+
+    class Mortal:
+        def __init__(self, store):
+            self.store, self.begun = store, 0
+
+        def begin(self, scope):
+            self.begun += 1
+            if self.begun > 1:
+                raise DyingError
+            return self.store.begin(scope)
+
+    class NoRoom(type(story.files)):
+        def draft(self):
+            raise DyingError
+
+    whole = story.delete
+    dying = (
+        evolve(whole, store=Mortal(story.store))
+        if death == "before the commit"
+        else evolve(whole, files=NoRoom(kept=story.files.kept))
+    )
+    with pytest.raises(DyingError):
+        dying(FIRST)
+    assert certificates(story) == []
+    story.clock.advance(DAY)
+    done = whole(FIRST)
+    assert done.state is ArchiveState.DELETED
+    assert whole(FIRST) == done
+    (name,) = certificates(story)
+    digest = hashlib.sha256(story.files.kept[name]).hexdigest()
+    told = [e.content() for e in events_of(story) if e.action == "archive.deleted"]
+    assert [each["details"]["digest"] for each in told] == [digest]
+    assert story.files.kept[name].decode() == done.certificate

@@ -73,6 +73,23 @@ def test_an_organisation_has_its_owner_its_wallet_and_its_audit_head(store: Stor
         assert work.audit.all(limit=1) == []
 
 
+def test_a_membership_that_ended_is_told_by_its_ids_only(store: Store):
+    tenant, other = a_tenant(store), a_tenant(store)
+    with store.begin(tenant.person) as work:
+        (member,) = work.members.lock()
+        ended = evolve(member, removed_at=NOW)
+        work.members.put(ended)
+    with store.begin(Scope(user=tenant.user)) as work:
+        assert work.organisations.of_user() == []
+        assert work.organisations.memberships_of_user() == [(tenant.organisation, tenant.member)]
+    with store.begin(tenant.scope) as work:
+        assert (work.members.all(), work.members.ever()) == ([], [ended])
+        # Of nobody but the scope's own user.
+        assert work.organisations.memberships_of_user() == []
+    with store.begin(other.person) as work:
+        assert work.organisations.memberships_of_user() == [(other.organisation, other.member)]
+
+
 def test_the_installation_has_an_organisation_of_its_own(store: Store):
     with store.begin(Scope.installation()) as work:
         organisation = work.organisations.get()

@@ -92,16 +92,23 @@ class MemoryOrganisations(Organisations):
         return dict(Counter(each.tariff for id, each in found if id != INSTALLATION))
 
     def of_user(self) -> list[tuple[Organisation, Member]]:
+        found = (
+            (self._transaction.get(self._tables.organisations, member.organisation), member)
+            for member in self._of_user()
+            if member.removed_at is None
+        )
+        return [(organisation, member) for organisation, member in found if organisation]
+
+    def memberships_of_user(self) -> list[tuple[OrganisationId, MemberId]]:
+        return [(member.organisation, member.id) for member in self._of_user()]
+
+    def _of_user(self) -> list[Member]:
         mine = [
             member
             for (_, user), member in self._transaction.items(self._tables.members)
-            if user == self._transaction.user and member.removed_at is None
+            if user == self._transaction.user
         ]
-        found = (
-            (self._transaction.get(self._tables.organisations, member.organisation), member)
-            for member in sorted(mine, key=lambda member: (member.created_at, member.id.int))
-        )
-        return [(organisation, member) for organisation, member in found if organisation]
+        return sorted(mine, key=lambda member: (member.created_at, member.id.int))
 
     def member(self, user: UserId) -> Member | None:
         organisation = self._transaction.organisation
@@ -123,6 +130,9 @@ class MemoryMembers(Members):
 
     def all(self) -> list[Member]:
         return [member for member in self._mine() if member.removed_at is None]
+
+    def ever(self) -> list[Member]:
+        return self._mine()
 
     def lock(self) -> list[Member]:
         self._transaction.enter(Lock.MEMBERS, "")

@@ -39,6 +39,9 @@ SELECT organisation.id AS organisation_id, organisation.name AS organisation_nam
    AND member.removed_at IS NULL
  ORDER BY member.created_at, member.id
 
+-- name: memberships_of_user
+SELECT organisation_id, id FROM narrow.memberships_of_user()
+
 -- name: select_member
 SELECT organisation_id, id AS member_id, user_id, role, created_at AS member_created_at,
        removed_at AS member_removed_at

@@ -47,6 +47,10 @@ class Organisations(Protocol):
         """Every organisation the scope's user is a member of, oldest membership first."""
         ...
 
+    def memberships_of_user(self) -> list[tuple[OrganisationId, MemberId]]:
+        """All that the scope's user has and had, oldest first; ids only."""
+        ...
+
     def member(self, user: UserId) -> Member | None:
         """*user* as a member of the scope's organisation."""
         ...
@@ -61,8 +65,12 @@ class Members(Protocol):
         """Those that are, oldest first."""
         ...
 
+    def ever(self) -> list[Member]:
+        """Also those that were."""
+        ...
+
     def lock(self) -> list[Member]:
-        """Also those that were; nobody else changes them until the transaction ends."""
+        """As `ever`; nobody else changes them until the transaction ends."""
         ...
 
     def put(self, member: Member) -> None:

@@ -269,3 +269,15 @@ def test_events_that_came_too_late_for_their_month_keep_it(story, place):
     outcome = story.archive(Month(FIRST.index - 2))
     assert isinstance(outcome, Refusal)
     assert outcome.code == "month_not_prepared"
+
+
+def test_one_that_was_dropped_by_somebody_who_died_is_noted_though_it_is_held_by_then(archived):
+    archived.partitions.drop(FIRST, archived.written_in("2019-01"))
+    archived.place(archived.organisations[0], "a court asked for it")
+    name = next(name for name in archived.files.kept if name.startswith("2019-01/"))
+    archived.files.kept[name] = b"x"
+    assert archived.drop(FIRST).state.value == "dropped"
+    # What is there is held.
+    archived.archive(Month(FIRST.index + 1))
+    archived.seal()
+    assert archived.drop(Month(FIRST.index + 1)).code == "legal_hold"

@@ -49,6 +49,7 @@ NARROW = {
     "legal_holds_over": ("tallystick_narrow", "organisation_id, id"),
     "letters_due": ("tallystick_narrow", "organisation_id, id"),
     "purge_letters": ("tallystick_narrow", "int8"),
+    "memberships_of_user": ("tallystick_narrow", "organisation_id, id"),
     "legal_holds_on": ("tallystick_narrow", "organisation_id, id"),
     "revoke_api_keys_of_erased": ("tallystick_narrow", "int8"),
     "month_volume": ("tallystick_narrow", "events, lines, strays"),
