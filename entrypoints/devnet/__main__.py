@@ -1,4 +1,4 @@
-"""python -m entrypoints.devnet: a PostgreSQL, an anvil or a Stripe for a terminal.
+"""python -m entrypoints.devnet: a PostgreSQL, an anvil, a Stripe, a Vault or a KMS for a terminal.
 
     python -m entrypoints.devnet postgres start FOLDER [--port N] [--option fsync=off]
     python -m entrypoints.devnet postgres stop FOLDER      shut down
@@ -7,7 +7,10 @@
                                                            until interrupted
     python -m entrypoints.devnet stripe [--port N] [--webhook URL --secret whsec_…]
                                                            until interrupted
+    python -m entrypoints.devnet vault [--port N]          until interrupted
+    python -m entrypoints.devnet kms                       until interrupted
 
+`vault` and `kms` print the variables with which our processes, and the opt-in tests, use them.
 `stripe` prints its URL.  Its keys are sk_test_loopback and sk_live_loopback; customers pay on the
 pages that checkout sessions name, or by `POST URL/_control/pay_checkout` with {"session": "cs_…"}:
 see entrypoints/devnet/stripe/control.py.  It forgets everything when it ends.
@@ -20,12 +23,15 @@ functions, see entrypoints/devnet/json_rpc_proxy.py.
 import argparse
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from entrypoints.devnet import embedded_postgres
 from entrypoints.devnet.anvil import Anvil
+from entrypoints.devnet.ministack import CREDENTIALS, REGION, MiniStack
 from entrypoints.devnet.processes import DevnetError
 from entrypoints.devnet.stripe import stripe_loopback
+from entrypoints.devnet.vault import Vault
 
 
 def main() -> None:
@@ -35,6 +41,10 @@ def main() -> None:
             _run_anvil(arguments)
         elif arguments.server == "stripe":
             _run_stripe(arguments)
+        elif arguments.server == "vault":
+            _run_vault(arguments)
+        elif arguments.server == "kms":
+            _run_kms()
         elif arguments.action == "start":
             print(
                 embedded_postgres.start(
@@ -76,6 +86,41 @@ def _run_stripe(arguments: argparse.Namespace) -> None:
         signal.sigwait(ends)
 
 
+def _run_vault(arguments: argparse.Namespace) -> None:
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    with Vault(port=arguments.port or 0) as vault:
+        _tell(
+            {
+                "TALLYSTICK_CUSTODIAN_NEW_KEYS": f"vault:{vault.url}",
+                "TALLYSTICK_VAULT_TOKEN": vault.root,
+                "VAULT_ADDR": vault.url,
+                "VAULT_TOKEN": vault.root,
+            }
+        )
+        signal.sigwait(ends)
+
+
+def _run_kms() -> None:
+    ends = {signal.SIGINT, signal.SIGTERM}
+    with MiniStack() as kms:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+        _tell(
+            {
+                "TALLYSTICK_CUSTODIAN_NEW_KEYS": f"aws-kms:{kms.address}",
+                "TALLYSTICK_TEST_AWS_REGION": REGION,
+                "AWS_ENDPOINT_URL_KMS": kms.url,
+                **CREDENTIALS,
+            }
+        )
+        signal.sigwait(ends)
+
+
+def _tell(variables: Mapping[str, str]) -> None:
+    for name, value in variables.items():
+        print(f"export {name}='{value}'", flush=True)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m entrypoints.devnet",
@@ -102,6 +147,10 @@ def _parser() -> argparse.ArgumentParser:
     stripe.add_argument(
         "--secret", action="append", default=[], help="signs them; two during a rotation"
     )
+
+    vault = servers.add_parser("vault", help="a Vault, until interrupted")
+    vault.add_argument("--port", type=int, help="default: a free one")
+    servers.add_parser("kms", help="an AWS KMS, until interrupted")
     return parser
 
 
