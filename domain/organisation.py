@@ -31,6 +31,8 @@ class Permission(StrEnum):
     READ_ORGANISATION = "organisation:read"
     READ_DEPLOYMENTS = "deployments:read"
     WRITE_DEPLOYMENTS = "deployments:write"
+    #: Be the second pair of eyes.
+    APPROVE_DEPLOYMENTS = "deployments:approve"
     #: Mint, burn, pause.
     WRITE_TOKENS = "tokens:write"
     READ_CREDITS = "credits:read"
@@ -54,19 +56,23 @@ class Permission(StrEnum):
 _READ = frozenset({Permission.READ_ORGANISATION, Permission.READ_DEPLOYMENTS})
 
 #: What a person does and no key.
-OF_PEOPLE = frozenset({Permission.READ_MEMBERS, Permission.WRITE_MEMBERS})
+OF_PEOPLE = frozenset(
+    {Permission.APPROVE_DEPLOYMENTS, Permission.READ_MEMBERS, Permission.WRITE_MEMBERS}
+)
 
 #: The one table of who may do what.
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
     Role.ISSUER: _READ
     | {
+        Permission.APPROVE_DEPLOYMENTS,
         Permission.WRITE_DEPLOYMENTS,
         Permission.WRITE_TOKENS,
         Permission.READ_CREDITS,
         Permission.WRITE_USAGE,
     },
-    Role.COMPLIANCE: _READ | {Permission.READ_AUDIT, Permission.READ_MEMBERS},
+    Role.COMPLIANCE: _READ
+    | {Permission.APPROVE_DEPLOYMENTS, Permission.READ_AUDIT, Permission.READ_MEMBERS},
     Role.BILLING: frozenset(
         {
             Permission.READ_ORGANISATION,

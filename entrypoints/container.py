@@ -37,6 +37,7 @@ from application.credits.account import StateAccount
 from application.credits.allowance import GiveAllowances
 from application.credits.fees import PriceFees, SetRate
 from application.deployments.advance import Advance
+from application.deployments.approve import DecideApproval, SetApprovalPolicy
 from application.deployments.cancel import CancelDeployment
 from application.deployments.halt import Halt
 from application.deployments.plan import PlanDeployment
@@ -300,6 +301,8 @@ class Container(containers.DeclarativeContainer):
         identifiers=identifiers,
         rules=settings.provided.abuse,
     )
+    set_approval_policy = One(SetApprovalPolicy, store=store, clock=clock, identifiers=identifiers)
+    decide_approval = One(DecideApproval, store=store, clock=clock, identifiers=identifiers)
     cancel_deployment = One(
         CancelDeployment, store=store, chains=chains, clock=clock, identifiers=identifiers
     )

@@ -30,6 +30,7 @@ from adapters.postgres.access import (
     PostgresUsers,
 )
 from adapters.postgres.accounts import PostgresAccounts, PostgresSealedSecrets
+from adapters.postgres.approvals import PostgresApprovals
 from adapters.postgres.audit import PostgresAuditLog, PostgresOutbox
 from adapters.postgres.billing import PostgresBilling
 from adapters.postgres.deployments import PostgresClaims, PostgresDeployments
@@ -157,6 +158,10 @@ class PostgresWork(Work):
     @once
     def deployments(self) -> PostgresDeployments:
         return PostgresDeployments(self._transaction)
+
+    @once
+    def approvals(self) -> PostgresApprovals:
+        return PostgresApprovals(self._transaction)
 
     @once
     def claims(self) -> PostgresClaims:

@@ -66,6 +66,8 @@ from domain.operation import (
 
 #: The longest that a waiting deployment is left alone.
 LONGEST_PAUSE = timedelta(seconds=5)
+#: Whoever approves or rejects has it looked at; this is for when nobody does.
+APPROVAL_PAUSE = timedelta(minutes=1)
 
 
 #: Why it failed, where it does not work and nothing of it is on chain.
@@ -109,12 +111,18 @@ class Advance:
             account = work.accounts.get(seen.account) if seen.account is not None else None
             payer = work.signers.get(seen.network, seen.sender)
             halted = work.networks.status(seen.network).halted
-            withdrawn = why_not_begin(work, seen, self.clock.now())
+            now = self.clock.now()
+            approval = work.approvals.get(seen.id) if seen.state is State.QUEUED else None
+            withdrawn = why_not_begin(work, seen, now)
+            if withdrawn is None and approval is not None:
+                withdrawn = approval.refusal(now)
         chain = self.chains.get(seen.network)
         if chain is None:
             finding = _waits(WaitReason.NODE_UNAVAILABLE, "this worker has no such network")
         elif halted is not None:
             finding = _waits(WaitReason.NETWORK_HALTED, halted)
+        elif withdrawn is None and approval is not None and approval.waits(now):
+            finding = _waits(WaitReason.APPROVAL, "another member has to approve the plan")
         else:
             finding = self._ask(seen, chain, account, payer, withdrawn)
         return self._record(claim, seen, finding, chain.network if chain else None)
@@ -430,6 +438,8 @@ def _waits(reason: WaitReason, detail: str) -> Finding:
 
 def _pause(deployment: Deployment, network: Network | None, now: datetime) -> timedelta:
     """Look again soon at first, then less and less often."""
+    if deployment.waiting is WaitReason.APPROVAL:
+        return APPROVAL_PAUSE
     shortest = network.poll if network is not None else LONGEST_PAUSE
     waited = now - deployment.waiting_since if deployment.waiting_since else timedelta(0)
     return max(shortest, min(waited / 4, LONGEST_PAUSE))

@@ -11,6 +11,7 @@ from application.audit.trail import Trail
 from application.credits.allowance import orders_due
 from application.credits.post import Order, post_all
 from application.credits.spending import count_spend, frozen_refusal
+from application.deployments.approve import ask_for_approval, without_a_plan
 from application.deployments.gates import Gates, custody_refusal, sender_of
 from application.once import Answered, Once
 from application.ports.chain import Chain
@@ -121,6 +122,8 @@ class RequestDeployment:
         kind_class = _kind_class(chain, request.token)
         if refusal := gates.tariff_allows(kind_class):
             return refusal
+        if refusal := without_a_plan(work, request.plan_hash):
+            return refusal
         account = gates.account(request.account, request.custodian)
         if isinstance(account, Refusal):
             return account
@@ -188,6 +191,7 @@ class RequestDeployment:
             live=deployment.live,
             details=details_of(queued),
         )
+        ask_for_approval(work, trail, caller, deployment, now)
         trail.write(work)
         return deployment.apply(queued)
 

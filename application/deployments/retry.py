@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from attrs import evolve, frozen
 
 from application.access.caller import Caller
+from application.deployments.approve import ask_for_approval, without_a_plan
 from application.deployments.gates import Gates
 from application.deployments.recording import apply_all, needed_for
 from application.deployments.request import (
@@ -81,6 +82,8 @@ class RetryDeployment:
         )
         kind_class = kinds[deployment.token.kind]
         is_on_a_token = deployment.kind.is_on_a_token
+        if not is_on_a_token and (refusal := without_a_plan(work, deployment.plan_hash)):
+            return refusal
         allows = gates.tariff_includes if is_on_a_token else gates.tariff_allows
         if refusal := allows(kind_class):
             return refusal
@@ -96,5 +99,6 @@ class RetryDeployment:
         # Accepted anew: it counts in the month in which it was asked for again.
         queued = evolve(queued, accepted_at=now, waiting_since=now)
         work.deployments.put(queued, due_at=now, claim=None)
+        ask_for_approval(work, trail, caller, queued, now)
         trail.write(work)
         return queued

@@ -115,6 +115,8 @@ def services(container: Container, stopping: threading.Event) -> Services:
         validate_token=container.validate_token(),
         plan_deployment=container.plan_deployment(),
         request_deployment=container.request_deployment(),
+        set_approval_policy=container.set_approval_policy(),
+        decide_approval=container.decide_approval(),
         cancel_deployment=container.cancel_deployment(),
         retry_deployment=container.retry_deployment(),
         validate_order=container.validate_order(),

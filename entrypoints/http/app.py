@@ -11,6 +11,7 @@ from litestar.di import Provide
 from application.access.caller import Caller
 from entrypoints.http import (
     api_keys,
+    approvals,
     audit,
     audit_state,
     auth,
@@ -48,6 +49,7 @@ RESOURCES = (
     organisations,
     networks,
     deployments,
+    approvals,
     tokens,
     token_operations,
     audit,
@@ -139,6 +141,8 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "validate_token": services.validate_token,
         "plan": services.plan_deployment,
         "request_deployment": services.request_deployment,
+        "set_policy": services.set_approval_policy,
+        "decide": services.decide_approval,
         "cancel": services.cancel_deployment,
         "retry": services.retry_deployment,
         "validate_order": services.validate_order,

@@ -43,7 +43,8 @@ _ANYTHING_THAT_STARTS = (
     "validation_failed", "insufficient_credits", "debt_outstanding", "quota_exceeded",
     "monthly_quota_exceeded", "tariff_too_low",
     "tariff_not_in_catalogue", "licence_premium_off", "licence_core_off",
-    "address_not_verified", "network_not_allowed", "mode_mismatch", "network_not_ready",
+    "address_not_verified", "plan_hash_required", "network_not_allowed", "mode_mismatch",
+    "network_not_ready",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from application.ports.nodes import NodeCondition
 from application.ports.storage.letters import LetterState
 from application.ports.storage.people import UsageKey
 from domain.account import AccountState
+from domain.approval import Verdict
 from domain.catalogue import KindClass
 from domain.deployment import Reason, State
 from domain.export import ExportFormat, ExportState
@@ -204,6 +205,13 @@ SCHEMAS: Mapping[str, Schema] = {
         expires_at=_INSTANT,
     ),
     "InvitationPage": _page(ref("Invitation")),
+    "Approval": _object(
+        deployment=_id(Prefix.DEPLOYMENT), plan_hash=_TEXT,
+        verdict=_one_of(*(each.value for each in Verdict)), requested_by=_id(Prefix.MEMBER),
+        requested_at=_INSTANT, expires_at=_INSTANT, decided_by=_or_null(_id(Prefix.MEMBER)),
+        decided_at=_or_null(_INSTANT),
+    ),
+    "Policy": _object(deployments_need_approval=_BOOLEAN),
     "Tokens": _TOKENS,
     "LetterWritten": _object(status=_one_of("letter_written")),
     "Session": _object(

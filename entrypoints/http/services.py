@@ -24,6 +24,7 @@ from application.billing.checkout import StartCheckout
 from application.billing.customer_pages import ListInvoices, OpenPortal
 from application.billing.receive import ReceivePaymentEvent
 from application.credits.account import StateAccount
+from application.deployments.approve import DecideApproval, SetApprovalPolicy
 from application.deployments.cancel import CancelDeployment
 from application.deployments.plan import PlanDeployment
 from application.deployments.request import RequestDeployment
@@ -104,6 +105,8 @@ class Services:
     validate_token: ValidateToken
     plan_deployment: PlanDeployment
     request_deployment: RequestDeployment
+    set_approval_policy: SetApprovalPolicy
+    decide_approval: DecideApproval
     cancel_deployment: CancelDeployment
     retry_deployment: RetryDeployment
     validate_order: ValidateOrder

@@ -128,8 +128,9 @@ _OF_ORDERS: Mapping[str, str] = {
 }
 
 _FAILURES: Mapping[Reason, str] = {
-    Reason.DEPLOYMENT_VALIDATION_FAILED: "The network would refuse this token, or the licence no "
-    "longer lets it begin; nothing was signed, and the credits are given back.",
+    Reason.DEPLOYMENT_VALIDATION_FAILED: "The network would refuse this token, the licence no "
+    "longer lets it begin, or nobody has approved it; nothing was signed, and the credits are "
+    "given back.",
     Reason.TRANSACTION_SUBMISSION_FAILED: "It is proven that the transaction can never arrive; no "
     "token exists, and the credits are given back.",
     Reason.TRANSACTION_REVERTED: "The transaction had no effect; it is proven that no token "

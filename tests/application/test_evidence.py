@@ -13,12 +13,14 @@ from adapters.memory.storage.retention import MemoryArchives
 from application.access.caller import Caller
 from application.audit.trail import Trail
 from application.credits.post import post
+from application.deployments.approve import DecideApproval
 from application.deployments.request import DeploymentRequest
 from application.evidence.give import GiveEvidence, Pack
 from application.evidence.prove import Proof, ProveConsistency, ProveEvent, Receipt
 from application.ports.storage.work import Scope
 from domain.anchor import Anchor
-from domain.audit import WORKER
+from domain.approval import Approval, Verdict
+from domain.audit import WORKER, Actor
 from domain.checkpoint import Checkpoint
 from domain.deployment import Completed, Deployment, EffectFound, ReadBack, State, StepFinal
 from domain.errors import Refusal
@@ -26,6 +28,7 @@ from domain.identifiers import (
     INSTALLATION,
     EventId,
     InstallationId,
+    MemberId,
     NetworkId,
     OperationId,
     Prefix,
@@ -473,3 +476,27 @@ def test_what_is_not_what_was_sealed_is_not_handed_out(house, seal):
     assert ProveEvent(store=house.store)(house.caller, event.id).code == "evidence_damaged"
     del rows[key]
     assert asked(house, id).code == "evidence_damaged"
+
+
+def test_who_approved_which_plan_is_in_the_pack(house, seal):
+    with house.store.begin(house.scope) as work:
+        work.approvals.need(needed=True)
+    plan, _ = house.plan()(
+        house.caller, DeploymentRequest(network=house.network, token=house.token())
+    )
+    id = house.deploy(deployment=plan.deployment, plan_hash=plan.hash).id
+    house.work(rounds=3)
+    assert house.get(id).state is State.QUEUED
+    second = evolve(house.caller, member=MemberId(house.identifiers.next()))
+    second = evolve(second, actor=Actor("member", public_id(Prefix.MEMBER, second.member)))
+    decide = DecideApproval(store=house.store, clock=house.clock, identifiers=house.identifiers)
+    assert isinstance(decide(second, id, Verdict.APPROVED, plan.hash), Approval)
+    house.work_until_done()
+    content = given(house, id, seal)
+    proved(content)
+    (approved,) = (each for each in events_of(content) if each["action"] == "approval.given")
+    assert approved["actor"]["id"] == second.name
+    assert approved["details"]["plan_hash"] == plan.hash.hex()
+    (asked_for,) = (e for e in events_of(content) if e["action"] == "approval.requested")
+    assert asked_for["details"]["requested_by"] == house.caller.name
+    assert asked_for["sequence"] < approved["sequence"]

@@ -14,6 +14,7 @@ TABLE = """
     organisation:read  oicbad
     deployments:read   oic.ad
     deployments:write  oi...d
+    deployments:approve oic...
     tokens:write       oi...d
     credits:read       oi.bad
     billing:read       o..b..

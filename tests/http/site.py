@@ -34,6 +34,7 @@ from application.billing.receive import ReceivePaymentEvent
 from application.billing.settle import Settle
 from application.credits.account import StateAccount
 from application.credits.post import post
+from application.deployments.approve import DecideApproval, SetApprovalPolicy
 from application.deployments.cancel import CancelDeployment
 from application.deployments.plan import PlanDeployment
 from application.deployments.request import RequestDeployment
@@ -99,6 +100,8 @@ def services_of(house: House, **changes: Any) -> Services:
         request_deployment=RequestDeployment(
             **common, **network, **catalogue, custodians=house.custodians
         ),
+        set_approval_policy=SetApprovalPolicy(**common),
+        decide_approval=DecideApproval(**common),
         cancel_deployment=CancelDeployment(**common, **network),
         retry_deployment=RetryDeployment(**common, **network, **catalogue),
         validate_order=ValidateOrder(store=house.store, **network),

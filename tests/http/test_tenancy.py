@@ -108,6 +108,8 @@ def things(site, bob):
 def _resource(path):
     """What the id in *path* is of: /v1/audit and /v1/auth are houses with several rooms."""
     words = path.split("/")
+    if words[-1] == "policy":
+        return "organisations"
     return words[3] if words[2] in {"audit", "auth"} or words[3] == "invitations" else words[2]
 
 

@@ -26,6 +26,7 @@ from adapters.memory.storage.access import (
     MemoryUsers,
 )
 from adapters.memory.storage.accounts import AccountTables, MemoryAccounts, MemorySealedSecrets
+from adapters.memory.storage.approvals import ApprovalTables, MemoryApprovals
 from adapters.memory.storage.audit import AuditTables, MemoryAuditLog, MemoryOutbox
 from adapters.memory.storage.billing import BillingTables, MemoryBilling
 from adapters.memory.storage.deployments import (
@@ -84,6 +85,7 @@ class MemoryWork(Work):
     secrets: MemorySealedSecrets
     idempotency: MemoryIdempotencyKeys
     deployments: MemoryDeployments
+    approvals: MemoryApprovals
     claims: MemoryClaims
     signers: MemorySigners
     networks: MemoryNetworks
@@ -127,6 +129,7 @@ class MemoryStore(SharedStore):
     _fees: FeeTables = field(factory=FeeTables)
     _idempotency: IdempotencyTables = field(factory=IdempotencyTables)
     _ledger: LedgerTables = field(factory=LedgerTables)
+    _approvals: ApprovalTables = field(factory=ApprovalTables)
     _letters: LetterTables = field(factory=LetterTables)
     _licence: LicenceTables = field(factory=LicenceTables)
     _people: PeopleTables = field(factory=PeopleTables)
@@ -218,6 +221,7 @@ class MemoryStore(SharedStore):
             deployments=MemoryDeployments(
                 transaction, self._deployments, self._accounts, self._ledger, organisations
             ),
+            approvals=MemoryApprovals(transaction, self._approvals),
             claims=MemoryClaims(transaction, self._deployments, self.new_id),
             signers=MemorySigners(transaction, self._deployments),
             networks=MemoryNetworks(transaction, self._deployments),

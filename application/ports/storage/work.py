@@ -18,6 +18,7 @@ from application.ports.storage.access import (
     Users,
 )
 from application.ports.storage.accounts import Accounts, SealedSecrets
+from application.ports.storage.approvals import Approvals
 from application.ports.storage.audit import AuditLog, Outbox
 from application.ports.storage.billing import Billing
 from application.ports.storage.deployments import Claims, Deployments, Networks, Signers
@@ -134,6 +135,8 @@ class Work(Protocol):
     def idempotency(self) -> IdempotencyKeys: ...
     @property
     def deployments(self) -> Deployments: ...
+    @property
+    def approvals(self) -> Approvals: ...
     @property
     def claims(self) -> Claims: ...
     @property

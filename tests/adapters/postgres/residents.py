@@ -17,6 +17,7 @@ from application.ports.storage.webhooks import Outcome
 from application.ports.storage.work import Scope, Store
 from domain.abuse import LoginFailures, Rule, Spending, Throttle
 from domain.account import Account
+from domain.approval import Approval
 from domain.audit import WORKER, AuditDraft, EventFilter
 from domain.deployment import Deployment, Signed, SlotReserved
 from domain.export import Export, ExportFormat, Part
@@ -150,6 +151,10 @@ class Resident:
             )
         with store.begin(self.scope) as work:
             work.fees.add(self.a_fee())
+            work.approvals.need(needed=True)
+            work.approvals.put(
+                Approval.asked(self.organisation, self.waiting, bytes(32), self.member, NOW)
+            )
             work.evidence.add(
                 IssuedEvidence(
                     operation=self.submitted,

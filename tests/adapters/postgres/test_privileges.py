@@ -34,6 +34,9 @@ accounts             app=ra,w(state key_ref curve public_key address) narrow=r r
 api_keys             app=ra,w(name scopes expires_at revoked_at requests_per_minute
                               last_used_at)
                      narrow=r,w(revoked_at)
+approval_policies    app=ra,w(needed) readonly=r
+approvals            app=ra,w(plan_hash asked_by asked_at expires_at verdict decided_by
+                              decided_at) readonly=r
 archives             app=ra,w(state manifest events lines event_id archived_at dropped_at
                               deletion_begun_at deleted_at certificate) readonly=r
 attempts             app=ra,w(broadcast_at rejected cost cost_rate cost_currency cost_rate_source
