@@ -2,6 +2,8 @@
 
 import pytest
 
+from entrypoints.commands.doctor import mail
+from entrypoints.diagnosis import Grade
 from entrypoints.mail_settings import MailSettings, read_mail
 
 SENDER = "Tallystick <issue@example.com>"
@@ -60,3 +62,11 @@ def test_addresses_go_unverified_in_development_only():
 def test_what_is_shown_has_no_password():
     shown = MailSettings(url=SERVER, sender=SENDER)
     assert "s3cret" not in f"{shown.redacted()} {shown!r}"
+
+
+def test_the_doctor_tells_who_cannot_come_in():
+    missing = mail(MailSettings())
+    assert missing.grade is Grade.WARNING
+    assert "nobody can register" in (missing.problem or "")
+    assert mail(MailSettings(url=SERVER, sender=SENDER)).grade is Grade.OK
+    assert mail(MailSettings(verifies=False)).grade is Grade.OK

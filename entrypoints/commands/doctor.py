@@ -19,6 +19,7 @@ from entrypoints import assembly
 from entrypoints.commands import setting_up
 from entrypoints.container import Container
 from entrypoints.diagnosis import Examination, Finding, Grade
+from entrypoints.mail_settings import MailSettings
 from entrypoints.network_settings import NetworkSettings
 from entrypoints.readiness import (
     REMEDY_OF_TARIFFS,
@@ -66,6 +67,7 @@ def _examine(config: str | None) -> Iterator[Finding]:
         return
     yield Finding(what="configuration")
     store, settings = container.store(), container.settings()
+    yield mail(settings.mail)
     try:
         store.open()
         problem = database_problem(container)
@@ -85,6 +87,17 @@ def _examine(config: str | None) -> Iterator[Finding]:
             yield from _network(container, entry, has_store=problem is None)
     finally:
         store.close()
+
+
+def mail(chosen: MailSettings) -> Finding:
+    """Whether people can come in; asks nobody."""
+    is_missing = chosen.verifies and not chosen.is_there
+    return Finding(
+        what="mail",
+        problem="nobody can register, and no password can be reset" if is_missing else None,
+        remedy="set [mail] url and from: docs/mail.md",
+        is_warning=True,
+    )
 
 
 def custody(custodians: Mapping[str, Custodian]) -> Iterator[Finding]:
