@@ -156,21 +156,26 @@ def test_no_session_of_the_old_password_outlives_the_new_one(door):
     assert len(opened) == TIMES
 
 
-def test_of_two_owners_who_leave_at_once_one_stays(door):
-    first, second = door.registered(), door.registered()
-    door.inviting(door.caller(first), second.user.email, Role.OWNER)
-    joined = door.accepting(door.caller(second), door.token())
-    assert not isinstance(joined, Refusal), joined
-    answers = at_once(
-        [
-            lambda: door.changing.remove(door.caller(first), first.member.id),
-            lambda: door.changing.remove(door.caller(second, joined), joined.id),
-        ]
-    )
-    assert sorted(answer.code if answer else "gone" for answer in answers) == [
-        "gone",
-        "last_owner",
-    ]
+def test_of_owners_who_all_leave_at_once_one_stays(door):
+    first = door.registered()
+    owners = [(first, first.member)]
+    for _ in range(TIMES):
+        other = door.registered()
+        door.inviting(door.caller(first), other.user.email, Role.OWNER)
+        joined = door.accepting(door.caller(other), door.token())
+        assert not isinstance(joined, Refusal), joined
+        owners.append((other, joined))
+
+    def leaving(registered, member):
+        caller = door.caller(registered, member)
+        return lambda: door.changing.remove(caller, member.id)
+
+    answers = at_once([leaving(*owner) for owner in owners])
+    refused = [answer.code for answer in answers if isinstance(answer, Refusal)]
+    assert refused == ["last_owner"]
+    with door.house.store.begin(Scope(organisation=first.organisation.id)) as work:
+        (last,) = work.members.all()
+    assert last.is_owner
 
 
 def test_an_invitation_is_accepted_once(door):

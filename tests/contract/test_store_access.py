@@ -296,3 +296,49 @@ def test_old_failures_are_purged_and_recent_ones_are_not(store: Store):
     with store.begin(Scope()) as work:
         assert work.login_attempts.lock(old).count == 0
         assert work.login_attempts.lock(recent).count == 1
+
+
+def test_whoever_was_removed_is_nobody_here_and_their_row_stays(store: Store):
+    ada, eve = a_tenant(store), a_tenant(store)
+    guest = Member(
+        organisation=ada.organisation,
+        id=MemberId(uuid4()),
+        user=eve.user,
+        role=Role.ISSUER,
+        created_at=NOW + timedelta(minutes=1),
+    )
+    both = Scope(organisation=ada.organisation, user=eve.user)
+    session = evolve(a_session(eve), organisation=ada.organisation)
+    key = evolve(a_key(ada), created_by=guest.id)
+    with store.begin(both) as work:
+        work.users.verify(NOW)
+        work.members.add(guest)
+        work.sessions.add(session)
+        work.api_keys.add(key)
+        assert [each.id for each in work.members.all()] == [ada.member, guest.id]
+        assert work.organisations.member(eve.user) == guest
+        assert work.users.is_verified(guest.id)
+    gone = evolve(guest, removed_at=NOW + timedelta(days=1))
+    with store.begin(both) as work:
+        assert work.members.lock()[-1] == guest
+        work.members.put(gone)
+    for scope in (both, Scope(user=eve.user)):
+        with store.begin(scope) as work:
+            assert work.sessions.standing(session.id) is None
+            assert [each.organisation for _, each in work.organisations.of_user()] == [
+                eve.organisation
+            ]
+    with store.begin(ada.scope) as work:
+        assert [each.id for each in work.members.all()] == [ada.member]
+        assert work.members.lock()[-1] == gone
+        assert work.organisations.member(eve.user) is None
+        assert not work.teams.are_members([guest.id])
+        assert not work.users.is_verified(guest.id)
+        standing = work.api_keys.standing(key.id)
+        assert standing is not None
+        assert standing[2] == gone
+        work.members.put(evolve(gone, role=Role.OWNER, removed_at=None))
+    with store.begin(both) as work:
+        assert work.sessions.standing(session.id) is not None
+    with pytest.raises(MisuseError), store.begin(eve.scope) as work:
+        work.members.put(guest)
