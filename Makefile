@@ -77,7 +77,7 @@ lock: $(PYTHON_READY) ## Choose the newest allowed versions and pin them with th
 	$(BIN)/python tools/complete_lock.py tools/package-lock.json
 
 clean: ## Remove what setup and the tools made
-	rm -rf $(VENV) .cache/puya tools/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .cache/puya .cache/ministack tools/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
 
 # The venv is made by the interpreter's own venv module and holds the pinned uv, which installs the rest.
 $(PYTHON_READY): requirements.lock pyproject.toml
