@@ -24,16 +24,6 @@ BROKEN = {
         INSERT INTO export_parts (organisation_id, export_id, number, name, bytes, sha256, events,
                                   first_sequence, last_sequence)
         VALUES (%(organisation)s, gen_random_uuid(), 1, 'part', 1, sha256(''), 1, 2, 1)""",
-    "what_is_sealed_names_its_key": """
-        UPDATE letters SET wrapping = 'w', ciphertext = NULL""",
-    "what_is_queued_is_due": """
-        UPDATE letters SET state = 'sent'""",
-    "a_quota_is_for_somebody": """
-        INSERT INTO quotas (organisation_id, subject_kind, subject_id, quota_window, set_at)
-        VALUES (%(organisation)s, 'usr', gen_random_uuid(), 'day', now())""",
-    "a_quota_has_a_window": """
-        INSERT INTO quotas (organisation_id, subject_kind, subject_id, quota_window, set_at)
-        VALUES (%(organisation)s, 'key', gen_random_uuid(), 'year', now())""",
     "an_approval_is_of_an_operation": """
         UPDATE approvals SET operation_id = gen_random_uuid()""",
     "nobody_approves_what_they_asked_for": """
