@@ -205,7 +205,7 @@ class _Session(SealSession):
                         organisation=row["organisation_id"],
                         sequence=row["sequence"],
                     )
-                yield [
+                events = [
                     Unsealed(
                         organisation=row["organisation_id"],
                         sequence=row["sequence"],
@@ -215,6 +215,9 @@ class _Session(SealSession):
                     for row in rows
                     if row["trouble"] is None
                 ]
+                # None would be the end of the troubles to whoever asks for no more than those.
+                if events:
+                    yield events
 
     def append(self, log: int, leaves: Sequence[Leaf], nodes: Iterable[Node]) -> None:
         grown = growth(nodes)

@@ -13,7 +13,7 @@ from uuid import UUID
 from attrs import evolve, frozen
 
 from application.audit.notes import is_signed
-from application.audit.seal import REMEDIES, custodian_of, state_problem
+from application.audit.seal import REMEDIES, custodian_of, restored_wait, state_problem
 from application.audit.trail import Trail
 from application.ports.clock import Clock
 from application.ports.custody import (
@@ -29,7 +29,7 @@ from application.ports.seal_state import (
     SealStateSession,
     SealStateStore,
 )
-from application.ports.storage.seals import Log, SealSession, SealStore, Trouble
+from application.ports.storage.seals import Log, SealSession, SealStore
 from application.ports.storage.work import Scope, Store
 from domain.audit import OPERATOR, Actor, JsonValue
 from domain.errors import Refusal
@@ -198,7 +198,7 @@ class ResumeLog:
             state = self._last_signed(session, log, _readable(states))
             if isinstance(state, Refusal):
                 return state
-            is_restored = log.cluster != session.cluster() or _has_foreign(session, log)
+            is_restored = log.cluster != session.cluster() or restored_wait(session, log)
             self._tell(log, state, session, reason, is_restored=is_restored)
             states.write(evolve(state, timeline=session.timeline()))
             if is_restored:
@@ -259,16 +259,6 @@ def _closing_problem(logs: list[Log], current: Log | None, closing: int | None) 
         detail=f"log {current.number} is open, {current.origin}: a new one seals every event "
         f"afresh, and closes it if you say --close {current.number}",
     )
-
-
-def _has_foreign(session: SealSession, log: Log) -> bool:
-    """Whether events of another cluster wait: restored into this one, with a log or before it."""
-    for found in session.unsealed(log.number, batch=1, takes_restored=False):
-        if not isinstance(found, Trouble):
-            return False
-        if found.kind == "foreign":
-            return True
-    return False
 
 
 def _readable(states: SealStateSession) -> SealState | None:

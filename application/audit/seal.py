@@ -83,6 +83,9 @@ REMEDIES: Mapping[str, str] = {
     "a number to nothing; restore it from a backup",
     "event_repeated": "a number has two events: find out who inserted one past the application, "
     "and take that one away",
+    "event_beyond_head": "an event that is sealed is not counted: somebody set the head back, and "
+    "numbers are given twice; find out who, keep a copy of what has come since, and set the head "
+    "to the last number that is sealed",
     "event_foreign": "an event has a transaction id that this cluster has not given: after a "
     "restore, `tallystick seal resume --reason …`; else somebody has written past the application",
     "key_differs": "configure the key that the log was opened with, or open a new log",
@@ -317,13 +320,10 @@ class Sealer:
 
     def _settle(self, at: _Position) -> None:
         """Once all that was restored is sealed, ids of other clusters are refused again."""
-        number, cluster = at.log.number, self._session.cluster()
-        for found in self._session.unsealed(number, batch=1, takes_restored=False):
-            if not isinstance(found, Trouble):
-                break
-            if found.kind == "foreign":
-                return
-        self._session.settle(number, cluster)
+        if restored_wait(self._session, at.log):
+            return
+        cluster = self._session.cluster()
+        self._session.settle(at.log.number, cluster)
         at.log = evolve(at.log, cluster=cluster)
 
     def _gap(self, at: _Position, events: Sequence[Unsealed]) -> Refusal | None:
@@ -426,6 +426,24 @@ def state_problem(session: SealSession, log: Log, state: SealState) -> Refusal |
     return _continuation_problem(published.checkpoint, found, hashes)
 
 
+def restored_wait(session: SealSession, log: Log) -> bool:
+    """Whether events of another cluster could be sealed: restored into this one, with a log or
+    before it.
+
+    Those behind a gap could not.  They would keep the log open to ids of elsewhere, in all
+    organisations, for as long as nobody mends that gap; when it is mended they are told of again.
+    """
+    foreign, gaps = dict[OrganisationId, int](), dict[OrganisationId, int]()
+    for found in session.unsealed(log.number, batch=1, takes_restored=False):
+        if not isinstance(found, Trouble):
+            break
+        (foreign if found.kind == "foreign" else gaps)[found.organisation] = found.sequence
+    return any(
+        organisation not in gaps or first < gaps[organisation]
+        for organisation, first in foreign.items()
+    )
+
+
 def custodian_of(custodians: Mapping[str, Custodian], key: KeyRef) -> Custodian:
     """Raises: CustodyRefusedError: none of that scheme is configured."""
     scheme = key.partition(":")[0]
@@ -459,6 +477,7 @@ def _left_out(trouble: Trouble) -> Refusal:
     what = {
         "missing": "is numbered and not there",
         "repeated": "is there twice",
+        "beyond_head": "is sealed and not counted",
         "foreign": "is of another cluster",
     }[trouble.kind]
     detail = (

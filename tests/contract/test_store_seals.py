@@ -86,11 +86,17 @@ def seal_what_has_settled(session, log=1, batch=1_000):
     leaves = []
     for each in session.unsealed(log, batch=batch, takes_restored=False):
         assert not isinstance(each, Trouble), each
-        added = [event.at(frontier.size + offset) for offset, event in enumerate(each)]
-        frontier, nodes = frontier.appended(leaf.hash for leaf in added)
-        session.append(log, added, nodes)
+        added, frontier = seal_these(session, each, log)
         leaves += added
     return leaves, frontier
+
+
+def seal_these(session, events, log=1):
+    frontier = Frontier.of(session.size(log), session.hashes(log))
+    added = [event.at(frontier.size + offset) for offset, event in enumerate(events)]
+    frontier, nodes = frontier.appended(leaf.hash for leaf in added)
+    session.append(log, added, nodes)
+    return added, frontier
 
 
 @pytest.fixture
@@ -355,14 +361,66 @@ def trail_without(trail, tenant, sequence):
     if isinstance(trail, MemoryStore):
         del trail._audit.events.rows[tenant.organisation, sequence]
         return
+    reach_past(
+        trail,
+        "DELETE FROM audit_events WHERE organisation_id = %s AND sequence = %s",
+        [tenant.organisation, sequence],
+    )
+
+
+def head_moved(trail, tenant, sequence):
+    """Somebody reaches past every adapter, and says which number was given last."""
+    if isinstance(trail, MemoryStore):
+        trail._audit.heads.rows[tenant.organisation] = sequence
+        return
+    reach_past(
+        trail,
+        "UPDATE audit_heads SET sequence = %s WHERE organisation_id = %s",
+        [sequence, tenant.organisation],
+    )
+
+
+def reach_past(trail, statement, parameters):
     url = make_conninfo(
         os.environ["TEST_DATABASE_URL"], dbname=conninfo_to_dict(trail._pool.conninfo)["dbname"]
     )
     with psycopg.connect(url) as administrator:
-        administrator.execute(
-            "DELETE FROM audit_events WHERE organisation_id = %s AND sequence = %s",
-            [tenant.organisation, sequence],
-        )
+        administrator.execute(statement, parameters)
+
+
+def test_an_organisation_whose_head_was_set_back_is_told_of_and_waits(trail, seals):
+    whole, broken = a_tenant(trail), a_tenant(trail)
+    happened(trail, broken, 5)
+    with seals.session() as session:
+        session.open_log(a_log())
+        seal(session)
+        head_moved(trail, broken, 2)
+        happened(trail, whole, 2)
+        told = Trouble(kind="beyond_head", organisation=broken.organisation, sequence=3)
+        assert next(iter(session.unsealed(1, batch=9, takes_restored=False))) == told
+        deadline = time.monotonic() + 30
+        while session.size(1) < 7 and time.monotonic() < deadline:
+            for found in session.unsealed(1, batch=9, takes_restored=False):
+                if not isinstance(found, Trouble):
+                    seal_these(session, found)
+        assert session.sealed_through(1, [whole.organisation, broken.organisation]) == {
+            whole.organisation: 2,
+            broken.organisation: 5,
+        }
+        assert session.backlog(1).events == 1
+        with trail.begin(Scope()) as work:
+            assert work.seals.backlog(1) == session.backlog(1)
+        head_moved(trail, broken, 5)
+        assert waiting(session) == []
+
+
+def test_where_nothing_but_troubles_is_found_there_is_no_batch(trail, seals):
+    broken = a_tenant(trail)
+    with seals.session() as session:
+        session.open_log(a_log())
+        head_moved(trail, broken, 3)
+        (told,) = session.unsealed(1, batch=1, takes_restored=False)
+    assert told == Trouble(kind="missing", organisation=broken.organisation, sequence=1)
 
 
 def test_a_new_log_takes_what_is_gone_from_the_newest_log_that_has_it(trail, seals):

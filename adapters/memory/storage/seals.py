@@ -254,6 +254,10 @@ class _Session(SealSession):
         ends, troubles = {}, []
         for organisation, head in self._audit.heads.rows.items():
             first = self._through(log, organisation) + 1
+            if head < first - 1:
+                trouble = Trouble(kind="beyond_head", organisation=organisation, sequence=head + 1)
+                troubles.append(trouble)
+                continue
             whole = range(first, head + 1)
             gap = next((n for n in whole if (organisation, n) not in there), None)
             ends[organisation] = range(first, head + 1 if gap is None else gap)
@@ -288,7 +292,10 @@ def _backlog(
         if of == log:
             through[organisation] = max(sequence, through.get(organisation, 0))
     return Backlog(
-        events=sum(max(head - through[owner], 0) for owner, head in heads.items()),
+        # Set back: a number has one event here, and what is appended again is not kept.
+        events=sum(
+            head - through[owner] if head >= through[owner] else 1 for owner, head in heads.items()
+        ),
         since=min(
             (each.at for each in events if each.sequence > through.get(each.organisation, 0)),
             default=None,

@@ -62,7 +62,8 @@ class Leaf:
 
 @frozen(kw_only=True)
 class Backlog:
-    #: How many events are not sealed.
+    #: How many events are not sealed.  An organisation whose head was set back counts, before it
+    #: has any, as one.
     events: int
     #: Since when the oldest of them waits, by its own clock.
     since: datetime | None
@@ -122,6 +123,7 @@ class Trouble:
     """Why an organisation is not sealed from a number on."""
 
     #: ``missing``: the head counts an event that is not there.  ``repeated``: a number has two.
+    #: ``beyond_head``: the head does not count one that is sealed.
     #: ``foreign``: no transaction of this cluster can have written it.
     kind: str
     organisation: OrganisationId
@@ -203,6 +205,7 @@ class SealSession(Protocol):
         self, log: int, *, batch: int, takes_restored: bool
     ) -> Iterator[Sequence[Unsealed] | Trouble]:
         """What has settled, as of one instant: batches in the order of the log; troubles first.
+        No batch is empty.
 
         Of an organisation with a trouble, what is before it.
         `append` may be called between batches.

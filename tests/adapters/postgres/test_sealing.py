@@ -1298,6 +1298,130 @@ def test_whoever_has_the_applications_role_stops_nobody_elses_sealing(opened):
     assert (opened.sealed(tenant), opened.sealed(other)) == (2, 2)
 
 
+def as_the_application(site, tenant, *statements):
+    """Whoever has stolen the role of API and workers."""
+    with psycopg.connect(application_url(site.url), autocommit=True) as stolen:
+        stolen.execute(
+            "SELECT set_config('app.organisation_id', %s, false)", [str(tenant.organisation)]
+        )
+        for statement in statements:
+            stolen.execute(statement)
+
+
+NUMBERED_AGAIN = """
+    WITH head AS (UPDATE audit_heads SET sequence = sequence + 1 RETURNING sequence)
+    INSERT INTO audit_events (organisation_id, sequence, id, at, action, subject, live, salt, body)
+    SELECT organisation_id, head.sequence, gen_random_uuid(), clock_timestamp(), action, subject,
+           live, salt, body
+      FROM audit_events, head WHERE audit_events.sequence = 1"""
+
+
+def test_a_head_that_was_set_back_is_told_of_until_it_is_mended(opened):
+    tenant = a_tenant(opened.store)
+    opened.happen(tenant, 8)
+    opened.settled()
+    opened.once()
+    as_the_application(opened, tenant, "UPDATE audit_heads SET sequence = 1")
+    assert opened.waiting() == 1
+    told_at(opened, "event_beyond_head", tenant, 2)
+    as_the_application(opened, tenant, *[NUMBERED_AGAIN] * 5)
+    assert opened.waiting() == 5
+    told_at(opened, "event_beyond_head", tenant, 7)
+    # Numbers that are given again pass the last one that was sealed, and new ones come.
+    as_the_application(opened, tenant, *[NUMBERED_AGAIN] * 3)
+    told_at(opened, "event_repeated", tenant, 8)
+    assert opened.sealed(tenant) == 8
+
+
+def told_at(site, code, tenant, at):
+    """A round names it, sounds the alarm, and seals everybody else's."""
+    named = public_id(Prefix.ORGANISATION, tenant.organisation)
+    neighbour = a_tenant(site.store)
+    site.happen(neighbour, 2)
+    site.alarms.sounded.clear()
+    deadline = time.monotonic() + 30
+    while True:
+        done = site.once()
+        if done.left_out and site.sealed(neighbour) == 2:
+            break
+        assert time.monotonic() < deadline, (done, site.sealed(neighbour))
+        time.sleep(0.02)
+    (why,) = done.left_out
+    assert (why.code, why.detail.split(" ", 3)[:3]) == (code, ["event", str(at), "of"])
+    assert named in why.detail
+    assert REMEDIES[code] in why.detail
+    assert {(word, subject) for word, subject, _ in site.alarms.sounded} == {("seal_gap", named)}
+
+
+FOREIGN = """
+    WITH head AS (UPDATE audit_heads SET sequence = sequence + 1 RETURNING sequence)
+    INSERT INTO audit_events
+           (organisation_id, sequence, id, at, action, subject, live, salt, body, xid)
+    SELECT organisation_id, head.sequence, gen_random_uuid(), at, action, subject, live, salt,
+           body, '9000000000000'
+      FROM audit_events, head WHERE audit_events.sequence = 1"""
+A_GAP = "UPDATE audit_heads SET sequence = sequence + 1"
+
+
+def test_events_of_elsewhere_are_taken_beside_the_gap_of_somebody_else(opened):
+    broken, restored_ = sorted(
+        (a_tenant(opened.store) for _ in range(2)), key=lambda each: each.organisation
+    )
+    opened.happen(broken, 2)
+    opened.happen(restored_, 2)
+    opened.settled()
+    opened.once()
+    as_the_application(opened, restored_, *[FOREIGN] * 3)
+    as_the_application(opened, broken, A_GAP)
+    codes = codes_told(opened, 2)
+    assert codes == ["event_missing", "event_foreign"]
+    log = opened.resume("the dump had them")
+    assert opened.told(log.origin, "log.resumed")[-1]["restored"] is True
+    assert codes_told(opened, 1) == ["event_missing"]
+    assert (opened.sealed(restored_), opened.sealed(broken)) == (5, 2)
+
+
+def codes_told(site, count):
+    """Once so many organisations are told of."""
+    deadline = time.monotonic() + 30
+    while len(left := site.once().left_out) != count:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.02)
+    return [why.code for why in left]
+
+
+@pytest.mark.parametrize("resumed", [False, True], ids=["a new log", "resumed"])
+def test_what_waits_behind_a_gap_keeps_no_log_open_to_ids_of_elsewhere(opened, resumed):
+    """Else one number of nothing, with an event of elsewhere behind it, would let anybody's be
+    sealed, for as long as the gap stays.
+    """
+    broken, other = a_tenant(opened.store), a_tenant(opened.store)
+    opened.happen(broken, 2)
+    opened.happen(other, 2)
+    if resumed:
+        opened.settled()
+        opened.once()
+        as_the_application(opened, other, FOREIGN)
+        codes_told(opened, 1)
+        opened.resume("the dump had it")
+    as_the_application(opened, broken, A_GAP, FOREIGN)
+    deadline = time.monotonic() + 30
+    while opened.sealed(other) < 2 + resumed or opened.logs()[-1].cluster is None:
+        assert time.monotonic() < deadline
+        opened.once()
+    cluster = opened.admin("SELECT system_identifier::text FROM pg_control_system()")[0][0]
+    assert opened.logs()[-1].cluster == cluster
+    as_the_application(opened, other, FOREIGN)
+    codes = codes_told(opened, 3)
+    assert sorted(codes) == ["event_foreign", "event_foreign", "event_missing"]
+    assert opened.sealed(other) == 2 + resumed
+    # Told to take what is there, it takes what can be sealed, and closes again.
+    opened.resume("they were the dump's")
+    assert sorted(codes_told(opened, 2)) == ["event_foreign", "event_missing"]
+    assert opened.sealed(other) == 3 + resumed
+    assert opened.logs()[-1].cluster == cluster
+
+
 def test_an_organisation_whose_event_is_put_back_is_gone_on_with(opened):
     tenant = a_tenant(opened.store)
     opened.happen(tenant, 5)
