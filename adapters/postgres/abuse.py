@@ -74,34 +74,15 @@ def spending_from_row(row: Row) -> Spending:
 
 def throttle_to_row(subject: str, throttle: Throttle) -> Row:
     return {
+        "subject": subject,
         "seconds": [second for second, _ in throttle.recent],
         "counts": [count for _, count in throttle.recent],
-        **spends_to_row(subject, throttle),
-    }
-
-
-def spends_to_row(subject: str, throttle: Throttle) -> Row:
-    """All but the requests: what a shared transaction counts."""
-    return {
-        "subject": subject,
         "premium_at": throttle.premium_at,
         "failures": throttle.failures.count,
         "failed_at": throttle.failures.last_at,
         "blocked_until": throttle.failures.locked_until,
         "told": [rule.value for rule in throttle.told],
         "told_at": list(throttle.told.values()),
-    }
-
-
-def throttle_as_it_was(throttle: Throttle) -> Row:
-    """What a shared transaction compares: the same."""
-    return {
-        "premium_before": throttle.premium_at,
-        "failures_before": throttle.failures.count,
-        "failed_before": throttle.failures.last_at,
-        "blocked_before": throttle.failures.locked_until,
-        "told_before": [rule.value for rule in throttle.told],
-        "told_at_before": list(throttle.told.values()),
     }
 
 

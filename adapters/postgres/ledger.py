@@ -5,7 +5,7 @@ from datetime import date, datetime
 from functools import reduce
 from uuid import UUID
 
-from attrs import define
+from attrs import define, frozen
 
 from adapters.postgres import ledger_rows as rows
 from adapters.postgres import queries
@@ -183,6 +183,33 @@ def _differs(after: Lot | Hold, before: Lot | Hold | None) -> bool:
     return after is not before and after != before
 
 
+@frozen(kw_only=True)
+class Changed:
+    """What is new of a wallet's lots and holds, and what is otherwise."""
+
+    new_lots: Sequence[Lot]
+    lots: Sequence[Lot]
+    new_holds: Sequence[Hold]
+    #: As they were, and as they are.
+    holds: Sequence[tuple[Hold, Hold]]
+
+
+def changed(before: Wallet, after: Wallet, events: Sequence[Event]) -> Changed:
+    """*events*: all that lie between *before* and *after*."""
+    granted = {event.lot.id.int for event in events if isinstance(event, _OPENS)}
+    held = {event.hold.id.int for event in events if isinstance(event, Held)}
+    old = {lot.id.int: lot for lot in before.lots}
+    lots = [lot for lot in after.lots if _differs(lot, old.get(lot.id.int))]
+    known = {hold.id.int: hold for hold in before.holds}
+    holds = [hold for hold in after.holds if _differs(hold, known.get(hold.id.int))]
+    return Changed(
+        new_lots=[lot for lot in lots if lot.id.int in granted] if granted else (),
+        lots=[lot for lot in lots if lot.id.int not in granted],
+        new_holds=[hold for hold in holds if hold.id.int in held],
+        holds=[(known[hold.id.int], hold) for hold in holds if hold.id.int not in held],
+    )
+
+
 def written(
     before: Wallet,
     after: Wallet,
@@ -196,12 +223,7 @@ def written(
 
     Each touches one row, or all was in vain.
     """
-    granted = {event.lot.id.int for event in events if isinstance(event, _OPENS)}
-    held = {event.hold.id.int for event in events if isinstance(event, Held)}
-    old = {lot.id.int: lot for lot in before.lots}
-    lots = [lot for lot in after.lots if _differs(lot, old.get(lot.id.int))]
-    known = {hold.id.int: hold for hold in before.holds}
-    holds = [hold for hold in after.holds if _differs(hold, known.get(hold.id.int))]
+    found = changed(before, after, events)
     wallet = {
         "available": after.available,
         "held": after.held,
@@ -214,22 +236,13 @@ def written(
         **rows.watch_to_row(after.watch),
     }
     return [
-        *(
-            ("insert_lot", rows.lot_to_row(lot))
-            if lot.id.int in granted
-            else ("update_lot", rows.lot_change_to_row(lot))
-            for lot in lots
-        ),
-        *(
-            ("insert_hold", {**rows.hold_to_row(hold, at), "at": at})
-            if hold.id.int in held
-            else ("update_hold", rows.hold_change_to_row(known[hold.id.int], hold, at))
-            for hold in holds
-        ),
+        *(("insert_lot", rows.lot_to_row(lot)) for lot in found.new_lots),
+        *(("update_lot", rows.lot_change_to_row(lot)) for lot in found.lots),
+        *(("insert_hold", {**rows.hold_to_row(hold, at), "at": at}) for hold in found.new_holds),
+        *(("update_hold", rows.hold_change_to_row(old, new, at)) for old, new in found.holds),
         *(
             ("insert_portion", portion)
-            for hold in holds
-            if hold.id.int in held
+            for hold in found.new_holds
             for portion in rows.portions_to_rows(hold)
         ),
         *(("insert_line", rows.journal_entry_to_row(entry)) for entry in entries),

@@ -7,14 +7,12 @@ import select
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
-from typing import Generic, TypeVar, cast
-from weakref import WeakSet
+from typing import Generic, TypeVar
 
 import psycopg
 from attrs import define, field, frozen
 from psycopg import Connection, Cursor
-from psycopg.errors import error_from_result
-from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq import ConnStatus
 from psycopg.rows import DictRow
 from psycopg_pool import ConnectionPool
 
@@ -53,7 +51,6 @@ from adapters.postgres.retention import PostgresArchives, PostgresLegalHolds
 from adapters.postgres.seals import PostgresSeals
 from adapters.postgres.signers import PostgresNetworks, PostgresSigners
 from adapters.postgres.together import (
-    TOGETHER,
     Account,
     KnownTurn,
     Turn,
@@ -72,16 +69,13 @@ from adapters.postgres.together import (
 from adapters.postgres.tokens import PostgresTokenWatches
 from adapters.postgres.transaction import Statement, Transaction
 from adapters.postgres.webhooks import PostgresWebhooks
+from adapters.postgres.writing import Turns
 from application.ports.clock import Clock
 from application.ports.storage.together import Joint, SharedStore, StaleError, Wanted
 from application.ports.storage.work import Scope, StoreUnavailableError, Work
 from domain.identifiers import OrganisationId
 
 SCOPE = queries.load("scope.sql")
-
-#: Name of the prepared statement `serve`.
-_SERVE = b"tallystick_turn"
-
 
 S = TypeVar("S", bound="PostgresWork")
 R = TypeVar("R")
@@ -297,8 +291,7 @@ class PostgresStore(SharedStore):
 
     _pool: ConnectionPool[Connection[DictRow]]
     _known: Known = field(factory=Known)
-    #: Connections that `serve` has been prepared on.
-    _prepared: WeakSet[Connection[DictRow]] = field(factory=WeakSet)
+    _turns: Turns = field(factory=Turns)
 
     def open(self) -> None:
         """Start to connect, without waiting for it."""
@@ -369,14 +362,14 @@ class PostgresStore(SharedStore):
                 each.horizon is not None and each.horizon <= until for each in accounts.values()
             ):
                 raise StaleError("a lease may have ended")
-            turn = KnownTurn(connection, accounts)
+            turn = KnownTurn(connection, self._turns, accounts)
             works = {
                 id: PostgresTurnWork(transaction_of(turn, id), account)
                 for id, account in accounts.items()
             }
             yield Joint(works=works, now=now, busy=frozenset())
             try:
-                mark = self._serve(connection, turn.parameters())
+                mark = self._serve(turn)
             except StaleError:
                 self._known.were_not(accounts)
                 raise
@@ -417,25 +410,16 @@ class PostgresStore(SharedStore):
         """
         self._known.clear()
 
-    def _serve(self, connection: Connection[DictRow], parameters: list[bytes | None]) -> str:
+    def _serve(self, turn: KnownTurn) -> str:
         """One message there, one back: a statement outside of any transaction is one."""
-        wire = connection.pgconn
         with translated():
-            if connection not in self._prepared:
-                prepared = wire.prepare(_SERVE, TOGETHER["serve"].encode())
-                if prepared.status != ExecStatus.COMMAND_OK:
-                    raise error_from_result(prepared)
-                self._prepared.add(connection)
-            # A null is None, which the signature does not say.
-            result = wire.exec_prepared(_SERVE, cast("list[bytes]", parameters))
-            if result.status == ExecStatus.TUPLES_OK:
-                mark = result.get_value(0, 0)
-                return mark.decode() if mark is not None else ""
-            error = error_from_result(result)
-            if wire.status != ConnStatus.OK:
-                raise psycopg.OperationalError(str(error)) from error
-        # It is told in full, so it is undone, whatever it was.
-        raise StaleError(str(error)) from error
+            try:
+                return turn.write()
+            except psycopg.Error as error:
+                if turn.connection.pgconn.status != ConnStatus.OK:
+                    raise psycopg.OperationalError(str(error)) from error
+                # It is told in full, so it is undone, whatever it was.
+                raise StaleError(str(error)) from error
 
     @contextmanager
     def together(self, wanted: Mapping[OrganisationId, Wanted], clock: Clock) -> Iterator[Joint]:
@@ -448,7 +432,7 @@ class PostgresStore(SharedStore):
                     # Somebody's first command.  Counters come before wallets: once more, then.
                     continue
                 now = clock.now()
-                turn = Turn.begun(connection, throttles, found[-1], wanted, now)
+                turn = Turn.begun(connection, self._turns, throttles, found[-1], wanted, now)
                 was_so = {
                     id: entries[id]
                     for id, account in turn.accounts.items()

@@ -10,30 +10,28 @@ from datetime import datetime
 from functools import reduce
 from typing import LiteralString
 
-import msgspec
 from attrs import define, field, frozen
 from psycopg import Connection, Cursor
 from psycopg.rows import DictRow
 
-from adapters.postgres import loaded, queries
+from adapters.postgres import loaded, queries, turn_rows
 from adapters.postgres.abuse import (
     PostgresSpendings,
     PostgresThrottles,
-    spending_to_row,
-    spends_to_row,
-    throttle_as_it_was,
     throttle_from_row,
 )
 from adapters.postgres.access import PostgresOrganisations
 from adapters.postgres.audit import PostgresAuditLog
 from adapters.postgres.billing import PostgresBilling
+from adapters.postgres.binary import text, uuid
 from adapters.postgres.errors import translated
 from adapters.postgres.idempotency import PostgresIdempotencyKeys
-from adapters.postgres.ledger import PostgresLedger, written
+from adapters.postgres.ledger import PostgresLedger, changed
 from adapters.postgres.licence import PostgresLicences
 from adapters.postgres.people import PostgresQuotas
 from adapters.postgres.rows import Row, organisation_from_row
 from adapters.postgres.transaction import Parameters, Statement, Transaction
+from adapters.postgres.writing import Tables, Turns
 from application.ports.storage.idempotency import IdempotencyKey, Remembered
 from application.ports.storage.ledger import Deed, entered
 from application.ports.storage.licence import LicenceRecord
@@ -51,22 +49,10 @@ from domain.payment import BillingFacts
 SCOPE = queries.load("scope.sql")
 TOGETHER = queries.load("together.sql")
 
-_ENCODER = msgspec.json.Encoder()
-
 #: Of organisations that have nothing of it: most.
 _NO_PAYMENTS = BillingFacts()
 _NO_LICENCE = LicenceRecord()
 _NOBODYS = Binding()
-
-#: Where the rows of a query of `ledger.sql` go to; the wallet's comes last.
-_TABLES = {
-    "insert_lot": "new_lots",
-    "update_lot": "changed_lots",
-    "insert_hold": "new_holds",
-    "update_hold": "changed_holds",
-    "insert_portion": "portions",
-    "insert_line": "lines",
-}
 
 
 @define
@@ -98,13 +84,15 @@ class Account:
     events: list[Event] = field(factory=list)
     lines: list[JournalEntry] = field(factory=list)
     audit: list[AuditEvent] = field(factory=list)
-    #: Counters as they are stored.
+    #: Counters and spendings as they are stored.
     stored: dict[str, Throttle] = field(init=False)
+    stored_spendings: dict[str, Spending] = field(init=False)
     #: Everything that was recorded, also what has been written already.
     history: list[Event] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
         self.stored = dict(self.throttles)
+        self.stored_spendings = dict(self.spendings)
 
 
 def locking(wanted: Mapping[OrganisationId, Wanted], *, opens: bool) -> list[Statement]:
@@ -134,6 +122,7 @@ class Turn:
     """The connection, and what is kept for its end."""
 
     connection: Connection[DictRow]
+    turns: Turns
     accounts: dict[OrganisationId, Account] = field(factory=dict)
     _scope: Scope = field(factory=Scope)
 
@@ -149,26 +138,18 @@ class Turn:
     def flush(self) -> None:
         """Write what was kept.  Raises: MisuseError: it was not decided about what is there."""
         tables = rows_of(self.accounts)
-        meant = sum(len(rows) for rows in tables.values())
-        if not meant:
+        if not any(tables.values()):
             return
-        parameters = {
-            name: None if (said := dumped(rows)) is None else said.decode()
-            for name, rows in tables.items()
-        }
         with translated():
-            row = self.connection.execute(
-                TOGETHER["write"], {"meant": meant, **parameters}
-            ).fetchone()
-        if row is None:
-            raise MisuseError("what was written has a mark")
+            mark = self.turns.write(self.connection, None, tables)
         for account in self.accounts.values():
-            written_as(account, row["mark"])
+            written_as(account, mark)
 
     @classmethod
     def begun(
         cls,
         connection: Connection[DictRow],
+        turns: Turns,
         throttles: Iterable[DictRow],
         locked: Iterable[Row],
         wanted: Mapping[OrganisationId, Wanted],
@@ -199,7 +180,7 @@ class Turn:
             )
             for id, head in heads.items()
         }
-        return cls(connection, accounts)
+        return cls(connection, turns, accounts)
 
 
 @frozen
@@ -358,41 +339,17 @@ class KnownTurn(Turn):
     def enter(self, scope: Scope) -> None:
         raise StaleError(f"more of {scope} is not known")
 
-    def parameters(self) -> list[bytes | None]:
-        """Of the statement `serve`."""
+    def write(self) -> str:
+        """All of it, at once.  The mark of what was written."""
         tables = rows_of(self.accounts, all_of_them=True)
-        meant = sum(len(rows) for rows in tables.values())
-        asked: list[Row] = []
-        keys: list[Row] = []
-        absent: list[Row] = []
         for id, account in self.accounts.items():
-            owner, facts = id, account.facts
-            asked.append(
-                {
-                    "organisation_id": owner,
-                    "name": facts["organisation_name"],
-                    "tariff": facts["tariff"],
-                }
-            )
-            keys += [
-                {
-                    "organisation_id": owner,
-                    "live": key.live,
-                    "route": key.route,
-                    "key": key.key,
-                    "now": account.now,
-                }
-                for key in account.wanted.keys
-            ]
-            wallet = account.after or account.wallet
-            missing = account.wanted.new - {hold.id for hold in wallet.holds}
-            absent += [{"organisation_id": owner, "id": hold} for hold in missing]
-        return [
-            str(meant).encode(),
-            f"{{{','.join(map(str, self.accounts))}}}".encode(),
-            *map(dumped, (asked, keys, absent)),
-            *(dumped(tables[name]) for name in TABLES),
-        ]
+            owner, wanted = uuid(id), account.wanted
+            tables["keys"] += [turn_rows.key(owner, key, account.now) for key in wanted.keys]
+            if wanted.new:
+                wallet = account.after or account.wallet
+                missing = wanted.new - {hold.id for hold in wallet.holds}
+                tables["absent"] += [turn_rows.absent(owner, hold) for hold in missing]
+        return self.turns.write(self.connection, self.accounts, tables)
 
 
 def transaction_of(turn: Turn, organisation: OrganisationId) -> TurnTransaction:
@@ -413,82 +370,63 @@ def _by_owner(rows: Iterable[DictRow]) -> dict[OrganisationId, list[DictRow]]:
     return owned
 
 
-#: Tables of `write_turn`, in its order.
-TABLES = (
-    "throttles",
-    "wallets",
-    "heads",
-    "new_lots",
-    "changed_lots",
-    "new_holds",
-    "changed_holds",
-    "portions",
-    "lines",
-    "events",
-    "spendings",
-)
-
-
-def rows_of(
-    accounts: Mapping[OrganisationId, Account], *, all_of_them: bool = False
-) -> dict[str, list[Row]]:
+def rows_of(accounts: Mapping[OrganisationId, Account], *, all_of_them: bool = False) -> Tables:
     """What is to be written.
 
-    *all_of_them*: also wallets and heads that nothing has changed, to be compared.
+    *all_of_them*: also books that nothing has changed, to be compared.
     """
-    tables: dict[str, list[Row]] = {name: [] for name in TABLES}
+    tables: Tables = {name: [] for name in turn_rows.TABLES}
     for id, account in accounts.items():
-        before, after = account.before or account.wallet, account.after or account.wallet
-        if account.before is not None or all_of_them:
-            kept = written(before, after, account.events, account.lines, account.now)
-            *others, (_, wallet) = kept
-            for query, row in others:
-                tables[_TABLES[query]].append({"organisation_id": id, **row})
-            mark = {"mark": account.wallet_mark}
-            tables["wallets"].append({"organisation_id": id, **wallet, **mark})
+        owner = uuid(id)
+        if all_of_them or account.before is not None or account.audit:
+            _add_books(tables, owner, account)
         for subject in sorted(account.counted):
-            counter = spends_to_row(subject, account.throttles[subject])
-            stored = throttle_as_it_was(account.stored[subject])
-            tables["throttles"].append({"organisation_id": id, **counter, **stored})
+            before, after = account.stored[subject], account.throttles[subject]
+            tables["counters"].append(turn_rows.counter(owner, subject, before, after))
         for subject in sorted(account.spent):
-            spending = spending_to_row(subject, account.spendings[subject])
-            tables["spendings"].append({"organisation_id": id, **spending})
-        for event in account.audit:
-            tables["events"].append(_audit_row(event))
-        if account.audit or all_of_them:
-            head = {"sequence": account.head + len(account.audit), "sequence_before": account.head}
-            tables["heads"].append({"organisation_id": id, "mark": account.head_mark, **head})
+            stored = account.stored_spendings.get(subject)
+            row = turn_rows.spending(owner, subject, stored, account.spendings[subject])
+            tables["new_spendings" if stored is None else "changed_spendings"].append(row)
     return tables
 
 
-def dumped(rows: Sequence[Row]) -> bytes | None:
-    """An array of objects; UUIDs and instants as PostgreSQL reads them."""
-    return _ENCODER.encode(rows) if rows else None
-
-
-def _audit_row(event: AuditEvent) -> Row:
-    return {
-        "organisation_id": event.organisation,
-        "sequence": event.sequence,
-        "id": event.id,
-        "at": event.at,
-        "action": event.action,
-        "subject": event.subject,
-        "live": event.live,
-        "salt": f"\\x{event.salt.hex()}",
-        "body": event.body.decode(),
-    }
+def _add_books(tables: Tables, owner: bytes, account: Account) -> None:
+    before, after = account.before or account.wallet, account.after or account.wallet
+    name, tariff = account.facts["organisation_name"], account.facts["tariff"]
+    tables["books"].append(
+        turn_rows.book(
+            owner,
+            text(name),
+            text(tariff),
+            before,
+            after,
+            (account.wallet_mark, account.head_mark),
+            (account.head, account.head + len(account.audit)),
+        )
+    )
+    if account.before is not None:
+        at = account.now
+        found = changed(before, after, account.events)
+        tables["new_lots"] += [turn_rows.new_lot(owner, lot) for lot in found.new_lots]
+        tables["changed_lots"] += [turn_rows.changed_lot(owner, lot) for lot in found.lots]
+        for hold in found.new_holds:
+            tables["new_holds"].append(turn_rows.new_hold(owner, hold, at))
+            tables["portions"] += turn_rows.portions(owner, hold)
+        tables["changed_holds"] += [
+            turn_rows.changed_hold(owner, old, new, at) for old, new in found.holds
+        ]
+        tables["lines"] += [turn_rows.line(owner, entry) for entry in account.lines]
+    tables["events"] += [turn_rows.event(owner, event) for event in account.audit]
 
 
 def written_as(account: Account, mark: str) -> None:
     """What was written is what there is, and there may come more."""
-    if account.before is not None:
-        account.wallet_mark = mark
-    if account.audit:
-        account.head_mark = mark
+    if account.before is not None or account.audit:
+        account.wallet_mark = account.head_mark = mark
     account.wallet = account.after or account.wallet
     account.head += len(account.audit)
     account.before = account.after = None
     account.events, account.lines, account.audit = [], [], []
     account.stored = dict(account.throttles)
+    account.stored_spendings = dict(account.spendings)
     account.counted, account.spent = set(), set()

@@ -141,12 +141,13 @@ SELECT organisation.id AS organisation_id, organisation.name AS organisation_nam
                        AND hold.lease_until <= %(now)s) AS holds
        OFFSET 0) AS wanted
 
--- name: write
--- What a turn has decided, where it holds the locks (migration 0033).
-SELECT write_turn(%(meant)s, NULL, NULL, NULL, NULL, %(throttles)s, %(wallets)s, %(heads)s,
-                  %(new_lots)s, %(changed_lots)s, %(new_holds)s, %(changed_holds)s, %(portions)s,
-                  %(lines)s, %(events)s, %(spendings)s)::text AS mark
+-- name: types
+-- Arrays of rows name the type of their rows by its number, which is a database's own.
+SELECT typname AS name, oid::bigint AS oid
+  FROM pg_type
+ WHERE typnamespace = 'public'::regnamespace
+   AND typname = ANY($1)
 
--- name: serve
--- The same by itself, where it has asked nothing.
-SELECT write_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)::text
+-- name: write
+-- What a turn has decided (migration 0047).
+SELECT store_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)::text

@@ -305,6 +305,20 @@ def test_a_second_turn_asks_for_nothing(store, clock):
     assert not is_known(store, clock, tenant, holds=frozenset({HoldId(uuid4())}))
 
 
+def test_a_connection_that_was_rolled_back_serves_what_is_known(server, clock):
+    """psycopg deallocates what was prepared then."""
+    store = connect(application_url(server), min_size=1, max_size=1)
+    store.open()
+    try:
+        tenant = a_known_one(store, clock)
+        with store._pool.connection() as connection:
+            connection.execute("DEALLOCATE ALL")
+        with store.known({tenant.organisation: Wanted()}, clock) as joint:
+            joint.works[tenant.organisation].audit.append(an_event(tenant))
+    finally:
+        store.close()
+
+
 # Each thing that is taken for known, changed by itself: the turn is not kept.
 
 
@@ -346,6 +360,15 @@ CHANGES = {
     " WHERE organisation_id = %(id)s",
     "throttle, told": "UPDATE throttles SET told = ARRAY['gap'], told_at = ARRAY[%(now)s]"
     " WHERE organisation_id = %(id)s",
+    "spending, freeze": "UPDATE spendings SET alerted_at = %(now)s, frozen_until = %(now)s"
+    " WHERE organisation_id = %(id)s",
+    "spending, alert": "UPDATE spendings SET alerted_at = %(now)s - interval '1 hour'"
+    " WHERE organisation_id = %(id)s",
+    "spending, credits": "UPDATE spendings SET bucket_credits = ARRAY[1]"
+    " WHERE organisation_id = %(id)s",
+    "spending, time": "UPDATE spendings SET bucket_starts = ARRAY[%(now)s - interval '1 hour']"
+    " WHERE organisation_id = %(id)s",
+    "spending that is gone": "DELETE FROM spendings WHERE organisation_id = %(id)s",
     "remembered answer": "INSERT INTO idempotency_keys"
     " (organisation_id, live, route, key, fingerprint, refusal, expires_at)"
     " VALUES (%(id)s, false, %(route)s, 'new', %(fingerprint)s, '{}',"
@@ -387,6 +410,7 @@ def test_what_is_not_as_it_was_known_is_not_kept(server, store, clock, known, ch
             work = joint.works[known.organisation]
             name = caller_of(known).counted_as
             work.throttles.put(name, work.throttles.lock(name))
+            work.spendings.put(work.spendings.get([name]))
             work.audit.append(an_event(known))
 
     with pytest.raises(StaleError):
@@ -394,6 +418,16 @@ def test_what_is_not_as_it_was_known_is_not_kept(server, store, clock, known, ch
     assert books(store, known) == before
     # It is forgotten, and asked for.
     assert store.known({known.organisation: wanted}, clock) is None
+
+
+def test_when_a_lot_is_over_is_known_with_its_wallet(server, store, clock, known):
+    with psycopg.connect(server, autocommit=True) as superuser:
+        superuser.execute(
+            "UPDATE lots SET expires_at = %s WHERE organisation_id = %s",
+            (NOW, known.organisation),
+        )
+    (answer,) = ask(serving(store, clock), known, hold_usage("new"))
+    assert answer.code == "insufficient_credits"
 
 
 def test_the_requests_of_the_last_minute_are_counted_by_others(server, store, clock, known):
@@ -506,12 +540,12 @@ class Dying:
         self.server, self.when = server, when
 
     def __call__(self, serve):
-        def dying(connection, parameters):
+        def dying(turn):
             if self.when == "before":
-                self.kill(connection)
-            mark = serve(connection, parameters)
+                self.kill(turn.connection)
+            mark = serve(turn)
             if self.when == "after":
-                self.kill(connection)
+                self.kill(turn.connection)
                 raise StoreUnavailableError("the answer is lost")
             return mark
 

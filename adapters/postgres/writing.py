@@ -1,0 +1,112 @@
+"""The statement that writes a turn, and the numbers of the types that its rows are of."""
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+from weakref import WeakKeyDictionary
+
+from attrs import field, frozen
+from psycopg import Connection, OperationalError
+from psycopg.errors import InvalidSqlStatementName, error_from_result
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
+from psycopg.pq.abc import PGconn, PGresult
+from psycopg.rows import DictRow
+
+from adapters.postgres import queries, turn_rows
+from adapters.postgres.binary import array
+from domain.identifiers import OrganisationId
+
+#: Rows by the names of `turn_rows.TABLES`.
+Tables = dict[str, list[bytes]]
+
+_TOGETHER = queries.load("together.sql")
+_WRITE = _TOGETHER["write"].encode()
+#: Of the prepared statement.
+_NAME = b"tallystick_turn"
+
+_IS_NOT_PREPARED = (InvalidSqlStatementName.sqlstate or "").encode()
+
+#: Two parameters as text, then the arrays in binary.
+_FORMATS = [0, 0, *(1 for _ in turn_rows.TABLES)]
+
+
+@frozen
+class Turns:
+    #: The numbers of the types of rows, by name of the table.
+    _types: WeakKeyDictionary[Connection[DictRow], Mapping[str, int]] = field(
+        factory=WeakKeyDictionary
+    )
+
+    def write(
+        self,
+        connection: Connection[DictRow],
+        organisations: Iterable[OrganisationId] | None,
+        tables: Tables,
+    ) -> str:
+        """Write all of *tables*; the mark of what was written.
+
+        *organisations*: whose rows they are, where nothing is locked: then it is a transaction of
+        its own.
+
+        Raises: psycopg.Error: nothing of it was written, where the connection lives.
+        """
+        wire = connection.pgconn
+        types = self._types.get(connection)
+        if types is None:
+            types = self._types[connection] = _types(wire)
+            _prepare(wire)
+        # A book is a wallet and an audit head; what must not be there is not touched.
+        meant = (
+            sum(map(len, tables.values()))
+            + len(tables["books"])
+            - len(tables["keys"])
+            - len(tables["absent"])
+        )
+        named = None if organisations is None else f"{{{','.join(map(str, organisations))}}}"
+        parameters = [
+            str(meant).encode(),
+            None if named is None else named.encode(),
+            *(array(types[name], rows) if rows else None for name, rows in tables.items()),
+        ]
+        # A null is None, which the signature does not say.
+        given = cast("list[bytes]", parameters)
+        if organisations is None:
+            # Not prepared: where it is not any more, the transaction would be lost.
+            result = wire.exec_params(_WRITE, given, param_formats=_FORMATS)
+        else:
+            result = _by_name(wire, given)
+        mark = _succeeded(wire, result, ExecStatus.TUPLES_OK).get_value(0, 0)
+        return mark.decode() if mark is not None else ""
+
+
+def _by_name(wire: PGconn, parameters: list[bytes]) -> PGresult:
+    """Prepared, and once more after a rollback: psycopg has the server forget all of them then."""
+    result = wire.exec_prepared(_NAME, parameters, _FORMATS)
+    if result.error_field(DiagnosticField.SQLSTATE) == _IS_NOT_PREPARED:
+        _prepare(wire)
+        result = wire.exec_prepared(_NAME, parameters, _FORMATS)
+    return result
+
+
+def _prepare(wire: PGconn) -> None:
+    _succeeded(wire, wire.prepare(_NAME, _WRITE), ExecStatus.COMMAND_OK)
+
+
+def _types(wire: PGconn) -> Mapping[str, int]:
+    shapes = {name: shape.name for name, shape in turn_rows.TABLES.items()}
+    names = f"{{{','.join(shapes.values())}}}".encode()
+    found = wire.exec_params(_TOGETHER["types"].encode(), [names])
+    _succeeded(wire, found, ExecStatus.TUPLES_OK)
+    numbers = {
+        found.get_value(row, 0): int(found.get_value(row, 1) or 0) for row in range(found.ntuples)
+    }
+    return {name: numbers[shape.encode()] for name, shape in shapes.items()}
+
+
+def _succeeded(wire: PGconn, result: PGresult, expected: ExecStatus) -> PGresult:
+    """Raises: psycopg.OperationalError: the connection died, or psycopg.Error: it was refused."""
+    if result.status == expected:
+        return result
+    error = error_from_result(result)
+    if wire.status != ConnStatus.OK:
+        raise OperationalError(str(error)) from error
+    raise error
