@@ -405,7 +405,6 @@ class Container(containers.DeclarativeContainer):
         InstallationSecret, store=store, wrapping=wrapping, identifiers=identifiers
     )
     state_account = One(StateAccount, store=store, catalogue=catalogue, clock=clock)
-    verify_audit = One(VerifyAudit, store=store, verifies=verifies)
     prove_event = One(ProveEvent, store=store)
     prove_consistency = One(ProveConsistency, store=store)
     give_evidence = One(
@@ -493,6 +492,7 @@ class Container(containers.DeclarativeContainer):
         kept_months=settings.provided.retention.kept_months,
     )
     prove_archived = One(ProveArchived, store=store, files=archive_tables)
+    verify_audit = One(VerifyAudit, store=store, verifies=verifies, archived=prove_archived)
     put_back = One(PutBack, store=store, partitions=One(assembly.partitions, settings))
     place_hold = One(PlaceHold, store=store, clock=clock, identifiers=identifiers)
     lift_hold = One(LiftHold, store=store, clock=clock, identifiers=identifiers)

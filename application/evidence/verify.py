@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 from attrs import define, field, frozen
 
 from application.audit.logs import fingerprint
+from application.evidence.dropped import Archived, Dropped, dropped_months
 from application.ports.custody import Verifies
 from application.ports.storage.seals import Leaf, Log, SignedCheckpoint
 from application.ports.storage.work import Scope, Store, Work
@@ -24,7 +25,6 @@ from domain.checkpoint import Checkpoint, MalformedError, Note
 from domain.errors import MisuseError
 from domain.identifiers import OrganisationId, Prefix, public_id
 from domain.merkle import HASH_BYTES, Frontier, Hashes, leaf_hash
-from domain.retention import ArchiveState
 from domain.tiles import HEIGHT
 from domain.tiles import WIDTH as _TILE
 
@@ -48,6 +48,8 @@ REMEDIES: Mapping[str, str] = {
     "leaf_without_event": "an event that was sealed is not there: restore it",
     "archive_differs": "other events are gone than the archives of dropped months account for: "
     "find out who deleted them, and restore them from a backup or an archive",
+    "archive_unproved": "a row says that a month was archived and dropped, and the trail not: "
+    "it was written past the application, unless the files of archives are missing here",
     "leaf_differs": "the leaf's row is not what is in the tree: restore it",
     "leaf_out_of_order": "events are in the log in another order than they were numbered in",
     "position_empty": "leaves of the tree are of no organisation that there is: rows of leaves, "
@@ -136,6 +138,8 @@ def _nothing(_: int) -> None: ...
 class VerifyAudit:
     store: Store
     verifies: Verifies
+    #: Of months that were dropped; None: there is nothing to look into.
+    archived: Archived | None = None
 
     def events(self, organisations: Iterable[OrganisationId]) -> int:
         """How many there are to be read."""
@@ -155,31 +159,33 @@ class VerifyAudit:
         found = Differences()
         with self.store.begin(Scope()) as work:
             logs = work.seals.logs()
-            begins, archives = work.archives.begins(), work.archives.all()
         elsewhere = self._kept(logs, kept or Kept(), found)
         trees = [self._tree(log, found, elsewhere.get(log.origin, {})) for log in logs]
         newest = trees[-1] if trees else None
+        dropped = dropped_months(self.store, logs, self.archived)
+        for row, why in dropped.strange:
+            found.add("archive_unproved", str(row.month), f"{row.events} events in the trail", why)
         events = unsealed = 0
         gone: list[_Trail] = []
         for organisation in organisations:
-            trail = _Trail(organisation, newest, begins, found)
+            older = [self._places(organisation, tree) for tree in trees[:-1] if tree.size]
+            trail = _Trail(organisation, newest, dropped, found, older)
             gone.append(trail)
             for count in self._walk(organisation, trail):
                 advance(count)
             events, unsealed = events + trail.events, unsealed + trail.unsealed
-            for older in trees[:-1]:
-                self._hold_older(_Trail(organisation, older, begins, found), trees[-1])
+            for tree in trees[:-1]:
+                self._hold_older(_Trail(organisation, tree, dropped, found), trees[-1])
         for tree in trees:
             tree.finish(found)
-        archived = sum(each.events for each in archives if each.state is not ArchiveState.ARCHIVED)
-        if begins is not None and newest is not None:
-            _hold_archives(begins, archived, gone, found)
+        if dropped.begins is not None and newest is not None:
+            _hold_archives(dropped.begins, dropped.events, gone, found)
         return Verdict(
             events=events,
             leaves=0 if newest is None else newest.size,
             checkpoints=sum(tree.checkpoints for tree in trees),
             unsealed=unsealed,
-            archived=archived,
+            archived=dropped.events,
             differences=found,
         )
 
@@ -374,6 +380,9 @@ class VerifyAudit:
                 return
             after = page[-1].sequence
 
+    def _places(self, organisation: OrganisationId, tree: _Tree) -> _Places:
+        return _Places(tree.log.number, self._leaves(Scope(organisation=organisation), tree))
+
     def _leaves(self, scope: Scope, tree: _Tree | None) -> Iterator[Leaf]:
         after = 0
         while tree is not None:
@@ -422,6 +431,22 @@ def _hold_archives(
     found.add("archive_differs", f"before {timestamp(begins)}", f"{archived} gone", f"{gone} gone")
     for subject in (each for trail in trails for each in trail.late):
         found.add("leaf_without_event", subject, "an event", "none")
+
+
+@define
+class _Places:
+    """Where one organisation's leaves are in a closed log, asked for by ascending numbers."""
+
+    log: int
+    _leaves: Iterator[Leaf]
+    _next: Leaf | None = None
+
+    def of(self, sequence: int) -> int | None:
+        while self._next is None or self._next.sequence < sequence:
+            self._next = next(self._leaves, None)
+            if self._next is None:
+                return None
+        return self._next.position if self._next.sequence == sequence else None
 
 
 @define
@@ -490,16 +515,17 @@ class _Trail:
 
     organisation: OrganisationId
     tree: _Tree | None
-    #: From when on every event is in the database; None: from the beginning.
-    _begins: datetime | None
+    _dropped: Dropped
     _found: Differences
+    #: Of closed logs, which months that were dropped before may be in.
+    _older: Sequence[_Places] = ()
     events: int = 0
-    #: Leaves without an event, where months were dropped; and the first of them that are behind
-    #: one that is there.
+    #: Leaves without an event where those of dropped months are; and the first of them that are
+    #: behind one that is there.
     gone: int = 0
     late: list[str] = field(factory=list)
-    #: Of these, how many there were since the last event.
-    _skipped: int = 0
+    #: Numbers of these since the last event, in runs: first and last.
+    _skipped: list[tuple[int, int]] = field(factory=list)
     unsealed: int = 0
     _last: int = 0
     _last_position: int = -1
@@ -526,12 +552,26 @@ class _Trail:
     def orphan(self, leaf: Leaf) -> None:
         """A leaf of no event."""
         self.claim(leaf)
-        if self._begins is not None:
-            self.gone, self._skipped = self.gone + 1, self._skipped + 1
+        if self._is_of_a_dropped_month(leaf):
+            self.gone += 1
+            self._skip(leaf.sequence)
             if self.events and len(self.late) < _MOST_TOLD:
                 self.late.append(self._named(leaf.sequence))
             return
         self.lost(leaf)
+
+    def _is_of_a_dropped_month(self, leaf: Leaf) -> bool:
+        if self.tree is not None and self._dropped.has(self.tree.log.number, leaf.position):
+            return True
+        places = [(older.log, older.of(leaf.sequence)) for older in self._older]
+        return any(at is not None and self._dropped.has(log, at) for log, at in places)
+
+    def _skip(self, sequence: int) -> None:
+        if self._skipped and self._skipped[-1][1] == sequence - 1:
+            first = self._skipped.pop()[0]
+        else:
+            first = sequence
+        self._skipped.append((first, sequence))
 
     def lost(self, leaf: Leaf) -> None:
         self._found.add(
@@ -555,7 +595,8 @@ class _Trail:
         if twice > 0:
             self._found.add("event_repeated", self._name, f"{self.events} events", f"{twice} more")
         self._gap(head + 1)
-        since = None if self._begins is None else self._begins.astimezone(UTC).date()
+        begins = self._dropped.begins
+        since = None if begins is None else begins.astimezone(UTC).date()
         for day in sorted(day for day in {*self._days, *journal} if since is None or day >= since):
             if self._days[day] != journal.get(day, 0):
                 subject = f"{self._name} {day.isoformat()}"
@@ -564,11 +605,11 @@ class _Trail:
 
     def _gap(self, until: int) -> None:
         """Numbers between the last event and *until*; those of dropped months have leaves."""
-        first, skipped, self._skipped = self._last + 1, self._skipped, 0
-        if skipped and skipped == until - first:
-            return
-        for missing in range(first, min(until, first + _MOST_TOLD)):
-            self._found.add("event_missing", self._named(missing), "an event", "none")
+        first, skipped, self._skipped = self._last + 1, self._skipped, []
+        for begin, end in [*skipped, (until, until)]:
+            for missing in range(first, min(begin, first + _MOST_TOLD)):
+                self._found.add("event_missing", self._named(missing), "an event", "none")
+            first = max(first, end + 1)
 
     def _columns(self, event: AuditEvent, subject: str) -> None:
         body = event.content()

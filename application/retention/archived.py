@@ -12,6 +12,7 @@ from typing import cast
 
 from attrs import frozen
 
+from application.evidence.dropped import Archived
 from application.evidence.prove import Proof, Receipt, prove_one
 from application.ports.storage.work import Scope, Store
 from application.ports.tables import Cell, TableError
@@ -34,7 +35,7 @@ _ID = [column.name for column in EVENTS].index("id")
 
 
 @frozen(kw_only=True)
-class ProveArchived:
+class ProveArchived(Archived):
     store: Store
     files: ArchiveFiles
 
@@ -53,12 +54,19 @@ class ProveArchived:
         with self.store.begin(Scope(organisation=organisation)) as work:
             event = work.audit.get(id)
         if event is None:
-            event = _find(self._rows(id) if rows is None else rows, organisation, id)
+            event = self.find(organisation, id) if rows is None else _find(rows, organisation, id)
         if event is None:
             name = public_id(Prefix.EVENT, id)
             return Refusal(code="not_found", detail=f"{name} is neither there nor in an archive")
         with self.store.begin(Scope(organisation=organisation)) as work:
             return prove_one(work.seals, event, None)
+
+    def find(self, organisation: OrganisationId, id: EventId) -> AuditEvent | None:
+        """In the archive of the month in which *id* was made; as it is there.
+
+        Raises: FilesUnavailableError, FileNotFoundError, TableError.
+        """
+        return _find(self._rows(id), organisation, id)
 
     def _rows(self, id: EventId) -> Iterator[tuple[Cell, ...]]:
         made_at = instant_of(id)

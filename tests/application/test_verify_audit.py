@@ -14,16 +14,22 @@ import pytest
 from attrs import evolve
 
 from adapters.memory.signatures import MemoryVerification
+from application.audit.trail import Trail
 from application.evidence.verify import REMEDIES, Kept, VerifyAudit
 from application.ports.storage.seals import Log
+from application.ports.storage.work import Scope
+from application.retention.archived import ProveArchived
+from domain.audit import WORKER
 from domain.checkpoint import Checkpoint, Note
 from domain.identifiers import INSTALLATION, EventId, InstallationId
 from domain.merkle import leaf_hash
+from domain.retention import Archive as ArchivedMonth
+from domain.retention import ArchiveState, Month
 from domain.signing import Purpose
 from tests.application.house import House
 from tests.application.sealing import Sealing
 from tests.application.test_evidence import asked
-from tests.application.test_retention import lived
+from tests.application.test_retention import a_story, lived
 
 INSTALLATION_ID = InstallationId(UUID("01900000-0000-7000-8000-00000000000a"))
 
@@ -312,17 +318,22 @@ def test_of_many_differences_the_first_are_told_and_all_are_counted(archive):
 
 def a_story_of_months_that_went():
     story = lived(17)
-    for _ in range(3):
-        story.live()
-        story.seal()
-        story.keep_house()
-        story.next_month()
+    live_on(story, 3)
     assert "dropped" in story.states().values()
     return story
 
 
+def live_on(story, months=6):
+    for _ in range(months):
+        story.live()
+        story.seal()
+        story.keep_house()
+        story.next_month()
+
+
 def looked_at(story):
-    verify = VerifyAudit(store=story.store, verifies=MemoryVerification())
+    archived = ProveArchived(store=story.store, files=story.archive.files)
+    verify = VerifyAudit(store=story.store, verifies=MemoryVerification(), archived=archived)
     return verify([INSTALLATION, *story.organisations])
 
 
@@ -339,9 +350,111 @@ def test_what_is_gone_beside_the_archived_months_is_named():
     mine = sorted(sequence for of, sequence in events if of == story.organisations[0])
     del events[story.organisations[0], mine[3]]
     verdict = looked_at(story)
-    assert {"archive_differs", "leaf_without_event"} <= set(verdict.differences.counts)
+    # It stood in the journal, too.
+    named = {"leaf_without_event": 1, "event_missing": 1, "counts_differ": 1}
+    assert verdict.differences.counts == named
     subjects = [each.subject for each in verdict.differences.told]
-    assert any(subject.endswith(f" {mine[3]}") for subject in subjects)
+    assert sum(subject.endswith(f" {mine[3]}") for subject in subjects) == 2
+
+
+def test_what_is_gone_from_between_the_leaves_of_a_dropped_month_is_named():
+    story = a_story(hot_months=1)
+    story.live()
+    # Of a machine whose clock is ahead: its leaf is among those of the first month.
+    trail = Trail(identifiers=story.identifiers, organisation=story.organisations[0], actor=WORKER)
+    trail.add("deployment.queued", "dep_early", story.clock.now() + timedelta(days=900))
+    with story.store.begin(Scope(organisation=story.organisations[0])) as work:
+        (early,) = trail.write(work)
+    live_on(story)
+    assert looked_at(story).differences.told == []
+    del story.store._audit.events.rows[story.organisations[0], early.sequence]
+    assert looked_at(story).differences.counts["archive_differs"] == 1
+
+
+def test_an_event_at_the_edge_of_dropped_months_is_missing_by_its_number():
+    story = a_story_of_months_that_went()
+    events = story.store._audit.events.rows
+    first = min(sequence for of, sequence in events if of == story.organisations[0])
+    del events[story.organisations[0], first]
+    found = looked_at(story).differences
+    named = [each.subject for each in found.told if each.code == "event_missing"]
+    assert [name.rpartition(" ")[2] for name in named] == [str(first)]
+
+
+def forge(story, month, **changes):
+    """What whoever has the application's role may do to rows of archives."""
+    rows = story.store._retention.archives.rows
+    made = ArchivedMonth(
+        month=month,
+        manifest=b"{}",
+        events=1,
+        lines=0,
+        event=EventId(story.identifiers.next()),
+        archived_at=story.clock.now(),
+    ).dropped(story.clock.now())
+    rows[month] = evolve(rows.get(month, made), **changes)
+
+
+@pytest.mark.parametrize("what", ["of a month to come", "of no month", "another's event"])
+def test_no_row_of_an_archive_excuses_what_is_gone(what):
+    story = a_story_of_months_that_went()
+    events = story.store._audit.events.rows
+    last = max(sequence for of, sequence in events if of == story.organisations[0])
+    del events[story.organisations[0], last - 1]
+    before = looked_at(story).differences.counts
+    assert before["leaf_without_event"] == 1
+    known = [*story.store._retention.archives.rows.values()]
+    row = next(each for each in known if each.state is ArchiveState.DROPPED)
+    match what:
+        case "of a month to come":
+            forge(story, Month.parse("2199-01"))
+        case "of no month":
+            forge(story, Month(row.month.index - 1))
+        case "another's event":
+            forge(story, Month(row.month.index - 1), event=row.event, manifest=row.manifest)
+    after = looked_at(story).differences
+    assert after.counts == before + Counter(archive_unproved=1)
+    (told,) = [each for each in after.told if each.code == "archive_unproved"]
+    assert told.subject in {"2199-01", str(Month(row.month.index - 1))}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"events": 99}, {"manifest": b"{}"}, {"event": EventId(UUID(int=1))}]
+)
+def test_a_row_that_says_something_else_than_the_trail_is_not_believed(changes):
+    story = a_story_of_months_that_went()
+    rows = story.store._retention.archives.rows
+    month = next(each.month for each in rows.values() if each.state is ArchiveState.DROPPED)
+    forge(story, month, **changes)
+    found = looked_at(story).differences.counts
+    assert found["archive_unproved"] == 1
+    assert found["leaf_without_event"] > 1
+
+
+def test_a_row_is_not_dropped_because_it_says_so():
+    story = a_story_of_months_that_went()
+    row = story.archive(Month.of(story.clock.now() - timedelta(days=31 * 14)))
+    assert row.state is ArchiveState.ARCHIVED
+    story.seal()
+    forge(story, row.month, state=ArchiveState.DROPPED, dropped_at=story.clock.now())
+    events = story.store._audit.events.rows
+    for place in [place for place, event in events.items() if Month.of(event.at) == row.month]:
+        del events[place]
+    found = looked_at(story).differences.counts
+    assert (found["archive_unproved"], found["archive_differs"]) == (1, 0)
+    assert found["leaf_without_event"] > 1
+
+
+def test_a_trail_of_many_years_is_no_difference():
+    """Events about archives leave the database, and their archives are deleted."""
+    story = a_story(hot_months=1, kept_months=4)
+    live_on(story, 12)
+    states = [*story.states().values()]
+    assert states.count("deleted") > 4
+    assert states.count("dropped") > 1
+    assert looked_at(story).differences.told == []
+    forge(story, Month(min(story.store._retention.archives.rows).index - 1))
+    assert looked_at(story).differences.counts == {"archive_unproved": 1}
 
 
 def test_what_was_not_archived_is_missing_although_months_were_dropped():

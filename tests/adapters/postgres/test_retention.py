@@ -5,14 +5,17 @@ from datetime import timedelta
 import psycopg
 import pytest
 
+from adapters.local_keys import Verification
 from adapters.postgres import connect, open_books, open_partitions, seal_store
 from application.audit.trail import Trail
+from application.evidence.verify import VerifyAudit
 from application.operator.verify_ledger import VerifyLedger
 from application.ports.storage.retention import (
     PartitionChangedError,
     PartitionsUnavailableError,
 )
 from application.ports.storage.work import Scope
+from application.retention.archived import ProveArchived
 from domain.audit import WORKER, timestamp
 from domain.errors import Refusal
 from domain.identifiers import INSTALLATION
@@ -281,3 +284,39 @@ def test_one_that_was_dropped_by_somebody_who_died_is_noted_though_it_is_held_by
     archived.archive(Month(FIRST.index + 1))
     archived.seal()
     assert archived.drop(Month(FIRST.index + 1)).code == "legal_hold"
+
+
+def looked_at(story):
+    archived = ProveArchived(store=story.store, files=story.archive.files)
+    verify = VerifyAudit(store=story.store, verifies=Verification(), archived=archived)
+    return verify([INSTALLATION, *story.organisations]).differences
+
+
+FORGED = """
+    INSERT INTO archives
+           (month, state, manifest, events, lines, event_id, archived_at, dropped_at)
+    VALUES ('2199-01-01', 'dropped', '{}', 1, 0, gen_random_uuid(), now(), now())
+    """
+
+
+@pytest.mark.parametrize("row", [FORGED, "UPDATE archives SET events = events + 1"])
+def test_no_row_of_the_applications_role_hides_what_an_administrator_deleted(archived, place, row):
+    url, _ = place
+    assert archived.drop(FIRST).state.value == "dropped"
+    archived.seal()
+    assert looked_at(archived).told == []
+    with psycopg.connect(url, autocommit=True) as administrator:
+        ((number,),) = administrator.execute(
+            "DELETE FROM audit_events WHERE organisation_id = %s AND sequence = 9"
+            " RETURNING sequence",
+            [archived.organisations[0]],
+        ).fetchall()
+    before = looked_at(archived)
+    assert before.counts["leaf_without_event"] == before.counts["event_missing"] == 1
+    with psycopg.connect(application_url(url), autocommit=True) as application:
+        application.execute(row)
+    after = looked_at(archived)
+    assert after.counts["archive_unproved"] == 1
+    assert after.counts["leaf_without_event"] >= 1
+    lost = [each.subject for each in after.told if each.code == "leaf_without_event"]
+    assert any(subject.endswith(f" {number}") for subject in lost)
