@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from application.ports.files import FilesUnavailableError
 from application.ports.storage.work import Scope
+from application.retention.archived import ProveArchived
 from domain.identifiers import INSTALLATION, Prefix, public_id
 from domain.retention import Month
 from entrypoints.commands import setting_up
@@ -35,6 +36,7 @@ def story(monkeypatch):
             put_back=lambda: story.put_back,
             place_hold=lambda: story.place,
             lift_hold=lambda: story.lift,
+            prove_archived=lambda: ProveArchived(store=story.store, files=story.archive.files),
         )
 
     monkeypatch.setattr(setting_up, "container", container)
@@ -192,3 +194,39 @@ def test_a_certificate_that_is_missing_in_the_folder_is_laid_there(story):
     del story.files.kept[name]
     assert outcomes("--delete")[0] == 0
     assert name in story.files.kept
+
+
+def test_an_event_that_was_dropped_is_proved_from_a_copy_of_its_archive(story, tmp_path):
+    lived(story, 15)
+    outcomes()
+    story.seal()
+    of = story.organisations[0]
+    id = public_id(Prefix.EVENT, events_of(story, of)[1].id)
+    outcomes("--drop")
+    story.seal()
+    organisation = public_id(Prefix.ORGANISATION, of)
+    proof = run("prove", organisation, id)
+    assert (proof.exit_code, proof.stdout[:23]) == (0, "c2sp.org/tlog-proof@v1\n")
+    content = next(
+        content
+        for name, content in story.files.kept.items()
+        if name.startswith("2019-01/") and name.endswith("audit_events-00001.jsonl")
+    )
+    copy = tmp_path / "copy.jsonl"
+    refused = {
+        "event_archived_elsewhere": (b"", "not_found"),
+        "edited": (content.replace(b'"dep_1"', b'"dep_9"'), "evidence_damaged"),
+        "a float": (content.replace(b'"dep_1"', b"1.5"), "archive_unreadable"),
+        "deep": (b'{"body":' + b"[" * 200_000 + b"\n", "archive_unreadable"),
+    }
+    copy.write_bytes(content)
+    assert run("prove", organisation, id, "--archive", str(copy)).stdout == proof.stdout
+    for written, code in refused.values():
+        copy.write_bytes(written)
+        done = run("prove", organisation, id, "--archive", str(copy))
+        assert isinstance(done.exception, SystemExit), done.exception
+        assert (done.exit_code, code in done.output) == (1, True), done.output
+    strange = tmp_path / "copy.txt"
+    strange.write_bytes(content)
+    done = run("prove", organisation, id, "--archive", str(strange))
+    assert (done.exit_code, "archive_unreadable" in done.output) == (1, True)

@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 
 from application.audit.logs import fingerprint
 from application.evidence.dropped import Archived, Dropped, dropped_months
+from application.evidence.holds import strange_holds
 from application.ports.custody import Verifies
 from application.ports.storage.seals import Leaf, Log, SignedCheckpoint
 from application.ports.storage.work import Scope, Store, Work
@@ -50,6 +51,8 @@ REMEDIES: Mapping[str, str] = {
     "find out who deleted them, and restore them from a backup or an archive",
     "archive_unproved": "a row says that a month was archived and dropped, and the trail not: "
     "it was written past the application, unless the files of archives are missing here",
+    "hold_differs": "a legal hold is not what its events say: it was placed, changed, lifted or "
+    "deleted past the application; place it again, and find out who did that",
     "leaf_differs": "the leaf's row is not what is in the tree: restore it",
     "leaf_out_of_order": "events are in the log in another order than they were numbered in",
     "position_empty": "leaves of the tree are of no organisation that there is: rows of leaves, "
@@ -173,6 +176,9 @@ class VerifyAudit:
             gone.append(trail)
             for count in self._walk(organisation, trail):
                 advance(count)
+            with self.store.begin(Scope(organisation=organisation)) as work:
+                for difference in strange_holds(work, dropped.begins):
+                    found.add("hold_differs", *difference)
             events, unsealed = events + trail.events, unsealed + trail.unsealed
             for tree in trees[:-1]:
                 self._hold_older(_Trail(organisation, tree, dropped, found), trees[-1])

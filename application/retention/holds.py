@@ -89,7 +89,7 @@ class PlaceHold:
                 if archive.is_being_deleted and hold.holds_month(archive.month)
             )
             trail = _trail(self.identifiers, organisation)
-            details = _details(hold) | {"too_late_for": [str(each) for each in too_late_for]}
+            details = details_of(hold) | {"too_late_for": [str(each) for each in too_late_for]}
             trail.add("legal_hold.placed", hold.name, hold.placed_at, details=details)
             trail.write(work)
         return Placed(hold=hold, too_late_for=too_late_for, is_of_nobody=is_of_nobody)
@@ -171,7 +171,8 @@ def _trail(identifiers: Identifiers, organisation: OrganisationId) -> Trail:
     return Trail(identifiers=identifiers, organisation=organisation, actor=OPERATOR)
 
 
-def _details(hold: LegalHold) -> dict[str, JsonValue]:
+def details_of(hold: LegalHold) -> dict[str, JsonValue]:
+    """What its event says of it."""
     return {
         "reason": hold.reason,
         "since": None if hold.since is None else timestamp(hold.since),

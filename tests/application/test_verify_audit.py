@@ -21,7 +21,7 @@ from application.ports.storage.work import Scope
 from application.retention.archived import ProveArchived
 from domain.audit import WORKER
 from domain.checkpoint import Checkpoint, Note
-from domain.identifiers import INSTALLATION, EventId, InstallationId
+from domain.identifiers import INSTALLATION, EventId, InstallationId, LegalHoldId
 from domain.merkle import leaf_hash
 from domain.retention import Archive as ArchivedMonth
 from domain.retention import ArchiveState, Month
@@ -477,3 +477,30 @@ def test_every_difference_is_made_here_or_on_the_database():
     """A number that was given twice ("event_repeated") is in tests/postgres_and_anvil."""
     text = Path(__file__).read_text("utf-8")
     assert {code for code in REMEDIES if f'"{code}"' in text} == REMEDIES.keys()
+
+
+@pytest.mark.parametrize("what", ["lifted", "changed", "deleted", "placed", "in force again"])
+def test_a_hold_is_what_its_events_say(what):
+    story = a_story()
+    ada, _ = story.organisations
+    hold = story.place(ada, "a court asked for it").hold
+    other = story.place(ada, "another court").hold
+    story.lift(ada, other.id, "it is over")
+    story.seal()
+    assert looked_at(story).differences.told == []
+    rows = story.store._retention.holds.rows
+    match what:
+        case "lifted":
+            rows[ada, hold.id] = hold.lifted(story.clock.now(), "x")
+        case "changed":
+            rows[ada, hold.id] = evolve(hold, until=story.clock.now())
+        case "deleted":
+            del rows[ada, hold.id]
+        case "placed":
+            hold = evolve(hold, id=LegalHoldId(story.identifiers.next()))
+            rows[ada, hold.id] = hold
+        case "in force again":
+            hold = other
+            rows[ada, hold.id] = hold
+    (told,) = looked_at(story).differences.told
+    assert (told.code, told.subject) == ("hold_differs", hold.name)

@@ -9,8 +9,9 @@ import pytest
 from adapters.memory.chain.node import Anchoring
 from adapters.memory.signatures import MemoryVerification
 from application.anchors.request import RequestAnchor
-from domain.identifiers import Prefix, public_id
+from domain.identifiers import Prefix, parse_id, public_id
 from domain.organisation import PERMISSIONS, Permission, Role
+from domain.retention import Archive, Month
 from tallystick_verifier import Given, NamedKey, verify
 from tests.application.sealing import Sealing
 from tests.http.site import INSTALLATION_ID
@@ -277,3 +278,25 @@ def test_a_stranger_finds_nothing_by_a_subject_of_somebody_elses(site, ada, issu
     eve = site.register("eve@example.org")
     found = eve.get("/v1/audit/events", params={"subject": issued["id"]}).json()["data"]
     assert found == []
+
+
+def test_an_event_that_has_left_the_database_is_told_from_one_that_never_was(
+    site, ada, issued, seal
+):
+    event = ada.get("/v1/audit/events").json()["data"][2]["event"]
+    path = f"/v1/audit/events/{event['id']}"
+    rows = site.house.store._audit.events.rows
+    id = parse_id(Prefix.EVENT, event["id"])
+    (place,) = [place for place, each in rows.items() if each.id == id]
+    month = Month.of(rows[place].at)
+    del rows[place]
+    del site.house.store._audit.ids.rows[id]
+    assert ada.get(path).status_code == 404
+    now = site.house.clock.now()
+    site.house.store._retention.archives.rows[month] = Archive(
+        month=month, manifest=b"{}", events=1, lines=0, event=id, archived_at=now
+    ).dropped(now)
+    for answered in (ada.get(path), ada.get(f"{path}/proof")):
+        assert answered.status_code == 410
+        assert answered.json()["code"] == "event_archived"
+        assert str(month) in answered.json()["detail"]

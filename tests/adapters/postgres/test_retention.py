@@ -320,3 +320,16 @@ def test_no_row_of_the_applications_role_hides_what_an_administrator_deleted(arc
     assert after.counts["leaf_without_event"] >= 1
     lost = [each.subject for each in after.told if each.code == "leaf_without_event"]
     assert any(subject.endswith(f" {number}") for subject in lost)
+
+
+def test_a_hold_that_the_applications_role_lifted_without_an_event_is_named(story, place):
+    url, _ = place
+    live(story, 1)
+    ada = story.organisations[0]
+    hold = story.place(ada, "a court asked for it").hold
+    assert looked_at(story).told == []
+    with psycopg.connect(application_url(url), autocommit=True) as application:
+        application.execute("SELECT set_config('app.organisation_id', %s, false)", [str(ada)])
+        application.execute("UPDATE legal_holds SET lifted_at = now(), lifted_because = 'x'")
+    (told,) = looked_at(story).told
+    assert (told.code, told.subject) == ("hold_differs", hold.name)
