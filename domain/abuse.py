@@ -24,6 +24,9 @@ _not_negative = validators.ge(timedelta(0))
 FAILURES_BEFORE_LOCK = 5
 FIRST_LOCK = timedelta(minutes=15)
 LONGEST_LOCK = timedelta(hours=24)
+#: From one network in an hour, whatever the addresses: so are stolen passwords tried.
+MOST_FAILURES_FROM_A_NETWORK = 100
+HOUR = timedelta(hours=1)
 #: Failures older than this are forgotten.
 MEMORY = timedelta(hours=24)
 
@@ -55,6 +58,19 @@ class LoginFailures:
             return evolve(self, count=count, last_at=now)
         lock = min(FIRST_LOCK * 2 ** (locks - 1), LONGEST_LOCK)
         return LoginFailures(count=count, last_at=now, locked_until=now + lock)
+
+
+def counted(before: LoginFailures, most: int, now: datetime) -> LoginFailures | timedelta:
+    """What is remembered after one more; how long to wait where there were *most* in the hour.
+
+    The hour begins with its first one.
+    """
+    begun = before.last_at
+    if begun is None or now - begun >= HOUR:
+        return LoginFailures(count=1, last_at=now)
+    if before.count >= most:
+        return begun + HOUR - now
+    return evolve(before, count=before.count + 1)
 
 
 class Rule(StrEnum):

@@ -5,12 +5,8 @@ the connection broke after the text had left us; then it is tried again once onl
 because the first may have arrived.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
-
-from attrs import evolve
-
-from domain.abuse import LoginFailures
 
 
 class LetterKind(StrEnum):
@@ -57,7 +53,6 @@ AFTER_UNKNOWN = timedelta(minutes=15)
 #: Letters in an hour: to one address, and asked for from one network.
 MOST_TO_AN_ADDRESS = 3
 MOST_FROM_A_NETWORK = 30
-HOUR = timedelta(hours=1)
 
 #: What means something in a header beside the address (RFC 5322), or is escaped in one.
 _SYNTAX = frozenset(' "(),:;<>[]\\')
@@ -77,16 +72,3 @@ def pause_after(attempts: int) -> timedelta | None:
     if attempts >= MOST_ATTEMPTS:
         return None
     return PAUSES[min(attempts, len(PAUSES)) - 1]
-
-
-def counted(before: LoginFailures, most: int, now: datetime) -> LoginFailures | timedelta:
-    """What is remembered after one more letter; how long to wait where *most* were written.
-
-    The hour begins with its first letter.
-    """
-    begun = before.last_at
-    if begun is None or now - begun >= HOUR:
-        return LoginFailures(count=1, last_at=now)
-    if before.count >= most:
-        return begun + HOUR - now
-    return evolve(before, count=before.count + 1)

@@ -1,7 +1,8 @@
 """Log in with an e-mail address and a password.
 
 Whether an address is known shows neither in the answer nor in its time: unknown ones are counted,
-locked and compared alike.
+locked and compared alike.  Failures are counted by address and network, and by network alone, for
+whoever tries many addresses.
 """
 
 import hashlib
@@ -15,7 +16,8 @@ from application.audit.trail import Trail
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.passwords import Passwords
-from application.ports.storage.work import Scope, Store
+from application.ports.storage.work import Scope, Store, Work
+from domain.abuse import MOST_FAILURES_FROM_A_NETWORK, LoginFailures, counted
 from domain.audit import Actor
 from domain.errors import Refusal
 from domain.identifiers import OrganisationId, Prefix, UserId, public_id
@@ -47,7 +49,7 @@ class LogIn:
         email = canonical_email(credentials.email)
         attempts = attempts_key(email, credentials.source)
         with self.store.begin(Scope()) as work:
-            refusal = work.login_attempts.lock(attempts).verdict(self.clock.now())
+            refusal = self._verdict(work, attempts, network_key(credentials.source))
             user_id = work.users.find_login(email)
         if refusal is not None:
             return refusal
@@ -70,20 +72,38 @@ class LogIn:
         members = self._memberships(user.id) if user is not None else []
         first = members[0] if members else None
         organisation = first.organisation if first is not None else None
+        network = network_key(credentials.source)
         with self.store.begin(Scope(organisation=organisation)) as work:
+            found = _locked(work, attempts, network)
             now = self.clock.now()
-            before = work.login_attempts.lock(attempts)
+            before = found[attempts]
             if refusal := before.verdict(now):
                 # Others failed while this password was compared: it does not count, nor tell.
                 return refusal
             failures = before.failed(now)
             work.login_attempts.put(attempts, failures)
+            by_network = counted(found[network], MOST_FAILURES_FROM_A_NETWORK, now)
+            if isinstance(by_network, LoginFailures):
+                work.login_attempts.put(network, by_network)
             locks = failures.locked_until is not None and failures.locked_until > now
             if first is not None and locks:
                 trail = self._trail(first, credentials.request_id)
                 trail.add("user.locked", public_id(Prefix.USER, first.user), now, person=person)
                 trail.write(work)
         return _WRONG
+
+    def _verdict(self, work: Work, attempts: bytes, network: bytes) -> Refusal | None:
+        found, now = _locked(work, attempts, network), self.clock.now()
+        if refusal := found[attempts].verdict(now):
+            return refusal
+        by_network = counted(found[network], MOST_FAILURES_FROM_A_NETWORK, now)
+        if isinstance(by_network, LoginFailures):
+            return None
+        return Refusal(
+            code="rate_limited",
+            detail="too many log-ins have failed from this network",
+            retry_after=by_network,
+        )
 
     def _open(
         self, attempts: bytes, user: User, credentials: Credentials
@@ -129,6 +149,15 @@ class LogIn:
             actor=Actor("member", public_id(Prefix.MEMBER, member.id)),
             request_id=request_id,
         )
+
+
+def _locked(work: Work, *keys: bytes) -> dict[bytes, LoginFailures]:
+    """In the order of their keys, whichever is first."""
+    return {key: work.login_attempts.lock(key) for key in sorted(keys)}
+
+
+def network_key(source: str) -> bytes:
+    return hashlib.sha256(f"failures from\0{source}".encode(errors="surrogatepass")).digest()
 
 
 def attempts_key(email: str, source: str) -> bytes:

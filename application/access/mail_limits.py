@@ -9,9 +9,9 @@ from attrs import frozen
 
 from application.ports.clock import Clock
 from application.ports.storage.work import Work
-from domain.abuse import LoginFailures
+from domain.abuse import LoginFailures, counted
 from domain.errors import Refusal
-from domain.letter import MOST_FROM_A_NETWORK, MOST_TO_AN_ADDRESS, counted
+from domain.letter import MOST_FROM_A_NETWORK, MOST_TO_AN_ADDRESS
 
 
 @frozen(kw_only=True)

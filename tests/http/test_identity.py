@@ -372,3 +372,27 @@ def test_nobody_switches_to_where_they_are_no_member(site):
     is_refused(answered, 404, "not_found")
     same = eve.post("/v1/auth/switch", {"organisation": eve.organisation})
     assert same.json()["organisation"] == eve.organisation
+
+
+def from_network(site, number, email, password=PASSWORD):
+    headers = {"X-Forwarded-For": f"192.0.{number}.1"}
+    body = {"email": email, "password": password}
+    return site.call("POST", "/v1/auth/login", json=body, headers=headers)
+
+
+def test_whoever_tries_a_list_of_addresses_is_stopped_and_others_are_not():
+    house = House()
+    services = services_of(house, trusted_proxies=1, **identity_of(house, verifies=True))
+    with TestClient(create_app(services), raise_server_exceptions=False) as client:
+        site = Site(house, services, client)
+        register(site)
+        for number in range(100):
+            wrong = from_network(site, 2, f"stolen{number}@example.org")
+            is_refused(wrong, 401, "invalid_credentials")
+        stopped = from_network(site, 2, EMAIL)
+        is_refused(stopped, 429, "rate_limited")
+        # Known or not, it is the same answer.
+        assert from_network(site, 2, "nobody@example.org").json()["code"] == "rate_limited"
+        assert from_network(site, 3, EMAIL).status_code == 200
+        house.pass_time(timedelta(hours=1))
+        assert from_network(site, 2, EMAIL).status_code == 200
