@@ -349,15 +349,16 @@ class Pursuit:
     def _lost(self, case: Case, block: Block) -> Finding:
         """A stranger has our nonce."""
         seen, slot = case.seen, case.slot
+        gone = _no_longer_seen(case)
         lost = SlotSpent(step=case.step, slot_state=SlotState.LOST, at=block, transaction_id=None)
         effect = case.chain.effect_of(self.intent(seen))
         if isinstance(effect, Effect):
-            return self.adopt(seen, effect, case.now, before=(lost,))
+            return self.adopt(seen, effect, case.now, before=(*gone, lost))
         if effect.at.number < block.number:
             return Finding(wait=_behind(effect.at))
         reason = f"nonce {slot.sequence} of {slot.signer} was used by somebody else"
         return Finding(
-            events=(lost,),
+            events=(*gone, lost),
             wait=Postponed(WaitReason.NETWORK_HALTED, reason),
             halts_signer=reason,
             signer=slot.signer,
@@ -366,6 +367,7 @@ class Pursuit:
     def _expired(self, case: Case, block: Block) -> Finding:
         """The window is over without an effect: a fresh one, unless no node ever wanted it."""
         seen, slot = case.seen, case.slot
+        gone = _no_longer_seen(case)
         expired = SlotSpent(
             step=case.step, slot_state=SlotState.EXPIRED, at=block, transaction_id=None
         )
@@ -374,14 +376,14 @@ class Pursuit:
             contradiction = "an attempt was in none of its window's blocks, and is on chain"
             return Finding(wait=Postponed(WaitReason.UNKNOWN_OUTCOME, contradiction))
         if isinstance(effect, Effect):
-            return self.adopt(seen, effect, case.now, before=(expired,))
+            return self.adopt(seen, effect, case.now, before=(*gone, expired))
         if effect.at.number < (slot.valid_until or block.number):
             return Finding(wait=_behind(effect.at))
         unwanted = slot.attempts and all(each.rejected is not None for each in slot.attempts)
         if not unwanted or seen.state is State.QUEUED:
-            return Finding(events=(expired,))
+            return Finding(events=(*gone, expired))
         if seen.has_begun:
-            return Finding(events=(expired,), wait=_STUCK)
+            return Finding(events=(*gone, expired), wait=_STUCK)
         if not effect.is_lasting:
             return Finding(wait=MAY_BE_FORGOTTEN)
         failed = Failed(
@@ -392,7 +394,7 @@ class Pursuit:
             detail=f"no node wanted it: {slot.attempts[-1].rejected}; its window ended with "
             f"round {slot.valid_until}, and nothing of it is in any of its blocks",
         )
-        return Finding(events=(expired, failed))
+        return Finding(events=(*gone, expired, failed))
 
     def _missing(self, case: Case) -> Finding:
         """Nobody knows any attempt: evicted, lost with a node, gone with a block, or refused."""
@@ -531,6 +533,12 @@ def _unknown(submission: Submission) -> Postponed:
 
 def _is_taken(hint: Hint) -> bool:
     return hint is Hint.SLOT_TAKEN
+
+
+def _no_longer_seen(case: Case) -> tuple[Event, ...]:
+    """Where the slot ended by something else, the block that an attempt was in is gone."""
+    inclusion = case.seen.step.inclusion
+    return () if inclusion is None else (BlockVanished(step=case.step, block=inclusion.block),)
 
 
 def _lease_is_held(slot: Slot) -> Postponed:

@@ -153,3 +153,24 @@ def test_the_trail_of_a_halt_does_not_name_the_node():
     assert halted.content()["details"] == {"code": "wrong_chain"}
     assert told is not None
     assert told.encode() not in halted.body
+
+
+def test_what_was_in_a_block_is_said_to_have_left_it_before_its_nonce_is_lost():
+    """A reader of the trail would else find an effect that succeeded, and came to nothing."""
+    house = House(instant=False)
+    id = house.deploy().id
+    house.work(3)
+    house.chain.mine()
+    house.work(1)
+    assert house.get(id).step.inclusion is not None
+    slot = house.get(id).step.slot
+    house.chain.reorg(1, drop=True)
+    house.chain.foreign_transaction(slot.signer)
+    for _ in range(5):
+        house.chain.mine()
+    house.chain.finalise()
+    house.work(2)
+    actions = house.actions(id)
+    lost = actions.index("deployment.slot_spent")
+    assert actions[lost - 1] == "deployment.block_vanished"
+    assert actions.index("deployment.included") < lost - 1

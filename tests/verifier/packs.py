@@ -562,11 +562,11 @@ def lease_of(step=1):
     return sha(*(len(part).to_bytes(4) + part for part in parts))
 
 
-def group(lease=lease_of(), last=1150, count=2):  # noqa: B008 - it is the same for ever
+def group(lease=lease_of(), last=1150, count=2, first=1000):  # noqa: B008 - it is the same for ever
     """A sponsored group: bytes, id of the last one, and what was signed by whom."""
     (payer, payer_address), (issuer, issuer_address) = algorand_key(1), algorand_key(2)
-    header = transaction.SuggestedParams(0, 1000, last, GENESIS, flat_fee=True)
-    paid = transaction.SuggestedParams(2000, 1000, last, GENESIS, flat_fee=True)
+    header = transaction.SuggestedParams(0, first, last, GENESIS, flat_fee=True)
+    paid = transaction.SuggestedParams(2000, first, last, GENESIS, flat_fee=True)
     made = transaction.AssetCreateTxn(
         issuer_address, header if count > 1 else paid, 1000, 2, False,
         unit_name="GLD", asset_name="Gold", manager=issuer_address, note=b"n" * 40, lease=lease,
@@ -767,7 +767,7 @@ def two_steps_story():
     story.deployment["predicted"] = "4711"
     lease = lease_of(2)
     reserve(story, algorand_slot(lease=lease, last=1300), step=2)
-    raw, id, receipts = group(lease, 1300)
+    raw, id, receipts = group(lease, 1300, first=1151)
     sign(story, raw, id, receipts, "step_signed", step=2)
     send(story, "step_sent", step=2)
     block = {"hash": "AA", "number": 1301}
@@ -775,7 +775,7 @@ def two_steps_story():
     second["slots"][0]["state"] = "expired"
     story.say("deployment.waiting", details={"reason": "node_unavailable"})
     reserve(story, algorand_slot(2, lease, 1500), step=2)
-    raw, id, receipts = group(lease, 1500)
+    raw, id, receipts = group(lease, 1500, first=1301)
     sign(story, raw, id, receipts, "replaced", step=2)
     send(story, "step_sent", step=2)
     confirm(story, "4711", step=2)

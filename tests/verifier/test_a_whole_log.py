@@ -9,7 +9,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tallystick_verifier import log as whole
 from tests.architecture.house import ROOT
-from tests.verifier.packs import KEY, ORGANISATION, ORIGIN, STRANGER, Log, b64, public, sha, signed
+from tests.verifier.packs import (
+    KEY,
+    ORGANISATION,
+    ORIGIN,
+    STRANGER,
+    Log,
+    b64,
+    canonical,
+    public,
+    sha,
+    signed,
+)
 
 
 def named(name, key):
@@ -117,9 +128,24 @@ def test_what_is_behind_the_checkpoint_is_not_proved(verify):
     log = a_log(11)
     status, answer = verify([line(row) for row in rows_of(log)], log.note(8))
     assert status == 0
-    assert {"code": "beyond", "text": "3 events of the files are behind the checkpoint"} in answer[
-        "not_proved"
-    ]
+    (beyond,) = [each["text"] for each in answer["not_proved"] if each["code"] == "beyond"]
+    assert beyond.startswith("3 events of the files are behind the checkpoint")
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_organisations_that_are_behind_the_checkpoint_only_are_counted_nowhere(verify, files):
+    log = a_log()
+    rows = rows_of(log)
+    for number in range(40):
+        # Nobody signed these: an organisation that never was, with gaps in its numbers.
+        invented = Log()
+        invented.append(event("org_" + "z" * 26, 900 + 2 * number))
+        rows += [row | {"position": 10_000 + number} for row in rows_of(invented)]
+    status, answer = verify([line(row) for row in rows], log.note(), files)
+    texts = {each["code"]: each["text"] for each in (*answer["proved"], *answer["not_proved"])}
+    assert status == 0
+    assert "2 organisations" in texts["numbers"]
+    assert texts["beyond"].startswith("40 events")
 
 
 @pytest.mark.parametrize("files", [1, 2])
@@ -196,6 +222,69 @@ def test_a_line_that_is_none_is_named(verify, spoilt):
     status, answer = verify(lines, log.note())
     assert (status, answer["refused"]["code"]) == (1, "malformed_line")
     assert answer["refused"]["where"].startswith("0.jsonl, line 1")
+
+
+def with_details(details):
+    """A sealed event of these details, and its line; *details* are bytes."""
+    log, body = Log(), event(ORGANISATION, 1, details={})
+    log.append(canonical(body).replace(b'"details":{}', b'"details":' + details))
+    (salt, raw), hash = log.entries[0], log.hashes[0]
+    row = {"body": 0, "leaf_hash": hash.hex(), "position": 0, "salt": salt.hex()}
+    names = ("action", "at", "id", "live", "organisation", "sequence", "subject")
+    text = line(row | {name: body[name] for name in names})
+    return [text.replace(b'"body":0', b'"body":' + raw)], log.note()
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        # Another organisation and number, for whoever takes the first of two members.
+        b'{},"organisation":"org_x","sequence":77,"zz":{}',
+        b'{},"organisation":"org_x","sequence":77,"zz":{nonsense "}',
+        b"{nonsense}",
+        b'{"x":NaN}',
+        b'{"x":1' + b"0" * 5000 + b"}",
+        b'{"x":"\xff"}',
+        b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+)
+def test_a_body_that_is_not_one_object_is_no_event(verify, details):
+    assert verify(*with_details(b'{"x":[1]}'))[0] == 0
+    assert refusal(verify(*with_details(details))) == "malformed_line"
+
+
+def test_a_text_does_not_end_where_its_quote_is_escaped(verify):
+    log = Log()
+    log.append(event(ORGANISATION, 1, request_id='a"b'))
+    assert refusal(verify([line(row) for row in rows_of(log)], log.note())) == "malformed_line"
+
+
+def test_a_line_without_an_end_is_not_read_to_its_end(verify, tmp_path):
+    log = a_log()
+    lines = [line(row) for row in rows_of(log)]
+    (tmp_path / "note").write_text(log.note())
+    (tmp_path / "events.jsonl").write_bytes(b"".join(lines))
+    with (tmp_path / "sparse.jsonl").open("wb") as opened:
+        opened.truncate(2**30)
+    key = whole.note.named(VERIFIER_KEY)
+    tracemalloc.start()
+    try:
+        report = whole.verify([tmp_path / "sparse.jsonl"], log.note(), *key)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert report.refused.code == "malformed_line"
+    assert most < 50 * 2**20
+
+
+def test_what_nobody_thought_of_ends_with_2(verify, monkeypatch):
+    def fails(*_):
+        raise MemoryError("too much")
+
+    monkeypatch.setattr(whole, "_hold", fails)
+    status, said = verify([], a_log().note())
+    assert status == 2
+    assert "MemoryError: too much" in said
 
 
 @pytest.mark.parametrize("sequences", [(1, 3), (2, 1), (2, 3), (1, 1)])

@@ -23,6 +23,8 @@ class Transaction:
     #: URL-safe base64 of the genesis hash.
     genesis: str
     lease: bytes
+    #: The rounds that it may land in, both included.
+    first_round: int
     last_round: int
     #: Total and decimals of the asset that it creates.
     asset: tuple[int, int] | None
@@ -51,6 +53,7 @@ def read(raw: bytes) -> list[Transaction]:
                 sender=sender,
                 genesis=urlsafe_b64encode(_bytes(raw, members, "gh", 32)).decode(),
                 lease=_bytes(raw, members, "lx", 32) if "lx" in members else b"",
+                first_round=_integer(raw, members, "fv"),
                 last_round=_integer(raw, members, "lv"),
                 asset=_asset(raw, members),
             )
@@ -96,61 +99,96 @@ def _without_group(
     return head + raw[body : begin - name] + raw[end:after]
 
 
-def _map(raw: bytes, at: int) -> tuple[dict[str, tuple[int, int]], int]:
-    """Where each member's value begins and ends, names ascending; and where the map does."""
-    kind = raw[at : at + 1]
-    if b"\x80" <= kind <= b"\x8f":
-        count, at = kind[0] & 15, at + 1
-    elif kind == b"\xde":
-        count, at = int.from_bytes(raw[at + 1 : at + 3]), at + 3
-    else:
+def _map(raw: bytes, at: int, depth: int = 0) -> tuple[dict[str, tuple[int, int]], int]:
+    """Where each member's value begins and ends, names ascending; and where the map does.
+
+    A member that says nothing is left out: chains hash what they would write themselves.
+    """
+    count, is_map, at = _counted(raw, at)
+    if not is_map:
         raise ValueError("a map was expected")
     members: dict[str, tuple[int, int]] = {}
+    before = ""
     for _ in range(count):
-        start, end = _span(raw, at)
+        start, end = _span(raw, at, _TEXT)
         name = raw[start:end].decode()
-        if members and name <= max(members):
+        if name <= before:
             raise ValueError(f"{name} is not in its place")
-        after = _skip(raw, end)
-        members[name], at = (end, after), after
+        after = _skip(raw, end, depth + 1)
+        if raw[end:after] in _NOTHING:
+            raise ValueError(f"{name} says nothing")
+        members[name], at, before = (end, after), after, name
     return members, at
 
 
 def _skip(raw: bytes, at: int, depth: int = 0) -> int:
     """Where the value ends that begins there."""
-    if at >= len(raw) or depth > 8:
-        raise ValueError("it ends too early, or is nested too deep")
-    kind = raw[at]
-    if 0x80 <= kind <= 0x9F or kind in {0xDC, 0xDE}:
-        wide = kind in {0xDC, 0xDE}
-        count = int.from_bytes(raw[at + 1 : at + 3]) if wide else kind & 15
-        is_map = kind == 0xDE or kind <= 0x8F
-        at += 3 if wide else 1
-        for _ in range(count * (2 if is_map else 1)):
-            at = _skip(raw, at, depth + 1)
-        return at
-    return _span(raw, at)[1]
+    if depth > 8:
+        raise ValueError("it is nested too deep")
+    kind = _kind(raw, at)
+    if kind not in _MAP | _LIST:
+        return _span(raw, at, _ANY)[1]
+    if kind in _MAP:
+        # Maps in maps are written alike.
+        return _map(raw, at, depth)[1]
+    count, _, at = _counted(raw, at)
+    for _ in range(count):
+        at = _skip(raw, at, depth + 1)
+    return at
 
 
-#: Widths of numbers, and of the lengths before texts and bytes.
-_NUMBERS = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}
-_LENGTHS = {0xC4: 1, 0xC5: 2, 0xD9: 1, 0xDA: 2}
+_MAP = frozenset({*range(0x80, 0x90), 0xDE})
+_LIST = frozenset({*range(0x90, 0xA0), 0xDC})
+_TEXT = frozenset({*range(0xA0, 0xC0), 0xD9, 0xDA})
+_BYTES = frozenset({0xC4, 0xC5})
+_NUMBER = frozenset({*range(0x80), 0xCC, 0xCD, 0xCE, 0xCF})
+_ANY = _TEXT | _BYTES | _NUMBER | {0xC2, 0xC3}
+#: Zero, an empty text, empty bytes, false, an empty map or list.
+_NOTHING = frozenset({b"\0", b"\xa0", b"\xc4\0", b"\xc2", b"\x80", b"\x90"})
+#: Widths of numbers, and of the lengths before texts and bytes; the least of each width, for there
+#: is one way to write each.
+_NUMBERS = {0xCC: (1, 2**7), 0xCD: (2, 2**8), 0xCE: (4, 2**16), 0xCF: (8, 2**32)}
+_LENGTHS = {0xC4: (1, 0), 0xC5: (2, 2**8), 0xD9: (1, 2**5), 0xDA: (2, 2**8)}
 
 
-def _span(raw: bytes, at: int) -> tuple[int, int]:
-    """Where the content of a text, bytes, number or truth begins and ends."""
-    kind = raw[at] if at < len(raw) else -1
-    if 0 <= kind < 0x80 or kind in {0xC2, 0xC3}:
-        start, end = at, at + 1
-    elif 0xA0 <= kind <= 0xBF:
+def _kind(raw: bytes, at: int) -> int:
+    if at >= len(raw):
+        raise ValueError("it ends too early")
+    return raw[at]
+
+
+def _counted(raw: bytes, at: int) -> tuple[int, bool, int]:
+    """How many members or entries there are, whether they are members, and where they begin."""
+    kind = _kind(raw, at)
+    if kind not in _MAP | _LIST:
+        raise ValueError("a map or a list was expected")
+    if kind not in {0xDC, 0xDE}:
+        return kind & 15, kind in _MAP, at + 1
+    count = int.from_bytes(raw[at + 1 : at + 3])
+    if count < 16:
+        raise ValueError("a count is not in its shortest form")
+    return count, kind in _MAP, at + 3
+
+
+def _span(raw: bytes, at: int, kinds: frozenset[int]) -> tuple[int, int]:
+    """Where the content of a text, bytes, number or truth begins and ends, if it is of *kinds*."""
+    kind = _kind(raw, at)
+    if kind not in kinds:
+        raise ValueError(f"{kind:02x} does not begin what was expected")
+    start, end, found, least = at, at + 1, 0, 0
+    if 0xA0 <= kind <= 0xBF:
         start, end = at + 1, at + 1 + (kind & 31)
     elif kind in _NUMBERS:
-        start, end = at + 1, at + 1 + _NUMBERS[kind]
+        width, least = _NUMBERS[kind]
+        start, end = at + 1, at + 1 + width
+        found = int.from_bytes(raw[start:end])
     elif kind in _LENGTHS:
-        start = at + 1 + _LENGTHS[kind]
-        end = start + int.from_bytes(raw[at + 1 : start])
-    else:
-        raise ValueError(f"no value begins with {kind:02x}" if kind >= 0 else "it ends too early")
+        width, least = _LENGTHS[kind]
+        start = at + 1 + width
+        found = int.from_bytes(raw[at + 1 : start])
+        end = start + found
+    if found < least:
+        raise ValueError("a number or a length is not in its shortest form")
     if end > len(raw):
         raise ValueError("it ends too early")
     return start, end
@@ -166,7 +204,7 @@ def _asset(raw: bytes, members: dict[str, tuple[int, int]]) -> tuple[int, int] |
 def _bytes(raw: bytes, members: dict[str, tuple[int, int]], name: str, length: int) -> bytes:
     if name not in members:
         raise ValueError(f"there is no {name}")
-    start, end = _span(raw, members[name][0])
+    start, end = _span(raw, members[name][0], _BYTES)
     if end - start != length:
         raise ValueError(f"{name} has {end - start} bytes, not {length}")
     return raw[start:end]
@@ -175,5 +213,5 @@ def _bytes(raw: bytes, members: dict[str, tuple[int, int]], name: str, length: i
 def _integer(raw: bytes, members: dict[str, tuple[int, int]], name: str) -> int:
     if name not in members:
         return 0
-    start, end = _span(raw, members[name][0])
+    start, end = _span(raw, members[name][0], _NUMBER)
     return int.from_bytes(raw[start:end])

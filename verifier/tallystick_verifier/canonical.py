@@ -20,7 +20,7 @@ _quoted: Callable[[str], str] = json.JSONEncoder(ensure_ascii=False).encode
 
 def read(raw: bytes, where: str) -> Json:
     """Raises: Refused."""
-    if _depth(raw) > DEEPEST:
+    if depth_of(raw) > DEEPEST:
         raise Refused("not_json", where, f"at most {DEEPEST} levels", "more")
     try:
         value = json.loads(
@@ -58,7 +58,7 @@ def unbase64(text: str, where: str) -> bytes:
     return found
 
 
-def _depth(raw: bytes) -> int:
+def depth_of(raw: bytes) -> int:
     """How deep brackets are nested: looked at first, for a decoder may fall over it."""
     deepest = depth = 0
     is_text = False
@@ -74,9 +74,11 @@ def _depth(raw: bytes) -> int:
 def _object(pairs: list[tuple[str, Json]], where: str) -> dict[str, Json]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Refused("duplicate_member", where, "each name once", twice)
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise Refused("duplicate_member", where, "each name once", name)
+            seen.add(name)
     return found
 
 

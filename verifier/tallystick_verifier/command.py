@@ -5,7 +5,9 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
+from typing import TextIO
 
 from . import note
 from .canonical import unbase64
@@ -19,6 +21,7 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
+    show_anywhere(sys.stdout)
     try:
         status, told = run(
             asked.file,
@@ -56,9 +59,22 @@ def run(
         consistency=None if consistency is None else _path(consistency),
         anchor_notes=tuple(_from_hex(each) for each in anchor_notes),
     )
-    report = verify(_read(file), given)
-    told = json.dumps(report.as_json(), ensure_ascii=False) if as_json else str(report)
+    raw = _read(file)
+    try:
+        report = verify(raw, given)
+    except Exception as error:
+        # Whoever made the file must not choose the exit status: what was never judged to the end
+        # is neither proved nor refused.
+        fault = f"{type(error).__name__}: {error}"
+        raise UnusableError(f"{file} was not judged to the end: {fault}") from error
+    told = json.dumps(report.as_json()) if as_json else str(report)
     return int(report.refused is not None), told
+
+
+def show_anywhere(stream: TextIO) -> None:
+    """What a terminal has no letters for is spelt out, and ends nothing."""
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:

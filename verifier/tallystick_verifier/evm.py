@@ -52,9 +52,10 @@ def read(raw: bytes) -> Transaction:
     if len(items) != 12 or at != end:
         raise ValueError(f"a transaction of type 2 has 12 items, not {len(items)}")
     chain, nonce, _tip, fee, _gas, to, _value, data, _access, parity, r, s = items
-    if any(items[n][:1] == b"\0" for n in (0, 1, 2, 3, 4, 6, 9, 10, 11)):
-        raise ValueError("a number begins with 00")
-    if len(to) not in {0, 20} or len(r) > 32 or len(s) > 32 or parity not in {b"", b"\x01"}:
+    numbers = [items[n] for n in (0, 1, 2, 3, 4, 6, 9, 10, 11)]
+    if any(number[:1] == b"\0" or len(number) > 32 for number in numbers):
+        raise ValueError("a number begins with 00, or has more than 32 bytes")
+    if len(to) not in {0, 20} or parity not in {b"", b"\x01"}:
         raise ValueError("an item is not of its length")
     return Transaction(
         id=f"0x{keccak_256(raw).hex()}",

@@ -26,7 +26,6 @@ def keccak_256(data: bytes) -> bytes:
 
 
 def _rotated(lane: int, by: int) -> int:
-    by %= 64
     return (lane << by | lane >> (64 - by)) & _MASK
 
 
@@ -46,6 +45,20 @@ def _round_constants() -> list[int]:
 _CONSTANTS = _round_constants()
 
 
+def _moves() -> list[tuple[int, int, int]]:
+    """FIPS 202, 3.2.2 and 3.2.3: whence a lane comes, where it goes, how far it turns."""
+    found, x, y = [(0, 0, 0)], 1, 0
+    for step in range(24):
+        at = x + 5 * y
+        x, y = y, (2 * x + 3 * y) % 5
+        found.append((at, x + 5 * y, (step + 1) * (step + 2) // 2 % 64))
+    return sorted(found, key=lambda each: each[1])
+
+
+_MOVES = [(at, by, 64 - by) for at, _, by in _moves()]
+_ROWS = [(n, (n + 1) % 5 + n // 5 * 5, (n + 2) % 5 + n // 5 * 5) for n in range(25)]
+
+
 def _permuted(lanes: list[int]) -> list[int]:
     """Keccak-f[1600] (FIPS 202, 3.3); lane x, y is at x + 5y."""
     for constant in _CONSTANTS:
@@ -53,16 +66,9 @@ def _permuted(lanes: list[int]) -> list[int]:
             lanes[x] ^ lanes[x + 5] ^ lanes[x + 10] ^ lanes[x + 15] ^ lanes[x + 20]
             for x in range(5)
         ]
-        mixed = [sums[(x + 4) % 5] ^ _rotated(sums[(x + 1) % 5], 1) for x in range(5)]
+        mixed = [sums[x - 1] ^ _rotated(sums[(x + 1) % 5], 1) for x in range(5)]
         lanes = [lane ^ mixed[n % 5] for n, lane in enumerate(lanes)]
-        moved, x, y, lane = [*lanes], 1, 0, lanes[1]
-        for step in range(24):
-            x, y = y, (2 * x + 3 * y) % 5
-            at = x + 5 * y
-            lane, moved[at] = lanes[at], _rotated(lane, (step + 1) * (step + 2) // 2)
-        lanes = [
-            moved[n] ^ (~moved[(n + 1) % 5 + n // 5 * 5] & moved[(n + 2) % 5 + n // 5 * 5] & _MASK)
-            for n in range(25)
-        ]
+        moved = [(lanes[at] << left | lanes[at] >> right) & _MASK for at, left, right in _MOVES]
+        lanes = [moved[n] ^ (~moved[m] & moved[o]) for n, m, o in _ROWS]
         lanes[0] ^= constant
     return lanes

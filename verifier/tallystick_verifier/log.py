@@ -19,26 +19,33 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from . import note
-from .command import is_file
+from .canonical import DEEPEST, depth_of
+from .command import is_file, show_anywhere
 from .report import Refused, Report, UnusableError
 from .tree import LEAF_DOMAIN
 
 #: ``map``, or that of a pool of processes.
 _Map = Callable[..., Iterable[Any]]
 
-#: What the columns say is what the body says, which is what was sealed.
+#: What the columns say is what the body says, which is what was sealed.  No text outside of the
+#: details has anything to escape.
+_TEXT = rb'"[^"\\\x00-\x1f]*"'
 _LINE = re.compile(
-    rb'\{"action":("[^"]*"),"at":("[^"]*"),"body":'
-    rb'(\{"action":\1,"actor":\{"id":(?:null|"[^"]*"),"kind":"[a-z_]*"\},'
-    rb'"api_version":"[^"]*","at":\2,"correlation_id":"[^"]*","details":\{.*\},"id":("[^"]*"),'
-    rb'"live":(true|false),"organisation":("org_[0-9a-z]{26}"),"request_id":(?:null|"[^"]*"),"schema":1,'
-    rb'"sequence":([1-9][0-9]{0,15}),"subject":("[^"]*")\}),'
-    rb'"id":\4,"leaf_hash":"([0-9a-f]{64})","live":\5,"organisation":\6,'
-    rb'"position":(0|[1-9][0-9]{0,15}),"salt":"([0-9a-f]{32})","sequence":\7,"subject":\8\}\n'
+    rb'\{"action":(TEXT),"at":(TEXT),"body":'
+    rb'(\{"action":\1,"actor":\{"id":(?:null|TEXT),"kind":"[a-z_]*"\},'
+    rb'"api_version":TEXT,"at":\2,"correlation_id":TEXT,"details":(\{.*\}),"id":(TEXT),'
+    rb'"live":(true|false),"organisation":("org_[0-9a-z]{26}"),"request_id":(?:null|TEXT),"schema":1,'
+    rb'"sequence":([1-9][0-9]{0,15}),"subject":(TEXT)\}),'
+    rb'"id":\5,"leaf_hash":"([0-9a-f]{64})","live":\6,"organisation":\7,'
+    rb'"position":(0|[1-9][0-9]{0,15}),"salt":"([0-9a-f]{32})","sequence":\8,"subject":\9\}\n'.replace(
+        b"TEXT", _TEXT
+    )
 )
+#: Bytes of the longest line that is looked at.
+_LONGEST_LINE = 2**22
 _LEAF = b"\x00" + LEAF_DOMAIN
 _HASH = 32
 #: No line is as short: a checkpoint of more leaves than there can be lines costs no memory.
@@ -76,12 +83,13 @@ class _Fault:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
+    show_anywhere(sys.stdout)
     try:
         report = verify(asked.files, _text(asked.checkpoint), *_public_key(asked.key))
     except UnusableError as error:
         print(f"tallystick-verify-log: {error}", file=sys.stderr)  # noqa: T201 - a command answers
         return 2
-    told = json.dumps(report.as_json(), ensure_ascii=False) if asked.json else str(report)
+    told = json.dumps(report.as_json()) if asked.json else str(report)
     print(told)  # noqa: T201 - a command answers
     return int(report.refused is not None)
 
@@ -102,6 +110,9 @@ def verify(files: Sequence[Path], checkpoint: str, name: str, key: bytes) -> Rep
         return Report(refused=refused)
     except OSError as error:
         raise UnusableError(str(error)) from error
+    except Exception as error:
+        # Neither proved nor refused: whoever made the files must not choose the exit status.
+        raise UnusableError(f"not judged to the end: {type(error).__name__}: {error}") from error
     return report
 
 
@@ -134,12 +145,19 @@ def _hold(files: Sequence[Path], signed: note.Checkpoint, report: Report) -> Non
     if root != signed.root:
         raise Refused("log_root", "the tree over all events", signed.root, root)
     report.proves("log", f"its {signed.size} events are in the files, each in its place")
-    for organisation, found in numbers.items():
+    counted = sum(
         _hold_numbers(organisation.decode().strip('"'), found, signed.size)
-    counted = f"{len(numbers)} organisations"
-    report.proves("numbers", f"numbers of {counted} run from 1 without gap, in the log's order")
+        for organisation, found in numbers.items()
+    )
+    report.proves(
+        "numbers",
+        f"numbers of {counted} organisations run from 1 without gap, in the log's order",
+    )
     if beyond:
-        report.leaves("beyond", f"{beyond} events of the files are behind the checkpoint")
+        report.leaves(
+            "beyond",
+            f"{beyond} events of the files are behind the checkpoint: nobody has signed for them",
+        )
     report.leaves("one_history", "no other checkpoint: compare with what others have")
     report.leaves("meaning", "what events say was held against nothing: that is for a pack")
     report.leaves("left_out", "what was never written, or was not true when it was")
@@ -163,12 +181,12 @@ def _read(file: Path) -> _Part:
     part = _Part()
     place, add = part.positions.append, part.hashes.extend
     with file.open("rb") as opened:
-        for count, line in enumerate(opened, start=1):
-            found = _LINE.fullmatch(line)
-            if found is None:
+        for count, line in enumerate(iter(lambda: opened.readline(_LONGEST_LINE + 1), b""), 1):
+            found = _LINE.fullmatch(line) if len(line) <= _LONGEST_LINE else None
+            if found is None or not _is_json(line, found[4]):
                 where = f"{file.name}, line {count}"
                 raise Refused("malformed_line", where, "an event as archives have it", line[:100])
-            body, organisation, sequence, stated, position, salt = found.group(3, 6, 7, 9, 10, 11)
+            body, organisation, sequence, stated, position, salt = found.group(3, 7, 8, 10, 11, 12)
             leaf = sha256(_LEAF + unhexlify(salt) + body).digest()
             if leaf != unhexlify(stated):
                 raise Refused("leaf_hash", f"{file.name}, line {count}", stated.decode(), leaf)
@@ -180,6 +198,27 @@ def _read(file: Path) -> _Part:
             known.sequences.append(int(sequence))
             known.positions.append(int(position))
     return part
+
+
+def _is_json(line: bytes, details: bytes) -> bool:
+    """Whether the details are one object, so that nothing behind them is a member of theirs."""
+    # Brackets are counted first, for looking which of them stand in texts takes longer.
+    brackets = details.count(b"[") + details.count(b"{")
+    if brackets > DEEPEST and depth_of(details) > DEEPEST:
+        return False
+    try:
+        line.decode()
+        _decode(details.decode())
+    except ValueError:
+        return False
+    return True
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not in JSON")
+
+
+_decode = json.JSONDecoder(parse_constant=_no_number).decode
 
 
 def _place(part: _Part, leaves: list[bytes | None]) -> int:
@@ -208,13 +247,17 @@ def _all(leaves: list[bytes | None]) -> list[bytes]:
     return there
 
 
-def _hold_numbers(organisation: str, found: _Numbers, size: int) -> None:
-    """Raises: Refused: a number is missing, or is not in its order in the log."""
+def _hold_numbers(organisation: str, found: _Numbers, size: int) -> bool:
+    """Whether it has an event in the log; what is behind the checkpoint may be anybody's.
+
+    Raises: Refused: a number is missing, or is not in its order in the log.
+    """
     in_log = sorted(zip(found.positions, found.sequences, strict=True))
     sequences = [sequence for position, sequence in in_log if position < size]
     for expected, sequence in enumerate(sequences, start=1):
         if sequence != expected:
             raise Refused("numbers_differ", organisation, expected, sequence)
+    return bool(sequences)
 
 
 def _root(leaves: Sequence[bytes], each: _Map) -> bytes:

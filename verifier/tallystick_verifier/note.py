@@ -15,6 +15,8 @@ _FORM = re.compile(
 _KEY = re.compile(r"(?P<name>[!-*,-~]+)\+(?P<id>[0-9a-f]{8})\+(?P<key>[A-Za-z0-9+/=]+)")
 #: The algorithm's byte for Ed25519 (C2SP signed-note).
 ED25519 = b"\x01"
+#: Characters of the longest note that is looked at.
+LONGEST = 4096
 #: What JSON can say without a fraction.
 LARGEST_SIZE = 2**53 - 1
 
@@ -75,7 +77,7 @@ def read(note: str, key: bytes, where: str) -> Checkpoint:
 
     Raises: Refused: malformed_note, note_signature.
     """
-    form = _FORM.fullmatch(note)
+    form = _FORM.fullmatch(note) if len(note) <= LONGEST else None
     if form is None:
         expected = "three lines, an empty one, and one signature"
         raise Refused("malformed_note", where, expected, note)

@@ -218,6 +218,23 @@ def _parties(core: dict[str, Json]) -> None:
             history.same(f"{where}.network", deployment["network"], slot["network"])
             if slot["signer"] not in signers or not set(signers) <= set(known):
                 raise Refused("core_differs", f"{where}.signer", known, [slot["signer"], *signers])
+            _within_bounds(where, deployment, step["slots"][:m], slot)
+
+
+def _within_bounds(
+    where: str, deployment: dict[str, Json], earlier: Sequence[Json], slot: Json
+) -> None:
+    """Windows follow each other, and no attempt at the effect offers more than was agreed."""
+    over = max((each["valid_until"] or 0 for each in earlier), default=0)
+    if slot["valid_until"] is not None and slot["valid_until"] <= over:
+        place = f"{where}.valid_until"
+        raise Refused("history_incomplete", place, f"a window behind {over}", slot["valid_until"])
+    ceiling = int(deployment["fee_ceiling"])
+    for o, attempt in enumerate(slot["attempts"]):
+        # A fill serves those behind it, whatever was agreed for this one.
+        if attempt["role"] == "effect" and int(attempt["fee_cap"]) > ceiling:
+            place = f"{where}.attempts[{o}].fee_cap"
+            raise Refused("core_differs", place, f"at most {ceiling}", attempt["fee_cap"])
 
 
 def _plan(core: dict[str, Json], report: Report) -> None:
@@ -266,7 +283,7 @@ def _beyond(core: dict[str, Json], events: Sequence[Event], report: Report) -> N
         after.body["sequence"]
         for before, after in pairwise(events)
         if before.body["organisation"] == after.body["organisation"]
-        and _instant(after) < _instant(before) - _CLOCKS
+        and _instant(before) - _instant(after) > _CLOCKS
     ]
     if back:
         report.leaves(
@@ -291,7 +308,7 @@ def _instant(event: Event) -> datetime:
 
 def _words(issue: dict[str, Json]) -> str:
     """What a token began with."""
-    return f"{issue.get('supply')} base units, with {issue.get('decimals')} decimals"
+    return f"{issue['supply']} base units, with {issue['decimals']} decimals"
 
 
 def _gaps(numbers: Iterable[int]) -> str:

@@ -8,6 +8,9 @@ from .history import Event
 from .report import Refused
 from .shape import uuid_of
 
+#: Where what was held may go, and what is said of it there.
+_ENDS = {"spent": "captured", "available": "given back", "expired": "expired"}
+
 
 def check(deployment: dict[str, Json], events: Sequence[Event]) -> str:
     """What became of the credits, in words.  *events* are the organisation's, in order."""
@@ -21,22 +24,48 @@ def check(deployment: dict[str, Json], events: Sequence[Event]) -> str:
             raise Refused("credits_differ", event.where, expected, details.get("hold"))
     failure = deployment["failure"]
     is_due = deployment["state"] == "Completed" or (failure and not failure["without_effect"])
+    became: list[str] = []
     for hold in holds:
-        flows: dict[str, int] = defaultdict(int)
-        for event in events:
-            details = event.body["details"]
-            is_its = event.action.startswith("credits.") and details.get("hold") == hold
-            if is_its and details["debit"] == "held":
-                flows[details["credit"]] += details["amount"]
+        lines = [
+            event
+            for event in events
+            if event.action.startswith("credits.") and event.body["details"].get("hold") == hold
+        ]
+        spent, there = _carried_out(lines)
         wanted = price if hold == holds[-1] and is_due else 0
-        gone = sum(flows.values())
-        if gone != price or flows["spent"] != wanted:
+        if there["held"] or spent != wanted:
             expected = f"{price} held, {wanted} of it spent, none left"
-            found = f"{flows['spent']} spent, {price - gone} left"
-            raise Refused("credits_differ", hold, expected, found)
+            raise Refused("credits_differ", hold, expected, f"{spent} spent, {there['held']} left")
+        ends = [(there[account], words) for account, words in _ENDS.items() if there[account]]
+        became.append(
+            ends[0][1]
+            if len(ends) == 1
+            else ", ".join(f"{amount} of them {words}" for amount, words in ends)
+        )
     if not holds:
         return "It cost no credits"
-    return f"{price} credits were held, and {'captured' if is_due else 'given back'}"
+    return "; ".join(f"{price} credits were held, and {each}" for each in became)
+
+
+def _carried_out(lines: Sequence[Event]) -> tuple[int, dict[str, int]]:
+    """What was spent of one hold, and where its credits are in the end, by account.
+
+    Raises: Refused: they came from where they were not, or went where none of them can go.
+    """
+    there: dict[str, int] = defaultdict(int)
+    spent = 0
+    for event in lines:
+        debit, credit, amount = (event.detail(name) for name in ("debit", "credit", "amount"))
+        if event.action != "credits.held":
+            if credit not in _ENDS or debit == credit or amount > there[debit]:
+                expected = f"of what is held, to {' or '.join(_ENDS)}"
+                found = f"{amount} from {debit} to {credit}"
+                raise Refused("credits_differ", event.where, expected, found)
+            there[debit] -= amount
+        there[credit] += amount
+        if credit == "spent":
+            spent += amount
+    return spent, there
 
 
 def _holds(deployment: dict[str, Json], events: Sequence[Event]) -> list[str]:

@@ -148,8 +148,12 @@ def both(*checks: Check) -> Check:
     return check
 
 
-DIGITS = like(r"0|[1-9][0-9]*", "a decimal number as text")
-HEX = like(r"(?:[0-9a-f]{2})*", "hexadecimal digits")
+#: Up to 2^256, which has 78 digits.
+DIGITS = like(r"0|[1-9][0-9]{0,77}", "a decimal number of up to 78 digits as text")
+LEASE = like(r"(?:[0-9a-f]{2}){0,32}", "up to 32 bytes, hexadecimal")
+#: What a chain calls something by.  It is shown beside what is proved, and has no blanks, so that
+#: nobody's sentence can stand there.
+NAME = like(r"[-0-9A-Za-z._:/+=]{1,128}", "a name of up to 128 letters without blanks")
 HASH = like(r"[0-9a-f]{64}", "32 bytes, hexadecimal")
 _INSTANT = like(
     r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z",
@@ -168,7 +172,7 @@ def INSTANT(value: Json, where: str) -> None:  # noqa: N802 - named as its neigh
 NETWORK = like(r"[-a-z0-9]{3,10}:[-_a-zA-Z0-9]{1,32}", "a CAIP-2 name")
 NODE = coded(32)
 
-BLOCK = members(hash=text, number=integer)
+BLOCK = members(hash=NAME, number=integer)
 RECEIPT = members(
     frozenset({"request_id"}),
     digest=HASH,
@@ -178,7 +182,7 @@ RECEIPT = members(
     request_id=text,
     signer=text,
 )
-INCLUSION = members(block=BLOCK, cost=DIGITS, succeeded=boolean, transaction_id=text)
+INCLUSION = members(block=BLOCK, cost=DIGITS, succeeded=boolean, transaction_id=NAME)
 ATTEMPT = members(
     broadcast_at=or_null(INSTANT),
     cost=or_null(DIGITS),
@@ -190,11 +194,11 @@ ATTEMPT = members(
     rejected=boolean,
     role=one_of("effect", "fill"),
     signed_at=INSTANT,
-    transaction_id=text,
+    transaction_id=NAME,
 )
 SLOT = members(
     attempts=list_of(ATTEMPT),
-    lease=or_null(HEX),
+    lease=or_null(LEASE),
     network=NETWORK,
     number=integer,
     sequence=or_null(integer),
@@ -235,7 +239,7 @@ DEPLOYMENT = members(
     plan_hash=or_null(HASH),
     predicted=or_null(text),
     requested_by=an_id("mem", "key"),
-    result=or_null(text),
+    result=or_null(NAME),
     sender=text,
     state=one_of("Completed", "Failed", "Cancelled"),
     token=members(kind=text, parameters=_parameters),
@@ -319,7 +323,13 @@ _MOVE = at_least(frozenset({"state", "state_before"}), state=text, state_before=
 _POSTING = at_least(amount=integer, credit=text, debit=text, hold=an_id("hold"))
 #: What is looked at in the details of events; what else is in them is nobody's concern here.
 DETAILS: dict[str, Check] = {
-    "deployment.queued": at_least(credits=integer, kind=text, network=text),
+    "deployment.queued": at_least(
+        frozenset({"issue"}),
+        credits=integer,
+        issue=or_null(at_least(decimals=integer, supply=DIGITS)),
+        kind=text,
+        network=text,
+    ),
     "deployment.slot_reserved": at_least(slot=at_least(number=integer), step=integer),
     "deployment.submitted": _SIGNED,
     "deployment.replaced": _SIGNED,
@@ -342,7 +352,7 @@ DETAILS: dict[str, Check] = {
     "credits.held": _POSTING,
     "evidence.issued": at_least(digest=text, format=text),
     "checkpoint.anchored": at_least(
-        block=BLOCK, network=text, origin=text, root=HASH, size=integer, transaction_id=text
+        block=BLOCK, network=NETWORK, origin=text, root=HASH, size=integer, transaction_id=NAME
     ),
 }
 

@@ -112,6 +112,9 @@ def _landed(event: Event, step: Json, steps: list[Json]) -> None:
         attempt = _attempt(slot, inclusion["transaction_id"])
         if attempt is None:
             _impossible(event, "an attempt in the open slot")
+        is_same = inclusion["transaction_id"] == (step["inclusion"] or {}).get("transaction_id")
+        if event.step == "included" and not is_same and _took_effect(step, slot):
+            _impossible(event, "that the block of what took effect has vanished")
         step["inclusion"] = inclusion
         if event.step == "included":
             return
@@ -140,15 +143,24 @@ def _spent(event: Event, step: Json, slot: Json) -> None:
     state = event.detail("slot_state")
     if state not in ({"expired"} if slot["valid_until"] is not None else {"spent", "lost"}):
         _impossible(event, "an end that such a slot can have")
+    if _took_effect(step, slot):
+        _impossible(event, "no attempt that took effect, or its block has vanished")
     if state == "spent":
         id, inclusion = event.detail("transaction_id"), step["inclusion"]
         attempt = _attempt(slot, id)
         if attempt is None or inclusion is None or inclusion["transaction_id"] != id:
             _impossible(event, "an attempt that was seen in a block")
-        if inclusion["succeeded"] and attempt["role"] == "effect":
-            _impossible(event, "an attempt without effect")
         attempt["cost"] = inclusion["cost"]
     slot["state"], step["inclusion"] = state, None
+
+
+def _took_effect(step: Json, slot: Json) -> bool:
+    """Whether the effect stands in a block, as far as has been told."""
+    inclusion = step["inclusion"]
+    if inclusion is None or not inclusion["succeeded"]:
+        return False
+    attempt = _attempt(slot, inclusion["transaction_id"])
+    return attempt is not None and attempt["role"] == "effect"
 
 
 def _attempt(slot: Json, id: Json) -> Json:

@@ -14,6 +14,10 @@ from .steps import attempts_of
 _Place = tuple[str, Json, Json, Json]
 """Where an attempt stands, its step, its slot, and itself."""
 _KEY_BYTES = {"ed25519": 32, "secp256k1": 64}
+#: Bytes of the largest attempt that is looked at, which nodes would not take either, and of all of
+#: them together: keccak takes its time here.
+_LARGEST = 2**17
+_LARGEST_TOGETHER = 2**22
 
 
 @dataclass
@@ -39,6 +43,7 @@ def check(core: dict[str, Json], issue: Json, report: Report) -> None:
     family = core["deployment"]["network"].partition(":")[0]
     keys = _keys(core["signers"], family)
     found = _Found(issue)
+    together = 0
     for place in attempts_of(core):
         where, _, _, attempt = place
         id, receipts = attempt["transaction_id"], attempt["receipts"]
@@ -49,6 +54,11 @@ def check(core: dict[str, Json], issue: Json, report: Report) -> None:
             continue
         if family not in {"eip155", "algorand"}:
             continue
+        length = len(unbase64(attempt["raw"], where))
+        together += length
+        if length > _LARGEST or together > _LARGEST_TOGETHER:
+            expected = f"at most {_LARGEST} bytes, and {_LARGEST_TOGETHER} in all attempts"
+            raise Refused("malformed_transaction", where, expected, f"{length}, and {together}")
         look, purpose = (
             (_evm, "evm_transaction")
             if family == "eip155"
@@ -94,10 +104,14 @@ def _evm(
         raise Refused("transaction_id", where, made.id, id)
     wanted = [f"chain {core['deployment']['network'].partition(':')[2]}"]
     there = [f"chain {made.chain_id}"]
-    if attempt["origin"] == "signed":
-        # What was found on chain came without a nonce and an offer of ours.
-        wanted += [f"nonce {slot['sequence']}", f"at most {attempt['fee_cap']} for gas"]
-        there += [f"nonce {made.nonce}", f"at most {made.max_fee} for gas"]
+    is_signed = attempt["origin"] == "signed"
+    # What was found on chain came without an offer of ours, and mostly without a nonce.
+    if is_signed or slot["sequence"] is not None:
+        wanted.append(f"nonce {slot['sequence']}")
+        there.append(f"nonce {made.nonce}")
+    if is_signed:
+        wanted.append(f"at most {attempt['fee_cap']} for gas")
+        there.append(f"at most {made.max_fee} for gas")
     if attempt["role"] == "fill":
         wanted.append("a call of nothing by the signer to itself")
         is_one = not made.data and made.to.hex() == signer[2:].lower()
@@ -151,21 +165,42 @@ def _algorand(
     parties = [deployment["sender"], deployment["owner"]]
     if core["plan"] is not None:
         parties = core["plan"]["steps"][step["number"] - 1]["signers"]
-    expected = (slot["lease"], slot["valid_until"], deployment["owner"], set(parties))
-    there = (last.lease.hex(), last.last_round, senders[-1], set(senders))
-    if expected != there and slot["lease"] is not None:
+    expected = (deployment["owner"], set(parties))
+    there = (senders[-1], set(senders))
+    if expected != there:
         raise Refused("malformed_transaction", where, expected, there)
-    if last.asset is not None and isinstance(found.issue, dict):
-        issue = (found.issue.get("supply"), found.issue.get("decimals"))
-        if issue != (str(last.asset[0]), last.asset[1]):
-            raise Refused("malformed_transaction", where, issue, last.asset)
+    _issues(where, group, found.issue)
     lease = _lease(core, step["number"])
+    # What was found on chain came without a window of ours.
+    if attempt["origin"] == "signed" or slot["lease"] is not None:
+        over = max((each["valid_until"] or 0 for each in _before(step, slot)), default=0)
+        window = (slot["lease"], slot["valid_until"], lease.hex())
+        if window != (last.lease.hex(), last.last_round, last.lease.hex()):
+            raise Refused("malformed_transaction", where, window, (last.lease, last.last_round))
+        if last.first_round <= over:
+            rounds = f"rounds behind {over}, with which the window before was over"
+            raise Refused("malformed_transaction", where, rounds, last.first_round)
     if last.lease == lease:
         found.bound.append(id)
-    elif slot["lease"] is not None:
-        raise Refused("malformed_transaction", where, f"the lease {lease.hex()}", slot["lease"])
     digests = [sha256(each.message).digest() for each in group]
     return list(zip(signers, digests, strict=True))
+
+
+def _issues(where: str, group: Sequence[algorand.Transaction], issue: Json) -> None:
+    """What creates an asset is the last of its group, and creates what the log says."""
+    for each in group[:-1]:
+        if each.asset is not None:
+            expected = "an asset by the last transaction alone"
+            raise Refused("malformed_transaction", where, expected, each.asset)
+    asset = group[-1].asset
+    if asset is not None and issue is not None:
+        wanted = (issue["supply"], issue["decimals"])
+        if wanted != (str(asset[0]), asset[1]):
+            raise Refused("malformed_transaction", where, wanted, asset)
+
+
+def _before(step: Json, slot: Json) -> list[Json]:
+    return [each for each in step["slots"] if each["number"] < slot["number"]]
 
 
 def _names(core: dict[str, Json]) -> list[bytes]:

@@ -72,12 +72,29 @@
 
   // JSON.parse takes the last of two members with one name, and 1.0 for 1; here both are refused.
   function parse(text, where) {
-    const TOKEN = /[ \t\n\r]*(?:([[\]{},:])|("[^"\\]*(?:\\[^][^"\\]*)*")|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)|(true|false|null|NaN|-?Infinity))/y;
-    let mark, string, number, word;
+    const TOKEN = /([[\]{},:])|(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)|(true|false|null|NaN|-?Infinity)/y;
+    let mark, string, number, word, at = 0;
+    const skip = () => {
+      while (" \t\n\r".includes(text[at] ?? "end")) at += 1;
+    };
     const next = () => {
+      [mark, string, number, word] = [];
+      skip();
+      const begin = at;
+      if (text[at] === '"') {
+        // By hand: a pattern runs out of stack in a text with millions of escapes.
+        at += 1;
+        while (at < text.length && text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
+        at += 1;
+        if (at > text.length) throw new SyntaxError("a text does not end");
+        string = text.slice(begin, at);
+        return;
+      }
+      TOKEN.lastIndex = at;
       const token = TOKEN.exec(text);
       if (!token) throw new SyntaxError("a value, or a mark, was expected");
-      [, mark, string, number, word] = token;
+      at = TOKEN.lastIndex;
+      [, mark, number, word] = token;
     };
     const expect = (...marks) => {
       if (!marks.includes(mark)) throw new SyntaxError(`${marks.join(" or ")} was expected`);
@@ -130,7 +147,8 @@
     };
     next();
     const found = value();
-    if (!/^[ \t\n\r]*$/.test(text.slice(TOKEN.lastIndex))) throw new SyntaxError("something follows");
+    skip();
+    if (at < text.length) throw new SyntaxError("something follows");
     return found;
   }
 
@@ -219,7 +237,12 @@
     check(value, where);
     value.forEach((each, n) => must(each.number === n + 1, where, "numbers from 1", each.number));
   };
-  const DIGITS = like(/^(?:0|[1-9][0-9]*)$/, "a decimal number as text");
+  // Up to 2^256, which has 78 digits.
+  const DIGITS = like(/^(?:0|[1-9][0-9]{0,77})$/, "a decimal number of up to 78 digits as text");
+  const LEASE = like(/^(?:[0-9a-f]{2}){0,32}$/, "up to 32 bytes, hexadecimal");
+  // What a chain calls something by. It is shown beside what is proved, and has no blanks, so that
+  // nobody's sentence can stand there.
+  const NAME = like(/^[-0-9A-Za-z._:/+=]{1,128}$/, "a name of up to 128 letters without blanks");
   const HASH = like(/^[0-9a-f]{64}$/, "32 bytes, hexadecimal");
   const INSTANT = (value, where) => {
     like(/^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$/, "an instant")(value, where);
@@ -238,15 +261,15 @@
   const RECEIPT = members(
     { digest: HASH, key: text, key_version: text, purpose: text, request_id: text, signer: text }, ["request_id"]);
   const INCLUSION = members({
-    block: members({ hash: text, number: integer }), cost: DIGITS, succeeded: boolean, transaction_id: text,
+    block: members({ hash: NAME, number: integer }), cost: DIGITS, succeeded: boolean, transaction_id: NAME,
   });
   const ATTEMPT = members({
     broadcast_at: orNull(INSTANT), cost: orNull(DIGITS), fee_cap: DIGITS, number: integer,
     origin: oneOf("signed", "found"), raw: orNull(coded()), receipts: listOf(RECEIPT), rejected: boolean,
-    role: oneOf("effect", "fill"), signed_at: INSTANT, transaction_id: text,
+    role: oneOf("effect", "fill"), signed_at: INSTANT, transaction_id: NAME,
   });
   const SLOT = members({
-    attempts: listOf(ATTEMPT), lease: orNull(like(/^(?:[0-9a-f]{2})*$/, "hexadecimal digits")), network: NETWORK,
+    attempts: listOf(ATTEMPT), lease: orNull(LEASE), network: NETWORK,
     number: integer, sequence: orNull(integer), signer: text,
     state: oneOf("open", "used", "spent", "lost", "expired"), valid_until: orNull(integer),
   });
@@ -260,7 +283,7 @@
     hold: orNull(anId("hold")), id: anId("dep"), kind: oneOf("deployment"), live: boolean,
     metadata: ascending((pair) => pair[0], listOf(listOf(text, 2, 2))), network: NETWORK, owner: orNull(text),
     payer: oneOf("sponsored", "self"), plan_hash: orNull(HASH), predicted: orNull(text),
-    requested_by: anId("mem", "key"), result: orNull(text), sender: text,
+    requested_by: anId("mem", "key"), result: orNull(NAME), sender: text,
     state: oneOf("Completed", "Failed", "Cancelled"), token: members({ kind: text, parameters: PARAMETERS }),
   });
   const PLAN = members({
@@ -315,7 +338,9 @@
   const POSTING = atLeast({ amount: integer, credit: text, debit: text, hold: anId("hold") });
   // What is looked at in the details of events; what else is in them is nobody's concern here.
   const DETAILS = new Map(Object.entries({
-    "deployment.queued": atLeast({ credits: integer, kind: text, network: text }),
+    "deployment.queued": atLeast({
+      credits: integer, issue: orNull(atLeast({ decimals: integer, supply: DIGITS })), kind: text, network: text,
+    }, ["issue"]),
     "deployment.slot_reserved": atLeast({ slot: atLeast({ number: integer }), step: integer }),
     "deployment.submitted": SIGNED, "deployment.replaced": SIGNED, "deployment.slot_filling": SIGNED,
     "deployment.step_signed": SIGNED, 
@@ -331,8 +356,8 @@
     "deployment.retry_requested": atLeast({ hold: text }, ["hold"]), "credits.held": POSTING,
     "evidence.issued": atLeast({ digest: text, format: text }),
     "checkpoint.anchored": atLeast({
-      block: members({ hash: text, number: integer }), network: text, origin: text, root: HASH, size: integer,
-      transaction_id: text,
+      block: members({ hash: NAME, number: integer }), network: NETWORK, origin: text, root: HASH, size: integer,
+      transaction_id: NAME,
     }),
   }));
 
@@ -390,7 +415,7 @@
     /^(([!-*,-~]+)\n(0|[1-9][0-9]{0,15})\n([A-Za-z0-9+/=]+)\n)\n\u2014 ([!-*,-~]+) ([A-Za-z0-9+/=]+)\n$/;
 
   async function checkpointOf(note, key) {
-    const form = NOTE.exec(note);
+    const form = note.length <= 4096 ? NOTE.exec(note) : null;
     if (!form) refuse("malformed_note", "checkpoint", "three lines, an empty one, and one signature", note);
     const [, signed, origin, size, rootText, name, markText] = form;
     const [root, mark] = [unbase64(rootText, "checkpoint"), unbase64(markText, "checkpoint")];
@@ -599,6 +624,10 @@
     if (name === "included" || ENDING.includes(name)) {
       const inclusion = { ...detail(event, "inclusion"), cost: String(detail(event, "inclusion", "cost")) };
       const attempt = attemptOf(slot, inclusion.transaction_id) ?? impossible(event, "an attempt in the open slot");
+      const isAnother = step.inclusion !== null && step.inclusion.transaction_id !== inclusion.transaction_id;
+      if (name === "included" && isAnother && tookEffect(step, slot)) {
+        impossible(event, "that the block of what took effect has vanished");
+      }
       step.inclusion = inclusion;
       if (name === "included") return;
       if (!inclusion.succeeded || attempt.role !== "effect") impossible(event, "an attempt that took effect");
@@ -624,17 +653,21 @@
     if (!(slot.valid_until !== null ? ["expired"] : ["spent", "lost"]).includes(state)) {
       impossible(event, "an end that such a slot can have");
     }
+    if (tookEffect(step, slot)) impossible(event, "no attempt that took effect, or its block has vanished");
     if (state === "spent") {
       const [id, { inclusion }] = [detail(event, "transaction_id"), step];
       const attempt = attemptOf(slot, id);
       if (!attempt || inclusion === null || inclusion.transaction_id !== id) {
         impossible(event, "an attempt that was seen in a block");
       }
-      if (inclusion.succeeded && attempt.role === "effect") impossible(event, "an attempt without effect");
       attempt.cost = inclusion.cost;
     }
     [slot.state, step.inclusion] = [state, null];
   }
+
+  // Whether the effect stands in a block, as far as has been told.
+  const tookEffect = ({ inclusion }, slot) =>
+    inclusion !== null && inclusion.succeeded && attemptOf(slot, inclusion.transaction_id)?.role === "effect";
 
   function compareStep(where, said, step) {
     const count = (place, told, there) => told.length === there.length
@@ -684,19 +717,39 @@
       }
     }
     const isDue = deployment.state === "Completed" || (deployment.failure !== null && !deployment.failure.without_effect);
-    for (const hold of holds) {
-      let [gone, spentOf] = [0, 0];
-      for (const { body: { details } } of postings) {
-        if (details.hold !== hold || details.debit !== "held") continue;
-        gone += details.amount;
-        if (details.credit === "spent") spentOf += details.amount;
-      }
+    const became = holds.map((hold) => {
+      const { spentOf, there } = carriedOut(postings.filter((each) => each.body.details.hold === hold));
       const wanted = hold === holds.at(-1) && isDue ? price : 0;
-      if (gone !== price || spentOf !== wanted) {
-        refuse("credits_differ", hold, `${price} held, ${wanted} of it spent, none left`, `${spentOf} spent, ${price - gone} left`);
+      if (there.get("held") || spentOf !== wanted) {
+        refuse("credits_differ", hold, `${price} held, ${wanted} of it spent, none left`, `${spentOf} spent, ${there.get("held")} left`);
       }
+      const ends = [...ENDS].filter(([account]) => there.get(account));
+      const words = ends.length === 1 ? ends[0][1]
+        : ends.map(([account, said]) => `${there.get(account)} of them ${said}`).join(", ");
+      return `${price} credits were held, and ${words}`;
+    });
+    return became.join("; ") || "It cost no credits";
+  }
+
+  // What was spent of one hold, and where its credits are in the end.
+  const ENDS = new Map([["spent", "captured"], ["available", "given back"], ["expired", "expired"]]);
+  function carriedOut(lines) {
+    const there = new Map();
+    const add = (account, amount) => there.set(account, (there.get(account) ?? 0) + amount);
+    let spentOf = 0;
+    for (const event of lines) {
+      const [debit, credit, amount] = ["debit", "credit", "amount"].map((name) => detail(event, name));
+      if (event.body.action !== "credits.held") {
+        if (!ENDS.has(credit) || debit === credit || amount > (there.get(debit) ?? 0)) {
+          refuse("credits_differ", event.where, `of what is held, to ${[...ENDS.keys()].join(" or ")}`,
+            `${amount} from ${debit} to ${credit}`);
+        }
+        add(debit, -amount);
+      }
+      add(credit, amount);
+      if (credit === "spent") spentOf += amount;
     }
-    return holds.length ? `${price} credits were held, and ${isDue ? "captured" : "given back"}` : "It cost no credits";
+    return { spentOf, there };
   }
 
   // Those that paid, in order: each was taken right before it was asked for, or asked for again.
@@ -811,7 +864,22 @@
       if (!signers.includes(slot.signer) || !signers.every((each) => known.includes(each))) {
         refuse("core_differs", `${where}.signer`, known, [slot.signer, ...signers]);
       }
+      checkBounds(where, deployment, step.slots.slice(0, m), slot);
     }));
+  }
+
+  // Windows follow each other, and no attempt at the effect offers more than was agreed.
+  function checkBounds(where, { fee_ceiling: ceiling }, earlier, slot) {
+    const over = Math.max(0, ...earlier.map((each) => each.valid_until ?? 0));
+    if (slot.valid_until !== null && slot.valid_until <= over) {
+      refuse("history_incomplete", `${where}.valid_until`, `a window behind ${over}`, slot.valid_until);
+    }
+    slot.attempts.forEach((attempt, o) => {
+      // A fill serves those behind it, whatever was agreed for this one.
+      if (attempt.role === "effect" && BigInt(attempt.fee_cap) > BigInt(ceiling)) {
+        refuse("core_differs", `${where}.attempts[${o}].fee_cap`, `at most ${ceiling}`, attempt.fee_cap);
+      }
+    });
   }
 
   async function checkPlan(core, proves, leaves) {
@@ -933,7 +1001,7 @@
       + "and slot of the records has its event");
     if (deployment.result !== null) {
       const { issue } = about[0].body.details;
-      const of = isObject(issue) ? `, of ${issue.supply} base units, with ${issue.decimals} decimals` : "";
+      const of = issue ? `, of ${issue.supply} base units, with ${issue.decimals} decimals` : "";
       proves("result", `The log says that ${deployment.result} was issued${of}`);
     }
     proves("credits", checkCredits(deployment, told));
