@@ -67,7 +67,7 @@ def test_evidence_about_tokens_of_both_families_convinces_a_stranger(parts, told
     sent = call(parts.anvil, "eth_getTransactionByHash", anchor["transaction_id"])
     assert str(sent["input"]).endswith(anchor["root"])
     note = bytes.fromhex(str(sent["input"])[2:])
-    report = verify(pack.read_bytes(), Given(key=key, anchor_notes=[note]))
+    report = verify(pack.read_bytes(), Given(keys=[NamedKey(key)], anchor_notes=[note]))
     assert report.refused is None
     assert "What you read off a chain is the root of this log" in str(report)
 
