@@ -57,6 +57,10 @@ OPERATOR = Actor("operator")
 PAYMENTS = Actor("payments")
 
 
+#: Says of its own number that it was given to nothing, or to what is not there any more.
+NUMBER_VOIDED = "number.voided"
+
+
 @frozen(kw_only=True)
 class AuditDraft:
     """An event that has everything but its place in the organisation's sequence."""
@@ -82,7 +86,9 @@ class AuditDraft:
             raise ValueError(f"a salt has {SALT_BYTES} bytes")
 
     def numbered(self, sequence: int) -> AuditEvent:
-        """The event in its place; *sequence* is 1 more than the organisation's last one."""
+        """The event in its place; *sequence* is 1 more than the organisation's last one, or one
+        that no event has.
+        """
         # The keys stand in their order, and those of what is fixed need no quoting.
         body = (
             f'{{"action":{_written(self.action)},"actor":{{"id":{_written(self.actor.id)},'

@@ -23,6 +23,7 @@ from application.audit.as_of import StateAsOf
 from application.audit.logs import OpenLog, ResumeLog
 from application.audit.personal import KnowPeople, ReadPersonal
 from application.audit.seal import Seal
+from application.audit.voids import VoidNumber
 from application.audit.watch import WatchSeals
 from application.billing.charge import ChargeFees
 from application.billing.checkout import StartCheckout
@@ -399,6 +400,7 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         identifiers=identifiers,
     )
+    void_number = One(VoidNumber, store=store, clock=clock, identifiers=identifiers)
     watch_seals = One(WatchSeals, store=store, alarms=alarms, clock=clock)
 
     installation_secret = One(

@@ -37,6 +37,15 @@ class PostgresAuditLog(AuditLog):
         )
         return events
 
+    def fill(self, sequence: int, draft: AuditDraft) -> AuditEvent | None:
+        self._transaction.enter(Lock.AUDIT_HEAD, self._transaction.scope.organisation)
+        head = self._transaction.row(AUDIT["lock_head"])
+        if head is None or not 0 < sequence <= head["sequence"] or self.numbered([sequence]):
+            return None
+        event = draft.numbered(sequence)
+        self._transaction.change(AUDIT["insert_event"], rows.audit_event_to_row(event))
+        return event
+
     def get(self, id: EventId) -> AuditEvent | None:
         row = self._transaction.row(AUDIT["select_event"], {"id": id})
         return rows.audit_event_from_row(row) if row else None

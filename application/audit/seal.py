@@ -80,7 +80,7 @@ REMEDIES: Mapping[str, str] = {
     "another_cluster": "the database was restored or moved: if no other copy of it is in use, "
     "`tallystick seal resume --reason …`",
     "event_missing": "an event that was numbered is not there: find out who deleted it, or gave "
-    "a number to nothing; restore it from a backup",
+    "a number to nothing; restore it from a backup, or `tallystick seal void ORG N --reason …`",
     "event_repeated": "a number has two events: find out who inserted one past the application, "
     "and take that one away",
     "event_beyond_head": "an event that is sealed is not counted: somebody set the head back, and "

@@ -21,7 +21,7 @@ from application.ports.custody import Verifies
 from application.ports.storage.seals import Leaf, Log, SignedCheckpoint
 from application.ports.storage.work import Scope, Store, Work
 from domain import evidence
-from domain.audit import AuditEvent, EventFilter, timestamp
+from domain.audit import NUMBER_VOIDED, AuditEvent, EventFilter, timestamp
 from domain.checkpoint import Checkpoint, MalformedError, Note
 from domain.errors import MisuseError
 from domain.identifiers import OrganisationId, Prefix, public_id
@@ -121,6 +121,8 @@ class Verdict:
     unsealed: int
     #: Events of months that have left the database.
     archived: int
+    #: Numbers of which an event says that they were given to nothing.
+    voided: int
     differences: Differences
 
 
@@ -169,11 +171,11 @@ class VerifyAudit:
         for row, why in dropped.strange:
             found.add("archive_unproved", str(row.month), f"{row.events} events in the trail", why)
         events = unsealed = 0
-        gone: list[_Trail] = []
+        walked: list[_Trail] = []
         for organisation in organisations:
             older = [self._places(organisation, tree) for tree in trees[:-1] if tree.size]
             trail = _Trail(organisation, newest, dropped, found, older)
-            gone.append(trail)
+            walked.append(trail)
             for count in self._walk(organisation, trail):
                 advance(count)
             with self.store.begin(Scope(organisation=organisation)) as work:
@@ -185,13 +187,14 @@ class VerifyAudit:
         for tree in trees:
             tree.finish(found)
         if dropped.begins is not None and newest is not None:
-            _hold_archives(dropped.begins, dropped.events, gone, found)
+            _hold_archives(dropped.begins, dropped.events, walked, found)
         return Verdict(
             events=events,
             leaves=0 if newest is None else newest.size,
             checkpoints=sum(tree.checkpoints for tree in trees),
             unsealed=unsealed,
             archived=dropped.events,
+            voided=sum(each.voided for each in walked),
             differences=found,
         )
 
@@ -526,6 +529,7 @@ class _Trail:
     #: Of closed logs, which months that were dropped before may be in.
     _older: Sequence[_Places] = ()
     events: int = 0
+    voided: int = 0
     #: Leaves without an event where those of dropped months are; and the first of them that are
     #: behind one that is there.
     gone: int = 0
@@ -548,6 +552,7 @@ class _Trail:
             self._found.add("event_repeated", subject, "one event of that number", "two")
         self._gap(event.sequence)
         self.events, self._last = self.events + 1, event.sequence
+        self.voided += event.action == NUMBER_VOIDED
         if event.action.startswith("credits."):
             self._days[event.at.astimezone(UTC).date()] += 1
         self._columns(event, subject)

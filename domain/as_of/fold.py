@@ -10,6 +10,8 @@ from domain.as_of.credits import CreditBook, instant
 from domain.as_of.state import Licence, Membership, State
 from domain.as_of.tokens import TokenBook
 
+#: Of a number that was given to nothing.
+_VOIDED = "number.voided"
 #: Where somebody else's hand moves the tariff.
 _TARIFF = frozenset({"organisation.created", "operator.set_tariff", "billing.tariff_changed"})
 
@@ -39,11 +41,15 @@ class AsOf:
         trail says, and that ends before the first event that is too late.
         """
         at = datetime.fromisoformat(body["at"])
-        if at > self.instant:
+        is_voided = body["action"] == _VOIDED
+        if at > self.instant and not is_voided:
             return False
         sequence = body["sequence"]
         if sequence != self.sequence + 1:
             self._gaps.append(f"events {self.sequence + 1} to {sequence - 1} are not there")
+        if is_voided:
+            # Said later than what is behind it, of what nobody knows any more.
+            self._gaps.append(f"event {sequence} is not there: its number was voided")
         self.sequence, self._event, self._event_at = sequence, body["id"], at
         self._organisation = body["organisation"]
         self._follow(body["action"], body["subject"], at, body["details"])

@@ -16,6 +16,7 @@ from application.ports.seal_state import SealStateError
 from application.ports.storage.seals import Log, SealerBusyError
 from application.ports.storage.work import StoreUnavailableError
 from domain.errors import Refusal
+from domain.identifiers import Prefix, public_id
 from entrypoints.commands import setting_up
 from entrypoints.container import Container, build_container
 from entrypoints.logs import log_to_stderr
@@ -155,6 +156,32 @@ def resume(ctx: click.Context, reason: str, as_json: bool) -> None:
     with _container(ctx) as container:
         resumed = container.resume_log()(reason)
     _tell_log(ctx, resumed, as_json=as_json)
+
+
+@command.command(
+    "void",
+    help="Say of a missing number of an organisation's events that it was given to nothing, so "
+    "that what is behind it is sealed.  An event under that number says so, and one of the "
+    "installation's.  Refused where any trace says what had the number.",
+)
+@click.argument("organisation", metavar="ORG")
+@click.argument("number", metavar="N", type=int)
+@_reason
+@setting_up.as_json
+@click.pass_context
+def void(ctx: click.Context, organisation: str, number: int, reason: str, as_json: bool) -> None:
+    id = setting_up.organisation_id(ctx, organisation)
+    with setting_up.container(ctx) as container:
+        voided = container.void_number()(id, number, reason)
+    if isinstance(voided, Refusal):
+        setting_up.refuse(ctx, voided, as_json=as_json)
+        return
+    told: dict[str, object] = {
+        "organisation": organisation,
+        "number": number,
+        "event": public_id(Prefix.EVENT, voided.id),
+    }
+    setting_up.answer(ctx, told, as_json=as_json)
 
 
 @command.command("status", help="How far sealing is.")

@@ -88,6 +88,8 @@ def _tell(verdict: Verdict) -> None:
         checked += f", {verdict.unsealed} events not sealed yet"
     if verdict.archived:
         checked += f", {verdict.archived} in archives"
+    if verdict.voided:
+        checked += f", {verdict.voided} voided numbers"
     number = sum(differences.counts.values())
     click.echo(f"{checked}: {f'{number} differences' if number else 'nothing differs'}")
 
@@ -99,6 +101,7 @@ def _shown(verdict: Verdict) -> Mapping[str, object]:
         "checkpoints": verdict.checkpoints,
         "unsealed": verdict.unsealed,
         "archived": verdict.archived,
+        "voided": verdict.voided,
         "holds": not verdict.differences.counts,
         "counts": dict(verdict.differences.counts),
         "differences": [

@@ -22,6 +22,7 @@ from tests.contract.tenants import (
     at_once,
     die_after,
 )
+from tests.contract.test_store_seals import trail_without as without
 from tests.strategies import examples, instants, texts
 
 
@@ -41,6 +42,46 @@ def test_events_are_numbered_from_one_without_gaps(store: Store):
     assert events == [draft.numbered(n) for n, draft in enumerate(drafts, start=1)]
     with store.begin(tenant.scope) as work:
         assert work.audit.all(limit=100) == events
+
+
+def test_a_number_that_no_event_has_is_filled_once(store: Store):
+    tenant, other = a_tenant(store), a_tenant(store)
+    with store.begin(tenant.scope) as work:
+        work.audit.append(*(an_event(tenant) for _ in range(4)))
+    without(store, tenant, 2)
+    late, again = an_event(tenant), an_event(tenant)
+    with store.begin(other.scope) as work:
+        assert work.audit.fill(2, an_event(other)) is None
+    with store.begin(tenant.scope) as work:
+        for number in (-1, 0, 1, 3, 4, 5):
+            assert work.audit.fill(number, again) is None
+        filled = work.audit.fill(2, late)
+        assert filled == late.numbered(2)
+        assert work.audit.fill(2, again) is None
+    with store.begin(tenant.scope) as work:
+        assert [event.sequence for event in work.audit.all(limit=9)] == [1, 2, 3, 4]
+        assert work.audit.get(late.id) == filled
+        assert work.audit.append(an_event(tenant))[0].sequence == 5
+
+
+def test_of_many_who_fill_a_number_one_does(store: Store):
+    tenant = a_tenant(store)
+    with store.begin(tenant.scope) as work:
+        work.audit.append(*(an_event(tenant) for _ in range(3)))
+    without(store, tenant, 2)
+
+    def fill():
+        with store.begin(tenant.scope) as work:
+            return work.audit.fill(2, an_event(tenant)) is not None
+
+    def append():
+        with store.begin(tenant.scope) as work:
+            return work.audit.append(an_event(tenant))[0].sequence
+
+    done = at_once([fill, append, fill, append, fill])
+    assert sorted(each for each in done if isinstance(each, bool)) == [False, False, True]
+    with store.begin(tenant.scope) as work:
+        assert [event.sequence for event in work.audit.all(limit=9)] == [1, 2, 3, 4, 5]
 
 
 @settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -32,7 +32,7 @@ def told():
             "sequence": sequence or next(numbers),
             "subject": subject,
         }
-        assert as_of.feed(body) is (at <= LATER)
+        assert as_of.feed(body) is (at <= LATER or action == "number.voided")
         return as_of.state()
 
     return tell
@@ -139,6 +139,14 @@ def test_nothing_after_the_instant_is_taken_in(told):
     assert (state.tariff, state.sequence) == (None, 1)
     at_the_instant = told("operator.set_tariff", {"tariff": "x"}, at=LATER, sequence=2)
     assert at_the_instant.tariff == "x"
+
+
+def test_a_number_that_was_voided_later_hides_nothing_behind_it_and_is_lacked(told):
+    granted(told)
+    told("number.voided", {"reason": "x"}, at=LATER + timedelta(days=9), sequence=2)
+    state = told("operator.set_tariff", {"tariff": "x"}, at=LATER, sequence=3)
+    assert (state.tariff, state.sequence) == ("x", 3)
+    assert "event 2 is not there: its number was voided" in state.lacks
 
 
 def test_what_it_does_not_know_it_passes_over(told):

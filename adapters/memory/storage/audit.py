@@ -51,6 +51,18 @@ class MemoryAuditLog(AuditLog):
         self._transaction.update(self._tables.heads, organisation, events[-1].sequence)
         return events
 
+    def fill(self, sequence: int, draft: AuditDraft) -> AuditEvent | None:
+        organisation = self._transaction.require_organisation(draft.organisation)
+        head = self._transaction.lock(Lock.AUDIT_HEAD, self._tables.heads, organisation)
+        place, event = (organisation, sequence), draft.numbered(sequence)
+        if not 0 < sequence <= (head or 0):
+            return None
+        if not self._transaction.insert(self._tables.events, place, event):
+            return None
+        if not self._transaction.insert(self._tables.ids, event.id, place):
+            raise MisuseError(f"there is an event {event.id} already")
+        return event
+
     def get(self, id: EventId) -> AuditEvent | None:
         place = self._transaction.get(self._tables.ids, id)
         if place is None or place[0] != self._transaction.organisation:

@@ -268,7 +268,7 @@ class _Session(SealSession):
             for (organisation, sequence), event in there.items()
             if sequence in ends.get(organisation, ())
         ]
-        return found, troubles
+        return _as_they_settle(found), troubles
 
     def _through(self, log: int, organisation: OrganisationId) -> int:
         return max(
@@ -279,6 +279,20 @@ class _Session(SealSession):
             ),
             default=0,
         )
+
+
+def _as_they_settle(committed: Sequence[Unsealed]) -> list[Unsealed]:
+    """None of an organisation's before one with a lower number: a gap may be filled later."""
+    turn = {(each.organisation, each.sequence): n for n, each in enumerate(committed)}
+    settles: dict[tuple[OrganisationId, int], int] = {}
+    last: dict[OrganisationId, int] = {}
+    for organisation, sequence in sorted(turn):
+        last[organisation] = max(turn[organisation, sequence], last.get(organisation, 0))
+        settles[organisation, sequence] = last[organisation]
+    return sorted(
+        committed,
+        key=lambda each: (settles[each.organisation, each.sequence], each.sequence),
+    )
 
 
 def _backlog(

@@ -6,6 +6,10 @@ UPDATE audit_heads
  WHERE organisation_id = %(organisation)s
 RETURNING sequence
 
+-- name: lock_head
+-- Whoever holds it sees the events of all numbers that were given.
+SELECT sequence FROM audit_heads WHERE organisation_id = %(organisation)s FOR UPDATE
+
 -- name: insert_event
 INSERT INTO audit_events (organisation_id, sequence, id, at, action, subject, live, salt, body)
 VALUES (%(organisation_id)s, %(sequence)s, %(id)s, %(at)s, %(action)s, %(subject)s, %(live)s,

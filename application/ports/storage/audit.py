@@ -20,6 +20,13 @@ class AuditLog(Protocol):
         """Give each its place in the organisation's gap-free sequence, and store it."""
         ...
 
+    def fill(self, sequence: int, draft: AuditDraft) -> AuditEvent | None:
+        """Give it a number that was given, and that no event has; None: there is no such number.
+
+        From then on until the end of the transaction nobody else gives numbers away.
+        """
+        ...
+
     def get(self, id: EventId) -> AuditEvent | None: ...
 
     def head(self) -> int:

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from base64 import b64encode
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -29,9 +29,11 @@ from adapters.postgres import connect, seal_store
 from adapters.system import SealStateFile, SystemClock, SystemIdentifiers
 from application.audit.logs import OpenLog, ResumeLog, fingerprint
 from application.audit.seal import REMEDIES, Round, Seal
+from application.audit.voids import VoidNumber
 from application.audit.watch import WatchSeals
 from application.evidence.verify import VerifyAudit
 from application.ports.custody import CustodyUnavailableError
+from application.ports.seal_state import SealStateError
 from application.ports.storage.seals import SealerBusyError
 from application.ports.storage.work import Scope, StoreUnavailableError
 from domain.checkpoint import Checkpoint, Note
@@ -1441,6 +1443,63 @@ def test_an_organisation_whose_event_is_put_back_is_gone_on_with(opened):
     opened.settled()
     assert opened.sealed(tenant) == 10
     opened.holds_together()
+
+
+def test_what_is_behind_a_gap_that_was_voided_is_sealed_whoever_dies(opened):
+    """The application's role makes a gap; sealers are at work while it is voided, and one dies."""
+    tenant = a_tenant(opened.store)
+    opened.happen(tenant, 5)
+    opened.settled()
+    opened.once()
+    as_the_application(opened, tenant, A_GAP)
+    opened.happen(tenant, 5)
+    left_out(opened, "event_missing", tenant, 6)
+    clock = SystemClock()
+    void = VoidNumber(store=opened.store, clock=clock, identifiers=SystemIdentifiers(clock))
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            with suppress(SealerBusyError, SealStateError):
+                assert isinstance(opened.once(batch=2), Round)
+
+    sealers = [threading.Thread(target=work) for _ in range(2)]
+    for sealer in sealers:
+        sealer.start()
+    try:
+        opened.happen(tenant, 3)
+        voided = void(tenant.organisation, 6, "counted past the application")
+        assert voided.sequence == 6
+        opened.happen(tenant, 3)
+    finally:
+        stop.set()
+        for sealer in sealers:
+            sealer.join()
+    opened.happen(tenant, 1)
+    with pytest.raises(DiesError):
+        rounds(opened, seals=MortalStore(opened.parts["seals"], "append", after=True), batch=2)
+    opened.settled()
+    assert opened.sealed(tenant) == 18
+    opened.holds_together()
+    organisations = [id for (id,) in opened.admin("SELECT id FROM organisations")]
+    verify = VerifyAudit(store=opened.store, verifies=Verification())
+    verdict = verify(organisations)
+    assert (verdict.differences.counts, verdict.voided) == ({}, 1)
+    # Behind it, edits and deletions are seen again.
+    opened.admin(
+        "UPDATE audit_events SET salt = substr(sha256(salt), 1, 16)"
+        " WHERE organisation_id = %s AND sequence = 8",
+        tenant.organisation,
+    )
+    opened.admin(
+        "DELETE FROM audit_events WHERE organisation_id = %s AND sequence = 9",
+        tenant.organisation,
+    )
+    assert verify(organisations).differences.counts == {
+        "event_changed": 1,
+        "event_missing": 1,
+        "leaf_without_event": 1,
+    }
 
 
 def test_of_many_that_wait_some_are_named_and_all_are_counted(opened):
