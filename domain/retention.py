@@ -108,6 +108,16 @@ class LegalHold:
         """Whether it forbids erasing what is known of *subject*, of the same organisation."""
         return self.is_placed and self.subject in {None, subject}
 
+    @property
+    def details(self) -> dict[str, JsonValue]:
+        """What the event that placed it says of it."""
+        return {
+            "reason": self.reason,
+            "since": None if self.since is None else timestamp(self.since),
+            "subject": self.subject,
+            "until": None if self.until is None else timestamp(self.until),
+        }
+
     def lifted(self, now: datetime, because: str) -> LegalHold:
         """Raises: MisuseError: it is lifted already."""
         if not self.is_placed:

@@ -478,7 +478,7 @@ class Container(containers.DeclarativeContainer):
     drop_month = One(
         DropMonth,
         store=store,
-        files=archive_files,
+        files=archive_tables,
         partitions=One(assembly.partitions, settings),
         clock=clock,
         identifiers=identifiers,

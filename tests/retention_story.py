@@ -20,7 +20,7 @@ from adapters.memory.files import MemoryFiles
 from adapters.memory.identifiers import MemoryIdentifiers
 from application.audit.trail import Trail
 from application.operator.credits import GrantCredits
-from application.ports.storage.retention import Partitions
+from application.ports.storage.retention import Partitions, Rows
 from application.ports.storage.seals import Log, SealStore, SignedCheckpoint, Trouble
 from application.ports.storage.work import Scope, Store
 from application.retention.archive import ArchiveMonth
@@ -110,10 +110,14 @@ class Story:
         return InstallationId(OrganisationId(INSTALLATION))
 
     @property
+    def tables(self) -> ArchiveFiles:
+        return ArchiveFiles(files=self.files, formats=table_formats(), part_limit=8_000)
+
+    @property
     def archive(self) -> ArchiveMonth:
         return ArchiveMonth(
             **self.parts,
-            files=ArchiveFiles(files=self.files, formats=table_formats(), part_limit=8_000),
+            files=self.tables,
             installation=self.installation,
             hot_months=self.hot_months,
         )
@@ -122,7 +126,7 @@ class Story:
     def drop(self) -> DropMonth:
         return DropMonth(
             **self.parts,
-            files=self.files,
+            files=self.tables,
             partitions=self.partitions,
             installation=self.installation,
         )
@@ -299,6 +303,11 @@ class Story:
                 path = inclusion_proof(row["position"], size, work.seals.hashes(1))
             assert leads(leaf, row["position"], size, list(path), root)
         return len(rows)
+
+    def rows_of(self, month: str) -> Rows:
+        """As they were written."""
+        mine = sorted(place for place, of in self.months.items() if of == month)
+        return Rows(len(mine), sha(b"".join(self.written[place] for place in mine)))
 
     def written_in(self, month: str) -> int:
         return list(self.months.values()).count(month)

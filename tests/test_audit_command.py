@@ -312,7 +312,7 @@ PART = (
     b'{"body":{"action":"x","organisation":"org_1","sequence":1},"leaf_hash":"%s","salt":"%s"}\n'
 )
 PART %= b"00" * 32, b"00" * 16
-DEEP = b"[" * 200_000
+DEEP = b"[" * 5_000
 
 
 def a_manifest(part, **changes):

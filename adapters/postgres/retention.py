@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
+from typing import cast
 
 import psycopg
 from attrs import field, frozen
@@ -21,15 +22,18 @@ from application.ports.storage.retention import (
     PartitionHeldError,
     Partitions,
     PartitionsUnavailableError,
+    Rows,
     Volume,
 )
 from application.ports.storage.work import Lock
+from domain.audit import LEAF_DOMAIN
 from domain.identifiers import EventId, LegalHoldId, OrganisationId
 from domain.ledger import JournalEntry
 from domain.retention import Archive, ArchiveState, LegalHold, Month
 
 RETENTION = queries.load("retention.sql")
 
+_LEAVES_AT_ONCE = 10_000
 _PARTITION = re.compile(r"audit_events_([0-9]{4})_([0-9]{2})")
 
 
@@ -155,9 +159,9 @@ class PostgresPartitions(Partitions):
 
     _url: str | None = field(repr=False)
 
-    def drop(self, month: Month, events: int) -> None:
+    def drop(self, month: Month, archived: Rows) -> None:
         with self._connected() as connection:
-            self._drop(connection, month, events)
+            self._drop(connection, month, archived)
 
     def put_back(self, month: Month) -> None:
         with self._connected() as connection:
@@ -180,7 +184,7 @@ class PostgresPartitions(Partitions):
         return _as_owner(self._url)
 
     def _drop(
-        self, connection: psycopg.Connection[tuple[object, ...]], month: Month, events: int
+        self, connection: psycopg.Connection[tuple[object, ...]], month: Month, archived: Rows
     ) -> None:
         partition = sql.Identifier("public", _name(month))
         if self._is(connection, RETENTION["partitions"], month):
@@ -195,16 +199,13 @@ class PostgresPartitions(Partitions):
             connection.execute(
                 sql.SQL("ALTER TABLE {} DISABLE ROW LEVEL SECURITY").format(partition)
             )
-            counted = connection.execute(
-                sql.SQL("SELECT count(*) FROM {} WHERE at >= %s AND at < %s").format(partition),
-                [month.first, month.end],
-            ).fetchone()
+            found = _rows(connection, partition, month)
             # Last, because whoever places a hold waits for it; until the commit, because a hold
             # that is placed after this is placed on a month that is gone.
             connection.execute(RETENTION["lock_holds"])
             span = {"since": month.first, "until": month.end}
             is_held = connection.execute(RETENTION["holds_over"], span).fetchone() is not None
-            is_as_archived = counted == (events,)
+            is_as_archived = found == archived
             if is_as_archived and not is_held:
                 connection.execute(sql.SQL("DROP TABLE {}").format(partition))
             else:
@@ -212,7 +213,9 @@ class PostgresPartitions(Partitions):
         if is_held:
             raise PartitionHeldError(f"{month} is held")
         if not is_as_archived:
-            raise PartitionChangedError(f"{month} has {counted} events, and not {events}")
+            raise PartitionChangedError(
+                f"{month} has {found.count} events, and not the {archived.count} archived"
+            )
 
     def _attach(self, connection: psycopg.Connection[tuple[object, ...]], month: Month) -> None:
         """In one transaction with whatever it was set aside for."""
@@ -238,6 +241,21 @@ class PostgresPartitions(Partitions):
         self, connection: psycopg.Connection[tuple[object, ...]], query: str, month: Month
     ) -> bool:
         return (_name(month),) in connection.execute(query.encode()).fetchall()
+
+
+def _rows(
+    connection: psycopg.Connection[tuple[object, ...]], partition: sql.Identifier, month: Month
+) -> Rows:
+    # As `domain.merkle.leaf_hash` of the domain's prefix, salt and body.
+    leaves = (
+        "SELECT sha256('\\x00'::bytea || {} || salt || body) FROM {}"
+        " WHERE at >= %s AND at < %s ORDER BY organisation_id, sequence"
+    )
+    with connection.cursor(name="leaves") as cursor:
+        cursor.itersize = _LEAVES_AT_ONCE
+        query = sql.SQL(leaves).format(sql.Literal(LEAF_DOMAIN), partition)
+        cursor.execute(query, [month.first, month.end])
+        return Rows.of(cast("bytes", leaf) for (leaf,) in cursor)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from application.ports.storage.work import Work
-from application.retention.holds import details_of
 from domain.audit import AuditEvent, EventFilter
 from domain.retention import LegalHold
 
@@ -53,5 +52,5 @@ def _differences(
 def _says(placed: AuditEvent, hold: LegalHold) -> bool:
     details = placed.content()["details"]
     return isinstance(details, Mapping) and all(
-        details.get(name) == value for name, value in details_of(hold).items()
+        details.get(name) == value for name, value in hold.details.items()
     )

@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from attrs import frozen
 
@@ -25,21 +25,24 @@ from application.ports.storage.retention import (
     PartitionChangedError,
     PartitionHeldError,
     Partitions,
+    Rows,
 )
 from application.ports.storage.work import Scope, Store
 from application.retention.holds import refusal_for_month
+from application.retention.tables import ENCODINGS, EVENTS, ArchiveFiles
 from domain.audit import OPERATOR, JsonValue
 from domain.errors import Refusal
 from domain.identifiers import INSTALLATION, InstallationId, Prefix, public_id
-from domain.retention import KEPT_MONTHS, Archive, ArchiveState, Month, certificate
+from domain.retention import KEPT_MONTHS, Archive, ArchiveState, Month, certificate, parts_in
 
 _CHUNK_BYTES = 2**20
+_LEAF = [column.name for column in EVENTS].index("leaf_hash")
 
 
 @frozen(kw_only=True)
 class DropMonth:
     store: Store
-    files: Files
+    files: ArchiveFiles
     partitions: Partitions
     clock: Clock
     identifiers: Identifiers
@@ -66,7 +69,7 @@ class DropMonth:
                 self.partitions.put_back(month)
             return refusal
         try:
-            self.partitions.drop(month, archive.events)
+            self.partitions.drop(month, self._archived(archive))
         except PartitionHeldError:
             with self.store.begin(Scope.installation()) as work:
                 held = refusal_for_month(work, month)
@@ -87,8 +90,17 @@ class DropMonth:
             )
         return None
 
+    def _archived(self, archive: Archive) -> Rows:
+        """Raises: TableError, FilesUnavailableError, FileNotFoundError."""
+        return Rows.of(
+            cast("bytes", row[_LEAF])
+            for part in parts_in(archive.manifest, "audit_events")
+            if part.name.endswith(f".{ENCODINGS[0].value}")
+            for row in self.files.read(archive.month, "audit_events", part)
+        )
+
     def _damaged(self, archive: Archive) -> Refusal | None:
-        fault = fault_of(self.files, archive)
+        fault = fault_of(self.files.files, archive)
         return None if fault is None else Refusal(code="archive_unreadable", detail=fault)
 
     def _is_sealed(self, archive: Archive) -> bool:

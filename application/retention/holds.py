@@ -13,7 +13,7 @@ from application.audit.trail import Trail
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store, Work
-from domain.audit import OPERATOR, JsonValue, timestamp
+from domain.audit import OPERATOR, JsonValue
 from domain.errors import Refusal
 from domain.identifiers import (
     INSTALLATION,
@@ -89,7 +89,7 @@ class PlaceHold:
                 if archive.is_being_deleted and hold.holds_month(archive.month)
             )
             trail = _trail(self.identifiers, organisation)
-            details = details_of(hold) | {"too_late_for": [str(each) for each in too_late_for]}
+            details = hold.details | {"too_late_for": [str(each) for each in too_late_for]}
             trail.add("legal_hold.placed", hold.name, hold.placed_at, details=details)
             trail.write(work)
         return Placed(hold=hold, too_late_for=too_late_for, is_of_nobody=is_of_nobody)
@@ -169,13 +169,3 @@ def _names(held: list[tuple[OrganisationId, LegalHoldId]]) -> str:
 
 def _trail(identifiers: Identifiers, organisation: OrganisationId) -> Trail:
     return Trail(identifiers=identifiers, organisation=organisation, actor=OPERATOR)
-
-
-def details_of(hold: LegalHold) -> dict[str, JsonValue]:
-    """What its event says of it."""
-    return {
-        "reason": hold.reason,
-        "since": None if hold.since is None else timestamp(hold.since),
-        "subject": hold.subject,
-        "until": None if hold.until is None else timestamp(hold.until),
-    }

@@ -555,3 +555,13 @@ def test_a_deletion_that_dies_has_one_certificate_in_the_end_which_is_in_the_tra
     told = [e.content() for e in events_of(story) if e.action == "archive.deleted"]
     assert [each["details"]["digest"] for each in told] == [digest]
     assert story.files.kept[name].decode() == done.certificate
+
+
+def test_another_event_in_the_place_of_one_keeps_the_month():
+    story = ready_to_drop()
+    rows = story.store._audit.events.rows
+    (place, *_) = [place for place, event in rows.items() if Month.of(event.at) == FIRST]
+    del rows[place]
+    come_late(story, FIRST)
+    assert code_of(story.drop(FIRST)) == "month_changed"
+    assert "2019-01" in story.in_database()

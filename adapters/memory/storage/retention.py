@@ -20,12 +20,14 @@ from application.ports.storage.retention import (
     PartitionHeldError,
     Partitions,
     PartitionsUnavailableError,
+    Rows,
     Volume,
 )
 from application.ports.storage.work import Lock
 from domain.errors import MisuseError
 from domain.identifiers import LegalHoldId, OrganisationId
 from domain.ledger import JournalEntry
+from domain.merkle import leaf_hash
 from domain.retention import Archive, ArchiveState, LegalHold, Month
 
 
@@ -164,7 +166,7 @@ class MemoryPartitions(Partitions):
     _retention: RetentionTables
     _locks: Locks
 
-    def drop(self, month: Month, events: int) -> None:
+    def drop(self, month: Month, archived: Rows) -> None:
         with self._locks.changed:
             # Nobody commits meanwhile; whoever is about to place a hold is waited for.
             if not self._locks.changed.wait_for(self._is_unlocked, LOCK_TIMEOUT_SECONDS):
@@ -172,9 +174,12 @@ class MemoryPartitions(Partitions):
             if any(hold.holds_month(month) for hold in self._retention.holds.rows.values()):
                 raise PartitionHeldError(f"{month} is held")
             rows = self._audit.events.rows
-            places = [place for place, event in rows.items() if Month.of(event.at) == month]
-            if places and len(places) != events:
-                raise PartitionChangedError(f"{month} has {len(places)} events, not {events}")
+            places = sorted(p for p, event in rows.items() if Month.of(event.at) == month)
+            found = Rows.of(leaf_hash(rows[place].leaf) for place in places)
+            if places and found != archived:
+                raise PartitionChangedError(
+                    f"{month} has {found.count} events, and not the {archived.count} archived"
+                )
             for place in places:
                 del self._audit.ids.rows[rows[place].id]
                 del rows[place]

@@ -1,7 +1,10 @@
 """What of the trail is where, and what must stay."""
 
-from collections.abc import Collection, Sequence
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Protocol
 
 from attrs import frozen
@@ -97,6 +100,23 @@ class Archives(Protocol):
         ...
 
 
+@frozen
+class Rows:
+    """Which events a month has, each by the hash of its leaf."""
+
+    count: int
+    #: SHA-256 of the leaf hashes, by organisation and number.
+    digest: bytes
+
+    @classmethod
+    def of(cls, leaves: Iterable[bytes]) -> Rows:
+        count, digest = 0, sha256()
+        for leaf in leaves:
+            count += 1
+            digest.update(leaf)
+        return cls(count, digest.digest())
+
+
 class PartitionsUnavailableError(Exception):
     """Nobody may drop a month here, or a table stayed locked.  It is as it was, or set aside."""
 
@@ -112,13 +132,13 @@ class PartitionHeldError(Exception):
 class Partitions(Protocol):
     """What the owner of the tables does."""
 
-    def drop(self, month: Month, events: int) -> None:
+    def drop(self, month: Month, archived: Rows) -> None:
         """Take the month's events out of the database; none are there: nothing is done.
 
         Looks for legal holds once more, under their lock, and keeps it until the month is gone.
 
         Raises:
-            PartitionChangedError: there are not exactly *events* of them.
+            PartitionChangedError: they are not exactly those that were *archived*.
             PartitionHeldError
             PartitionsUnavailableError
         """

@@ -157,7 +157,7 @@ def test_whoever_drops_looks_for_holds_once_more_when_the_month_is_set_aside(sto
     month = next_month(story)
     placed = hold_of(story)
     with pytest.raises(PartitionHeldError):
-        story.partitions.drop(month, story.written_in(str(month)))
+        story.partitions.drop(month, story.rows_of(str(month)))
     assert is_found(story, month)
     lift(story, placed)
 

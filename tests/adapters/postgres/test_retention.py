@@ -13,6 +13,7 @@ from application.operator.verify_ledger import VerifyLedger
 from application.ports.storage.retention import (
     PartitionChangedError,
     PartitionsUnavailableError,
+    Rows,
 )
 from application.ports.storage.work import Scope
 from application.retention.archived import ProveArchived
@@ -128,7 +129,7 @@ def archived(story):
 def test_a_month_with_other_rows_is_put_back(archived, place):
     url, store = place
     with pytest.raises(PartitionChangedError):
-        archived.partitions.drop(FIRST, 1)
+        archived.partitions.drop(FIRST, Rows.of([]))
     assert name_of(FIRST) in tables(url)
     assert "2019-01" in archived.in_database()
     with psycopg.connect(url) as connection:
@@ -235,7 +236,7 @@ def test_what_comes_after_its_month_was_dropped_is_there_and_counted(archived, p
 
 
 def test_one_that_was_dropped_by_somebody_who_died_is_noted_by_the_next(archived, place):
-    archived.partitions.drop(FIRST, archived.written_in("2019-01"))
+    archived.partitions.drop(FIRST, archived.rows_of("2019-01"))
     assert archived.states()["2019-01"] == "archived"
     assert archived.drop(FIRST).state.value == "dropped"
 
@@ -254,9 +255,9 @@ def test_a_table_that_somebody_reads_is_left_alone(archived, place):
 def test_the_application_drops_nothing(archived, place):
     url, _ = place
     with pytest.raises(PartitionsUnavailableError, match="permission denied"):
-        open_partitions(application_url(url)).drop(FIRST, 1)
+        open_partitions(application_url(url)).drop(FIRST, Rows.of([]))
     with pytest.raises(PartitionsUnavailableError, match="MIGRATOR_URL"):
-        open_partitions(None).drop(FIRST, 1)
+        open_partitions(None).drop(FIRST, Rows.of([]))
     assert name_of(FIRST) in tables(url)
 
 
@@ -275,7 +276,7 @@ def test_events_that_came_too_late_for_their_month_keep_it(story, place):
 
 
 def test_one_that_was_dropped_by_somebody_who_died_is_noted_though_it_is_held_by_then(archived):
-    archived.partitions.drop(FIRST, archived.written_in("2019-01"))
+    archived.partitions.drop(FIRST, archived.rows_of("2019-01"))
     archived.place(archived.organisations[0], "a court asked for it")
     name = next(name for name in archived.files.kept if name.startswith("2019-01/"))
     archived.files.kept[name] = b"x"
@@ -333,3 +334,17 @@ def test_a_hold_that_the_applications_role_lifted_without_an_event_is_named(stor
         application.execute("UPDATE legal_holds SET lifted_at = now(), lifted_because = 'x'")
     (told,) = looked_at(story).told
     assert (told.code, told.subject) == ("hold_differs", hold.name)
+
+
+def test_another_event_in_the_place_of_one_keeps_the_month(archived, place):
+    url, _ = place
+    with psycopg.connect(url, autocommit=True) as administrator:
+        administrator.execute(
+            "DELETE FROM audit_events WHERE organisation_id = %s AND sequence = 2",
+            [archived.organisations[0]],
+        )
+    come_late(archived, FIRST)
+    archived.seal()
+    assert archived.drop(FIRST).code == "month_changed"
+    assert name_of(FIRST) in tables(url)
+    assert "2019-01" in archived.in_database()
