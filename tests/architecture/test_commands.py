@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from functools import cache
@@ -154,22 +153,6 @@ def test_the_help_loads_nothing_of_what_the_commands_use():
 def test_a_command_loads_nothing_that_it_does_not_use(name):
     alike = [other for other in COMMANDS if UNUSED[other] == UNUSED[name]]
     assert not loaded_by(*alike)[name] & (SDKS | UNUSED[name])
-
-
-def test_the_help_answers_at_once():
-    def seconds():
-        begun = processor_seconds()
-        assert run("--help").returncode == 0
-        return processor_seconds() - begun
-
-    # Of the processor, and the quickest of several: the machine may have other things to do.
-    assert min(seconds() for _ in range(5)) < 0.3
-
-
-def processor_seconds():
-    """What the processes took that have ended, by now."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def test_the_help_names_every_command_and_what_it_is_for():

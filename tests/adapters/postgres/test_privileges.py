@@ -76,7 +76,8 @@ licences             app=ra,w(arranged_at told due_at) narrow=r readonly=r
 login_attempts       app=rawd
 lots                 app=ra,w(remaining expires_at lapsed clawed_back ended_at)
                      narrow=r(organisation_id effective_at fact) readonly=r
-members              app=ra,w(role removed_at) narrow=r(organisation_id id user_id) readonly=r
+members              app=ra,w(role removed_at)
+                     narrow=r(organisation_id id user_id created_at) readonly=r
 migrations           app=r sealer=r readonly=r
 networks             app=ra,w(name final_number final_hash halted) readonly=r
 operations           app=ra,w(hold_id accepted_at state result failure_reason
