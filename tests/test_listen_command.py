@@ -1,6 +1,8 @@
 """`tallystick listen` against an API on a real port."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -139,19 +141,24 @@ def test_a_key_that_is_not_good_ends_it(api):
     assert run(api, key="").exit_code == 2
 
 
-def test_it_goes_on_after_an_outage_and_ends_with_ctrl_c(api):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_goes_on_after_an_outage_and_ends_when_told_to(api, number):
     api.answers = [503]
+    # As a shell starts what is in the background: with SIGINT ignored.
     process = subprocess.Popen(
-        [sys.executable, "-m", "entrypoints.main", "listen", "--url", api.url, "--cursor", "4",
-         "--json"],
+        ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", sys.executable, "-m", "entrypoints.main",
+         "listen", "--url", api.url, "--cursor", "4", "--json"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={"TALLYSTICK_API_KEY": "tsk_good", "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "TALLYSTICK_API_KEY": "tsk_good", "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     with process:
-        assert json.loads(process.stdout.readline()) == api.events[4]
-        api.events.append(an_event(6))
-        assert json.loads(process.stdout.readline()) == api.events[5]
-        process.send_signal(2)
-        _, errors = process.communicate(timeout=10)
+        try:
+            assert json.loads(process.stdout.readline()) == api.events[4]
+            api.events.append(an_event(6))
+            assert json.loads(process.stdout.readline()) == api.events[5]
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=10)
+        finally:
+            process.kill()
     assert process.returncode == 0
     assert "asking again" in errors

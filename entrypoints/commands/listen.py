@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_bytes
@@ -23,8 +25,8 @@ _LONGEST_PAUSE_SECONDS = 30.0
 
 @click.command(
     "listen",
-    help="Print what happens in an organisation as it happens, until Ctrl+C.  The API key, with "
-    f"webhooks:read, comes from --key-file or {_KEY_VARIABLE}.",
+    help="Print what happens in an organisation as it happens, until told to stop (Ctrl+C, "
+    f"SIGTERM).  The API key, with webhooks:read, comes from --key-file or {_KEY_VARIABLE}.",
 )
 @click.option("--url", envvar="TALLYSTICK_URL", default="http://127.0.0.1:8080", show_default=True,
               help="Where the API is.")  # fmt: skip
@@ -57,7 +59,7 @@ def command(
         raise click.UsageError(str(error)) from error
     if forward_to:
         click.echo(f"signing with {written(signing)}", err=True)
-    with httpx.Client(timeout=_WAIT_SECONDS, trust_env=False) as client:
+    with _ended_by_signals(), httpx.Client(timeout=_WAIT_SECONDS, trust_env=False) as client:
         listener = Listener(client=client, url=url.rstrip("/"), key=key, ends=once)
         try:
             for event in listener.events(cursor):
@@ -70,6 +72,18 @@ def command(
             ctx.exit(1)
         except KeyboardInterrupt:
             ctx.exit(0)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Also where whoever started it in the background had SIGINT ignored."""
+    names = (signal.SIGTERM, signal.SIGINT)
+    before = {name: signal.signal(name, signal.default_int_handler) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
 
 
 class RefusedError(Exception):

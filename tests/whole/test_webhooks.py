@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -48,7 +49,11 @@ def test_the_first_webhook(parts):
         env={**os.environ, "TALLYSTICK_API_KEY": key, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    with client, listening, receiving(keeping_open) as receiver:
+    with ExitStack() as ends:
+        ends.enter_context(client)
+        ends.enter_context(listening)
+        ends.callback(listening.kill)
+        receiver = ends.enter_context(receiving(keeping_open))
         made = client.post(
             "/v1/webhook_endpoints", json={"url": receiver.url()}, headers={"Idempotency-Key": "k"}
         )
