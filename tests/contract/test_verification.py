@@ -6,8 +6,9 @@ import pytest
 
 from domain.identifiers import INSTALLATION, AccountId
 from domain.signing import Curve, KeyUse, PublicKey, Purpose, Signature
+from tests.contract.custody import ORIGIN
 
-MESSAGE = b"example.com/audit/ins_1/1\n3\nAAAA\n"
+MESSAGE = f"{ORIGIN}\n3\nAAAA\n".encode()
 
 
 @pytest.fixture
