@@ -6,7 +6,7 @@ told to a person, too, and looked at again by the next run; the others are settl
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from attrs import frozen
 
@@ -25,6 +25,8 @@ from domain.settlement import PackState
 HORIZON = timedelta(days=30)
 #: What may have been written down late is looked at twice.
 OVERLAP = timedelta(days=1)
+#: Where nothing was compared before, all that was ever paid is looked at.
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _PAGE = 100
 
 
@@ -69,8 +71,11 @@ class Reconcile:
                 through = min(through, event.created_at)
             elif settled.outcome is not Outcome.KNOWN:
                 events += 1
+        # However long nobody could compare: what was on its way then has been paid since.
+        paid_since = min(last.through, now) - HORIZON if last is not None else _BEGINNING
         found = (
-            self._settled(subject, None, unsettled) for subject in self.payments.paid_since(since)
+            self._settled(subject, None, unsettled)
+            for subject in self.payments.paid_since(paid_since)
         )
         payments = sum(settled.granted for settled in found if settled is not None)
         unpaid = tuple(self._unpaid(since, unsettled))
