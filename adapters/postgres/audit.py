@@ -90,10 +90,6 @@ class PostgresAuditLog(AuditLog):
         found = self._transaction.rows(AUDIT["select_found"], asked)
         return [rows.audit_event_from_row(row) for row in found]
 
-    def end(self) -> int:
-        row = self._transaction.row(AUDIT["select_end"])
-        return row["sequence"] if row else 0
-
     def count(self, wanted: EventFilter, *, through: int) -> int:
         asked = asdict(wanted) | {"through": through}
         row = self._transaction.row(AUDIT["count_found"], asked)

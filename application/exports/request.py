@@ -86,7 +86,7 @@ class RequestExport:
             wanted=request.wanted,
             requested_by=name,
             requested_at=now,
-            last_sequence=work.audit.end(),
+            last_sequence=work.audit.head(),
         )
         work.exports.add(export)
         if not makes_it:

@@ -95,7 +95,7 @@ class RegisterEndpoint:
                 scheme=request.scheme,
                 created_by=caller.name,
                 created_at=now,
-                cursor=work.audit.end(),
+                cursor=work.audit.head(),
             )
             work.webhooks.add(endpoint, secret)
             trail = caller.trail(self.identifiers)
@@ -170,7 +170,7 @@ class ChangeEndpoints:
             if before.is_enabled and not skip_missed:
                 return before
             after = before.enabled(now)
-            return evolve(after, cursor=work.audit.end()) if skip_missed else after
+            return evolve(after, cursor=work.audit.head()) if skip_missed else after
 
         return self._change(caller, id, "webhook_endpoint.enabled", change)
 

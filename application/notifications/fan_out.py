@@ -70,7 +70,7 @@ class FanOut:
 
 def _news(work: Work, endpoints: Sequence[Endpoint]) -> tuple[list[Notification], int]:
     """What is behind the first of their cursors, and how far that goes."""
-    end = work.audit.end()
+    end = work.audit.head()
     actions = frozenset[str]().union(*(actions_of(each.event_types) for each in endpoints))
     first = min(each.cursor for each in endpoints)
     events = work.audit.named(actions, after=first, through=end, limit=BATCH)

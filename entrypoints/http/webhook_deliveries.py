@@ -204,7 +204,7 @@ def list_events(request: AnyRequest, caller: Given[Caller], store: AStore) -> Re
     limit, after = asked.get(LIMIT) or 20, sequence_of(asked.get(CURSOR))
     actions = actions_of(frozenset() if kind is None else frozenset({str(kind.value)}))
     with store.begin(caller.scope) as work:
-        end = work.audit.end()
+        end = work.audit.head()
         after = end if asked.get(TAIL) else after
         events = work.audit.named(actions, after=after, through=end, limit=limit + 1)
     has_more = len(events) > limit

@@ -28,7 +28,7 @@ def trail(store):
     for number in range(95):
         trail.add("account.rare" if number % 30 == 29 else "deployment.queued", "dep_1", NOW)
     with store.begin(tenant.scope) as work:
-        before = work.audit.end()
+        before = work.audit.head()
         trail.write(work)
     return tenant, before
 

@@ -207,7 +207,7 @@ def test_an_export_is_added_once(store):
 def test_a_trail_without_events_ends_at_nothing(store):
     tenant = a_tenant(store)
     with store.begin(tenant.scope) as work:
-        assert work.audit.end() == 0
+        assert work.audit.head() == 0
         assert work.audit.count(EventFilter(), through=0) == 0
 
 
@@ -232,4 +232,4 @@ def test_as_many_are_counted_as_are_found(store, wanted, through, count):
     with store.begin(tenant.scope) as work:
         found = work.audit.find(wanted, through=through, limit=99)
         assert work.audit.count(wanted, through=through) == len(found) == count
-        assert work.audit.end() == 5
+        assert work.audit.head() == 5

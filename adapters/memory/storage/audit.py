@@ -102,12 +102,6 @@ class MemoryAuditLog(AuditLog):
         found = [event for event in self._mine(after) if _is(wanted, event)]
         return [each for each in found if through is None or each.sequence <= through][:limit]
 
-    def end(self) -> int:
-        organisation = self._transaction.organisation
-        if organisation is None:
-            return 0
-        return self._transaction.get(self._tables.heads, organisation) or 0
-
     def count(self, wanted: EventFilter, *, through: int) -> int:
         return len(self.find(wanted, through=through, limit=through))
 

@@ -58,9 +58,6 @@ SELECT organisation_id, sequence, id, at, action, subject, live, salt, body
  ORDER BY sequence
  LIMIT %(limit)s
 
--- name: select_end
-SELECT sequence FROM audit_heads WHERE organisation_id = %(organisation)s
-
 -- name: select_found
 -- A body is no JSON here: it may hold what PostgreSQL's cannot.  Who did it stands at its
 -- beginning, behind the action, and that far there is nothing but ASCII; what caused it stands

@@ -63,10 +63,6 @@ class AuditLog(Protocol):
         """As `all`, those that *wanted* describes; with a number of at most *through*."""
         ...
 
-    def end(self) -> int:
-        """The number of the last event; 0: there is none."""
-        ...
-
     def count(self, wanted: EventFilter, *, through: int) -> int:
         """How many *wanted* describes, with a number of at most *through*."""
         ...

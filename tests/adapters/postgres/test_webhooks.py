@@ -53,7 +53,7 @@ class World:
         with self.store.begin(tenant.scope) as work:
             endpoint = Endpoint(
                 organisation=tenant.organisation, id=id, url=url, live=False, created_by="mem_1",
-                created_at=now, cursor=work.audit.end(),
+                created_at=now, cursor=work.audit.head(),
             )  # fmt: skip
             work.webhooks.add(endpoint, secret)
         return endpoint
