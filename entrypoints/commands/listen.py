@@ -149,7 +149,10 @@ def _forward(client: httpx.Client, url: str, event: dict[str, object], secret: b
     headers = headers_of(str(event["id"]), datetime.now(UTC), body, [secret])
     try:
         answered = client.post(
-            url, content=body, headers={"Content-Type": "application/json", **headers}
+            url,
+            content=body,
+            # A connection that the receiver is about to close would lose the next event.
+            headers={"Content-Type": "application/json", "Connection": "close", **headers},
         )
     except httpx.HTTPError as error:
         return type(error).__name__
