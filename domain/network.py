@@ -88,6 +88,11 @@ class Network:
     )
 
     @property
+    def base_unit(self) -> str:
+        """What whole numbers of native coin count."""
+        return "wei" if self.family is Family.EVM else "microalgos"
+
+    @property
     def live(self) -> bool:
         """Development counts as test (spec/api.md, Modes)."""
         return self.network_class is NetworkClass.LIVE

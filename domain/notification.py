@@ -13,6 +13,7 @@ from attrs import frozen
 
 from domain.audit import API_VERSION, AuditEvent, JsonValue, canonical, timestamp
 from domain.identifiers import EventId, Prefix, public_id
+from domain.treasury import REACHED
 
 
 @frozen(kw_only=True)
@@ -25,6 +26,8 @@ class EventType:
     details: tuple[str, ...] = ()
     #: Whether it belongs to one mode; what is the organisation's own is told in both.
     has_mode: bool = True
+    #: Of the installation's own trail: members neither get it nor may ask for it.
+    is_operators: bool = False
 
 
 def _of_deployments(name: str, *details: str) -> EventType:
@@ -67,6 +70,16 @@ TYPES: Mapping[str, EventType] = {
         details=("digest", "events", "format", "parts"),
         has_mode=False,
     ),
+    **{
+        action: EventType(
+            name=action,
+            object="treasury",
+            details=("network", "balance", "threshold"),
+            has_mode=False,
+            is_operators=True,
+        )
+        for action in REACHED.values()
+    },
     # Nobody writes it before accounts pay fees of their own; who asks for it will have it then.
     "account.balance_low": EventType(
         name="account.balance_low", object="account", details=("network", "balance")
@@ -78,8 +91,12 @@ TEST = EventType(name="webhook_endpoint.test", object="webhook_endpoint", has_mo
 #: What the trail calls it.
 TESTED = "webhook_endpoint.tested"
 
-#: What an endpoint may ask for.
-NAMES: tuple[str, ...] = tuple(dict.fromkeys(each.name for each in TYPES.values()))
+#: What an endpoint of a member may ask for.
+NAMES: tuple[str, ...] = tuple(
+    dict.fromkeys(each.name for each in TYPES.values() if not each.is_operators)
+)
+#: What only the operator's may.
+OPERATORS_NAMES: tuple[str, ...] = tuple(each.name for each in TYPES.values() if each.is_operators)
 
 
 def actions_of(names: frozenset[str]) -> frozenset[str]:

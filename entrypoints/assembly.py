@@ -32,6 +32,7 @@ from application.retention.tables import ENCODINGS, TABLES
 from domain.export import ExportFormat
 from domain.identifiers import NetworkId
 from domain.network import Family, Network
+from domain.treasury import Thresholds
 from entrypoints.custodian_settings import LOCAL_KEYS, CustodianSettings
 from entrypoints.mail_settings import FOLDER
 from entrypoints.metadata_settings import LOCAL, may_point_at
@@ -352,6 +353,11 @@ def _custodian(named: CustodianSettings, settings: Settings, store: Store) -> Cu
         wrapping=wrapping(settings),
         installation=settings.installation,
     )
+
+
+def thresholds(settings: Settings) -> dict[NetworkId, Thresholds]:
+    """Of each network's treasury."""
+    return {entry.network.id: entry.treasury.thresholds for entry in settings.networks}
 
 
 def network_ids(settings: Settings) -> frozenset[NetworkId]:

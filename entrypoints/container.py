@@ -67,6 +67,7 @@ from application.operator.adjust import AdjustCredits, CorrectCapture
 from application.operator.credits import GrantCredits, SetTariff
 from application.operator.dispatch import Dispatch
 from application.operator.end import EndOperation
+from application.operator.endpoints import OperatorsEndpoints
 from application.operator.erase import EraseSubject
 from application.operator.growth import ReportActivation, ReportRecurring
 from application.operator.installation_secret import InstallationSecret
@@ -75,6 +76,7 @@ from application.operator.margin import ReportMargin
 from application.operator.sweep import Sweep
 from application.operator.treasury import CreateTreasury, Resume
 from application.operator.verify_ledger import VerifyLedger
+from application.operator.watch_treasuries import WatchTreasuries
 from application.people.gifts import DeliverGift, SendGift
 from application.people.members import AcceptInvitation, ChangeMember, Invite, ListMembers
 from application.people.teams_and_quotas import ChangeQuotas, ChangeTeams
@@ -259,6 +261,13 @@ class Container(containers.DeclarativeContainer):
     change_endpoints = One(
         ChangeEndpoints, store=store, egress=egress, clock=clock, identifiers=identifiers
     )
+    operators_endpoints = One(
+        OperatorsEndpoints,
+        store=store,
+        register=register_endpoint,
+        change=change_endpoints,
+        identifiers=identifiers,
+    )
     rotate_secret = One(
         RotateSecret, store=store, secrets=webhook_secrets, clock=clock, identifiers=identifiers
     )
@@ -362,6 +371,15 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         identifiers=identifiers,
         every=settings.provided.drift_check,
+    )
+    watch_treasuries = One(
+        WatchTreasuries,
+        store=store,
+        chains=chains,
+        thresholds=One(assembly.thresholds, settings),
+        alarms=alarms,
+        clock=clock,
+        identifiers=identifiers,
     )
     watch_forgotten = One(WatchForgotten, store=store, clock=clock)
 

@@ -14,7 +14,10 @@ COMMANDS = {
     "work": ("work", "Carry deployments on; run any number of these."),
     "seal": ("seal", "Seal audit events into a signed log; open one, or go on after a restore."),
     "migrate": ("migrate", "Bring the database to the newest schema."),
-    "treasury": ("treasury", "Create, show, fund or resume the accounts that sign and pay."),
+    "treasury": (
+        "treasury",
+        "The accounts that sign and pay: create, list, fund, resume.",
+    ),
     "credits": ("credits", "Give credits, take them away, undo a capture, or look."),
     "tariff": ("tariff", "Change an organisation's tariff."),
     "users": ("users", "Erase a person."),

@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 from application.ports.nodes import Endpoint
 from domain.identifiers import NetworkId
 from domain.network import HIGHEST_AVM, Family, Finality, Network, NetworkClass
+from entrypoints.treasury_settings import TreasurySettings, read_treasury
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
@@ -58,6 +59,7 @@ class NetworkSettings:
     network: Network
     #: In the order in which they are asked.
     nodes: tuple[Endpoint, ...]
+    treasury: TreasurySettings = field(factory=TreasurySettings)
     #: By key of the file.
     origins: Mapping[str, Origin] = {}
 
@@ -80,6 +82,7 @@ class NetworkSettings:
             "window": each.window if each.family is Family.ALGORAND else None,
             "avm": each.avm,
             "fee_ceiling": each.fee_ceiling,
+            **self.treasury.shown(),
             "native_currency": each.native_currency,
             "native_decimals": each.native_decimals,
             "poll_milliseconds": each.poll // timedelta(milliseconds=1),
@@ -190,6 +193,7 @@ def _network(found: _Table, name: str) -> NetworkSettings | None:
     replace_after = found.take("replace_after_seconds", _from(1), 60)
     window = 150 if family is Family.EVM else _window(found, network_class)
     avm = None if family is Family.EVM else _avm(found, network_class)
+    treasury = read_treasury(found, family, fee_ceiling, _from(0))
     transaction = found.look("explorer_transaction", _link, None)
     address = found.look("explorer_address", _link, None)
     token = found.look("explorer_token", _link, None)
@@ -217,7 +221,7 @@ def _network(found: _Table, name: str) -> NetworkSettings | None:
         window=window,
         avm=avm,
     )
-    return NetworkSettings(network=network, nodes=nodes, origins=found.origins)
+    return NetworkSettings(network=network, nodes=nodes, treasury=treasury, origins=found.origins)
 
 
 def _genesis(found: _Table, family: Family | None, name: str) -> str | None:

@@ -141,6 +141,8 @@ class Settings:
     #: Where checkpoints of the audit trail are put on chain by themselves, and how often.
     anchor_networks: tuple[NetworkId, ...] = ()
     anchor_every: timedelta = timedelta(minutes=60)
+    #: How often it is seen what treasuries hold.
+    treasury_check: timedelta = timedelta(seconds=30)
     #: `local-keys` outside development only if told so.
     allow_local_keys: bool = False
 
@@ -229,6 +231,7 @@ class Settings:
             },
             "seal": {} if self.seal is None else self.seal.redacted(),
             "retention": self.retention.redacted(),
+            "treasury": {"check_seconds": self.treasury_check // timedelta(seconds=1)},
             "worker": {
                 "threads": self.worker_threads,
                 "webhook_threads": self.webhook_threads,
@@ -379,6 +382,13 @@ def _settings(reader: _Reader) -> Settings | None:
         1 if environment == "development" else 60,
         "a number of minutes, 1 to 10080 (a week)",
     )
+    treasury_check = reader.parsed(
+        "treasury",
+        "check_seconds",
+        _seconds,
+        5 if environment == "development" else 30,
+        "a number of seconds, 1 to 3600",
+    )
     anchor_every = reader.parsed(
         "audit",
         "anchor_every_minutes",
@@ -475,6 +485,7 @@ def _settings(reader: _Reader) -> Settings | None:
         drift_check=timedelta(minutes=drift_check),
         anchor_networks=_anchor_networks(reader, networks),
         anchor_every=timedelta(minutes=anchor_every),
+        treasury_check=timedelta(seconds=treasury_check),
         allow_local_keys=allow_local,
     )
     reader.look_for_strangers()
@@ -592,6 +603,13 @@ def _count(text: str) -> int:
 def _minutes(text: str) -> int:
     value = int(text)
     if not 1 <= value <= 7 * 24 * 60:
+        raise ValueError(text)
+    return value
+
+
+def _seconds(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 3600:
         raise ValueError(text)
     return value
 

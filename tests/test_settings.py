@@ -105,6 +105,13 @@ def test_the_file_may_hold_it_all(read):
     assert settings.drift_check == timedelta(minutes=15)
 
 
+@pytest.mark.parametrize(("environment", "seconds"), [("development", 5), ("test", 30)])
+def test_treasuries_are_looked_at_twice_a_minute(read, environment, seconds):
+    assert read("", COMPLETE | {"TALLYSTICK_INSTALLATION_ENVIRONMENT": environment}) \
+        .treasury_check == timedelta(seconds=seconds)  # fmt: skip
+    assert read("[treasury]\ncheck_seconds = 7").treasury_check == timedelta(seconds=7)
+
+
 @pytest.mark.parametrize(("environment", "minutes"), [("development", 1), ("test", 60)])
 def test_tokens_are_looked_at_every_hour_and_more_often_in_development(read, environment, minutes):
     settings = read("", COMPLETE | {"TALLYSTICK_INSTALLATION_ENVIRONMENT": environment})
@@ -846,6 +853,7 @@ class TestConfig:
             "mail.verify", "http.host", "http.port",
             "http.base_url", "http.request_limit", "http.trusted_proxies", "worker.threads",
             "worker.drift_check_minutes", "worker.webhook_threads", "egress.ports",
+            "treasury.check_seconds",
             "egress.allow_loopback",
             "audit.anchor_networks", "audit.anchor_every_minutes",
             "metadata.store", "metadata.url", "catalogue.file",

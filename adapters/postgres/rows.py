@@ -33,6 +33,7 @@ from domain.operation import (
 from domain.organisation import ApiKey, Member, Organisation, Permission, Role, Session, User
 from domain.signing import Curve, PublicKey
 from domain.token import Action, Order, Token
+from domain.treasury import Holding, Level
 
 Row = Mapping[str, Any]
 
@@ -247,6 +248,26 @@ def signer_to_row(signer: Signer) -> Row:
         "slot_limit": signer.limit,
         "halted": signer.halted,
         "fence": signer.fence,
+    }
+
+
+def holding_from_row(row: Row) -> Holding:
+    return Holding(
+        network=row["network"],
+        address=row["address"],
+        balance=int(row["balance"]),
+        level=Level(row["balance_level"]),
+        seen_at=row["balance_seen_at"],
+    )
+
+
+def holding_to_row(holding: Holding) -> Row:
+    return {
+        "network": holding.network,
+        "address": holding.address,
+        "balance": holding.balance,
+        "balance_level": holding.level.value,
+        "balance_seen_at": holding.seen_at,
     }
 
 

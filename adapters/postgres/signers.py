@@ -12,6 +12,7 @@ from domain.errors import MisuseError
 from domain.identifiers import INSTALLATION, NetworkId
 from domain.network import Network, NetworkStatus
 from domain.operation import Signer
+from domain.treasury import Holding
 
 SIGNERS = queries.load("signers.sql")
 
@@ -77,6 +78,16 @@ class PostgresSigners(Signers):
         current = self.lock(signer.network, signer.address)
         if current is None or current.fence != signer.fence:
             raise FenceLostError(f"{signer.address} on {signer.network} has been taken since")
+
+    def holding(self, network: NetworkId, address: str) -> Holding | None:
+        parameters = {"network": network, "address": address}
+        row = self._transaction.row(SIGNERS["select_holding"], parameters)
+        return rows.holding_from_row(row) if row else None
+
+    def put_holding(self, holding: Holding) -> None:
+        row = rows.holding_to_row(holding)
+        name = f"signer {holding.address} on {holding.network}"
+        self._transaction.update(name, SIGNERS["update_holding"], row)
 
     def _signer(self, query: str, network: NetworkId, address: str) -> Signer | None:
         row = self._transaction.row(SIGNERS[query], {"network": network, "address": address})

@@ -7,13 +7,17 @@ from domain.errors import Refusal
 from domain.identifiers import NetworkId, Prefix, public_id
 from domain.network import NetworkClass
 from entrypoints.assembly import give_development_coin
-from entrypoints.commands import setting_up
+from entrypoints.commands import setting_up, treasury_watch
 
 _network = click.option("--network", required=True, help="CAIP-2: eip155:31337")
 
 
 @click.group("treasury", help="The accounts that sign and pay for deployments.")
 def command() -> None: ...
+
+
+command.add_command(treasury_watch.listing)
+command.add_command(treasury_watch.notify)
 
 
 @command.command("create", help="Give a network its treasury account, and our factory.")
@@ -83,6 +87,7 @@ def fund(ctx: click.Context, network: str, amount: int, as_json: bool) -> None:
         for signer in signers:
             give_development_coin(entry.network, entry.nodes[0].url, signer.address, amount)
             state = container.chains()[NetworkId(network)].signer_state(signer.address)
+            container.watch_treasuries().look(NetworkId(network), signer.address)
             told = {"address": signer.address, "balance": str(state.balance)}
             setting_up.answer(ctx, told, as_json=as_json)
 

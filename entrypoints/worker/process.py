@@ -139,6 +139,11 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
             name="forgotten tokens", interval=FORGOTTEN_EVERY, act=container.watch_forgotten()
         ),
         Periodic(
+            name="treasuries",
+            interval=container.settings().treasury_check,
+            act=_always_pause(container.watch_treasuries()),
+        ),
+        Periodic(
             name="allowances",
             interval=ALLOWANCES_EVERY,
             act=_always_pause(container.give_allowances()),

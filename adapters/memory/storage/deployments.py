@@ -31,6 +31,7 @@ from domain.network import Network, NetworkStatus
 from domain.operation import AttemptRole, OperationKind, Signer, Slot, SlotState
 from domain.organisation import Organisation
 from domain.token import TokenKind
+from domain.treasury import Holding
 
 Key = tuple[OrganisationId, OperationId]
 SignerKey = tuple[NetworkId, str]
@@ -73,6 +74,7 @@ class DeploymentTables:
     signers: Table[SignerKey, Signer] = field(factory=lambda: Table("signers"))
     #: Until when somebody is the only one to replace, fill or halt.
     signer_leases: Table[SignerKey, float] = field(factory=lambda: Table("signer_leases"))
+    holdings: Table[SignerKey, Holding] = field(factory=lambda: Table("holdings"))
     networks: Table[NetworkId, Network] = field(factory=lambda: Table("networks"))
     statuses: Table[NetworkId, NetworkStatus] = field(factory=lambda: Table("network_statuses"))
 
@@ -428,6 +430,17 @@ class MemorySigners(Signers):
         stored = self.lock(signer.network, signer.address)
         if stored is None or stored.fence != signer.fence:
             raise FenceLostError(f"{signer.address}: fence {signer.fence} is not the newest")
+
+    def holding(self, network: NetworkId, address: str) -> Holding | None:
+        return self._transaction.get(self._tables.holdings, (network, address))
+
+    def put_holding(self, holding: Holding) -> None:
+        key = (holding.network, holding.address)
+        if not self._transaction.holds(self._tables.signers, key):
+            raise MisuseError(f"{holding.address} is not locked")
+        if self._transaction.get(self._tables.signers, key) is None:
+            raise MisuseError(f"there is no signer {holding.address} on {holding.network}")
+        self._transaction.put(self._tables.holdings, key, holding)
 
     def _open(self, network: NetworkId, address: str) -> Iterable[tuple[Deployment, Slot]]:
         return (

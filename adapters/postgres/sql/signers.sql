@@ -75,6 +75,21 @@ UPDATE signers
 RETURNING is_treasury, network, address, key_ref, curve, public_key, next_sequence, slot_limit,
           halted, fence
 
+-- name: select_holding
+SELECT network, address, balance, balance_level, balance_seen_at
+  FROM signers
+ WHERE network = %(network)s
+   AND address = %(address)s
+   AND balance IS NOT NULL
+
+-- name: update_holding
+UPDATE signers
+   SET balance = %(balance)s,
+       balance_level = %(balance_level)s,
+       balance_seen_at = %(balance_seen_at)s
+ WHERE network = %(network)s
+   AND address = %(address)s
+
 -- name: register_network
 -- No row comes back where it is registered in another class, or as another chain: rows that refer
 -- to it rely on that.

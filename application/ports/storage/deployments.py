@@ -13,6 +13,7 @@ from domain.identifiers import NetworkId, OperationId, OrganisationId
 from domain.network import Network, NetworkStatus
 from domain.operation import OperationKind, Signer
 from domain.token import TokenKind
+from domain.treasury import Holding
 
 #: What is listed where nothing else is asked for.
 DEPLOYMENTS = frozenset({OperationKind.DEPLOYMENT, OperationKind.INSTALL_FACTORY})
@@ -178,6 +179,14 @@ class Signers(Protocol):
 
     def check_fence(self, signer: Signer) -> None:
         """Lock the signer and see that the fence is still ours.  Raises: FenceLostError."""
+        ...
+
+    def holding(self, network: NetworkId, address: str) -> Holding | None:
+        """What it held when somebody last looked; None: nobody has."""
+        ...
+
+    def put_holding(self, holding: Holding) -> None:
+        """Of a signer that is locked."""
         ...
 
 

@@ -99,7 +99,8 @@ reconciliations      app=ra readonly=r
 sealed_secrets       app=ra,w(wrapping ciphertext)
 sessions             app=ra,w(organisation_id expires_at refresh_hash previous_hash rotated_at
                               successor revoked_at)
-signers              app=ra,w(next_sequence slot_limit halted fence lease_until) readonly=r
+signers              app=ra,w(next_sequence slot_limit halted fence lease_until balance
+                              balance_level balance_seen_at) readonly=r
 slots                app=ra,w(valid_until state is_adopted) narrow=r readonly=r
 spendings            app=ra,w(bucket_starts bucket_credits alerted_at frozen_until) readonly=r
 steps                app=ra,w(is_final included_transaction_id included_block

@@ -24,6 +24,10 @@ BROKEN = {
         INSERT INTO export_parts (organisation_id, export_id, number, name, bytes, sha256, events,
                                   first_sequence, last_sequence)
         VALUES (%(organisation)s, gen_random_uuid(), 1, 'part', 1, sha256(''), 1, 2, 1)""",
+    "a_balance_was_seen_at_a_time": """
+        UPDATE signers SET balance = 1""",
+    "a_balance_has_a_level": """
+        UPDATE signers SET balance = 1, balance_level = 'rich', balance_seen_at = now()""",
     "an_approval_is_of_an_operation": """
         UPDATE approvals SET operation_id = gen_random_uuid()""",
     "nobody_approves_what_they_asked_for": """
