@@ -7,8 +7,10 @@ import pytest
 from attrs import evolve
 
 from application.ports.storage.work import Scope
+from domain.audit import OPERATOR, AuditDraft
 from domain.errors import MisuseError
-from domain.retention import Archive, LegalHold, Month, certificate
+from domain.identifiers import INSTALLATION
+from domain.retention import Archive, ArchiveState, LegalHold, Month, certificate
 from tests.contract.tenants import NOW, a_tenant
 
 MONTH = Month.of(NOW)
@@ -100,14 +102,67 @@ def test_an_archive_is_added_once_and_goes_its_way(store):
         assert work.archives.get(MONTH) == dropped
         assert not work.archives.replace(archive, anew)
     with store.begin(a_tenant(store).scope) as work:
-        assert work.archives.begins() == MONTH.end
+        # Nobody has said so.
+        assert work.archives.begins() is None
         text = certificate(dropped, uuid4(), NOW, 84)
         deleted = dropped.deleted(NOW, text)
         work.archives.put(deleted)
         assert work.archives.all() == [deleted]
-        assert work.archives.begins() == MONTH.end
+        assert work.archives.begins() is None
         with pytest.raises(MisuseError):
             work.archives.put(evolve(deleted, month=Month(MONTH.index + 1)))
+
+
+#: Before anything that a store was prepared for.
+OLD = Month.parse("2001-03")
+
+
+def a_gone_archive(**changes):
+    archive = Archive(
+        month=OLD, manifest=b'{"a":3}', events=3, lines=2, event=uuid4(), archived_at=NOW
+    )
+    return evolve(archive.dropped(NOW), **changes)
+
+
+def say(work, archive, action, id=None, **details):
+    told = {"digest": archive.digest.hex(), "month": str(archive.month), **details}
+    work.audit.append(
+        AuditDraft(
+            id=id or uuid4(),
+            organisation=INSTALLATION,
+            at=archive.dropped_at,
+            actor=OPERATOR,
+            action=action,
+            subject="ins_1",
+            live=False,
+            correlation="ins_1",
+            request_id=None,
+            details=told,
+            salt=uuid4().bytes,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "missing",
+    ["nothing", "archived", "dropped", "its event", "its digest", "its month"],
+)
+def test_the_trail_begins_where_it_says_itself_and_not_where_a_row_does(store, missing):
+    # A month for each, because rows of archives stay.
+    archive = a_gone_archive(month=Month(OLD.index + len(missing)))
+    other = {"its digest": {"digest": "0" * 64}, "its month": {"month": "2001-02"}}
+    with store.begin(Scope.installation()) as work:
+        before = work.archives.begins()
+        if missing != "archived":
+            id = None if missing == "its event" else archive.event
+            say(work, archive, "partition.archived", id)
+        if missing != "dropped":
+            say(work, archive, "partition.dropped", **other.get(missing, {}))
+        archived = evolve(archive, dropped_at=None, state=ArchiveState.ARCHIVED)
+        assert work.archives.add(archived)
+        work.archives.put(archive)
+    with store.begin(a_tenant(store).scope) as work:
+        assert work.archives.begins() == (archive.month.end if missing == "nothing" else before)
 
 
 def test_lines_of_a_month_are_read_page_by_page(store):

@@ -5,11 +5,15 @@ from base64 import b64decode
 from hashlib import sha256
 
 import pytest
+from attrs import evolve
 
 from adapters.memory.chain.node import Anchoring
 from adapters.memory.signatures import MemoryVerification
 from application.anchors.request import RequestAnchor
-from domain.identifiers import Prefix, parse_id, public_id
+from application.audit.trail import Trail
+from application.ports.storage.work import Scope
+from domain.audit import OPERATOR
+from domain.identifiers import INSTALLATION, Prefix, parse_id, public_id
 from domain.organisation import PERMISSIONS, Permission, Role
 from domain.retention import Archive, Month
 from tallystick_verifier import Given, NamedKey, verify
@@ -293,9 +297,19 @@ def test_an_event_that_has_left_the_database_is_told_from_one_that_never_was(
     del site.house.store._audit.ids.rows[id]
     assert ada.get(path).status_code == 404
     now = site.house.clock.now()
-    site.house.store._retention.archives.rows[month] = Archive(
-        month=month, manifest=b"{}", events=1, lines=0, event=id, archived_at=now
-    ).dropped(now)
+    archive = Archive(month=month, manifest=b"{}", events=1, lines=0, event=id, archived_at=now)
+    site.house.store._retention.gone.add(month)
+    site.house.store._retention.archives.rows[month] = archive.dropped(now)
+    # A row alone is nobody's word.
+    assert ada.get(path).status_code == 404
+    told = {"digest": archive.digest.hex(), "month": str(month)}
+    trail = Trail(identifiers=site.house.identifiers, organisation=INSTALLATION, actor=OPERATOR)
+    archived = trail.add("partition.archived", "ins_1", now, details=told)
+    trail.add("partition.dropped", "ins_1", now, details=told)
+    with site.house.store.begin(Scope.installation()) as work:
+        trail.write(work)
+    rows = site.house.store._retention.archives.rows
+    rows[month] = evolve(rows[month], event=archived)
     for answered in (ada.get(path), ada.get(f"{path}/proof")):
         assert answered.status_code == 410
         assert answered.json()["code"] == "event_archived"

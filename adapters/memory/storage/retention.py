@@ -24,11 +24,14 @@ from application.ports.storage.retention import (
     Volume,
 )
 from application.ports.storage.work import Lock
+from domain.audit import AuditEvent, JsonValue
 from domain.errors import MisuseError
-from domain.identifiers import LegalHoldId, OrganisationId
+from domain.identifiers import INSTALLATION, LegalHoldId, OrganisationId
 from domain.ledger import JournalEntry
 from domain.merkle import leaf_hash
 from domain.retention import Archive, ArchiveState, LegalHold, Month
+
+_OF_MONTHS = (_ARCHIVED, _DROPPED) = ("partition.archived", "partition.dropped")
 
 
 @define(eq=False)
@@ -39,6 +42,8 @@ class RetentionTables:
     archives: Table[Month, Archive] = field(factory=lambda: Table("archives"))
     #: Of one row, which is never there: whoever holds it is the only one to place a hold.
     lock: Table[int, None] = field(factory=lambda: Table("legal_holds_lock"))
+    #: What was dropped here.
+    gone: set[Month] = field(factory=set)
 
 
 @define(eq=False)
@@ -144,8 +149,27 @@ class MemoryArchives(Archives):
         return Volume(events=events, lines=lines, strays=0, is_there=events > 0)
 
     def begins(self) -> datetime | None:
-        gone = [each.month for each in self.all() if each.state is not ArchiveState.ARCHIVED]
+        told = [
+            (event, event.content()["details"])
+            for (organisation, _), event in self._transaction.items(self._audit.events)
+            if organisation == INSTALLATION and event.action in _OF_MONTHS
+        ]
+        gone = [each.month for each in self.all() if self._is_gone(each, told)]
         return max(gone).end if gone else None
+
+    def _is_gone(self, archive: Archive, told: list[tuple[AuditEvent, JsonValue]]) -> bool:
+        """Whether the trail says so, and it is: what came late does not bring a month back."""
+        said = {"digest": archive.digest.hex(), "month": str(archive.month)}
+        of_it = {
+            (event.action, event.id if event.action == _ARCHIVED else None)
+            for event, details in told
+            if isinstance(details, dict) and said.items() <= details.items()
+        }
+        return (
+            archive.state is not ArchiveState.ARCHIVED
+            and {(_ARCHIVED, archive.event), (_DROPPED, None)} <= of_it
+            and (archive.month in self._tables.gone or archive.month not in self.hot())
+        )
 
     def lines(
         self, since: datetime, until: datetime, *, after: int, limit: int
@@ -183,6 +207,7 @@ class MemoryPartitions(Partitions):
             for place in places:
                 del self._audit.ids.rows[rows[place].id]
                 del rows[place]
+            self._retention.gone.add(month)
 
     def put_back(self, month: Month) -> None:
         """Nothing is ever set aside in memory."""

@@ -9,10 +9,8 @@ SELECT set_config('app.organisation_id', %(organisation)s::text, true)
 SELECT organisation_id, lines FROM narrow.ledger_volumes(%(after)s, %(limit)s)
 
 -- name: trail_begins
--- Behind the last month whose events have left the database.
-SELECT (max(month) + interval '1 month')::timestamp AT TIME ZONE 'UTC' AS begins
-  FROM archives
- WHERE state <> 'archived'
+-- Behind the last month whose events have left the database, as the trail says it.
+SELECT narrow.trail_begins() AS begins
 
 -- name: wallet
 SELECT available, held, debt, version

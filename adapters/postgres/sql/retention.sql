@@ -65,10 +65,7 @@ UPDATE archives
  WHERE month = %(month)s
 
 -- name: begins
--- Months are dropped from the beginning on, without a gap.
-SELECT (max(month) + interval '1 month')::timestamp AT TIME ZONE 'UTC' AS begins
-  FROM archives
- WHERE state <> 'archived'
+SELECT narrow.trail_begins() AS begins
 
 -- name: partitions
 SELECT partition.relname AS name

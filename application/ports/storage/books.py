@@ -44,7 +44,10 @@ class OrganisationBooks(Protocol):
     """One organisation's rows, all as of the instant at which they were opened."""
 
     def trail_begins(self) -> datetime | None:
-        """From when on audit events are in the database; None: from the beginning."""
+        """From when on audit events are in the database; None: from the beginning.
+
+        As `Archives.begins` has it: no row is believed by itself.
+        """
         ...
 
     def wallet(self) -> WalletRow | None: ...

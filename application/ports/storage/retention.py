@@ -90,7 +90,11 @@ class Archives(Protocol):
     def volume(self, month: Month) -> Volume: ...
 
     def begins(self) -> datetime | None:
-        """From when on the database has every event; None: from the beginning."""
+        """From when on the database has every event; None: from the beginning.
+
+        No archive is believed by itself: the installation's trail must say that it was archived
+        and dropped, with its manifest's digest, and the month must be gone.
+        """
         ...
 
     def lines(

@@ -38,7 +38,8 @@ approval_policies    app=ra,w(needed) readonly=r
 approvals            app=ra,w(plan_hash asked_by asked_at expires_at verdict decided_by
                               decided_at) readonly=r
 archives             app=ra,w(state manifest events lines event_id archived_at dropped_at
-                              deletion_begun_at deleted_at certificate) readonly=r
+                              deletion_begun_at deleted_at certificate)
+                     narrow=r(month state manifest event_id) readonly=r
 attempts             app=ra,w(broadcast_at rejected cost cost_rate cost_currency cost_rate_source
                               cost_rate_at) narrow=r readonly=r
 audit_checkpoints    app=r sealer=ra auditor=r readonly=r

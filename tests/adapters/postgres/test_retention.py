@@ -8,6 +8,7 @@ import pytest
 from adapters.local_keys import Verification
 from adapters.postgres import connect, open_books, open_partitions, seal_store
 from application.audit.trail import Trail
+from application.evidence.prove import missing
 from application.evidence.verify import VerifyAudit
 from application.operator.verify_ledger import VerifyLedger
 from application.ports.storage.retention import (
@@ -321,6 +322,58 @@ def test_no_row_of_the_applications_role_hides_what_an_administrator_deleted(arc
     assert after.counts["leaf_without_event"] >= 1
     lost = [each.subject for each in after.told if each.code == "leaf_without_event"]
     assert any(subject.endswith(f" {number}") for subject in lost)
+
+
+#: As the one above, with what a thief finds in the table; and the row of a month that is there,
+#: archived truly, and said to be dropped.
+HIDING = [
+    FORGED,
+    """
+    INSERT INTO archives
+           (month, state, manifest, events, lines, event_id, archived_at, dropped_at)
+    SELECT '2199-01-01', state, manifest, events, lines, event_id, archived_at, dropped_at
+      FROM archives WHERE state = 'dropped'
+    """,
+    "UPDATE archives SET state = 'dropped', dropped_at = now()",
+]
+
+
+@pytest.mark.parametrize("row", HIDING)
+def test_no_row_of_the_applications_role_moves_where_the_trail_begins(archived, place, row):
+    url, store = place
+    ada = archived.organisations[0]
+    assert archived.drop(FIRST).state.value == "dropped"
+    archived.archive(Month(FIRST.index + 1))
+    archived.seal()
+    with psycopg.connect(url, autocommit=True) as administrator:
+        # What somebody would like to hide.
+        gone = administrator.execute(
+            "DELETE FROM audit_events WHERE organisation_id = %s AND action = 'credits.granted'"
+            " AND at >= '2019-03-01' AND at < '2019-04-01' RETURNING id",
+            [ada],
+        ).fetchall()
+    ((id,),) = gone
+    with psycopg.connect(application_url(url), autocommit=True) as application:
+        application.execute(row)
+    with store.begin(Scope(organisation=ada)) as work:
+        assert work.archives.begins() == Month(FIRST.index + 1).first
+        assert missing(work, id).code == "not_found"
+    verdict = VerifyLedger(books=open_books(application_url(url)))(ada)
+    assert verdict.trail_begins == Month(FIRST.index + 1).first
+    named = [each for each in verdict.findings if each.expected == "an event credits.granted"]
+    assert [each.invariant for each in named] == ["I13"]
+
+
+def test_what_came_late_does_not_bring_back_where_the_trail_began(archived, place):
+    url, store = place
+    assert archived.drop(FIRST).state.value == "dropped"
+    with store.begin(Scope.installation()) as work:
+        # On a machine whose clock is behind.
+        work.audit.prepare_months(FIRST.first, 1)
+    come_late(archived, FIRST)
+    assert name_of(FIRST) in tables(url)
+    with store.begin(Scope.installation()) as work:
+        assert work.archives.begins() == FIRST.end
 
 
 def test_a_hold_that_the_applications_role_lifted_without_an_event_is_named(story, place):

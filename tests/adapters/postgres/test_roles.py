@@ -60,11 +60,12 @@ NARROW = {
     "ledger_volumes": ("tallystick_narrow", "organisation_id, lines"),
     "unsealed_events": ("tallystick_narrow", "trouble, organisation_id, sequence, event_id, hash"),
     "seal_backlog": ("tallystick_narrow", "events, since"),
+    "trail_begins": ("tallystick_narrow", "timestamptz"),
     "operation_keeps_its_promises": ("tallystick_narrow", "trigger"),
 }
 #: Whose they are not to call.
 NOT_THE_APPLICATIONS = {"operation_keeps_its_promises", "unsealed_events"}
-READERS = {"ledger_volumes", "seal_backlog"}
+READERS = {"ledger_volumes", "seal_backlog", "trail_begins"}
 SEALERS = {"unsealed_events", "seal_backlog"}
 
 
