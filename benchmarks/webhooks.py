@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 from adapters.egress import Guard, Rules
 from adapters.local_keys import LocalKeyWrapping, SeedSigning
 from adapters.postgres.storage import PostgresStore
+from adapters.telemetry import Tracing
 from application.notifications.deliver import DeliverWebhooks
 from application.notifications.fan_out import FanOut
 from application.notifications.secrets import EndpointSecrets
@@ -96,7 +97,7 @@ def _loop(settled: Town) -> WebhookLoop:
         identifiers=settled.identifiers,
     )
     guard = Guard(Rules(allows_plain=True, allows_loopback=True))
-    deliver = DeliverWebhooks(**common, egress=guard, secrets=secrets)
+    deliver = DeliverWebhooks(**common, egress=guard, secrets=secrets, telemetry=Tracing())
     return WebhookLoop(fan_out=FanOut(**common), deliver=deliver, threads=THREADS)
 
 

@@ -5,6 +5,7 @@ from dependency_injector import containers, providers
 from adapters.aes import AesGcm
 from adapters.argon2 import Argon2Passwords
 from adapters.system import GroupCommit, LogAlarms, SystemClock, SystemIdentifiers
+from adapters.telemetry import Tracing
 from application.access.api_keys import CreateApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
 from application.access.enrol import Enrol
@@ -101,6 +102,7 @@ class Container(containers.DeclarativeContainer):
 
     catalogue = settings.provided.catalogue
 
+    telemetry = One(Tracing)
     alarms = One(LogAlarms)
     clock = One(SystemClock)
     identifiers = One(SystemIdentifiers, clock)
@@ -278,6 +280,7 @@ class Container(containers.DeclarativeContainer):
         store=store,
         egress=egress,
         secrets=webhook_secrets,
+        telemetry=telemetry,
         clock=clock,
         identifiers=identifiers,
     )

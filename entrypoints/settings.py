@@ -49,6 +49,7 @@ from entrypoints.mail_settings import MailSettings, read_mail
 from entrypoints.metadata_settings import LOCAL, faults_of
 from entrypoints.network_settings import NetworkSettings, read_networks, shown
 from entrypoints.stripe_settings import API, StripeSettings, read_stripe
+from entrypoints.telemetry_settings import TelemetrySettings, read_telemetry
 
 T = TypeVar("T")
 
@@ -133,6 +134,7 @@ class Settings:
     #: Host, and port where it has one: what the log's origin begins with.
     audit_host: str = ""
     retention: RetentionSettings = field(factory=RetentionSettings)
+    telemetry: TelemetrySettings = field(factory=TelemetrySettings)
     worker_threads: int = 4
     #: Receivers that are sent to at once.
     webhook_threads: int = 8
@@ -232,6 +234,7 @@ class Settings:
             "seal": {} if self.seal is None else self.seal.redacted(),
             "retention": self.retention.redacted(),
             "treasury": {"check_seconds": self.treasury_check // timedelta(seconds=1)},
+            **self.telemetry.redacted(),
             "worker": {
                 "threads": self.worker_threads,
                 "webhook_threads": self.webhook_threads,
@@ -431,6 +434,8 @@ def _settings(reader: _Reader) -> Settings | None:
         ),
     )
     reader.faults += mail_faults
+    telemetry, telemetry_faults = read_telemetry(reader.text, environment)
+    reader.faults += telemetry_faults
     keep_days = reader.parsed("exports", "keep_days", _days, 7, "a number of days, 1 to 366")
     exports = ExportSettings(
         folder=reader.text("exports", "folder") or None,
@@ -480,6 +485,7 @@ def _settings(reader: _Reader) -> Settings | None:
         seal=_seal(reader, environment),
         audit_host=_host(reader, base_url),
         retention=_retention(reader),
+        telemetry=telemetry,
         worker_threads=reader.parsed("worker", "threads", _count, 4, "a number above 0"),
         webhook_threads=reader.parsed("worker", "webhook_threads", _count, 8, "a number above 0"),
         drift_check=timedelta(minutes=drift_check),

@@ -860,7 +860,7 @@ class TestConfig:
             "exports.folder", "exports.part_bytes", "exports.keep_days",
             "retention.folder", "retention.hot_months", "retention.kept_months",
             "credits.gift_daily_cap", "abuse.premium_gap_seconds", "abuse.output_limit",
-            "abuse.credits_per_hour", "abuse.freeze", "audit.origin",
+            "abuse.credits_per_hour", "abuse.freeze", "audit.origin", "logs.format", "logs.level",
         }  # fmt: skip
 
     def test_check_is_content(self, run):

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
 
 from attrs import evolve, field, frozen
@@ -11,6 +11,7 @@ from adapters.postgres import queries, rows
 from adapters.postgres.transaction import Statement, Transaction
 from application.ports.storage.deployments import (
     DEPLOYMENTS,
+    NOBODY,
     Claim,
     Claims,
     ClientReferenceTakenError,
@@ -24,6 +25,7 @@ from domain.errors import MisuseError
 from domain.identifiers import NetworkId, OperationId
 from domain.operation import OperationKind, Step
 from domain.token import TokenKind
+from domain.trace import Cause, TraceContext
 
 OPERATIONS = queries.load("operations.sql")
 
@@ -56,8 +58,13 @@ class PostgresDeployments(Deployments):
     #: As they were when they were locked: what has not changed since is not written again.
     _locked: dict[OperationId, Deployment] = field(factory=dict)
 
-    def add(self, deployment: Deployment, due_at: datetime) -> None:
-        row = {**rows.deployment_to_row(deployment), "due_at": _due(deployment, due_at)}
+    def add(self, deployment: Deployment, due_at: datetime, cause: Cause = NOBODY) -> None:
+        row = {
+            **rows.deployment_to_row(deployment),
+            "due_at": _due(deployment, due_at),
+            "request_id": cause.request_id,
+            "traceparent": cause.trace and cause.trace.traceparent,
+        }
         if self._transaction.row(OPERATIONS["insert_deployment"], row) is None:
             taken = self._transaction.row(OPERATIONS["exists"], row)
             if taken and taken["is_taken"]:
@@ -153,6 +160,10 @@ class PostgresDeployments(Deployments):
         found = self._transaction.rows(OPERATIONS["kinds_of"], {"ids": list(ids)})
         return {OperationId(row["id"]): OperationKind(row["kind"]) for row in found}
 
+    def causes_of(self, ids: Collection[OperationId]) -> Mapping[OperationId, Cause]:
+        found = self._transaction.rows(OPERATIONS["causes_of"], {"ids": list(ids)})
+        return {OperationId(row["id"]): _cause(row) for row in found}
+
     def count_accepted(self, since: datetime, until: datetime) -> int:
         row = self._transaction.row(OPERATIONS["count_accepted"], {"since": since, "until": until})
         return row["count"] if row else 0
@@ -173,12 +184,20 @@ class PostgresClaims(Claims):
     def take(self, now: datetime, limit: int, lease: timedelta, worker: UUID) -> list[Claim]:
         self._transaction.enter_any(Lock.OPERATION)
         parameters = {"now": now, "limit": limit, "lease": lease, "worker": worker}
-        return self._claims("claim", parameters)
+        return [
+            Claim(
+                organisation=row["organisation_id"],
+                operation=row["operation_id"],
+                token=row["token"],
+                cause=_cause(row),
+            )
+            for row in self._transaction.rows(OPERATIONS["claim"], parameters)
+        ]
 
     def renew(self, claims: list[Claim], lease: timedelta) -> list[Claim]:
         self._transaction.enter_any(Lock.OPERATION)
-        held = self._claims(
-            "prolong",
+        held = self._transaction.rows(
+            OPERATIONS["prolong"],
             {
                 "organisations": [claim.organisation for claim in claims],
                 "operations": [claim.operation for claim in claims],
@@ -186,7 +205,8 @@ class PostgresClaims(Claims):
                 "lease": lease,
             },
         )
-        return [claim for claim in claims if claim in held]
+        tokens = {row["token"] for row in held}
+        return [claim for claim in claims if claim.token in tokens]
 
     def give_back(self, claims: list[Claim]) -> None:
         self.renew(claims, timedelta(0))
@@ -195,15 +215,10 @@ class PostgresClaims(Claims):
         row = self._transaction.row(OPERATIONS["next_due"])
         return row["due_at"] if row else None
 
-    def _claims(self, query: str, parameters: dict[str, object]) -> list[Claim]:
-        return [
-            Claim(
-                organisation=row["organisation_id"],
-                operation=row["operation_id"],
-                token=row["token"],
-            )
-            for row in self._transaction.rows(OPERATIONS[query], parameters)
-        ]
+
+def _cause(row: Mapping[str, Any]) -> Cause:
+    trace = row["traceparent"]
+    return Cause(request_id=row["request_id"], trace=trace and TraceContext.parse(trace))
 
 
 def _due(deployment: Deployment, due_at: datetime) -> datetime | None:

@@ -20,6 +20,7 @@ from domain.identifiers import (
     public_id,
 )
 from domain.organisation import Permission
+from domain.trace import Cause, TraceContext
 
 
 @frozen(kw_only=True)
@@ -47,10 +48,17 @@ class Caller:
     session: SessionId | None = None
     #: The network the request came from, where it came over one.
     source: str | None = field(default=None, repr=False)
+    #: Where what is asked for belongs; None: nobody said.
+    trace: TraceContext | None = field(default=None, repr=False)
 
     @property
     def scope(self) -> Scope:
         return Scope(organisation=self.organisation)
+
+    @property
+    def cause(self) -> Cause:
+        """Of whatever is done later because of this request."""
+        return Cause(request_id=self.request_id, trace=self.trace)
 
     @property
     def name(self) -> str:

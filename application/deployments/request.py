@@ -177,7 +177,7 @@ class RequestDeployment:
         ):
             trail.write(work)
             return refusal
-        work.deployments.add(deployment, due_at=now)
+        work.deployments.add(deployment, due_at=now, cause=caller.cause)
         queued = Queued(
             kind=deployment.token.kind,
             network=deployment.network,

@@ -5,7 +5,7 @@ Read, send, record: whoever dies in between leaves messages that are sent again,
 """
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from attrs import evolve, frozen
@@ -23,7 +23,10 @@ from application.ports.egress import (
 from application.ports.identifiers import Identifiers
 from application.ports.storage.webhooks import EndpointClaim, Outcome
 from application.ports.storage.work import Scope, Store, Work
+from application.ports.telemetry import SpanKind, Telemetry
 from domain.audit import WORKER
+from domain.identifiers import OperationId, Prefix, parse_id, public_id
+from domain.trace import Cause, TraceContext
 from domain.webhook import (
     KEPT_FOR,
     LONGEST_EXCERPT,
@@ -61,6 +64,8 @@ class _Turn:
     endpoint: Endpoint
     deliveries: Sequence[Delivery]
     secrets: Sequence[bytes]
+    #: What the operations that they tell of were asked for in, by public id.
+    causes: Mapping[str, Cause]
 
 
 @frozen(kw_only=True)
@@ -68,6 +73,7 @@ class DeliverWebhooks:
     store: Store
     egress: Egress
     secrets: EndpointSecrets
+    telemetry: Telemetry
     clock: Clock
     identifiers: Identifiers
 
@@ -94,7 +100,7 @@ class DeliverWebhooks:
         verdicts: list[tuple[Verdict, Attempt]] = []
         with self.egress.line(turn.endpoint.url) as line:
             for delivery in turn.deliveries:
-                attempt = self._send(line, turn, delivery)
+                attempt = self._tell(line, turn, delivery)
                 chance = int.from_bytes(self.identifiers.secret(2), "big")
                 verdict = judge(delivery, attempt, chance)
                 verdicts.append((verdict, attempt))
@@ -114,6 +120,7 @@ class DeliverWebhooks:
             endpoint = work.webhooks.get(claim.endpoint)
             waiting = work.webhooks.waiting(claim.endpoint, BATCH)
             secrets = work.webhooks.secrets(claim.endpoint)
+            causes = _causes(work, waiting)
         now = self.clock.now()
         if endpoint is None or not endpoint.is_enabled:
             return None
@@ -123,13 +130,34 @@ class DeliverWebhooks:
             endpoint=endpoint,
             deliveries=waiting,
             secrets=self.secrets.read(claim.organisation, claim.endpoint, secrets, now),
+            causes=causes,
         )
 
-    def _send(self, line: Line, turn: _Turn, delivery: Delivery) -> Attempt:
+    def _tell(self, line: Line, turn: _Turn, delivery: Delivery) -> Attempt:
+        """One attempt, in the trace of the request that what it tells of was asked for in."""
+        cause = turn.causes.get(delivery.subject, Cause())
+        with self.telemetry.span(
+            "send_webhook", kind=SpanKind.CLIENT, after=cause.trace, event_type=delivery.event_type
+        ) as span:
+            span.concerns(
+                organisation=public_id(Prefix.ORGANISATION, delivery.organisation),
+                request_id=cause.request_id,
+                endpoint=turn.endpoint.name,
+                delivery=delivery.name,
+                subject=delivery.subject,
+            )
+            attempt = self._send(line, turn, delivery, span.context)
+            span.says(status=attempt.status)
+            if not attempt.is_good:
+                span.failed(attempt.error or f"{attempt.status}")
+        return attempt
+
+    def _send(self, line: Line, turn: _Turn, delivery: Delivery, trace: TraceContext) -> Attempt:
         begun = self.clock.now()
-        headers = _HEADERS | self.secrets.headers(
+        signed = self.secrets.headers(
             delivery.message, begun, delivery.body, turn.secrets, turn.endpoint.scheme
         )
+        headers = {**_HEADERS, "traceparent": trace.traceparent, **signed}
         try:
             reply = line.post(delivery.body, headers)
         except (EgressRefusedError, EgressUnavailableError) as error:
@@ -185,6 +213,19 @@ class DeliverWebhooks:
             work.webhooks.put(after)
         work.webhooks.give_back(claim)
         trail.write(work)
+
+
+def _causes(work: Work, waiting: Sequence[Delivery]) -> Mapping[str, Cause]:
+    subjects = {
+        OperationId(id): each.subject
+        for each in waiting
+        if (
+            id := parse_id(Prefix.DEPLOYMENT, each.subject)
+            or parse_id(Prefix.OPERATION, each.subject)
+        )
+    }
+    found = work.deployments.causes_of(subjects) if subjects else {}
+    return {subjects[id]: cause for id, cause in found.items()}
 
 
 def _after(endpoint: Endpoint, verdicts: Sequence[tuple[Verdict, Attempt]]) -> Endpoint:

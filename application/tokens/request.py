@@ -183,7 +183,7 @@ class RequestTokenOperation:
         ):
             trail.write(work)
             return refusal
-        work.deployments.add(operation, due_at=now)
+        work.deployments.add(operation, due_at=now, cause=caller.cause)
         queued = Queued(
             kind=operation.token.kind,
             network=operation.network,

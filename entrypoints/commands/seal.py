@@ -18,8 +18,8 @@ from application.ports.storage.work import StoreUnavailableError
 from domain.errors import Refusal
 from domain.identifiers import Prefix, public_id
 from entrypoints.commands import setting_up
+from entrypoints.commands.observing import observed, start_log
 from entrypoints.container import Container, build_container
-from entrypoints.logs import log_to_stderr
 from entrypoints.readiness import await_database
 from entrypoints.settings import SettingsError
 from entrypoints.worker.sealing import SealLoop
@@ -42,7 +42,6 @@ _reason = click.option("--reason", required=True, help="Why; it is kept in the t
 def command(ctx: click.Context, once: bool, as_json: bool) -> None:
     if ctx.invoked_subcommand is not None:
         return
-    log_to_stderr()
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
@@ -50,6 +49,7 @@ def command(ctx: click.Context, once: bool, as_json: bool) -> None:
         _forever(ctx, stop, as_json=as_json)
         return
     with _container(ctx) as container:
+        start_log(container)
         _once(ctx, container, stop, as_json=as_json)
 
 
@@ -72,6 +72,13 @@ def _once(
 
 def _forever(ctx: click.Context, stop: threading.Event, *, as_json: bool) -> None:
     container = build_container(setting_up.settings(ctx))
+    with observed(container):
+        _seal_on(ctx, container, stop, as_json=as_json)
+
+
+def _seal_on(
+    ctx: click.Context, container: Container, stop: threading.Event, *, as_json: bool
+) -> None:
     try:
         loop = SealLoop(
             seal=container.seal(),

@@ -11,13 +11,13 @@ import click
 import uvicorn
 
 from entrypoints.commands import setting_up
+from entrypoints.commands.observing import observed
 from entrypoints.container import Container, build_container
 from entrypoints.garbage import look_seldom
 from entrypoints.http.access_tokens import AccessTokens
 from entrypoints.http.app import create_app
 from entrypoints.http.protocol import ImpatientProtocol
 from entrypoints.http.services import Services
-from entrypoints.logs import log_to_stderr
 from entrypoints.readiness import await_database, readiness, tell_of_tariffs
 from entrypoints.settings import SettingsError
 
@@ -29,9 +29,13 @@ _STOP_WITHIN_SECONDS = 20
 @click.command("serve", help="Serve the HTTP API until told to stop (SIGTERM, SIGINT).")
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    log_to_stderr()
-    stopping = threading.Event()
     container = build_container(setting_up.settings(ctx))
+    with observed(container):
+        _serve(ctx, container)
+
+
+def _serve(ctx: click.Context, container: Container) -> None:
+    stopping = threading.Event()
     store = container.store()
     try:
         # Built first: what the configuration has wrong is said before anything is waited for.
@@ -148,6 +152,7 @@ def services(container: Container, stopping: threading.Event) -> Services:
         find_anchors=container.find_anchors(),
         prove_consistency=container.prove_consistency(),
         catalogue=settings.catalogue,
+        telemetry=container.telemetry(),
         store=container.store(),
         clock=container.clock(),
         identifiers=container.identifiers(),

@@ -7,6 +7,8 @@ from typing import Any
 
 from litestar import Litestar, Router
 from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Scope
 
 from application.access.caller import Caller
 from entrypoints.http import (
@@ -40,6 +42,7 @@ from entrypoints.http import (
 from entrypoints.http.authentication import Gatekeeper, Source
 from entrypoints.http.decoding import AnyRequest
 from entrypoints.http.edge import Edge
+from entrypoints.http.operations import Operation
 from entrypoints.http.problems import Answering
 from entrypoints.http.services import Hook, Services
 
@@ -99,9 +102,19 @@ def create_app(services: Services) -> Litestar:
     app.asgi_handler = Edge(
         app=app.asgi_handler,
         identifiers=services.identifiers,
+        telemetry=services.telemetry,
+        use_case=_use_case,
         body_seconds=services.limits.body_seconds,
     )
     return app
+
+
+def _use_case(scope: Scope) -> str:
+    """The operation's name in our description of the API."""
+    # Where there is no route there is none, whatever the annotation says.
+    handler: BaseRouteHandler | None = scope.get("route_handler")
+    operation = handler.opt.get("operation") if handler is not None else None
+    return operation.id if isinstance(operation, Operation) else "request"
 
 
 def _threads(number: int) -> Hook:

@@ -21,7 +21,7 @@ from domain.errors import Refusal
 from domain.organisation import Permission
 from entrypoints.http.access_tokens import AccessTokens
 from entrypoints.http.decoding import AnyRequest
-from entrypoints.http.edge import add_headers, remember_caller, request_id_of
+from entrypoints.http.edge import add_headers, remember_caller, request_id_of, trace_of
 from entrypoints.http.operations import Operation
 from entrypoints.http.problems import RefusedError, granted
 from entrypoints.http.rate_limit import Allowance, RateLimits
@@ -82,7 +82,7 @@ class Gatekeeper:
         """Raises: RefusedError: 401, or 429."""
         request_id = request_id_of(request.scope)
         found = granted(self.door(request.headers.get("Authorization"), request_id))
-        caller = evolve(found, source=self._prefix(request))
+        caller = evolve(found, source=self._prefix(request), trace=trace_of(request.scope))
         remember_caller(request.scope, caller)
         if _is_change(request):
             self._count_change(request.scope, caller)

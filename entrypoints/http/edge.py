@@ -1,27 +1,34 @@
 """The outermost layer: what holds for every answer, whoever gives it.
 
-Each request gets a name (X-Request-Id, always ours), a time limit for its body, security headers
-and one line in the log: method, route, status, milliseconds, ids.  Never a body, a token or an
-address.
+Each request gets a name (X-Request-Id, always ours), a place in a trace (its own traceparent, or a
+new one where that is malformed), a time limit for its body, security headers and one line in the
+log: method, route, status, milliseconds, sizes, ids, names of query parameters.  Never a body, a
+header, a path with ids in it, or a parameter's value.
 """
 
 import asyncio
-import re
 import time
+from collections.abc import Callable, Iterator
+from urllib.parse import parse_qsl
 
 import structlog
-from attrs import frozen
+from attrs import define, field, frozen
 from litestar.datastructures import Headers, MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 
 from application.access.caller import Caller
 from application.ports.identifiers import Identifiers
+from application.ports.telemetry import Span, SpanKind, Telemetry
 from domain.identifiers import Prefix, public_id
+from domain.trace import TraceContext
 
 log = structlog.get_logger("tallystick.http")
 
-_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+#: Whatever else somebody sends as a method is one word in figures.
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+#: Names of query parameters that one line tells.
+_MOST_PARAMETERS = 20
 
 #: On every answer.  Pages that may do more say so themselves.
 _SECURITY = {
@@ -44,9 +51,19 @@ def request_id_of(scope: Scope) -> str:
     return request_id
 
 
+def trace_of(scope: Scope) -> TraceContext:
+    """Where what is done for this request belongs."""
+    span: Span = scope["state"]["span"]
+    return span.context
+
+
 def remember_caller(scope: Scope, caller: Caller) -> None:
-    """Let the log line say for whom it was."""
+    """Let log lines say for whom it was."""
     scope["state"]["caller"] = caller
+    span: Span = scope["state"]["span"]
+    span.concerns(
+        organisation=public_id(Prefix.ORGANISATION, caller.organisation), caller=caller.name
+    )
 
 
 def add_headers(scope: Scope, headers: dict[str, str]) -> None:
@@ -58,39 +75,30 @@ def add_headers(scope: Scope, headers: dict[str, str]) -> None:
 class Edge:
     app: ASGIApp
     identifiers: Identifiers
+    telemetry: Telemetry
+    #: What a request that the router has seen asks for, in a word.
+    use_case: Callable[[Scope], str]
     body_seconds: float
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await self.app(scope, receive, send)
             return
-        started = time.perf_counter()
-        status = 500
+        exchange = _Exchange()
         request_id = "req_" + public_id(Prefix.EVENT, self.identifiers.next()).partition("_")[2]
-        scope.setdefault("state", {})
-        scope["state"].update(request_id=request_id, headers={"X-Request-Id": request_id})
-        self._trace(scope)
-
-        async def send_more(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = MutableScopeHeaders.from_message(message)
-                for name, value in _SECURITY.items():
-                    headers.setdefault(name, value)
-                for name, value in scope["state"]["headers"].items():
-                    headers[name] = value
-            await send(message)
-
-        try:
-            await self.app(scope, self._timed(receive), send_more)
-        finally:
-            self._log(scope, request_id, status, (time.perf_counter() - started) * 1000)
-
-    def _trace(self, scope: Scope) -> None:
-        traceparent = Headers.from_scope(scope).get("traceparent", "")
-        if _TRACEPARENT.fullmatch(traceparent):
-            scope["state"]["headers"]["traceparent"] = traceparent
+        before = _trace_before(Headers.from_scope(scope))
+        with self.telemetry.span("request", kind=SpanKind.SERVER, after=before) as span:
+            span.concerns(request_id=request_id)
+            headers = {"X-Request-Id": request_id, "traceparent": span.context.traceparent}
+            scope.setdefault("state", {})
+            scope["state"].update(request_id=request_id, headers=headers, span=span)
+            try:
+                await self.app(
+                    scope, exchange.counting(self._timed(receive)), exchange.answering(scope, send)
+                )
+            finally:
+                span.named(self.use_case(scope))
+                exchange.tell(scope, span)
 
     def _timed(self, receive: Receive) -> Receive:
         """*receive*, with a limit on the time in which the whole body has to be there."""
@@ -111,15 +119,75 @@ class Edge:
 
         return receive_in_time
 
-    def _log(self, scope: Scope, request_id: str, status: int, milliseconds: float) -> None:
+
+@define
+class _Exchange:
+    """One request and its answer, as they pass the edge."""
+
+    began: float = field(factory=time.perf_counter)
+    status: int = 500
+    #: Bytes of the two bodies.
+    received: int = 0
+    sent: int = 0
+
+    def counting(self, receive: Receive) -> Receive:
+        async def receive_more() -> ReceiveMessage:
+            message = await receive()
+            if message["type"] == "http.request":
+                self.received += len(message["body"])
+            return message
+
+        return receive_more
+
+    def answering(self, scope: Scope, send: Send) -> Send:
+        """*send*, with the headers that every answer has."""
+
+        async def send_more(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.status = message["status"]
+                headers = MutableScopeHeaders.from_message(message)
+                for name, value in _SECURITY.items():
+                    headers.setdefault(name, value)
+                for name, value in scope["state"]["headers"].items():
+                    headers[name] = value
+            elif message["type"] == "http.response.body":
+                self.sent += len(message["body"])
+            await send(message)
+
+        return send_more
+
+    def tell(self, scope: Scope, span: Span) -> None:
+        """The line in the log, and what the span has to say; of a closed list of words."""
         caller: Caller | None = scope["state"].get("caller")
+        method, route = str(scope.get("method")), scope.get("path_template") or "-"
+        span.says(
+            method=method if method in _METHODS else "other", route=route, status=self.status
+        )
+        if self.status >= 500:
+            span.failed(str(self.status))
         log.info(
             "request",
-            method=scope.get("method"),
-            route=scope.get("path_template") or "-",
-            status=status,
-            ms=round(milliseconds, 1),
-            request_id=request_id,
+            method=method,
+            route=route,
+            status=self.status,
+            ms=round((time.perf_counter() - self.began) * 1000, 1),
+            bytes_in=self.received,
+            bytes_out=self.sent,
+            parameters=list(_parameters(scope)) or None,
+            request_id=request_id_of(scope),
             organisation=caller and public_id(Prefix.ORGANISATION, caller.organisation),
-            traceparent=scope["state"]["headers"].get("traceparent"),
+            caller=caller and caller.name,
         )
+
+
+def _trace_before(headers: Headers) -> TraceContext | None:
+    """What the client says that it is in.  Said twice it is not said."""
+    given = headers.getall("traceparent", [])
+    return TraceContext.parse(given[0].strip()) if len(given) == 1 else None
+
+
+def _parameters(scope: Scope) -> Iterator[str]:
+    """Names in the query, without what they are set to."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    names = dict.fromkeys(name for name, _ in parse_qsl(query, keep_blank_values=True))
+    yield from list(names)[:_MOST_PARAMETERS]

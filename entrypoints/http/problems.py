@@ -178,7 +178,9 @@ def _tell_the_operator(
     request: Request[Any, Any, Any], error: Exception, code: ErrorCode, request_id: str
 ) -> None:
     """Log what failed; never the body, never a header."""
-    fields = {"request_id": request_id, "method": request.method, "path": request.url.path}
+    # The route, and not the path: what stands in it may be a link's secret.
+    route = request.scope.get("path_template") or "-"
+    fields = {"request_id": request_id, "method": request.method, "route": route}
     if code.code == "internal_error":
         # Written out here: a renderer that shows local variables would show tokens and bodies.
         lines = "".join(traceback.format_exception(error))

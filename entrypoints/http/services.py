@@ -46,6 +46,7 @@ from application.ports.identifiers import Identifiers
 from application.ports.metadata import MetadataStore
 from application.ports.nodes import NodePool
 from application.ports.storage.work import Store
+from application.ports.telemetry import Telemetry
 from application.tokens.inspect import Inspect
 from application.tokens.request import RequestTokenOperation, ValidateOrder
 from domain.catalogue import Catalogue
@@ -138,6 +139,7 @@ class Services:
     list_invoices: ListInvoices
     receive_payment_event: ReceivePaymentEvent
     # Ports that handlers read from.
+    telemetry: Telemetry
     store: Store
     clock: Clock
     identifiers: Identifiers

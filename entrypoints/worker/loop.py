@@ -23,6 +23,7 @@ from application.ports.storage.work import (
     Store,
     StoreUnavailableError,
 )
+from application.ports.telemetry import SpanKind, Telemetry
 from domain.identifiers import Prefix, public_id
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class DeploymentLoop:
     store: Store
     clock: Clock
     advance: Advance
+    telemetry: Telemetry
     #: Names this worker in its claims.
     worker: UUID
     threads: int
@@ -87,20 +89,32 @@ class DeploymentLoop:
 
     def _carry_on(self, claim: Claim) -> None:
         name = public_id(Prefix.DEPLOYMENT, claim.operation)
-        try:
-            state = self.advance(claim)
-        except (LeaseLostError, FenceLostError):
-            log.info("%s is in other hands by now", name)
-            self._end(claim, give_back=False)
-        except StoreUnavailableError as error:
-            log.warning("%s stays as it is until its lease ends: %s", name, error)
-            self._end(claim, give_back=False)
-        except Exception:
-            log.exception("%s stays as it is until its lease ends", name)
-            self._end(claim, give_back=False)
-        else:
-            log.debug("%s is %s", name, state)
-            self._end(claim, give_back=True)
+        cause = claim.cause
+        with self.telemetry.span(
+            "advance_deployment", kind=SpanKind.CONSUMER, after=cause.trace
+        ) as span:
+            span.concerns(
+                request_id=cause.request_id,
+                organisation=public_id(Prefix.ORGANISATION, claim.organisation),
+                deployment=name,
+            )
+            give_back = False
+            try:
+                state = self.advance(claim)
+            except (LeaseLostError, FenceLostError) as error:
+                span.failed(type(error).__name__)
+                log.info("%s is in other hands by now", name)
+            except StoreUnavailableError as error:
+                span.failed(type(error).__name__)
+                log.warning("%s stays as it is until its lease ends: %s", name, error)
+            except Exception as error:
+                span.failed(type(error).__name__)
+                log.exception("%s stays as it is until its lease ends", name)
+            else:
+                span.says(state=state and state.value)
+                log.debug("%s is %s", name, state)
+                give_back = True
+            self._end(claim, give_back=give_back)
 
     def _end(self, claim: Claim, *, give_back: bool) -> None:
         with self._lock:

@@ -84,6 +84,7 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
             store=store,
             clock=container.clock(),
             advance=container.advance(),
+            telemetry=container.telemetry(),
             worker=container.identifiers().next(),
             threads=container.settings().worker_threads,
         )

@@ -34,6 +34,7 @@ from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.storage import MemoryStore
 from adapters.memory.storage.transaction import Table
+from adapters.memory.telemetry import MemoryTelemetry
 from adapters.memory.wrapping import MemoryKeyWrapping
 from application.access.caller import Caller
 from application.access.enrol import Enrol, Registered
@@ -187,6 +188,12 @@ class House:
         return made
 
     @property
+    def telemetry(self) -> MemoryTelemetry:
+        """What was watched so far; made when it is first looked at."""
+        made: MemoryTelemetry = self.__dict__.setdefault("_telemetry", MemoryTelemetry())
+        return made
+
+    @property
     def metadata(self) -> MemoryMetadata:
         """Where documents are published; made when it is first looked at."""
         made: MemoryMetadata = self.__dict__.setdefault("_metadata", MemoryMetadata())
@@ -236,6 +243,7 @@ class House:
             store=self.store,
             egress=self.egress,
             secrets=self.webhook_secrets,
+            telemetry=self.telemetry,
             clock=self.clock,
             identifiers=self.identifiers,
         )

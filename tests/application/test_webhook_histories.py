@@ -105,7 +105,7 @@ class History:
             turn = deliver._read(claim)
             with self.house.egress.line(URL) as line:
                 for delivery in turn.deliveries:
-                    if not deliver._send(line, turn, delivery).is_good:
+                    if not deliver._tell(line, turn, delivery).is_good:
                         break
         self.house.clock.advance(LEASE + timedelta(seconds=1))
 

@@ -32,6 +32,7 @@ PORTS = (
     "egress",
     "seed_signing",
     "mailing",
+    "telemetry",
 )
 
 
@@ -79,3 +80,4 @@ table_format = pytest.fixture(_subject, name="table_format")
 egress = pytest.fixture(_subject, name="egress")
 seed_signing = pytest.fixture(_subject, name="seed_signing")
 mailing = pytest.fixture(_subject, name="mailing")
+telemetry = pytest.fixture(_subject, name="telemetry")

@@ -43,6 +43,7 @@ from domain.operation import (
     WaitReason,
 )
 from domain.token import Action, Order, TokenKind
+from domain.trace import Cause, TraceContext
 from tests.contract.tenants import (
     KEY,
     NOW,
@@ -67,6 +68,42 @@ drawn = settings(suppress_health_check=list(HealthCheck), deadline=None)
 
 
 # What is stored is what is read.
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        Cause(),
+        Cause(request_id="req_1"),
+        Cause(
+            request_id="req_1",
+            trace=TraceContext(trace_id="a" * 32, span_id="b" * 16, is_sampled=False),
+        ),
+    ],
+    ids=["nobody", "a request", "a traced request"],
+)
+def test_whoever_works_on_it_knows_what_it_was_asked_for_in(store: Store, cause: Cause):
+    tenant, other = a_tenant(store), a_tenant(store)
+    deployment = a_deployment(tenant)
+    with store.begin(tenant.scope) as work:
+        work.deployments.add(deployment, NOW, cause)
+    ids = [deployment.id, OperationId(uuid4())]
+    with store.begin(tenant.scope) as work:
+        assert work.deployments.causes_of(ids) == {deployment.id: cause}
+    with store.begin(other.scope) as work:
+        assert work.deployments.causes_of(ids) == {}
+    with store.begin(Scope()) as work:
+        claims = work.claims.take(NOW, 100, LONG, WORKER)
+    (mine,) = [claim for claim in claims if claim.operation == deployment.id]
+    assert mine.cause == cause
+    with store.begin(tenant.scope) as work:
+        locked = work.deployments.lock(deployment.id)
+        assert locked is not None
+        work.deployments.put(evolve(locked, waiting=None, waiting_since=None), NOW, mine)
+        assert work.deployments.causes_of(ids) == {deployment.id: cause}
+    with store.begin(Scope()) as work:
+        assert work.claims.renew(claims, LONG) == claims
+        work.claims.give_back(claims)
 
 
 @settings(drawn, max_examples=examples(25))

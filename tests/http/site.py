@@ -133,6 +133,7 @@ def services_of(house: House, **changes: Any) -> Services:
         **common,
         **network,
         **catalogue,
+        telemetry=house.telemetry,
         pools={house.network: StubPool()},
         documents=house.metadata,
         tokens=AccessTokens(bytes(range(32)), InstallationId(house.identifiers.next())),
@@ -481,6 +482,6 @@ def without_request_id(answered: Any) -> dict[str, Any]:
     body = answered.json() if answered.content else None
     if isinstance(body, dict):
         body.pop("request_id", None)
-    ignored = {"x-request-id", "content-length", "ratelimit"}
+    ignored = {"x-request-id", "content-length", "ratelimit", "traceparent"}
     headers = {k: v for k, v in answered.headers.items() if k.lower() not in ignored}
     return {"status": answered.status_code, "headers": headers, "body": body}

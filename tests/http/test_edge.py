@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import re
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 import structlog
@@ -11,12 +13,15 @@ from litestar.testing import TestClient
 
 from application.ports.chain import ChainUnavailableError, WrongChainError
 from application.ports.custody import CustodyUnavailableError
-from application.ports.storage.work import StoreUnavailableError
+from application.ports.egress import Reply
+from application.ports.storage.work import Scope, StoreUnavailableError
+from domain.trace import Cause, TraceContext
 from entrypoints.http.app import create_app
 from entrypoints.http.rate_limit import MOST_BUCKETS, RateLimits
 from entrypoints.http.services import Limits
 from tests.http.site import PASSWORD, Site, count_requests, services_of
 
+HOOK = "https://hooks.example.com/tallystick"
 EVERYWHERE = ["/healthz", "/v1/deployments", "/nowhere", "/docs", "/v1/auth/login"]
 
 
@@ -50,14 +55,62 @@ def test_what_is_somebodys_is_kept_by_no_cache(ada):
         assert ada.get(path).headers["Cache-Control"] == "no-store"
 
 
-def test_a_trace_is_handed_back_if_it_is_one(site):
-    trace = f"00-{'a' * 32}-{'b' * 16}-01"
-    assert (
-        site.call("GET", "/healthz", headers={"traceparent": trace}).headers["traceparent"]
-        == trace
+@pytest.mark.parametrize("flags", ["00", "01"])
+def test_an_answer_is_in_the_trace_of_its_request(site, flags):
+    asked = f"00-{'a' * 32}-{'b' * 16}-{flags}"
+    traceparent = site.call("GET", "/healthz", headers={"traceparent": asked}).headers[
+        "traceparent"
+    ]
+    assert re.fullmatch(rf"00-a{{32}}-[0-9a-f]{{16}}-{flags}", traceparent)
+    assert traceparent != asked
+
+
+@pytest.mark.parametrize("asked", ["x" * 55, f"00-{'0' * 32}-{'b' * 16}-01", "", None])
+def test_a_trace_is_begun_where_there_is_none_to_go_on_with(site, asked):
+    headers = {} if asked is None else {"traceparent": asked}
+    answers = [site.call("GET", "/healthz", headers=headers) for _ in range(2)]
+    traces = [answered.headers["traceparent"] for answered in answers]
+    assert all(re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", trace) for trace in traces)
+    assert len({trace.split("-")[1] for trace in traces}) == 2
+
+
+def test_a_trace_that_is_said_twice_is_not_said(site):
+    said = [("traceparent", f"00-{letter * 32}-{'b' * 16}-01") for letter in "ac"]
+    answered = site.call("GET", "/healthz", headers=said)
+    assert answered.headers["traceparent"].split("-")[1] not in {"a" * 32, "c" * 32}
+
+
+def test_what_a_request_asks_for_is_done_told_and_carried_on_in_its_trace(site, ada, house):
+    """From the request to the job's row, to the worker's turn, to the message that leaves."""
+    house.egress.receivers[HOOK] = lambda _: Reply(status=200)
+    made = ada.post(
+        "/v1/webhook_endpoints",
+        {"url": HOOK, "live": False},
+        headers={"Idempotency-Key": "hook"},
     )
-    answered = site.call("GET", "/healthz", headers={"traceparent": "x" * 55})
-    assert "traceparent" not in answered.headers
+    assert made.status_code == 201, made.text
+    asked = f"00-{'a' * 32}-{'b' * 16}-01"
+    answered = ada.post(
+        "/v1/deployments",
+        site.body(),
+        headers={"Idempotency-Key": "traced", "traceparent": asked},
+    )
+    assert answered.status_code == 202
+    answer = TraceContext.parse(answered.headers["traceparent"])
+    with house.store.begin(Scope()) as work:
+        (claim,) = work.claims.take(house.clock.now(), 1, timedelta(seconds=8), UUID(int=1))
+        work.claims.give_back([claim])
+    assert claim.cause == Cause(request_id=answered.headers["X-Request-Id"], trace=answer)
+    site.work_until_done()
+    house.tell()
+    told = [
+        sent.headers["traceparent"]
+        for sent in house.egress.received
+        if json.loads(sent.body)["type"].startswith("deployment.")
+    ]
+    assert told
+    assert {traceparent.split("-")[1] for traceparent in told} == {"a" * 32}
+    assert len(set(told)) == len(told)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,12 @@ class Erratic:
 def running(house, advance):
     stop = threading.Event()
     loop = DeploymentLoop(
-        store=house.store, clock=house.clock, advance=advance, worker=WORKER_ID, threads=2
+        store=house.store,
+        clock=house.clock,
+        advance=advance,
+        telemetry=house.telemetry,
+        worker=WORKER_ID,
+        threads=2,
     )
     thread = threading.Thread(target=loop.run, args=(stop,), daemon=True)
     thread.start()
@@ -118,6 +123,7 @@ def test_leases_go_on_being_renewed_whatever_one_renewal_met():
         store=Trouble(),
         clock=house.clock,
         advance=slow,
+        telemetry=house.telemetry,
         worker=WORKER_ID,
         threads=2,
         renew_every=timedelta(milliseconds=20),

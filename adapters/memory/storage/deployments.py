@@ -12,6 +12,7 @@ from adapters.memory.storage.ledger import LedgerTables
 from adapters.memory.storage.transaction import Table, Transaction, page_of
 from application.ports.storage.deployments import (
     DEPLOYMENTS,
+    NOBODY,
     Claim,
     Claims,
     ClientReferenceTakenError,
@@ -31,6 +32,7 @@ from domain.network import Network, NetworkStatus
 from domain.operation import AttemptRole, OperationKind, Signer, Slot, SlotState
 from domain.organisation import Organisation
 from domain.token import TokenKind
+from domain.trace import Cause
 from domain.treasury import Holding
 
 Key = tuple[OrganisationId, OperationId]
@@ -43,6 +45,7 @@ _CONFIRMED = {State.CONFIRMED, State.INDEXED, State.COMPLETED}
 class _Row:
     deployment: Deployment
     due_at: datetime
+    cause: Cause = NOBODY
 
 
 @frozen
@@ -87,11 +90,12 @@ class MemoryDeployments(Deployments):
     _ledger: LedgerTables
     _organisations: Table[OrganisationId, Organisation]
 
-    def add(self, deployment: Deployment, due_at: datetime) -> None:
+    def add(self, deployment: Deployment, due_at: datetime, cause: Cause = NOBODY) -> None:
         organisation = self._transaction.require_organisation(deployment.organisation)
         self._require_what_it_names(deployment)
         key = (organisation, deployment.id)
-        if not self._transaction.insert(self._tables.deployments, key, _Row(deployment, due_at)):
+        row = _Row(deployment, due_at, cause)
+        if not self._transaction.insert(self._tables.deployments, key, row):
             raise DeploymentIdTakenError(str(deployment.id))
         if deployment.client_reference is not None and not self._transaction.insert(
             self._tables.references,
@@ -133,7 +137,9 @@ class MemoryDeployments(Deployments):
             ):
                 raise LeaseLostError(str(deployment.id))
         self._store_slots(deployment)
-        self._transaction.update(self._tables.deployments, key, _Row(deployment, due_at))
+        self._transaction.update(
+            self._tables.deployments, key, evolve(before, deployment=deployment, due_at=due_at)
+        )
         self._transaction.at_commit(lambda: self._keep_promises(deployment.id))
 
     def due_at(self, id: OperationId) -> datetime | None:
@@ -190,6 +196,10 @@ class MemoryDeployments(Deployments):
 
     def kinds_of(self, ids: Collection[OperationId]) -> Mapping[OperationId, OperationKind]:
         return {each.id: each.kind for each in self._mine() if each.id in ids}
+
+    def causes_of(self, ids: Collection[OperationId]) -> Mapping[OperationId, Cause]:
+        found = ((id, self._row(id)) for id in ids)
+        return {id: row.cause for id, row in found if row is not None}
 
     def count_accepted(self, since: datetime, until: datetime) -> int:
         return sum(
@@ -299,7 +309,9 @@ class MemoryClaims(Claims):
                 continue
             token = self._new_token()
             self._transaction.put(self._tables.leases, key, _Lease(token, worker, until))
-            taken.append(Claim(organisation=key[0], operation=key[1], token=token))
+            taken.append(
+                Claim(organisation=key[0], operation=key[1], token=token, cause=row.cause)
+            )
         return taken
 
     def renew(self, claims: list[Claim], lease: timedelta) -> list[Claim]:

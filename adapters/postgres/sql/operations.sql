@@ -17,11 +17,11 @@ WITH deployment AS (
 INSERT INTO operations (organisation_id, id, kind, network, live, requested_by, payer, sender,
                         fee_ceiling, credits, hold_id, accepted_at, state, result,
                         failure_reason, failure_without_effect, failure_detail, waiting,
-                        waiting_since, due_at)
+                        waiting_since, due_at, request_id, traceparent)
 SELECT organisation_id, id, %(kind)s, %(network)s, live, %(requested_by)s, %(payer)s, %(sender)s,
        %(fee_ceiling)s, %(credits)s, %(hold_id)s, %(accepted_at)s, %(state)s, %(result)s,
        %(failure_reason)s, %(failure_without_effect)s, %(failure_detail)s, %(waiting)s,
-       %(waiting_since)s, %(due_at)s
+       %(waiting_since)s, %(due_at)s, %(request_id)s, %(traceparent)s
   FROM deployment
 RETURNING id
 
@@ -239,6 +239,12 @@ SELECT id, kind
  WHERE organisation_id = %(organisation)s
    AND id = ANY(%(ids)s::uuid[])
 
+-- name: causes_of
+SELECT id, request_id, traceparent
+  FROM operations
+ WHERE organisation_id = %(organisation)s
+   AND id = ANY(%(ids)s::uuid[])
+
 -- name: count_accepted
 SELECT count(*) AS count
   FROM operations
@@ -250,8 +256,8 @@ SELECT count(*) AS count
    AND failure_without_effect IS NOT TRUE
 
 -- name: claim
-SELECT organisation_id, operation_id, token
-  FROM narrow.claim_operations(%(now)s, %(limit)s, %(lease)s, %(worker)s)
+SELECT organisation_id, operation_id, token, request_id, traceparent
+  FROM narrow.claim_operations_and_causes(%(now)s, %(limit)s, %(lease)s, %(worker)s)
 
 -- name: prolong
 SELECT organisation_id, operation_id, token

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from attrs import frozen
+from attrs import field, frozen
 
 from application.ports.storage.paging import Page, PageRequest
 from domain.deployment import Deployment, State
@@ -13,8 +13,11 @@ from domain.identifiers import NetworkId, OperationId, OrganisationId
 from domain.network import Network, NetworkStatus
 from domain.operation import OperationKind, Signer
 from domain.token import TokenKind
+from domain.trace import Cause
 from domain.treasury import Holding
 
+#: Of what nobody asked for in a request.
+NOBODY = Cause()
 #: What is listed where nothing else is asked for.
 DEPLOYMENTS = frozenset({OperationKind.DEPLOYMENT, OperationKind.INSTALL_FACTORY})
 #: What is done with tokens.
@@ -39,12 +42,14 @@ class Claim:
     operation: OperationId
     #: Every record made under the lease shows it.
     token: UUID
+    #: What the operation was asked for in; no part of the lease.
+    cause: Cause = field(default=NOBODY, eq=False)
 
 
 class Deployments(Protocol):
     """Operations of the scope's organisation, with steps, slots and attempts."""
 
-    def add(self, deployment: Deployment, due_at: datetime) -> None:
+    def add(self, deployment: Deployment, due_at: datetime, cause: Cause = NOBODY) -> None:
         """Raises: DeploymentIdTakenError, ClientReferenceTakenError."""
         ...
 
@@ -98,6 +103,10 @@ class Deployments(Protocol):
 
     def kinds_of(self, ids: Collection[OperationId]) -> Mapping[OperationId, OperationKind]:
         """What kind each is; those that there are not are left out."""
+        ...
+
+    def causes_of(self, ids: Collection[OperationId]) -> Mapping[OperationId, Cause]:
+        """What each was asked for in; those that there are not are left out."""
         ...
 
     def count_accepted(self, since: datetime, until: datetime) -> int:

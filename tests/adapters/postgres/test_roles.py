@@ -23,6 +23,10 @@ ADDED_ONLY = ("hold_lots", "hold_teams", "payment_events", "checkouts", "reconci
               "webhook_attempts")  # fmt: skip
 NARROW = {
     "claim_operations": ("tallystick_narrow", "organisation_id, operation_id, token"),
+    "claim_operations_and_causes": (
+        "tallystick_narrow",
+        "organisation_id, operation_id, token, request_id, traceparent",
+    ),
     "prolong_claims": ("tallystick_narrow", "organisation_id, operation_id, token"),
     "next_due": ("tallystick_narrow", "timestamptz"),
     "find_login": ("tallystick_narrow", "uuid"),

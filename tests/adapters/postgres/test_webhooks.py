@@ -14,6 +14,7 @@ from adapters.egress import Guard, Rules
 from adapters.local_keys import LocalKeyWrapping, SeedSigning
 from adapters.postgres.storage import PostgresWork
 from adapters.system import SystemClock, SystemIdentifiers
+from adapters.telemetry import Tracing
 from application.audit.trail import Trail
 from application.notifications.deliver import DeliverWebhooks
 from application.notifications.fan_out import FanOut
@@ -66,7 +67,9 @@ class World:
             trail.write(work)
 
     def loop(self, threads=4):
-        deliver = DeliverWebhooks(**self.common, egress=Guard(RULES), secrets=self.secrets)
+        deliver = DeliverWebhooks(
+            **self.common, egress=Guard(RULES), secrets=self.secrets, telemetry=Tracing()
+        )
         return WebhookLoop(fan_out=FanOut(**self.common), deliver=deliver, threads=threads)
 
     def log(self, tenant, endpoint):
@@ -272,7 +275,10 @@ def test_what_was_let_in_in_development_is_refused_where_it_is_not_allowed(world
         endpoint = world.endpoint(tenant, receiver.url())
         world.happen(tenant, "one")
         deliver = DeliverWebhooks(
-            **world.common, egress=Guard(Rules(allows_plain=True)), secrets=world.secrets
+            **world.common,
+            egress=Guard(Rules(allows_plain=True)),
+            secrets=world.secrets,
+            telemetry=Tracing(),
         )
         at_work(WebhookLoop(fan_out=FanOut(**world.common), deliver=deliver, threads=2))
         eventually(lambda: world.now_of(tenant, endpoint).failures == 1, "nothing was tried")

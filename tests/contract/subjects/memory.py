@@ -20,6 +20,7 @@ from adapters.memory.seal_state import MemorySealState
 from adapters.memory.seeds import MemorySeedSigning
 from adapters.memory.signatures import MemoryVerification
 from adapters.memory.storage import MemoryStore
+from adapters.memory.telemetry import MemoryTelemetry
 from adapters.memory.wrapping import MemoryKeyWrapping
 from application.ports.cipher import Cipher
 from application.ports.clock import Clock
@@ -34,6 +35,7 @@ from application.ports.seal_state import SealStateStore
 from application.ports.seeds import SeedSigning
 from application.ports.storage.seals import SealStore
 from application.ports.storage.work import Store
+from application.ports.telemetry import Telemetry
 from domain.identifiers import INSTALLATION, AccountId
 from domain.operation import Draft, Intent, Party, Slot
 from domain.payment import PaymentEvent, PaymentId, SubscriptionId
@@ -84,6 +86,11 @@ def cipher() -> Iterator[Cipher]:
 @contextmanager
 def key_wrapping() -> Iterator[KeyWrapping]:
     yield MemoryKeyWrapping()
+
+
+@contextmanager
+def telemetry() -> Iterator[Telemetry]:
+    yield MemoryTelemetry()
 
 
 @contextmanager
