@@ -46,12 +46,12 @@ def translated() -> Iterator[None]:
     try:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
-        raise StoreUnavailableError(_first_line(error)) from error
+        raise StoreUnavailableError(first_line(error)) from error
     except psycopg.Error as error:
         rule = error.diag.constraint_name or error.sqlstate
-        raise MisuseError(f"{rule}: {_first_line(error)}") from error
+        raise MisuseError(f"{rule}: {first_line(error)}") from error
 
 
-def _first_line(error: psycopg.Error) -> str:
+def first_line(error: psycopg.Error) -> str:
     # The lines below may quote the row.
     return str(error).partition("\n")[0]

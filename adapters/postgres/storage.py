@@ -3,10 +3,12 @@
 `begin` takes one round trip (``BEGIN`` and the scope travel together), and so does its end.
 """
 
+import logging
 import select
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 import psycopg
@@ -32,7 +34,7 @@ from adapters.postgres.approvals import PostgresApprovals
 from adapters.postgres.audit import PostgresAuditLog, PostgresOutbox
 from adapters.postgres.billing import PostgresBilling
 from adapters.postgres.deployments import PostgresClaims, PostgresDeployments
-from adapters.postgres.errors import translated
+from adapters.postgres.errors import first_line, translated
 from adapters.postgres.evidence import PostgresIssuedEvidences
 from adapters.postgres.exports import PostgresExports
 from adapters.postgres.fees import PostgresFeeLines, PostgresRates
@@ -75,7 +77,18 @@ from application.ports.storage.together import Joint, SharedStore, StaleError, W
 from application.ports.storage.work import Scope, StoreUnavailableError, Work
 from domain.identifiers import OrganisationId
 
+log = logging.getLogger("tallystick.store")
+
 SCOPE = queries.load("scope.sql")
+
+#: What a turn that is not kept may hear: something is otherwise, or somebody else is at it.
+_TURN_IS_STALE = "TU001"
+_USUAL = (
+    psycopg.errors.IntegrityError,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
 
 S = TypeVar("S", bound="PostgresWork")
 R = TypeVar("R")
@@ -336,7 +349,7 @@ class PostgresStore(SharedStore):
         now = clock.now()
         accounts: dict[OrganisationId, Account] = {}
         # In the order of their locks.
-        for id in sorted(entries):
+        for id in sorted(entries, key=attrgetter("int")):
             account = entries[id].account(wanted[id], now)
             if account is None:
                 # It is locked next, and found to be so.
@@ -419,6 +432,10 @@ class PostgresStore(SharedStore):
                 if turn.connection.pgconn.status != ConnStatus.OK:
                     raise psycopg.OperationalError(str(error)) from error
                 # It is told in full, so it is undone, whatever it was.
+                if error.sqlstate != _TURN_IS_STALE and not isinstance(error, _USUAL):
+                    # With locks it may be served all the same, and nobody would look.  Only what
+                    # it is: the rest may quote the row.
+                    log.error("a turn was not written: %s", first_line(error))  # noqa: TRY400
                 raise StaleError(str(error)) from error
 
     @contextmanager

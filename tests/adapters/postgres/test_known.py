@@ -489,7 +489,9 @@ def test_a_clock_behind_the_last_turn_is_not_followed_blindly(store, clock, know
     assert not is_known(store, clock, known)
 
 
-def test_a_wallet_that_somebody_holds_is_waited_for_a_moment_only(store, other, clock, known):
+def test_a_wallet_that_somebody_holds_is_waited_for_a_moment_only(
+    store, other, clock, known, caplog
+):
     with other.begin(known.scope) as work:
         work.ledger.lock()
         known_turn = store.known({known.organisation: Wanted()}, clock)
@@ -497,6 +499,24 @@ def test_a_wallet_that_somebody_holds_is_waited_for_a_moment_only(store, other, 
         with pytest.raises(StaleError), known_turn as joint:
             joint.works[known.organisation].audit.append(an_event(known))
         assert time.monotonic() - begun < 5
+    # It happens: nobody has to look.
+    assert not caplog.records
+
+
+def test_what_no_turn_should_hear_is_told(server, store, clock, known, caplog):
+    with psycopg.connect(server, autocommit=True) as superuser:
+        superuser.execute("ALTER FUNCTION store_turn RENAME TO lost")
+        try:
+            with (
+                pytest.raises(StaleError),
+                store.known({known.organisation: Wanted()}, clock) as joint,
+            ):
+                joint.works[known.organisation].audit.append(an_event(known))
+        finally:
+            superuser.execute("ALTER FUNCTION lost RENAME TO store_turn")
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "function store_turn" in caplog.text
+    assert "\n" not in caplog.records[0].getMessage()
 
 
 def test_who_is_served_elsewhere_too_is_left_alone_for_a_while(store, other, clock, known):
