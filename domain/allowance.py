@@ -64,7 +64,7 @@ def due(
 
     *granted* is how much each of *facts*, those of the month, has given so far.
     """
-    missing = entitled - sum(granted[fact] for fact in facts if fact in granted)
+    missing = entitled - sum([granted[fact] for fact in facts if fact in granted])
     free = next((fact for fact in facts if fact not in granted), None)
     if missing <= 0 or free is None:
         return None

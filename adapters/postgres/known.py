@@ -51,8 +51,10 @@ class Entry:
     """One organisation as its last turn left it."""
 
     facts: Row
-    #: With the lots that have something left, and no holds.
+    #: Its lots and holds are those that the turn was about: what counts is beside it.
     wallet: Wallet
+    #: Those with something left.
+    lots: tuple[Lot, ...]
     head: int
     wallet_mark: str
     head_mark: str
@@ -81,20 +83,21 @@ class Entry:
                 holds.append(hold)
             elif id not in wanted.new:
                 return None
-        lots = self.wallet.lots
+        lots = self.lots
         if self.emptied:
             named = {portion.lot.int for hold in holds for portion in hold.portions}
             lots = (*lots, *(lot for id, lot in self.emptied.items() if id in named))
+        wallet = self.wallet
         return Account(
             wanted=wanted,
             facts=self.facts,
             wallet=Wallet(
-                organisation=self.wallet.organisation,
-                available=self.wallet.available,
-                held=self.wallet.held,
-                debt=self.wallet.debt,
-                version=self.wallet.version,
-                watch=self.wallet.watch,
+                organisation=wallet.organisation,
+                available=wallet.available,
+                held=wallet.held,
+                debt=wallet.debt,
+                version=wallet.version,
+                watch=wallet.watch,
                 lots=lots,
                 holds=tuple(holds),
             ),
@@ -202,15 +205,8 @@ def remembered(account: Account, before: Entry | None) -> Entry | None:
         spendings = {**before.spendings, **spendings}
     return Entry(
         facts=facts,
-        wallet=Wallet(
-            organisation=wallet.organisation,
-            available=wallet.available,
-            held=wallet.held,
-            debt=wallet.debt,
-            version=wallet.version,
-            watch=wallet.watch,
-            lots=tuple([lot for lot in wallet.lots if lot.remaining]),
-        ),
+        wallet=wallet,
+        lots=tuple([lot for lot in wallet.lots if lot.remaining]),
         head=account.head,
         wallet_mark=account.wallet_mark,
         head_mark=account.head_mark,

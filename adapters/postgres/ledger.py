@@ -198,16 +198,25 @@ def changed(before: Wallet, after: Wallet, events: Sequence[Event]) -> Changed:
     """*events*: all that lie between *before* and *after*."""
     granted = {event.lot.id.int for event in events if isinstance(event, _OPENS)}
     held = {event.hold.id.int for event in events if isinstance(event, Held)}
-    old = {lot.id.int: lot for lot in before.lots}
-    lots = [lot for lot in after.lots if _differs(lot, old.get(lot.id.int))]
+    new_lots: list[Lot] = []
+    lots: list[Lot] = []
+    if after.lots is not before.lots:
+        old = {lot.id.int: lot for lot in before.lots}
+        for lot in after.lots:
+            number = lot.id.int
+            if _differs(lot, old.get(number)):
+                (new_lots if number in granted else lots).append(lot)
+    new_holds: list[Hold] = []
+    holds: list[tuple[Hold, Hold]] = []
     known = {hold.id.int: hold for hold in before.holds}
-    holds = [hold for hold in after.holds if _differs(hold, known.get(hold.id.int))]
-    return Changed(
-        new_lots=[lot for lot in lots if lot.id.int in granted] if granted else (),
-        lots=[lot for lot in lots if lot.id.int not in granted],
-        new_holds=[hold for hold in holds if hold.id.int in held],
-        holds=[(known[hold.id.int], hold) for hold in holds if hold.id.int not in held],
-    )
+    for hold in after.holds:
+        number = hold.id.int
+        if _differs(hold, known.get(number)):
+            if number in held:
+                new_holds.append(hold)
+            else:
+                holds.append((known[number], hold))
+    return Changed(new_lots=new_lots, lots=lots, new_holds=new_holds, holds=holds)
 
 
 def written(

@@ -7,7 +7,7 @@ database at once, in its own scope, after what was kept.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import LiteralString
 
 from attrs import define, field, frozen
@@ -290,8 +290,9 @@ class TurnLedger(PostgresLedger):
         raise MisuseError("a turn's wallet is loaded for the holds that were named at its start")
 
     def granted(self, facts: Collection[str]) -> dict[str, int]:
-        if all(fact.startswith("plan:") for fact in facts):
-            return {fact: self.account.plans[fact] for fact in facts if fact in self.account.plans}
+        if _are_of_plans(tuple(facts)):
+            plans = self.account.plans
+            return {fact: plans[fact] for fact in plans.keys() & facts}
         return super().granted(facts)
 
     def record_all(
@@ -361,6 +362,12 @@ def transaction_of(turn: Turn, organisation: OrganisationId) -> TurnTransaction:
         {Lock.AUDIT_HEAD: organisation},
         turn=turn,
     )
+
+
+@lru_cache(maxsize=2_048)
+def _are_of_plans(facts: tuple[str, ...]) -> bool:
+    # Those of an organisation's month are the same with every hold.
+    return all(fact.startswith("plan:") for fact in facts)
 
 
 def _by_owner(rows: Iterable[DictRow]) -> dict[OrganisationId, list[DictRow]]:

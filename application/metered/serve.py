@@ -82,13 +82,12 @@ class ServeTurn:
 
 
 def _wanted(asked: Sequence[Asked]) -> Wanted:
+    new = [(each, each.usage) for each in asked if isinstance(each.usage, HoldUsage)]
     return Wanted(
-        holds=frozenset(each.hold for each in asked),
-        new=frozenset(each.hold for each in asked if isinstance(each.usage, HoldUsage)),
-        askers=frozenset(
-            each.caller.counted_as for each in asked if isinstance(each.usage, HoldUsage)
-        ),
-        keys=frozenset(each.usage.key for each in asked if isinstance(each.usage, HoldUsage)),
+        holds=frozenset([each.hold for each in asked]),
+        new=frozenset([each.hold for each, _ in new]),
+        askers=frozenset([each.caller.counted_as for each, _ in new]),
+        keys=frozenset([usage.key for _, usage in new]),
     )
 
 

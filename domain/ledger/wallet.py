@@ -144,10 +144,10 @@ class Wallet:
     """An organisation's credits, as far as a decision needs them."""
 
     organisation: OrganisationId
-    available: int = field(default=0, validator=_not_negative)
-    held: int = field(default=0, validator=_not_negative)
+    available: int = 0
+    held: int = 0
     #: Credits that were taken back after they had been used.  What comes in pays it first.
-    debt: int = field(default=0, validator=_not_negative)
+    debt: int = 0
     #: Number of the last journal entry.
     version: int = 0
     #: None: nothing has happened yet.
@@ -157,6 +157,11 @@ class Wallet:
     lots: tuple[Lot, ...] = ()
     #: The holds in question, and those whose lease is over.
     holds: tuple[Hold, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        # One look at all three: every event makes a wallet.
+        if self.available < 0 or self.held < 0 or self.debt < 0:
+            raise ValueError("a wallet has no less than nothing")
 
     def lot(self, id: LotId) -> Lot | None:
         # Compared as numbers: a hot wallet's are looked through for every command.
