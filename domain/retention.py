@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -20,7 +21,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen, validators
 
-from domain.audit import JsonValue, canonical, timestamp
+from domain.audit import AuditEvent, JsonValue, canonical, timestamp
 from domain.errors import MisuseError
 from domain.export import Part, Tree
 from domain.identifiers import (
@@ -29,6 +30,7 @@ from domain.identifiers import (
     LegalHoldId,
     OrganisationId,
     Prefix,
+    parse_id,
     public_id,
 )
 
@@ -87,6 +89,27 @@ class LegalHold:
     placed_at: datetime
     lifted_at: datetime | None = None
     lifted_because: str | None = None
+
+    @classmethod
+    def placed_by(cls, event: AuditEvent) -> LegalHold | None:
+        """As the event says that placed it; None: it is about none."""
+        id, told = parse_id(Prefix.LEGAL_HOLD, event.subject), event.content()["details"]
+        if id is None or not isinstance(told, Mapping):
+            return None
+        since, until = (
+            None if (text := told.get(name)) is None else datetime.fromisoformat(str(text))
+            for name in ("since", "until")
+        )
+        subject = told.get("subject")
+        return cls(
+            organisation=event.organisation,
+            id=LegalHoldId(id),
+            subject=None if subject is None else str(subject),
+            since=since,
+            until=until,
+            reason=str(told.get("reason", "")),
+            placed_at=event.at,
+        )
 
     @property
     def name(self) -> str:
@@ -255,6 +278,6 @@ def certificate(
         "dropped from the database at": timestamp(archive.dropped_at),
         "deleted at": timestamp(now),
         "months of retention": kept_months,
-        "kept": "leaf hashes, this certificate, and the journal",
+        "kept": "leaf hashes, this certificate, events about legal holds, and the journal",
     }
     return "".join(f"{name}: {value}\n" for name, value in facts.items())

@@ -42,30 +42,19 @@ class PostgresLegalHolds(LegalHolds):
     _transaction: Transaction
 
     def add(self, hold: LegalHold) -> None:
-        self._transaction.change(
-            RETENTION["insert_hold"],
-            {
-                "organisation_id": hold.organisation,
-                "id": hold.id,
-                "subject": hold.subject,
-                "since": hold.since,
-                "until": hold.until,
-                "reason": hold.reason,
-                "placed_at": hold.placed_at,
-            },
-        )
+        self._transaction.change(RETENTION["insert_hold"], _placed(hold))
 
     def get(self, id: LegalHoldId) -> LegalHold | None:
         row = self._transaction.row(RETENTION["select_hold"], {"id": id})
         return _hold(row) if row else None
 
-    def lift(self, hold: LegalHold) -> bool:
-        lifted = {
-            "id": hold.id,
-            "lifted_at": hold.lifted_at,
-            "lifted_because": hold.lifted_because,
-        }
-        return self._transaction.change(RETENTION["lift_hold"], lifted) == 1
+    def in_force(self, id: LegalHoldId) -> LegalHold | None:
+        row = self._transaction.row(RETENTION["select_hold_in_force"], {"id": id})
+        return _hold(row) if row else None
+
+    def lift(self, hold: LegalHold) -> None:
+        lifted = {"lifted_at": hold.lifted_at, "lifted_because": hold.lifted_because}
+        self._transaction.change(RETENTION["lift_hold"], {**_placed(hold), **lifted})
 
     def all(self) -> list[LegalHold]:
         return [_hold(row) for row in self._transaction.rows(RETENTION["list_holds"])]
@@ -286,6 +275,18 @@ def _hold(row: Row) -> LegalHold:
         lifted_at=row["lifted_at"],
         lifted_because=row["lifted_because"],
     )
+
+
+def _placed(hold: LegalHold) -> Row:
+    return {
+        "organisation_id": hold.organisation,
+        "id": hold.id,
+        "subject": hold.subject,
+        "since": hold.since,
+        "until": hold.until,
+        "reason": hold.reason,
+        "placed_at": hold.placed_at,
+    }
 
 
 def _made(archive: Archive) -> Row:

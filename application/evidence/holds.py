@@ -21,7 +21,14 @@ def strange_holds(work: Work, begins: datetime | None) -> Iterator[tuple[str, st
     holds = work.legal_holds.all()
     for hold in holds:
         told = {event.action: event for event in work.audit.of_subject(hold.name)}
-        yield from _differences(hold, told.get(_PLACED), told.get(_LIFTED), begins)
+        placed, lifted = told.get(_PLACED), told.get(_LIFTED)
+        yield from _differences(hold, placed, lifted, begins)
+        # What was placed in a month that is there was lifted in one that is there; of others
+        # events are remembered.
+        is_there = placed is not None or begins is None or begins <= (hold.lifted_at or begins)
+        is_untold = is_there or work.legal_holds.in_force(hold.id) is not None
+        if not hold.is_placed and lifted is None and is_untold:
+            yield hold.name, f"no event {_LIFTED}", f"lifted at {hold.lifted_at}"
     known = {hold.name for hold in holds}
     for event in work.audit.find(EventFilter(action=_PLACED), limit=_MOST):
         if event.subject not in known:
@@ -38,13 +45,6 @@ def _differences(
         yield hold.name, f"no event {_PLACED}", "a hold"
     if placed is not None and not _says(placed, hold):
         yield hold.name, "another reason, subject or time", "other than it was placed"
-    # What was placed in a month that is there was lifted in one that is there.
-    if (
-        hold.lifted_at is not None
-        and lifted is None
-        and (placed is not None or begins is None or hold.lifted_at >= begins)
-    ):
-        yield hold.name, f"no event {_LIFTED}", f"lifted at {hold.lifted_at}"
     if hold.is_placed and lifted is not None:
         yield hold.name, f"lifted at {lifted.at}", "in force"
 

@@ -31,6 +31,7 @@ LONGEST_REASON = 500
 SUBJECT_MALFORMED = Refusal(
     code="malformed_subject", detail="a subject is a public id: usr_…, mem_…, dep_…"
 )
+_UNTIL = ": until the trail says that it was lifted, whatever its row says"
 REASON_MISSING = Refusal(code="reason_missing", detail="say why: it is kept in the trail")
 
 
@@ -121,18 +122,20 @@ class LiftHold:
     def __call__(
         self, organisation: OrganisationId, id: LegalHoldId, because: str
     ) -> LegalHold | Refusal:
+        """Also of one whose row says that it was lifted, or is gone, and the trail does not."""
         if not because.strip():
             return REASON_MISSING
         with self.store.begin(Scope(organisation=organisation)) as work:
-            hold = work.legal_holds.get(id)
+            work.legal_holds.lock()
+            hold = work.legal_holds.in_force(id)
             if hold is None:
-                return Refusal(code="not_found", detail="there is no such legal hold")
-            if not hold.is_placed:
-                return Refusal(code="hold_lifted", detail=f"{hold.name} was lifted before")
+                known = work.legal_holds.get(id)
+                if known is None:
+                    return Refusal(code="not_found", detail="there is no such legal hold")
+                return Refusal(code="hold_lifted", detail=f"{known.name} was lifted before")
             now = self.clock.now()
             lifted = hold.lifted(now, because[:LONGEST_REASON])
-            if not work.legal_holds.lift(lifted):
-                return Refusal(code="hold_lifted", detail=f"{hold.name} was lifted before")
+            work.legal_holds.lift(lifted)
             trail = _trail(self.identifiers, organisation)
             details: dict[str, JsonValue] = {"reason": because[:LONGEST_REASON]}
             trail.add("legal_hold.lifted", hold.name, now, details=details)
@@ -146,7 +149,7 @@ def refusal_for_month(work: Work, month: Month) -> Refusal | None:
     return (
         None
         if not held
-        else Refusal(code="legal_hold", detail=f"{month} is held by {_names(held)}")
+        else Refusal(code="legal_hold", detail=f"{month} is held by {_names(held)}{_UNTIL}")
     )
 
 
@@ -157,7 +160,7 @@ def refusal_for_subjects(
     held = work.legal_holds.on([*organisations, INSTALLATION], subjects)
     if not held:
         return None
-    return Refusal(code="legal_hold", detail=f"held by {_names(held)}: lift it first")
+    return Refusal(code="legal_hold", detail=f"held by {_names(held)}{_UNTIL}")
 
 
 def _names(held: list[tuple[OrganisationId, LegalHoldId]]) -> str:

@@ -350,7 +350,9 @@ _OPERATOR = (
     ErrorCode("reason_missing", 400, "A reason is needed",
               "Say why: it is kept with the audit event."),
     ErrorCode("legal_hold", 409, "A legal hold keeps it",
-              "Lift the hold that `detail` names, once whoever asked for it agrees, and repeat.",
+              "Lift the hold that `detail` names, once whoever asked for it agrees, and repeat. "
+              "Where its row says that it was lifted, or is gone, `tallystick verify audit` names "
+              "it (`hold_differs`): it holds until the trail says that it was lifted.",
               Retry.AFTER_REMEDIATION),
     ErrorCode("already_granted", 409, "The reference was granted before",
               "Nothing needs to be done; use another reference to give more."),

@@ -41,15 +41,72 @@ def test_holds_are_found_listed_and_lifted_once(store):
         assert work.legal_holds.get(uuid4()) is None
         assert work.legal_holds.all() == [first, second]
         assert work.legal_holds.over(MONTH) == [key_of(first), key_of(second)]
+        assert work.legal_holds.in_force(first.id) == first
         lifted = first.lifted(NOW, "over")
-        assert work.legal_holds.lift(lifted)
-        assert not work.legal_holds.lift(lifted)
+        work.legal_holds.lift(lifted)
+        # Nobody but its row says so.
+        assert work.legal_holds.in_force(first.id) == first
+        assert work.legal_holds.over(MONTH) == [key_of(first), key_of(second)]
+        tell(work, first, "legal_hold.lifted")
+        assert work.legal_holds.in_force(first.id) is None
     with store.begin(other.scope) as work:
         assert work.legal_holds.all() == []
         assert work.legal_holds.get(first.id) is None
         assert work.legal_holds.over(MONTH) == [key_of(second)]
     with store.begin(tenant.scope) as work:
         assert work.legal_holds.get(first.id) == lifted
+
+
+def tell(work, hold, action):
+    work.audit.append(
+        AuditDraft(
+            id=uuid4(),
+            organisation=hold.organisation,
+            at=hold.placed_at,
+            actor=OPERATOR,
+            action=action,
+            subject=hold.name,
+            live=False,
+            correlation=hold.name,
+            request_id=None,
+            details=hold.details,
+            salt=uuid4().bytes,
+        )
+    )
+
+
+def test_a_hold_without_its_row_is_what_the_event_says_that_placed_it(store):
+    tenant = a_tenant(store)
+    hold = a_hold(tenant, subject="dep_7", since=None, until=MONTH.end, reason='"a\\b" é 😀')
+    with store.begin(tenant.scope) as work:
+        tell(work, hold, "legal_hold.placed")
+    with store.begin(tenant.scope) as work:
+        assert work.legal_holds.get(hold.id) is None
+        assert work.legal_holds.in_force(hold.id) == hold
+        assert key_of(hold) in work.legal_holds.over(MONTH)
+        assert key_of(hold) not in work.legal_holds.over(Month(MONTH.index + 1))
+        assert work.legal_holds.on([tenant.organisation], ["dep_7"]) == [key_of(hold)]
+        assert work.legal_holds.on([tenant.organisation], ["dep_8"]) == []
+        lifted = hold.lifted(NOW, "over")
+        work.legal_holds.lift(lifted)
+        tell(work, hold, "legal_hold.lifted")
+    with store.begin(tenant.scope) as work:
+        assert work.legal_holds.get(hold.id) == lifted
+        assert key_of(hold) not in work.legal_holds.over(MONTH)
+    with store.begin(a_tenant(store).scope) as work:
+        assert work.legal_holds.in_force(hold.id) is None
+
+
+def test_a_hold_whose_row_was_narrowed_holds_what_it_was_placed_on(store):
+    tenant = a_tenant(store)
+    hold = a_hold(tenant, subject=None, since=None, until=None)
+    with store.begin(tenant.scope) as work:
+        work.legal_holds.add(evolve(hold, subject="dep_8", until=MONTH.first))
+        tell(work, hold, "legal_hold.placed")
+    with store.begin(tenant.scope) as work:
+        assert key_of(hold) in work.legal_holds.over(MONTH)
+        assert work.legal_holds.on([tenant.organisation], ["dep_7"]) == [key_of(hold)]
+        assert work.legal_holds.on([tenant.organisation], ["dep_8"]) == [key_of(hold)]
 
 
 def key_of(hold):

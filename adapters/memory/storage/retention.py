@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from adapters.memory.storage.audit import AuditTables
 from adapters.memory.storage.ledger import LedgerTables
@@ -26,11 +26,12 @@ from application.ports.storage.retention import (
 from application.ports.storage.work import Lock
 from domain.audit import AuditEvent, JsonValue
 from domain.errors import MisuseError
-from domain.identifiers import INSTALLATION, LegalHoldId, OrganisationId
+from domain.identifiers import INSTALLATION, EventId, LegalHoldId, OrganisationId
 from domain.ledger import JournalEntry
 from domain.merkle import leaf_hash
 from domain.retention import Archive, ArchiveState, LegalHold, Month
 
+_OF_HOLDS = (_PLACED, _LIFTED) = ("legal_hold.placed", "legal_hold.lifted")
 _OF_MONTHS = (_ARCHIVED, _DROPPED) = ("partition.archived", "partition.dropped")
 
 
@@ -42,6 +43,8 @@ class RetentionTables:
     archives: Table[Month, Archive] = field(factory=lambda: Table("archives"))
     #: Of one row, which is never there: whoever holds it is the only one to place a hold.
     lock: Table[int, None] = field(factory=lambda: Table("legal_holds_lock"))
+    #: Events about holds, of months that were dropped.
+    told: Table[EventId, AuditEvent] = field(factory=lambda: Table("legal_hold_events"))
     #: What was dropped here.
     gone: set[Month] = field(factory=set)
 
@@ -50,6 +53,7 @@ class RetentionTables:
 class MemoryLegalHolds(LegalHolds):
     _transaction: Transaction
     _tables: RetentionTables
+    _audit: AuditTables
 
     def add(self, hold: LegalHold) -> None:
         organisation = self._transaction.require_organisation(hold.organisation)
@@ -62,14 +66,15 @@ class MemoryLegalHolds(LegalHolds):
             return None
         return self._transaction.get(self._tables.holds, (organisation, id))
 
-    def lift(self, hold: LegalHold) -> bool:
+    def in_force(self, id: LegalHoldId) -> LegalHold | None:
+        mine = self._transaction.organisation
+        found = (hold for hold in self._in_force() if (hold.organisation, hold.id) == (mine, id))
+        return next(found, None)
+
+    def lift(self, hold: LegalHold) -> None:
         key = (self._transaction.require_organisation(hold.organisation), hold.id)
         self._transaction.hold(self._tables.holds, key)
-        before = self._transaction.get(self._tables.holds, key)
-        if before is None or not before.is_placed:
-            return False
         self._transaction.put(self._tables.holds, key, hold)
-        return True
 
     def all(self) -> list[LegalHold]:
         mine = [
@@ -98,9 +103,17 @@ class MemoryLegalHolds(LegalHolds):
     def _named(
         self, is_wanted: Callable[[LegalHold], bool]
     ) -> list[tuple[OrganisationId, LegalHoldId]]:
-        held = self._transaction.items(self._tables.holds)
-        found = sorted((hold.placed_at, key) for key, hold in held if is_wanted(hold))
-        return [key for _, key in found]
+        found: dict[tuple[OrganisationId, LegalHoldId], datetime] = {}
+        for hold in filter(is_wanted, self._in_force()):
+            key = (hold.organisation, hold.id)
+            found[key] = min(hold.placed_at, found.get(key, hold.placed_at))
+        return sorted(found, key=lambda key: (found[key], key))
+
+    def _in_force(self) -> Iterator[LegalHold]:
+        holds = [hold for _, hold in self._transaction.items(self._tables.holds)]
+        events = [event for _, event in self._transaction.items(self._audit.events)]
+        events += [event for _, event in self._transaction.items(self._tables.told)]
+        return _in_force(holds, events)
 
 
 @define(eq=False)
@@ -195,9 +208,13 @@ class MemoryPartitions(Partitions):
             # Nobody commits meanwhile; whoever is about to place a hold is waited for.
             if not self._locks.changed.wait_for(self._is_unlocked, LOCK_TIMEOUT_SECONDS):
                 raise PartitionsUnavailableError("somebody is placing a legal hold")
-            if any(hold.holds_month(month) for hold in self._retention.holds.rows.values()):
+            rows, told = self._audit.events.rows, self._retention.told.rows
+            holds = self._retention.holds.rows.values()
+            if any(
+                hold.holds_month(month)
+                for hold in _in_force(holds, [*rows.values(), *told.values()])
+            ):
                 raise PartitionHeldError(f"{month} is held")
-            rows = self._audit.events.rows
             places = sorted(p for p, event in rows.items() if Month.of(event.at) == month)
             found = Rows.of(leaf_hash(rows[place].leaf) for place in places)
             if places and found != archived:
@@ -205,6 +222,8 @@ class MemoryPartitions(Partitions):
                     f"{month} has {found.count} events, and not the {archived.count} archived"
                 )
             for place in places:
+                if rows[place].action in _OF_HOLDS:
+                    told[rows[place].id] = rows[place]
                 del self._audit.ids.rows[rows[place].id]
                 del rows[place]
             self._retention.gone.add(month)
@@ -214,3 +233,16 @@ class MemoryPartitions(Partitions):
 
     def _is_unlocked(self) -> bool:
         return not self._locks.is_held(self._retention.lock, 0)
+
+
+def _in_force(holds: Iterable[LegalHold], events: Iterable[AuditEvent]) -> Iterator[LegalHold]:
+    """As rows have them, and then as they were placed."""
+    told = [event for event in events if event.action in _OF_HOLDS]
+    lifted = {(each.organisation, each.subject) for each in told if each.action == _LIFTED}
+    for row in holds:
+        if row.is_placed or (row.organisation, row.name) not in lifted:
+            yield evolve(row, lifted_at=None, lifted_because=None)
+    for event in told:
+        hold = LegalHold.placed_by(event) if event.action == _PLACED else None
+        if hold is not None and (hold.organisation, hold.name) not in lifted:
+            yield hold

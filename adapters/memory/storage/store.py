@@ -239,7 +239,7 @@ class MemoryStore(SharedStore):
             fees=MemoryFeeLines(transaction, self._fees),
             exports=MemoryExports(transaction, self._exports, self.new_id),
             archives=MemoryArchives(transaction, self._retention, self._audit, self._ledger),
-            legal_holds=MemoryLegalHolds(transaction, self._retention),
+            legal_holds=MemoryLegalHolds(transaction, self._retention, self._audit),
             webhooks=MemoryWebhooks(transaction, self._webhooks, self._audit, self.new_id),
             audit=MemoryAuditLog(transaction, self._audit),
             seals=MemorySeals(transaction, self._seals, self._audit),

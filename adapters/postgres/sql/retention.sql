@@ -14,13 +14,46 @@ SELECT organisation_id, id, subject, since, until, reason, placed_at, lifted_at,
  WHERE organisation_id = %(organisation)s
  ORDER BY placed_at, id
 
+-- name: select_hold_in_force
+-- Its row, or where that was deleted, what the event says that placed it.
+WITH found AS (
+    SELECT organisation_id, id, subject, since, until, reason, placed_at, 1 AS place
+      FROM legal_holds
+     WHERE organisation_id = %(organisation)s
+       AND id = %(id)s
+       AND (lifted_at IS NULL
+            OR NOT EXISTS (
+               SELECT
+                 FROM legal_hold_events AS lifted
+                WHERE lifted.organisation_id = %(organisation)s
+                  AND lifted.hold_id = %(id)s
+                  AND lifted.action = 'legal_hold.lifted'))
+     UNION ALL
+    SELECT organisation_id, hold_id, subject, since, until, reason, at, 2
+      FROM legal_hold_events AS placed
+     WHERE organisation_id = %(organisation)s
+       AND hold_id = %(id)s
+       AND action = 'legal_hold.placed'
+       AND NOT EXISTS (
+           SELECT
+             FROM legal_hold_events AS lifted
+            WHERE lifted.organisation_id = %(organisation)s
+              AND lifted.hold_id = %(id)s
+              AND lifted.action = 'legal_hold.lifted'))
+SELECT organisation_id, id, subject, since, until, reason, placed_at,
+       NULL AS lifted_at, NULL AS lifted_because
+  FROM found
+ ORDER BY place
+ LIMIT 1
+
 -- name: lift_hold
-UPDATE legal_holds
-   SET lifted_at = %(lifted_at)s,
-       lifted_because = %(lifted_because)s
- WHERE organisation_id = %(organisation)s
-   AND id = %(id)s
-   AND lifted_at IS NULL
+INSERT INTO legal_holds
+       (organisation_id, id, subject, since, until, reason, placed_at, lifted_at, lifted_because)
+VALUES (%(organisation_id)s, %(id)s, %(subject)s, %(since)s, %(until)s, %(reason)s, %(placed_at)s,
+        %(lifted_at)s, %(lifted_because)s)
+    ON CONFLICT ON CONSTRAINT legal_holds_pkey DO UPDATE
+   SET lifted_at = excluded.lifted_at,
+       lifted_because = excluded.lifted_because
 
 -- name: lock_holds
 SELECT pg_advisory_xact_lock(hashtextextended('tallystick legal holds', 0))

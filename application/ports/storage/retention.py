@@ -15,7 +15,12 @@ from domain.retention import Archive, LegalHold, Month
 
 
 class LegalHolds(Protocol):
-    """Legal holds on the scope's organisation."""
+    """Legal holds on the scope's organisation.
+
+    A hold is in force until the trail says that it was lifted, and its row too: by its row, and
+    as the event says that placed it, whatever has become of either.  Events that have left the
+    database are remembered.
+    """
 
     def lock(self) -> None:
         """Until the transaction ends nobody places a hold, on whatever it be, and nobody else
@@ -27,8 +32,14 @@ class LegalHolds(Protocol):
 
     def get(self, id: LegalHoldId) -> LegalHold | None: ...
 
-    def lift(self, hold: LegalHold) -> bool:
-        """Store that it was lifted; whether it was not lifted already."""
+    def in_force(self, id: LegalHoldId) -> LegalHold | None:
+        """The hold as it was placed, whatever its row says of being lifted, or if it has none;
+        None: there is none, or the trail says that it was lifted.
+        """
+        ...
+
+    def lift(self, hold: LegalHold) -> None:
+        """Store that it was lifted, also where its row was lost; under the lock."""
         ...
 
     def all(self) -> list[LegalHold]:

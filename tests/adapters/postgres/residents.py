@@ -211,9 +211,12 @@ class Resident:
             last_sequence=1,
         )
         work.exports.add_part(export.id, token, part)
-        work.legal_holds.add(
-            LegalHold(organisation=self.organisation, id=uuid4(), reason="a court", placed_at=NOW)
+        hold = LegalHold(
+            organisation=self.organisation, id=uuid4(), reason="a court", placed_at=NOW
         )
+        work.legal_holds.add(hold)
+        placed = draft(self.organisation, hold.name, "legal_hold.placed")
+        work.audit.append(evolve(placed, details=hold.details))
 
     def be_told(self, work):
         """An endpoint whose first message was answered, under somebody's lease."""

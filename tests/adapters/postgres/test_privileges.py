@@ -71,6 +71,7 @@ journal              app=ra narrow=r auditor=r readonly=r
 legal_holds          app=ra,w(lifted_at lifted_because)
                      narrow=r(organisation_id id subject since until placed_at lifted_at)
                      readonly=r
+legal_hold_events    app=r narrow=ra readonly=r
 letters              app=ra,w(wrapping ciphertext state attempts due_at used_at)
                      narrow=r(organisation_id id state due_at expires_at),d
 licences             app=ra,w(arranged_at told due_at) narrow=r readonly=r

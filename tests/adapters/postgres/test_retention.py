@@ -13,11 +13,13 @@ from application.evidence.verify import VerifyAudit
 from application.operator.verify_ledger import VerifyLedger
 from application.ports.storage.retention import (
     PartitionChangedError,
+    PartitionHeldError,
     PartitionsUnavailableError,
     Rows,
 )
 from application.ports.storage.work import Scope
 from application.retention.archived import ProveArchived
+from application.retention.holds import refusal_for_subjects
 from domain.audit import WORKER, timestamp
 from domain.errors import Refusal
 from domain.identifiers import INSTALLATION
@@ -387,6 +389,91 @@ def test_a_hold_that_the_applications_role_lifted_without_an_event_is_named(stor
         application.execute("UPDATE legal_holds SET lifted_at = now(), lifted_because = 'x'")
     (told,) = looked_at(story).told
     assert (told.code, told.subject) == ("hold_differs", hold.name)
+
+
+def as_nobody_may(url, organisation, statement):
+    """With the application's role for what that may do, else as the administrator."""
+    login = application_url(url) if statement.startswith("UPDATE legal_holds SET lifted") else url
+    with psycopg.connect(login, autocommit=True) as connection:
+        connection.execute("SELECT set_config('app.organisation_id', %s, false)", [organisation])
+        connection.execute(statement)
+
+
+LIFTED = "UPDATE legal_holds SET lifted_at = now(), lifted_because = 'x'"
+PAST = LIFTED.replace("now()", "'2019-01-02'")
+NARROWED = "UPDATE legal_holds SET until = '2000-01-01', subject = 'dep_9'"
+DELETED = "DELETE FROM legal_holds"
+
+
+@pytest.mark.parametrize("statement", [LIFTED, PAST, NARROWED, DELETED])
+def test_what_is_held_stays_whatever_somebody_makes_of_the_row(archived, place, statement):
+    url, store = place
+    ada = archived.organisations[0]
+    hold = archived.place(ada, "a court asked for it").hold
+    as_nobody_may(url, str(ada), statement)
+    for outcome in (archived.drop(FIRST), held_by(store, ada)):
+        assert outcome.code == "legal_hold"
+        assert hold.name in outcome.detail
+    with pytest.raises(PartitionHeldError):
+        archived.partitions.drop(FIRST, archived.rows_of("2019-01"))
+    assert "2019-01" in archived.in_database()
+    assert "hold_differs" in looked_at(archived).counts
+    # The way out, which the trail tells of.
+    lifted = archived.lift(ada, hold.id, "it is over")
+    assert lifted.lifted_because == "it is over"
+    with store.begin(Scope(organisation=ada)) as work:
+        told = [event.action for event in work.audit.of_subject(hold.name)]
+        assert work.legal_holds.get(hold.id).lifted_at == lifted.lifted_at
+    assert told == ["legal_hold.placed", "legal_hold.lifted"]
+    assert archived.lift(ada, hold.id, "again").code == "hold_lifted"
+    assert held_by(store, ada) is None
+    assert archived.drop(FIRST).state.value == "dropped"
+
+
+def held_by(store, organisation):
+    with store.begin(Scope(organisation=organisation)) as work:
+        return refusal_for_subjects(work, [organisation], ["usr_1"])
+
+
+@pytest.mark.parametrize("statement", [PAST, DELETED])
+def test_an_archive_that_is_held_stays_though_events_about_the_hold_have_left(
+    story, place, statement
+):
+    url, store = place
+    ada = story.organisations[0]
+    story.prepare()
+    # Of a time that is not the trail's: it keeps no month but its own.
+    span = {"since": Month(FIRST.index - 9).first, "until": Month(FIRST.index - 8).first}
+    lifted, held = (story.place(ada, "a court", **span).hold for _ in range(2))
+    story.lift(ada, lifted.id, "it is over")
+    live(story, 15)
+    story.archive(FIRST)
+    story.seal()
+    assert story.drop(FIRST).state.value == "dropped"
+    story.seal()
+    assert looked_at(story).told == []
+    with store.begin(Scope(organisation=ada)) as work:
+        assert work.audit.of_subject(held.name) == work.audit.of_subject(lifted.name) == []
+        assert work.legal_holds.over(Month(FIRST.index - 9)) == [(ada, held.id)]
+    as_nobody_may(url, str(ada), f"{statement} WHERE lifted_at IS NULL")
+    with store.begin(Scope(organisation=ada)) as work:
+        assert work.legal_holds.over(Month(FIRST.index - 9)) == [(ada, held.id)]
+        assert work.legal_holds.in_force(lifted.id) is None
+        assert work.legal_holds.in_force(held.id) == held
+    assert (statement == DELETED) or looked_at(story).counts["hold_differs"] == 1
+
+
+def test_an_archive_is_not_deleted_though_its_holds_row_says_that_it_was_lifted(archived, place):
+    url, _ = place
+    assert archived.drop(FIRST).state.value == "dropped"
+    ada = archived.organisations[0]
+    hold = archived.place(ada, "a court asked for it").hold
+    as_nobody_may(url, str(ada), LIFTED)
+    archived.kept_months = 14
+    assert archived.delete(FIRST).code == "legal_hold"
+    assert any(name.startswith("2019-01/") for name in archived.files.kept)
+    archived.lift(ada, hold.id, "it is over")
+    assert archived.delete(FIRST).state.value == "deleted"
 
 
 def test_another_event_in_the_place_of_one_keeps_the_month(archived, place):

@@ -64,11 +64,23 @@ NARROW = {
     "ledger_volumes": ("tallystick_narrow", "organisation_id, lines"),
     "unsealed_events": ("tallystick_narrow", "trouble, organisation_id, sequence, event_id, hash"),
     "seal_backlog": ("tallystick_narrow", "events, since"),
+    "remember_hold": ("tallystick_narrow", "void"),
+    "a_hold_is_remembered": ("tallystick_narrow", "trigger"),
+    "legal_holds_in_force": (
+        "tallystick_narrow",
+        "organisation_id, id, placed_at, subject, since, until",
+    ),
     "trail_begins": ("tallystick_narrow", "timestamptz"),
     "operation_keeps_its_promises": ("tallystick_narrow", "trigger"),
 }
 #: Whose they are not to call.
-NOT_THE_APPLICATIONS = {"operation_keeps_its_promises", "unsealed_events"}
+NOT_THE_APPLICATIONS = {
+    "operation_keeps_its_promises",
+    "unsealed_events",
+    "remember_hold",
+    "a_hold_is_remembered",
+    "legal_holds_in_force",
+}
 READERS = {"ledger_volumes", "seal_backlog", "trail_begins"}
 SEALERS = {"unsealed_events", "seal_backlog"}
 
