@@ -7,6 +7,7 @@ import pytest
 
 from adapters.local_keys import Verification
 from adapters.postgres import connect, open_books, open_partitions, seal_store
+from adapters.postgres.migrate import files
 from application.audit.trail import Trail
 from application.evidence.prove import missing
 from application.evidence.verify import VerifyAudit
@@ -474,6 +475,33 @@ def test_an_archive_is_not_deleted_though_its_holds_row_says_that_it_was_lifted(
     assert any(name.startswith("2019-01/") for name in archived.files.kept)
     archived.lift(ada, hold.id, "it is over")
     assert archived.delete(FIRST).state.value == "deleted"
+
+
+def test_what_the_trail_said_of_holds_before_is_remembered_with_the_migration(archived, place):
+    url, store = place
+    ada, eve = archived.organisations
+    gone = archived.place(eve, "of a month that is dropped").hold
+    archived.lift(eve, gone.id, "it is over")
+    assert archived.drop(FIRST).state.value == "dropped"
+    lifted, held = (archived.place(ada, "a court").hold for _ in range(2))
+    archived.lift(ada, lifted.id, "it is over")
+    migration = next(each for each in files() if each.name.endswith("_the_trail_knows.sql"))
+    tail = migration.text.decode().partition("SET LOCAL ROLE tallystick_narrow;")[2]
+    with psycopg.connect(url) as administrator:
+        administrator.execute("DELETE FROM legal_hold_events")
+        administrator.execute("DELETE FROM audit_events WHERE subject = %s", [gone.name])
+        administrator.execute(
+            "UPDATE legal_holds SET lifted_at = '2019-01-20' WHERE id = %s", [gone.id]
+        )
+        administrator.execute("SET LOCAL ROLE tallystick_narrow")
+        administrator.execute(tail)
+    as_nobody_may(url, str(ada), LIFTED + " WHERE lifted_at IS NULL")
+    with store.begin(Scope(organisation=ada)) as work:
+        assert work.legal_holds.over(FIRST) == [(ada, held.id)]
+        assert work.legal_holds.in_force(held.id) == held
+        assert work.legal_holds.in_force(lifted.id) is None
+    with store.begin(Scope(organisation=eve)) as work:
+        assert work.legal_holds.in_force(gone.id) is None
 
 
 def test_another_event_in_the_place_of_one_keeps_the_month(archived, place):
