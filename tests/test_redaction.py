@@ -28,7 +28,7 @@ FORMED = {
     "a Vault token": "hvs.CANARYCAESIJ",
     "a mnemonic": MNEMONIC,
     "a private key": (
-        "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\nCANARY\n-----END EC PRIVATE KEY-----"
+        "-----BEGIN EC {0} KEY-----\nMHcCAQEE\nCANARY\n-----END EC {0} KEY-----".format("PRIVATE")
     ),
 }
 #: Secrets that are known by where they stand.

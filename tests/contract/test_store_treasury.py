@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 
 from application.ports.storage.work import Scope, Store
 from domain.errors import MisuseError
@@ -14,8 +15,10 @@ RICH = 10**30
 
 
 def a_holding(tenant: Tenant, address: str, **changes: object) -> Holding:
-    made = {"balance": RICH, "level": Level.ENOUGH, "seen_at": NOW, **changes}
-    return Holding(network=tenant.network, address=address, **made)  # type: ignore[arg-type]
+    holding = Holding(
+        network=tenant.network, address=address, balance=RICH, level=Level.ENOUGH, seen_at=NOW
+    )
+    return evolve(holding, **changes)
 
 
 def test_what_was_seen_last_is_kept_for_each_address(store: Store):
