@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import psycopg
-from attrs import frozen
+from attrs import evolve, frozen
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -39,6 +39,8 @@ class Town:
     identifiers: SystemIdentifiers
     organisations: Sequence[OrganisationId]
     catalogue: Catalogue
+    #: Of the database, for the role of its store.
+    url: str
 
 
 @contextmanager
@@ -48,14 +50,17 @@ def town(server: str, name: str, organisations: int, connections: int) -> Iterat
         administrator.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     url = make_conninfo(server, dbname=name)
     migrate(url, installation=_INSTALLATION, environment="development", logins=[_LOGIN])
-    store = connect(
-        make_conninfo(url, user=_LOGIN.name, password=_LOGIN.password),
-        min_size=1,
-        max_size=connections,
-    )
+    login = make_conninfo(url, user=_LOGIN.name, password=_LOGIN.password)
+    with found(login, [], connections) as place:
+        yield evolve(place, organisations=[_settle(place) for _ in range(organisations)])
+
+
+@contextmanager
+def found(url: str, organisations: Sequence[OrganisationId], connections: int) -> Iterator[Town]:
+    """One that is there already, *organisations* of it, as a process of its own sees it."""
+    store = connect(url, min_size=1, max_size=connections)
     store.open()
     clock = SystemClock()
-    identifiers = SystemIdentifiers(clock)
     catalogue, faults = read_catalogue(CATALOGUE)
     if catalogue is None:
         raise RuntimeError(f"{CATALOGUE}: {faults}")
@@ -64,17 +69,17 @@ def town(server: str, name: str, organisations: int, connections: int) -> Iterat
             catalogue=catalogue,
             store=store,
             clock=clock,
-            identifiers=identifiers,
-            organisations=[_settle(store, clock, identifiers) for _ in range(organisations)],
+            identifiers=SystemIdentifiers(clock),
+            organisations=organisations,
+            url=url,
         )
     finally:
         store.close()
 
 
-def _settle(
-    store: PostgresStore, clock: SystemClock, identifiers: SystemIdentifiers
-) -> OrganisationId:
+def _settle(place: Town) -> OrganisationId:
     """An organisation with a plan's credits and a pack's."""
+    store, clock, identifiers = place.store, place.clock, place.identifiers
     organisation = OrganisationId(identifiers.next())
     user = UserId(identifiers.next())
     now = clock.now()
