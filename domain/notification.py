@@ -80,9 +80,8 @@ TYPES: Mapping[str, EventType] = {
         )
         for action in REACHED.values()
     },
-    # Nobody writes it before accounts pay fees of their own; who asks for it will have it then.
     "account.balance_low": EventType(
-        name="account.balance_low", object="account", details=("network", "balance")
+        name="account.balance_low", object="account", details=("address", "network", "balance")
     ),
 }
 

@@ -135,6 +135,8 @@ class Attempt:
     body: bytes = field(repr=False)
     #: Price per unit of gas, or per transaction, at most; in base units.
     fee_cap: int
+    #: Coin that it carries to somebody else and its cost does not have; in base units.
+    value: int = 0
     signed_at: datetime
     broadcast_at: datetime | None = None
     #: Why a node definitely refused it.
@@ -412,6 +414,8 @@ class Draft:
     #: Chain-native encoding; opaque outside the adapter.
     body: bytes = field(repr=False)
     fee_cap: int
+    #: As `Attempt.value`.
+    value: int = 0
 
 
 @frozen(kw_only=True)

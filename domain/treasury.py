@@ -10,7 +10,9 @@ from enum import StrEnum
 
 from attrs import field, frozen, validators
 
+from domain.deployment import Deployment
 from domain.identifiers import NetworkId
+from domain.operation import AttemptOrigin, SlotState
 
 
 class Level(StrEnum):
@@ -62,6 +64,37 @@ class Holding:
     balance: int = field(validator=validators.ge(0))
     level: Level
     seen_at: datetime
+
+
+@frozen
+class Budget:
+    """What of a day's budget is not free any more."""
+
+    #: For what is under way.
+    reserved: int = field(default=0, validator=validators.ge(0))
+    spent: int = field(default=0, validator=validators.ge(0))
+
+    @property
+    def taken(self) -> int:
+        return self.reserved + self.spent
+
+
+def native_spent(deployment: Deployment) -> int | None:
+    """What all attempts of *deployment* took from its sender; None: nobody can tell.
+
+    What an attempt carries is gone if it took its slot.  Of one that was found on chain it is not
+    known what it carried.
+    """
+    spent = 0
+    for slot in (slot for step in deployment.steps for slot in step.slots):
+        if slot.signer != deployment.sender:
+            continue
+        for attempt in slot.attempts:
+            if attempt.origin is AttemptOrigin.FOUND:
+                return None
+            if attempt.cost is not None:
+                spent += attempt.cost + (attempt.value if slot.state is SlotState.USED else 0)
+    return spent
 
 
 def crossing(before: Level | None, now: Level) -> str | None:

@@ -12,6 +12,7 @@ from adapters.system import NoMail, NoPayments, SealStateFile
 from application.accounts.ask import AccountPlace
 from application.custody.guarded import Guarded
 from application.custody.registered import RegisteredCustodian
+from application.deployments.budget import Budgets
 from application.exports.make import Formats
 from application.ports.chain import Chain
 from application.ports.custody import Custodian, KeyHolder, KeyWrapping, Verifies
@@ -358,6 +359,17 @@ def _custodian(named: CustodianSettings, settings: Settings, store: Store) -> Cu
 def thresholds(settings: Settings) -> dict[NetworkId, Thresholds]:
     """Of each network's treasury."""
     return {entry.network.id: entry.treasury.thresholds for entry in settings.networks}
+
+
+def budgets(settings: Settings) -> Budgets:
+    """What an organisation may cost each network's treasury in a day."""
+    return Budgets(
+        limits={
+            entry.network.id: entry.treasury.daily_budget
+            for entry in settings.networks
+            if entry.treasury.daily_budget is not None
+        }
+    )
 
 
 def network_ids(settings: Settings) -> frozenset[NetworkId]:

@@ -294,10 +294,12 @@ class Container(containers.DeclarativeContainer):
         identifiers=identifiers,
     )
 
+    budgets = One(assembly.budgets, settings)
     validate_token = One(ValidateToken, chains=chains)
     plan_deployment = One(
         PlanDeployment,
         store=store,
+        budgets=budgets,
         catalogue=catalogue,
         chains=chains,
         custodians=custodians,
@@ -307,6 +309,7 @@ class Container(containers.DeclarativeContainer):
     request_deployment = One(
         RequestDeployment,
         store=store,
+        budgets=budgets,
         catalogue=catalogue,
         chains=chains,
         custodians=custodians,
@@ -322,6 +325,7 @@ class Container(containers.DeclarativeContainer):
     retry_deployment = One(
         RetryDeployment,
         store=store,
+        budgets=budgets,
         catalogue=catalogue,
         chains=chains,
         clock=clock,
@@ -332,6 +336,7 @@ class Container(containers.DeclarativeContainer):
     request_token_operation = One(
         RequestTokenOperation,
         store=store,
+        budgets=budgets,
         catalogue=catalogue,
         chains=chains,
         custodians=custodians,

@@ -124,6 +124,11 @@ class ApplicationCall(Deed):
     def locked(self) -> int:
         return 0
 
+    @property
+    def most_deposited(self) -> int:
+        boxes = sum(cost_of_box(box.name, box.size) for box in self._boxes if box.size)
+        return PER_ACCOUNT + boxes
+
     def deposit(self, reader: Reader) -> Deposit | None:
         """What the boxes cost that are not there yet, and what the application lacks otherwise.
 

@@ -13,6 +13,7 @@ from attrs import evolve, field, frozen
 
 from adapters.algorand import group, protocol, window
 from adapters.algorand.anchor import AnchorKind
+from adapters.algorand.applications import PER_ACCOUNT
 from adapters.algorand.deed import Deed, Sight
 from adapters.algorand.effect import Origins
 from adapters.algorand.identity import lease_of, note_of
@@ -132,6 +133,12 @@ class AlgorandChain(Chain):
     def predicted(self, intent: Intent) -> str | None:
         # The chain counts assets; an anchor is with whoever says it.
         return intent.sender if intent.token.kind == ANCHOR else None
+
+    def allowance(self, intent: Intent) -> int:
+        deed, (transactions, deposit) = self._deed(intent), _kind(intent.token.kind).later(intent)
+        # An issuing account that does not exist yet is made to.
+        locked = deed.locked + deed.most_deposited + PER_ACCOUNT + deposit
+        return locked + (group.MOST + transactions) * self.network.fee_ceiling
 
     def plan(self, intent: Intent) -> Forecast | Refusal:
         def inquiry(reader: Reader) -> Forecast | Refusal:

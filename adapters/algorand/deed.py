@@ -46,6 +46,11 @@ class Deed(Protocol):
         """By how many microalgos the issuer's minimum balance rises."""
         ...
 
+    @property
+    def most_deposited(self) -> int:
+        """In microalgos, the most that `deposit` can come to."""
+        return 0
+
     def deposit(self, reader: Reader) -> Deposit | None:
         """What an account that is not the issuer's needs for it now."""
         ...

@@ -36,6 +36,8 @@ from domain.operation import Draft, Signable, SignedTransaction, TransactionId
 from domain.signing import Curve, PublicKey, Purpose, Signature
 
 _PREFIX = b"TX"
+#: Transactions in a group at most.
+MOST = 3
 #: Stands for a fee and a signature where only their sizes count: none that is offered takes more.
 _LONG_FEE = 2**32 - 1
 _LONG_SIGNATURE = base64.b64encode(b"\xff" * 64).decode()

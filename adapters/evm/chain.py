@@ -122,6 +122,9 @@ class EvmChain(Chain):
     def predicted(self, intent: Intent) -> str:
         return self._call(intent).place
 
+    def allowance(self, intent: Intent) -> int:
+        return gas.allowance_of(intent) * self.network.fee_ceiling
+
     def plan(self, intent: Intent) -> Forecast | Refusal:
         call = self._call(intent)
 

@@ -10,6 +10,7 @@ from adapters.evm.reads import Reader, Reverted
 from adapters.evm.step import StepCall
 from adapters.evm.transactions import FILL_GAS
 from application.ports.chain import ChainUnavailableError
+from domain.operation import Intent
 
 #: Given beyond an estimate, as state may change before inclusion: one fifth.
 _MARGIN = (6, 5)
@@ -18,6 +19,17 @@ _VALUE_GAS = 9_000 + 25_000
 #: What an order may be said to need, in units: ten times what it does, with room for chains whose
 #: units pay for publication too.  One node says it, and the treasury sends as much coin as that.
 _MOST_FUNDED = 5_000_000
+
+
+#: What is set aside for a creation and for an order, in units: above what ours need, factory and
+#: all, and settled by what they took.
+_CREATION = 3_000_000
+_ORDER = 1_000_000
+
+
+def allowance_of(intent: Intent) -> int:
+    """Units to set aside for all steps of the intent's operation, handed on to issuers or not."""
+    return _CREATION if intent.order is None else _ORDER
 
 
 @frozen

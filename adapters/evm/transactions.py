@@ -57,6 +57,7 @@ def draft(
         signables=(Signable(sender, _digest(fields), Purpose.EVM_TRANSACTION),),
         body=canonical(fields),
         fee_cap=offered.max_fee,
+        value=value,
     )
 
 

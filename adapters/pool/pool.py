@@ -159,6 +159,9 @@ class Pool(Chain, NodePool):
     def predicted(self, intent: Intent) -> str | None:
         return self._any.predicted(intent)
 
+    def allowance(self, intent: Intent) -> int:
+        return self._any.allowance(intent)
+
     def assemble(
         self, draft: Draft, signatures: Sequence[tuple[PublicKey, Signature]]
     ) -> SignedTransaction:

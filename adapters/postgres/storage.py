@@ -33,6 +33,7 @@ from adapters.postgres.accounts import PostgresAccounts, PostgresSealedSecrets
 from adapters.postgres.approvals import PostgresApprovals
 from adapters.postgres.audit import PostgresAuditLog, PostgresOutbox
 from adapters.postgres.billing import PostgresBilling
+from adapters.postgres.budgets import PostgresNativeBudgets
 from adapters.postgres.deployments import PostgresClaims, PostgresDeployments
 from adapters.postgres.errors import first_line, translated
 from adapters.postgres.evidence import PostgresIssuedEvidences
@@ -169,6 +170,10 @@ class PostgresWork(Work):
     @once
     def approvals(self) -> PostgresApprovals:
         return PostgresApprovals(self._transaction)
+
+    @once
+    def native_budgets(self) -> PostgresNativeBudgets:
+        return PostgresNativeBudgets(self._transaction)
 
     @once
     def claims(self) -> PostgresClaims:

@@ -18,6 +18,7 @@ from application.credits.fees import charge, valued
 from application.credits.licence import why_not_begin
 from application.deployments.findings import Finding, Reserve
 from application.deployments.halt import Halt
+from application.deployments.issuer_balance import tell_issuer_balance, with_issuer_balance
 from application.deployments.publish import Publish
 from application.deployments.pursue import MAY_BE_FORGOTTEN, Case, Pursuit
 from application.deployments.recording import apply_all, name_event
@@ -175,7 +176,8 @@ class Advance:
                 if account is not None and _party_of(placed, chain) is Party.OWNER:
                     signer = self._introduce(account, chain)
                 if slot is None:
-                    return self._seek_slot(placed, chain, signer)
+                    sought = self._seek_slot(placed, chain, signer)
+                    return with_issuer_balance(self.store, chain, signer, sought)
                 return self.pursuit(
                     Case(
                         seen=placed,
@@ -326,6 +328,8 @@ class Advance:
                     wait = Postponed(WaitReason.NETWORK_HALTED, answer)
                 else:
                     wait = answer
+            if finding.issuer is not None:
+                tell_issuer_balance(work, trail, fresh, finding.issuer, now)
             fresh = self._wait(trail, fresh, wait, now)
             pause = _pause(fresh, network, now) if wait is not None else timedelta(0)
             work.deployments.put(fresh, due_at=now + pause, claim=claim)

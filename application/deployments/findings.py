@@ -16,12 +16,23 @@ class Reserve:
 
 
 @frozen(kw_only=True)
+class IssuerBalance:
+    """What an issuing account holds that is to pay for a step itself."""
+
+    address: str
+    balance: int
+    is_enough: bool
+
+
+@frozen(kw_only=True)
 class Finding:
     #: What happened, in order.
     events: tuple[Event, ...] = ()
     #: Why it cannot go on now; None: look again at once.
     wait: Postponed | None = None
     reserve: Reserve | None = None
+    #: Where the step is paid for by the issuing account, and it changed whether that can.
+    issuer: IssuerBalance | None = None
     #: The owner's address and the token's, where they were not known before.
     owner: str | None = None
     predicted: str | None = None

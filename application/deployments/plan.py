@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from application.access.caller import Caller
+from application.deployments.budget import Budgets
 from application.deployments.gates import Gates, custody_refusal, sender_of
 from application.deployments.request import DeploymentRequest
 from application.ports.chain import Chain
@@ -30,6 +31,7 @@ class PlanDeployment:
     custodians: Mapping[str, Custodian]
     clock: Clock
     identifiers: Identifiers
+    budgets: Budgets = field(factory=Budgets)
 
     def __call__(self, caller: Caller, request: DeploymentRequest) -> tuple[Plan, Quote] | Refusal:
         """The plan, and what it would cost now.  Nothing is stored."""
@@ -45,14 +47,7 @@ class PlanDeployment:
         account, sender, halted = found
         if account.address is None:
             return Refusal(code="account_not_ready", detail="the issuing account has no key yet")
-        intent = Intent(
-            organisation=caller.organisation,
-            operation=id,
-            step=1,
-            token=request.token,
-            owner=account.address,
-            sender=sender.address,
-        )
+        intent = _intent(caller, request, id, account, sender)
         forecast = chain.plan(intent)
         if isinstance(forecast, Refusal):
             return forecast
@@ -109,6 +104,9 @@ class PlanDeployment:
             sender = sender_of(work, chain.network.id, id)
             if isinstance(sender, Refusal):
                 return sender
+            intent = _intent(caller, request, id, account, sender)
+            if refusal := self.budgets.refusal(work, chain, intent, gates.now):
+                return refusal
             network = work.networks.status(chain.network.id)
             return account, sender, (network.halted or sender.halted) is not None
 
@@ -129,3 +127,17 @@ class PlanDeployment:
             custodian=scheme,
             impediment=impediment,
         )
+
+
+def _intent(
+    caller: Caller, request: DeploymentRequest, id: OperationId, account: Account, sender: Signer
+) -> Intent:
+    """Its first step; as long as the account has no address, with another one."""
+    return Intent(
+        organisation=caller.organisation,
+        operation=id,
+        step=1,
+        token=request.token,
+        owner=account.address or sender.address,
+        sender=sender.address,
+    )

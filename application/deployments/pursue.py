@@ -210,6 +210,7 @@ class Pursuit:
             raw=transaction.raw,
             body=draft.body,
             fee_cap=draft.fee_cap,
+            value=draft.value,
             signed_at=case.now,
         )
         return Finding(events=(Signed(step=case.step, attempt=attempt, receipts=receipts),))

@@ -7,6 +7,7 @@ from attrs import AttrsInstance
 
 from application.audit.trail import Trail
 from application.credits.post import post
+from application.deployments.budget import settle_native
 from application.ports.storage.tokens import TokenWatch
 from application.ports.storage.work import Work
 from domain.anchor import ANCHORED, Anchor
@@ -47,7 +48,10 @@ def apply_all(
 
 
 def settle(work: Work, trail: Trail, deployment: Deployment, event: Event, now: datetime) -> None:
-    """Capture on an effect that exists, release on proof that there is none."""
+    """Capture on an effect that exists, release on proof that there is none.
+
+    And what the treasury gave for it is known: of the day's budget the rest is free again.
+    """
     if deployment.hold is None:
         return
     match event:
@@ -70,6 +74,7 @@ def settle(work: Work, trail: Trail, deployment: Deployment, event: Event, now: 
     )
     if isinstance(refusal, Refusal):
         raise MisuseError(f"the hold of {deployment.id} cannot be settled: {refusal.detail}")
+    settle_native(work, deployment)
 
 
 def watch(work: Work, deployment: Deployment, now: datetime) -> None:

@@ -12,6 +12,7 @@ from application.credits.allowance import orders_due
 from application.credits.post import Order, post_all
 from application.credits.spending import count_spend, frozen_refusal
 from application.deployments.approve import ask_for_approval, without_a_plan
+from application.deployments.budget import Budgets, intent_of
 from application.deployments.gates import Gates, custody_refusal, sender_of
 from application.once import Answered, Once
 from application.ports.chain import Chain
@@ -76,6 +77,7 @@ class RequestDeployment:
     clock: Clock
     identifiers: Identifiers
     rules: AbuseRules = DEFAULT_RULES
+    budgets: Budgets = field(factory=Budgets)
 
     def __call__(
         self, caller: Caller, request: DeploymentRequest, key: IdempotencyKey, fingerprint: bytes
@@ -161,12 +163,15 @@ class RequestDeployment:
         )
         if refusal := _plan_differs(deployment, account, chain):
             return refusal
-        return self._hold_and_store(work, caller, deployment, kind_class, now)
+        if refusal := self.budgets.refusal(work, chain, intent_of(deployment), now):
+            return refusal
+        return self._hold_and_store(work, caller, chain, deployment, kind_class, now)
 
     def _hold_and_store(
         self,
         work: Work,
         caller: Caller,
+        chain: Chain,
         deployment: Deployment,
         kind_class: KindClass,
         now: datetime,
@@ -178,6 +183,7 @@ class RequestDeployment:
             trail.write(work)
             return refusal
         work.deployments.add(deployment, due_at=now, cause=caller.cause)
+        self.budgets.reserve(work, chain, deployment, now)
         queued = Queued(
             kind=deployment.token.kind,
             network=deployment.network,

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from application.access.caller import Caller
 from application.deployments.approve import ask_for_approval, without_a_plan
+from application.deployments.budget import Budgets, intent_of
 from application.deployments.gates import Gates
 from application.deployments.recording import apply_all, needed_for
 from application.deployments.request import (
@@ -36,6 +37,7 @@ class RetryDeployment:
     clock: Clock
     identifiers: Identifiers
     rules: AbuseRules = DEFAULT_RULES
+    budgets: Budgets = field(factory=Budgets)
 
     def __call__(
         self, caller: Caller, id: OperationId, key: IdempotencyKey, fingerprint: bytes
@@ -87,6 +89,8 @@ class RetryDeployment:
         allows = gates.tariff_includes if is_on_a_token else gates.tariff_allows
         if refusal := allows(kind_class):
             return refusal
+        if refusal := self.budgets.refusal(work, chain, intent_of(deployment), now):
+            return refusal
         trail = caller.trail(self.identifiers)
         hold = HoldId(self.identifiers.next())
         again = evolve(deployment, hold=hold)
@@ -99,6 +103,7 @@ class RetryDeployment:
         # Accepted anew: it counts in the month in which it was asked for again.
         queued = evolve(queued, accepted_at=now, waiting_since=now)
         work.deployments.put(queued, due_at=now, claim=None)
+        self.budgets.reserve(work, chain, queued, now)
         ask_for_approval(work, trail, caller, queued, now)
         trail.write(work)
         return queued

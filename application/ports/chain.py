@@ -152,6 +152,14 @@ class Chain(Protocol):
         """Where the intent's token will be; None where that cannot be known.  Asks nobody."""
         ...
 
+    def allowance(self, intent: Intent) -> int:
+        """What is set aside for the whole operation of whoever pays for it, in base units.
+
+        All its steps at the network's price ceiling, with what they lock up and hand on, and room
+        for one that comes to nothing.  Asks nobody.
+        """
+        ...
+
     def plan(self, intent: Intent) -> Forecast | Refusal:
         """What the operation will cost, by simulation; a refusal says why it cannot work."""
         ...

@@ -10,6 +10,7 @@ from datetime import datetime
 from attrs import evolve, field, frozen
 
 from application.access.caller import Caller
+from application.deployments.budget import Budgets, intent_of
 from application.deployments.gates import Gates, custody_refusal, sender_of
 from application.deployments.recording import action_for
 from application.deployments.request import (
@@ -80,6 +81,7 @@ class RequestTokenOperation:
     clock: Clock
     identifiers: Identifiers
     rules: AbuseRules = DEFAULT_RULES
+    budgets: Budgets = field(factory=Budgets)
 
     def __call__(
         self,
@@ -167,12 +169,15 @@ class RequestTokenOperation:
             waiting=WaitReason.QUEUED,
             waiting_since=now,
         )
-        return self._hold_and_store(work, caller, operation, kind_class, now)
+        if refusal := self.budgets.refusal(work, chain, intent_of(operation), now):
+            return refusal
+        return self._hold_and_store(work, caller, chain, operation, kind_class, now)
 
     def _hold_and_store(
         self,
         work: Work,
         caller: Caller,
+        chain: Chain,
         operation: Deployment,
         kind_class: KindClass,
         now: datetime,
@@ -184,6 +189,7 @@ class RequestTokenOperation:
             trail.write(work)
             return refusal
         work.deployments.add(operation, due_at=now, cause=caller.cause)
+        self.budgets.reserve(work, chain, operation, now)
         queued = Queued(
             kind=operation.token.kind,
             network=operation.network,

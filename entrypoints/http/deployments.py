@@ -44,7 +44,7 @@ _ANYTHING_THAT_STARTS = (
     "monthly_quota_exceeded", "tariff_too_low",
     "tariff_not_in_catalogue", "licence_premium_off", "licence_core_off",
     "address_not_verified", "plan_hash_required", "network_not_allowed", "mode_mismatch",
-    "network_not_ready",
+    "network_not_ready", "treasury_empty", "network_budget_exhausted",
 )  # fmt: skip
 
 

@@ -279,6 +279,13 @@ _DEPLOYMENTS = (
     ErrorCode("network_not_ready", 503, "The network is not ready for deployments",
               "Ask the operator to set up the treasury of this network.",
               Retry.AFTER_CONFIGURATION),
+    ErrorCode("treasury_empty", 503, "The treasury cannot pay for this now",
+              "Ask the operator to send the treasury what `detail` names; once a worker has seen "
+              "it (`tallystick treasury list`), repeat with a new Idempotency-Key.",
+              Retry.AFTER_CONFIGURATION),
+    ErrorCode("network_budget_exhausted", 403, "The day's budget on this network is used up",
+              "Wait for the next day (UTC), or until what is under way has cost less than it might"
+              " have; then repeat with a new Idempotency-Key.", Retry.AFTER_COOLDOWN, 3600),
     ErrorCode("deployment_would_revert", 422, "The chain refuses this token",
               "Look at `detail` for the chain's reason and change the token."),
     ErrorCode("invalid_order", 422, "The order has faults",

@@ -43,6 +43,7 @@ from application.accounts.ask import AccountPlace
 from application.accounts.create_key import CreateAccountKey
 from application.audit.personal import KnowPeople
 from application.deployments.advance import Advance
+from application.deployments.budget import Budgets
 from application.deployments.cancel import CancelDeployment
 from application.deployments.halt import Halt
 from application.deployments.plan import PlanDeployment
@@ -90,6 +91,7 @@ from domain.identifiers import INSTALLATION, AccountId, OperationId, Prefix, pub
 from domain.ledger import JournalEntry, Wallet
 from domain.network import NetworkStatus
 from domain.operation import (
+    Intent,
     OperationKind,
     SignedTransaction,
     Signer,
@@ -99,6 +101,7 @@ from domain.operation import (
 from domain.organisation import PERMISSIONS, Role
 from domain.signing import Curve, PublicKey
 from domain.token import Action, Order, Token, TokenKind
+from domain.treasury import Budget
 from entrypoints.assembly import table_formats
 from tests.application.mortal import Death, Fate, Mortal, MortalStore
 from tests.catalogue import FOR_TESTS
@@ -150,6 +153,7 @@ class House:
     lease = LEASE
     catalogue: Catalogue = FOR_TESTS
     custodian_scheme = "memory"
+    budgets = Budgets()
 
     def __init__(
         self,
@@ -425,6 +429,7 @@ class House:
             clock=self.clock,
             identifiers=self.identifiers,
             rules=changes.pop("rules", DEFAULT_RULES),
+            budgets=self.budgets,
         )
         wanted = {"network": self.network, "token": self.token()} | changes
         request = DeploymentRequest(**wanted)
@@ -484,6 +489,7 @@ class House:
             custodians=changes.pop("custodians", self.custodians),
             clock=self.clock,
             identifiers=self.identifiers,
+            budgets=self.budgets,
         )
         request = TokenOperationRequest(token=token, order=order, **changes)
         return use_case(caller, request, self.key(str(key), "POST /v1/tokens/{id}"), fingerprint)
@@ -520,6 +526,7 @@ class House:
             custodians={self.custodian_scheme: self.custodian},
             clock=self.clock,
             identifiers=self.identifiers,
+            budgets=self.budgets,
         )
 
     def cancel(
@@ -546,6 +553,7 @@ class House:
             chains=self.chains,
             clock=self.clock,
             identifiers=self.identifiers,
+            budgets=self.budgets,
         )
         return retry(caller or self.caller, id, self.key(key), FINGERPRINT)
 
@@ -590,6 +598,24 @@ class House:
             signer = work.signers.lock(self.network, address or self.signer.address)
             assert signer is not None
             work.signers.put(evolve(signer, **changes))
+
+    @property
+    def allowance(self) -> int:
+        """What is set aside of the day's budget for a deployment."""
+        intent = Intent(
+            organisation=self.registered.organisation.id,
+            operation=OperationId(UUID(int=1)),
+            step=1,
+            token=self.token(),
+            owner=self.signer.address,
+            sender=self.signer.address,
+        )
+        return self.chain.allowance(intent)
+
+    def budget(self) -> Budget:
+        """What is taken of today's."""
+        with self.store.begin(self.scope) as work:
+            return work.native_budgets.used(self.network, self.clock.now().date())
 
     # What the worker does.
 

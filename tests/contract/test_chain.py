@@ -101,6 +101,14 @@ def test_a_price_above_the_ceiling_postpones(chain: ASubjectChain):
         assert answer.reason is WaitReason.FEE_ABOVE_CEILING
 
 
+def test_what_is_set_aside_is_enough_for_what_is_planned(chain: ASubjectChain):
+    errand = an_errand(chain)
+    forecast = chain.chain.plan(errand.intent)
+    assert not isinstance(forecast, Refusal)
+    at_most = forecast.gas * chain.chain.network.fee_ceiling + forecast.deposit
+    assert 0 < at_most <= chain.chain.allowance(errand.intent)
+
+
 def test_a_sender_without_means_is_told_before_a_slot_is_given(chain: ASubjectChain):
     errand = an_errand(chain, sender=chain.stranger)
     answer = chain.chain.preflight(errand.intent, chain.fee_ceiling)

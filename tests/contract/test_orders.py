@@ -183,6 +183,14 @@ def test_orders_are_carried_out_one_after_the_other(ordering_chain: AnOrderingCh
         before = after
 
 
+def test_what_is_set_aside_is_enough_for_an_order(ordering_chain: AnOrderingChain):
+    intent = ordered(ordering_chain, made(ordering_chain), *first_change(ordering_chain))
+    forecast = ordering_chain.chain.plan(intent)
+    assert not isinstance(forecast, Refusal)
+    at_most = forecast.gas * ordering_chain.chain.network.fee_ceiling + forecast.deposit
+    assert 0 < at_most <= ordering_chain.chain.allowance(intent)
+
+
 def test_planning_an_order_changes_nothing(ordering_chain: AnOrderingChain):
     token = made(ordering_chain)
     intent = ordered(ordering_chain, token, *first_change(ordering_chain))

@@ -144,6 +144,14 @@ class MemoryChain(CountingWorld):
     def predicted(self, intent: Intent) -> str | None:
         return intent.place if intent.order is not None else self._act(intent).place
 
+    def allowance(self, intent: Intent) -> int:
+        steps = self.steps(intent.token, intent.order)
+        acts = [self._act(evolve(intent, step=1 + number)) for number in range(len(steps))]
+        # What an issuer pays itself it was given.
+        paid = [act for act, step in zip(acts, steps, strict=True) if step.slot_of is Party.SENDER]
+        ceiling = self._network.fee_ceiling
+        return sum(2 * gas_of(act) * ceiling + value_of(act) for act in paid)
+
     def plan(self, intent: Intent) -> Forecast | Refusal:
         def answer() -> Forecast | Refusal:
             steps = self.steps(intent.token, intent.order)
@@ -238,7 +246,7 @@ class MemoryChain(CountingWorld):
                     transaction_id=attempt.transaction_id,
                     block=mined.block,
                     succeeded=mined.succeeded,
-                    cost=mined.cost,
+                    cost=mined.fee,
                 )
                 is_final = mined.block.number <= self._final.number
                 return Final(inclusion) if is_final else Included(inclusion)
@@ -266,7 +274,7 @@ class MemoryChain(CountingWorld):
                 raw=mined.sent.raw,
                 block=mined.block,
                 is_final=mined.block.number <= self._final.number,
-                cost=mined.cost,
+                cost=mined.fee,
             )
 
         return self._ask("effect_of", answer)
@@ -367,7 +375,7 @@ class MemoryChain(CountingWorld):
 def _draft(network: NetworkId, slot: Slot, act: Act | None, fee_cap: int) -> Draft:
     body = encoded(network, slot.signer, _sequence(slot), fee_cap, act)
     signable = Signable(slot.signer, hashlib.sha256(body).digest(), Purpose.EVM_TRANSACTION)
-    return Draft(signables=(signable,), body=body, fee_cap=fee_cap)
+    return Draft(signables=(signable,), body=body, fee_cap=fee_cap, value=value_of(act))
 
 
 def _sequence(slot: Slot) -> int:

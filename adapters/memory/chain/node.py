@@ -142,7 +142,13 @@ class Mined:
     sent: Sent
     block: Block
     succeeded: bool
+    #: What its sender's balance fell by.
     cost: int
+
+    @property
+    def fee(self) -> int:
+        """Without what it gave away."""
+        return self.cost - (value_of(self.sent.act) if self.succeeded else 0)
 
 
 @frozen(kw_only=True)

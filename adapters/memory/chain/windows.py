@@ -154,6 +154,11 @@ class MemoryWindowedChain(WindowedWorld):
         # The chain counts assets: nobody knows before where a new one will be.
         return intent.sender if intent.token.kind == ANCHOR else intent.place
 
+    def allowance(self, intent: Intent) -> int:
+        group = self._group(intent, Cell.around(self._next, self._network.window))
+        steps = len(self.steps(intent.token, intent.order))
+        return 2 * steps * len(group.signers) * self._network.fee_ceiling + group.deposit
+
     def plan(self, intent: Intent) -> Forecast | Refusal:
         def answer() -> Forecast | Refusal:
             group = self._group(intent, Cell.around(self._next, self._network.window))

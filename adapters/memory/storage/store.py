@@ -29,6 +29,7 @@ from adapters.memory.storage.accounts import AccountTables, MemoryAccounts, Memo
 from adapters.memory.storage.approvals import ApprovalTables, MemoryApprovals
 from adapters.memory.storage.audit import AuditTables, MemoryAuditLog, MemoryOutbox
 from adapters.memory.storage.billing import BillingTables, MemoryBilling
+from adapters.memory.storage.budgets import BudgetTables, MemoryNativeBudgets
 from adapters.memory.storage.deployments import (
     DeploymentTables,
     MemoryClaims,
@@ -99,6 +100,7 @@ class MemoryWork(Work):
     usage: MemoryUsage
     rates: MemoryRates
     fees: MemoryFeeLines
+    native_budgets: MemoryNativeBudgets
     exports: MemoryExports
     archives: MemoryArchives
     legal_holds: MemoryLegalHolds
@@ -122,6 +124,7 @@ class MemoryStore(SharedStore):
     _accounts: AccountTables = field(factory=AccountTables)
     _audit: AuditTables = field(factory=AuditTables)
     _billing: BillingTables = field(factory=BillingTables)
+    _budgets: BudgetTables = field(factory=BudgetTables)
     _deployments: DeploymentTables = field(factory=DeploymentTables)
     _evidence: EvidenceTables = field(factory=EvidenceTables)
     _exports: ExportTables = field(factory=ExportTables)
@@ -237,6 +240,7 @@ class MemoryStore(SharedStore):
             usage=MemoryUsage(transaction, self._ledger),
             rates=MemoryRates(transaction, self._fees),
             fees=MemoryFeeLines(transaction, self._fees),
+            native_budgets=MemoryNativeBudgets(transaction, self._budgets),
             exports=MemoryExports(transaction, self._exports, self.new_id),
             archives=MemoryArchives(transaction, self._retention, self._audit, self._ledger),
             legal_holds=MemoryLegalHolds(transaction, self._retention, self._audit),

@@ -77,7 +77,7 @@ SELECT operation_id, step_number, number, network, signer, sequence, lease, vali
 
 -- name: select_attempts
 SELECT operation_id, step_number, slot_number, number, role, origin, transaction_id, raw, body,
-       fee_cap, signed_at, broadcast_at, rejected, cost, cost_rate, cost_currency,
+       fee_cap, value, signed_at, broadcast_at, rejected, cost, cost_rate, cost_currency,
        cost_rate_source, cost_rate_at
   FROM attempts
  WHERE organisation_id = %(organisation)s
@@ -156,12 +156,12 @@ VALUES (%(organisation_id)s, %(operation_id)s, %(step_number)s, %(number)s, %(ne
 -- name: upsert_attempt
 -- What was signed stays as it was signed.
 INSERT INTO attempts (organisation_id, operation_id, step_number, slot_number, number, role,
-                      origin, transaction_id, raw, body, fee_cap, signed_at, broadcast_at,
+                      origin, transaction_id, raw, body, fee_cap, value, signed_at, broadcast_at,
                       rejected, cost, cost_rate, cost_currency, cost_rate_source,
                       cost_rate_at)
 VALUES (%(organisation_id)s, %(operation_id)s, %(step_number)s, %(slot_number)s, %(number)s,
-        %(role)s, %(origin)s, %(transaction_id)s, %(raw)s, %(body)s, %(fee_cap)s, %(signed_at)s,
-        %(broadcast_at)s, %(rejected)s, %(cost)s, %(cost_rate)s, %(cost_currency)s,
+        %(role)s, %(origin)s, %(transaction_id)s, %(raw)s, %(body)s, %(fee_cap)s, %(value)s,
+        %(signed_at)s, %(broadcast_at)s, %(rejected)s, %(cost)s, %(cost_rate)s, %(cost_currency)s,
         %(cost_rate_source)s, %(cost_rate_at)s)
     ON CONFLICT (organisation_id, operation_id, step_number, number) DO UPDATE
    SET broadcast_at = EXCLUDED.broadcast_at,

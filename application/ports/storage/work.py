@@ -21,6 +21,7 @@ from application.ports.storage.accounts import Accounts, SealedSecrets
 from application.ports.storage.approvals import Approvals
 from application.ports.storage.audit import AuditLog, Outbox
 from application.ports.storage.billing import Billing
+from application.ports.storage.budgets import NativeBudgets
 from application.ports.storage.deployments import Claims, Deployments, Networks, Signers
 from application.ports.storage.evidence import IssuedEvidences
 from application.ports.storage.exports import Exports
@@ -163,6 +164,8 @@ class Work(Protocol):
     def rates(self) -> Rates: ...
     @property
     def fees(self) -> FeeLines: ...
+    @property
+    def native_budgets(self) -> NativeBudgets: ...
     @property
     def exports(self) -> Exports: ...
     @property

@@ -151,6 +151,7 @@ class Resident:
             )
         with store.begin(self.scope) as work:
             work.fees.add(self.a_fee())
+            work.native_budgets.reserve(self.waiting, NETWORK.id, NOW.date(), 2**70)
             work.approvals.need(needed=True)
             work.approvals.put(
                 Approval.asked(self.organisation, self.waiting, bytes(32), self.member, NOW)

@@ -81,6 +81,8 @@ lots                 app=ra,w(remaining expires_at lapsed clawed_back ended_at)
 members              app=ra,w(role removed_at)
                      narrow=r(organisation_id id user_id created_at) readonly=r
 migrations           app=r sealer=r readonly=r
+native_budgets       app=ra,w(reserved spent) readonly=r
+native_reservations  app=ra,w(spent) readonly=r
 networks             app=ra,w(name final_number final_hash halted) readonly=r
 operations           app=ra,w(hold_id accepted_at state result failure_reason
                               failure_without_effect failure_detail waiting waiting_since due_at

@@ -24,6 +24,20 @@ BROKEN = {
         INSERT INTO export_parts (organisation_id, export_id, number, name, bytes, sha256, events,
                                   first_sequence, last_sequence)
         VALUES (%(organisation)s, gen_random_uuid(), 1, 'part', 1, sha256(''), 1, 2, 1)""",
+    "a_budget_owes_nothing": """
+        UPDATE native_budgets SET reserved = -1""",
+    "a_reservation_is_of_an_operation": """
+        INSERT INTO native_reservations
+        SELECT organisation_id, gen_random_uuid(), number, network, day, amount, spent
+          FROM native_reservations LIMIT 1""",
+    "a_reservation_is_of_a_budget": """
+        INSERT INTO native_reservations
+        SELECT organisation_id, operation_id, number + 1, network, day + 1, amount, 1
+          FROM native_reservations LIMIT 1""",
+    "an_operation_has_one_reservation": """
+        INSERT INTO native_reservations
+        SELECT organisation_id, operation_id, number + 1, network, day, amount, NULL
+          FROM native_reservations LIMIT 1""",
     "a_balance_was_seen_at_a_time": """
         UPDATE signers SET balance = 1""",
     "a_balance_has_a_level": """
