@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import RLock
 
 from attrs import define, evolve, field, frozen
@@ -44,6 +45,8 @@ class MemoryCustodian(Custodian):
     lies: bool = False
     #: How many signatures it has made.
     signatures: int = 0
+    #: So many bytes that nobody knows; a simulation knows them.
+    chance: Callable[[int], bytes] = field(default=os.urandom, repr=False)
     _keys: dict[KeyRef, _Key] = field(factory=dict, repr=False)
     _lock: RLock = field(factory=RLock)
 
@@ -60,7 +63,7 @@ class MemoryCustodian(Custodian):
     ) -> KeyDescription:
         with self._lock:
             self._answer()
-            return self._kept(KeyPlace(organisation, account), _new(curve), use)
+            return self._kept(KeyPlace(organisation, account), self._new(curve), use)
 
     def import_key(
         self,
@@ -96,7 +99,7 @@ class MemoryCustodian(Custodian):
                 msg = f"{key} is for {described.use.value}, not for {purpose.value}"
                 raise CustodyRefusedError("wrong_purpose", msg)
             self.signatures += 1
-            private = _new(described.public_key.curve) if self.lies else found.private
+            private = self._new(described.public_key.curve) if self.lies else found.private
             version = key.rpartition("/")[2]
             return Signing(signature=_signed(private, message), key_version=version)
 
@@ -106,7 +109,7 @@ class MemoryCustodian(Custodian):
             known, place = self._find(key).description, KeyPlace.of(_SCHEME, key)
             if place is None:
                 raise AssertionError("a key that is kept has a place")
-            return self._kept(place.next, _new(known.public_key.curve), known.use)
+            return self._kept(place.next, self._new(known.public_key.curve), known.use)
 
     def disable(self, key: KeyRef) -> None:
         with self._lock:
@@ -117,6 +120,10 @@ class MemoryCustodian(Custodian):
     def lacks(self) -> Sequence[str]:
         self._answer()
         return ()
+
+    def _new(self, curve: Curve) -> _Private:
+        # That 32 bytes are no key of secp256k1 happens once in 2**127.
+        return _read(curve, self.chance(32))
 
     def _kept(self, place: KeyPlace, private: _Private, use: KeyUse) -> KeyDescription:
         """What is in *place*; *private* if nothing was."""
@@ -137,10 +144,6 @@ class MemoryCustodian(Custodian):
     def _answer(self) -> None:
         if self.is_down:
             raise CustodyUnavailableError("the custodian does not answer")
-
-
-def _new(curve: Curve) -> _Private:
-    return Secp256k1PrivateKey() if curve is Curve.SECP256K1 else Ed25519PrivateKey.generate()
 
 
 def _read(curve: Curve, secret: bytes) -> _Private:

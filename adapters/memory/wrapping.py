@@ -1,6 +1,7 @@
 import hashlib
 import hmac
 import os
+from collections.abc import Callable
 
 from attrs import define, field
 
@@ -19,12 +20,17 @@ class MemoryKeyWrapping(KeyWrapping):
     """Keeps the secrets to itself: what it hands out is a keyed mark, and worth nothing alone."""
 
     is_down: bool = False
-    _master: bytes = field(factory=lambda: os.urandom(32), repr=False)
+    #: So many bytes that nobody knows; a simulation knows them.
+    chance: Callable[[int], bytes] = field(default=os.urandom, repr=False)
+    _master: bytes = field(init=False, repr=False)
     _kept: dict[bytes, bytes] = field(factory=dict, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._master = self.chance(32)
 
     def wrap(self, secret: bytes, context: bytes) -> Wrapped:
         self._answer()
-        serial = os.urandom(16)
+        serial = self.chance(16)
         ciphertext = serial + self._mark(serial, context)
         self._kept[ciphertext] = secret
         return Wrapped(wrapping=_NAME, ciphertext=ciphertext)

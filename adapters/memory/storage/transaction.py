@@ -41,6 +41,10 @@ class Locks:
 
     held: dict[_RowLock, Transaction] = field(factory=dict)
     changed: threading.Condition = field(factory=threading.Condition)
+    #: Names whoever runs: a thread, or what stands for one.
+    whoami: Callable[[], int] = threading.get_ident
+    #: Only goes forward: how long somebody has waited.
+    seconds: Callable[[], float] = time.monotonic
 
     def is_held(self, table: Table[K, V], key: K) -> bool:
         """Whether somebody holds that row."""
@@ -59,7 +63,7 @@ class Transaction:
     now: Callable[[], float]
     _locks: Locks
     #: Seen by the lock table, to refuse a thread that waits for itself.
-    thread: int = field(factory=threading.get_ident)
+    thread: int = field(init=False)
     _sequence: LockSequence = field(factory=LockSequence)
     _ids: dict[Lock, Any] = field(factory=dict)
     _written: dict[Table[Any, Any], dict[Any, Any]] = field(factory=dict)
@@ -67,6 +71,9 @@ class Transaction:
     _checks: list[Callable[[], None]] = field(factory=list)
     _waits_for: _RowLock | None = None
     _is_open: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        self.thread = self._locks.whoami()
 
     # The scope.
 
@@ -161,12 +168,12 @@ class Transaction:
         """
         self._require_open()
         wanted = _RowLock(table.name, key)
-        deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+        deadline = self._locks.seconds() + LOCK_TIMEOUT_SECONDS
         with self._locks.changed:
             while (owner := self._locks.held.get(wanted)) is not None and owner is not self:
                 self._refuse_a_deadlock(wanted, owner)
                 self._waits_for = wanted
-                left = deadline - time.monotonic()
+                left = deadline - self._locks.seconds()
                 if left <= 0 or not self._locks.changed.wait(left):
                     self._waits_for = None
                     raise StoreUnavailableError(f"waited too long for {wanted}")
