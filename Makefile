@@ -18,7 +18,7 @@ PYTHON_READY := $(VENV)/.ready
 NODE_READY   := tools/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-algod test-stripe check prove bench contracts contracts-algorand lock format clean
+.PHONY: help setup demo test test-algod test-stripe check prove simulate mutants bench contracts contracts-algorand lock format clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,12 @@ check: setup ## Lint, types, import walls and the tests that need no server; und
 
 prove: setup ## Run every test at full counts and write the outcome to docs/proofs
 	$(BIN)/python -m tests.prove $(ARGS)
+
+simulate: setup ## Live through seeded histories of the whole house; ARGS="--seconds 600", ARGS="--seed S" to replay
+	$(BIN)/python -m tests.simulation $(ARGS)
+
+mutants: setup ## See that the simulation finds what is broken on purpose; ARGS="--only NAME"
+	$(BIN)/python -m tests.simulation.hunt $(ARGS)
 
 bench: setup ## Measure the figures of benchmarks/ against their limits; ARGS=hold_capture_vs_tpcb for one of them
 	$(BIN)/python -m benchmarks $(ARGS)

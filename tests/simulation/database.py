@@ -1,0 +1,213 @@
+"""A database server: the memory store behind connections that break.
+
+What a commit writes is shown to a judge before it is kept.  A restart aborts every transaction; a
+commit may be answered by nobody, whether or not it happened; a backup is every row of one instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from attrs import define, field, fields
+
+from adapters.memory.storage import MemoryStore
+from adapters.memory.storage.transaction import Locks, Table, Transaction
+from application.ports.storage.work import Scope, Store, StoreUnavailableError, Work
+from tests.simulation.scheduler import Actor, Scheduler
+
+Backup = list[tuple[Table[Any, Any], dict[Any, Any]]]
+#: Of one commit: each table's rows, before and after; None: there is no such row.
+Written = dict[str, dict[Any, tuple[Any, Any]]]
+
+#: What is written without anything having happened that somebody waits for.
+_ROUTINE = frozenset({"network_statuses", "token_watches", "token_watch_leases"})
+#: How a commit's answer gets lost.
+LOST_BEFORE, LOST_AFTER = "commit not done", "commit done, not answered"
+
+
+@define(eq=False)
+class Waiting:
+    """A condition whose waiters are actors: nobody else runs between two of its lines."""
+
+    scheduler: Scheduler
+    _waiters: list[Actor] = field(factory=list)
+
+    def __enter__(self) -> bool:
+        return True
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def wait(self, seconds: float) -> bool:
+        actor = self.scheduler.current
+        if actor is None:
+            raise AssertionError("nobody else could let go of it")
+        self._waiters.append(actor)
+        try:
+            return self.scheduler.wait(seconds)
+        finally:
+            if actor in self._waiters:
+                self._waiters.remove(actor)
+
+    def notify_all(self) -> None:
+        waiting, self._waiters = self._waiters, []
+        for actor in waiting:
+            self.scheduler.wake(actor)
+
+
+@define(eq=False)
+class Rows(MemoryStore):
+    """The memory store; whoever commits is looked at first."""
+
+    look: Callable[[Written], None] = lambda _: None
+    open: list[Transaction] = field(factory=list)
+
+    @contextmanager
+    def begin(self, scope: Scope) -> Iterator[Work]:
+        transaction = Transaction(scope, self.lease_clock, self._locks)
+        self.open.append(transaction)
+        try:
+            yield self._work(transaction)
+            transaction.check()
+            written = {
+                table.name: {key: (table.rows.get(key), _row(row)) for key, row in rows.items()}
+                for table, rows in transaction._written.items()
+            }
+            transaction.commit()
+            if written:
+                self.look(written)
+        finally:
+            transaction.close()
+            self.open.remove(transaction)
+
+    def tables(self) -> list[Table[Any, Any]]:
+        groups = [getattr(self, attribute.name) for attribute in fields(MemoryStore)]
+        members = [
+            getattr(group, attribute.name)
+            for group in groups
+            if type(group).__name__.endswith("Tables")
+            for attribute in fields(type(group))
+        ]
+        return [each for each in members if isinstance(each, Table)]
+
+
+def _row(row: Any) -> Any:
+    # What is deleted is written as an object that is nobody's row.
+    return None if type(row) is object else row
+
+
+@define(eq=False)
+class Database:
+    scheduler: Scheduler
+    name: str
+    new_id: Callable[[], Any]
+    #: Told of each commit that wrote something.
+    look: Callable[[Written], None] = lambda _: None
+    rows: Rows = field(init=False)
+    #: Nobody is let in before.
+    down_until: float = 0.0
+    #: Its own clock is ahead by so many seconds.
+    ahead: float = 0.0
+    #: How the next commits' answers get lost.
+    losses: list[str] = field(factory=list)
+    restarts: int = 0
+    commits: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        waiting: Any = Waiting(self.scheduler)
+        self.rows = Rows(
+            lease_clock=lambda: self.scheduler.now + self.ahead,
+            new_id=self.new_id,
+            locks=Locks(
+                changed=waiting,
+                whoami=lambda: id(self.scheduler.current),
+                seconds=lambda: self.scheduler.now,
+            ),
+            look=self._looked_at,
+        )
+
+    def restart(self, seconds: float) -> None:
+        """Every transaction is undone, and nobody is let in for so long."""
+        self.restarts += 1
+        self.down_until = self.scheduler.now + seconds
+        for transaction in [*self.rows.open]:
+            transaction.close()
+
+    def backup(self) -> Backup:
+        return [(table, dict(table.rows)) for table in self.rows.tables()]
+
+    def restore(self, backup: Backup) -> None:
+        """As it was; leases and sequences are not wound back."""
+        for table, rows in backup:
+            table.rows = dict(rows)
+
+    def require_up(self, restarts: int | None = None) -> None:
+        """Raises: StoreUnavailableError."""
+        if self.scheduler.now < self.down_until or restarts not in {None, self.restarts}:
+            raise StoreUnavailableError("the database was restarted")
+
+    def loss(self) -> str | None:
+        return self.losses.pop(0) if self.losses else None
+
+    def _looked_at(self, written: Written) -> None:
+        self.commits += 1
+        if not _ROUTINE.issuperset(written):
+            self.scheduler.touch()
+        self.look(written)
+
+
+@define(eq=False)
+class Connections(Store):
+    """The store as one process sees it: any statement may be its last."""
+
+    database: Database
+    #: At a call of a port: somebody else may go on, or this process may die.
+    call: Callable[[str, Callable[[], Any]], Any]
+
+    @contextmanager
+    def begin(self, scope: Scope) -> Iterator[Work]:
+        self.call("begin", self.database.require_up)
+        loss, restarts = None, self.database.restarts
+        with self.database.rows.begin(scope) as work:
+            yield _Statements(work, self.call, lambda: self.database.require_up(restarts))
+            self.call("commit", lambda: self.database.require_up(restarts))
+            wrote = any(t._written for t in self.database.rows.open[-1:])
+            loss = self.database.loss() if wrote else None
+            if loss == LOST_BEFORE:
+                raise StoreUnavailableError("the connection broke at the commit")
+        if loss == LOST_AFTER:
+            raise StoreUnavailableError("the connection broke after the commit")
+        self.call("committed", lambda: None)
+
+
+@define(eq=False)
+class _Statements:
+    """A transaction's repositories; every call of one is a statement."""
+
+    _work: Any
+    _call: Callable[[str, Callable[[], Any]], Any]
+    _check: Callable[[], None]
+
+    def __getattr__(self, name: str) -> Any:
+        return _Repository(name, getattr(self._work, name), self._call, self._check)
+
+
+@define(eq=False)
+class _Repository:
+    _name: str
+    _repository: Any
+    _call: Callable[[str, Callable[[], Any]], Any]
+    _check: Callable[[], None]
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._repository, name)
+        if not callable(method):
+            return method
+
+        def statement(*arguments: Any, **named: Any) -> Any:
+            self._call(f"{self._name}.{name}", self._check)
+            return method(*arguments, **named)
+
+        return statement

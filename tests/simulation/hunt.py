@@ -1,0 +1,165 @@
+"""`make mutants`: does the simulation find what is broken on purpose?
+
+Each patch in `mutants/` breaks one promise.  It is applied to a copy of the tree, and five
+simulations with fresh seeds look for it, each for at most two minutes; four must find it.
+
+    --only NAME    this one (may be said several times)
+    --seconds N    for each seed (120)
+    --seeds N      for each mutant (5)
+    --again        also what is known already of this very tree
+    --json         one object at the end
+
+What is found is kept in `.cache/mutants.json`, so that whoever is interrupted goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+MUTANTS = Path(__file__).parent / "mutants"
+KEPT = ROOT / ".cache" / "mutants.json"
+#: What a simulation runs on.
+SOURCES = ("domain", "application", "adapters", "entrypoints", "tests/simulation")
+FILES = ("tests/__init__.py", "tests/catalogue.py", "pyproject.toml")
+_SEEDS = 2**40
+#: Of five seeds, so many must find it.
+ENOUGH = 0.8
+
+
+def patches(names: list[str] | None = None) -> list[Path]:
+    found = sorted(MUTANTS.glob("*.patch"))
+    return [each for each in found if not names or each.stem in names]
+
+
+def applies(patch: Path, tree: Path = ROOT) -> str | None:
+    """Why *patch* does not fit *tree*; None: it does."""
+    done = subprocess.run(
+        ["git", "apply", "--check", str(patch)],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return None if done.returncode == 0 else done.stderr.strip()
+
+
+def main(arguments: list[str]) -> int:
+    """0: every mutant is found by enough seeds."""
+    wanted = _parsed(arguments)
+    known = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    tree, results = _digest(), []
+    for patch in patches(wanted.only):
+        key = hashlib.sha256(patch.read_bytes() + tree.encode()).hexdigest()[:16]
+        result = None if wanted.again else known.get(key)
+        if result is None or len(result["seeds"]) < wanted.seeds:
+            result = {"mutant": patch.stem, "seeds": [*_hunt(patch, wanted)]}
+            known[key] = result
+            KEPT.parent.mkdir(exist_ok=True)
+            KEPT.write_text(json.dumps(known, indent=1))
+        results.append(_judged(result))
+        if not wanted.json:
+            _tell(results[-1])
+    killed = sum(each["killed"] for each in results)
+    if wanted.json:
+        sys.stdout.write(json.dumps({"mutants": results, "killed": killed}) + "\n")
+    else:
+        sys.stdout.write(f"{killed} of {len(results)} mutants are found\n")
+    return 0 if killed == len(results) else 1
+
+
+def _hunt(patch: Path, wanted: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        tree = Path(folder)
+        for name in SOURCES:
+            shutil.copytree(
+                ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", "mutants")
+            )
+        for name in FILES:
+            shutil.copy(ROOT / name, tree / name)
+        subprocess.run(["git", "apply", str(patch)], cwd=tree, check=True)
+        for _ in range(wanted.seeds):
+            yield _look(tree, secrets.randbelow(_SEEDS), wanted.seconds)
+
+
+def _look(tree: Path, seed: int, seconds: float) -> dict[str, Any]:
+    """One simulation of the broken tree: whether it fails, and how soon."""
+    begun = time.monotonic()
+    asked = [f"--seed={seed}", f"--seconds={seconds}", "--shrink-seconds=0", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.simulation", *asked],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    took = round(time.monotonic() - begun, 1)
+    if done.returncode not in {0, 1} or not done.stdout:
+        raise RuntimeError(f"the simulation itself failed: {done.stderr[-2000:]}")
+    report = json.loads(done.stdout)
+    wrongs = [wrong for failure in report["failures"] for wrong in failure["wrongs"]]
+    return {
+        "seed": seed,
+        "found": bool(wrongs),
+        "seconds": took,
+        "episodes": report["episodes"],
+        "by": wrongs[:1],
+    }
+
+
+def _judged(result: dict[str, Any]) -> dict[str, Any]:
+    found = [each for each in result["seeds"] if each["found"]]
+    slowest = max((each["seconds"] for each in found), default=None)
+    return result | {
+        "found": len(found),
+        "slowest_seconds": slowest,
+        "killed": len(found) >= ENOUGH * len(result["seeds"]),
+    }
+
+
+def _tell(result: dict[str, Any]) -> None:
+    times = " ".join(
+        f"{each['seconds']:6.1f}" if each["found"] else "     –" for each in result["seeds"]
+    )
+    mark = "found" if result["killed"] else "MISSED"
+    by = next((each["by"][0] for each in result["seeds"] if each["by"]), "")
+    share = f"{result['found']}/{len(result['seeds'])}"
+    sys.stdout.write(f"{result['mutant']:32} {share} {mark:6} {times}  {by[:90]}\n")
+    sys.stdout.flush()
+
+
+def _digest() -> str:
+    """Of everything that a simulation runs on."""
+    told = hashlib.sha256()
+    for name in SOURCES:
+        for path in sorted((ROOT / name).rglob("*.py")):
+            told.update(path.read_bytes())
+    return told.hexdigest()
+
+
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.simulation.hunt",
+        description="Whether the simulation finds what is broken on purpose.",
+    )
+    parser.add_argument("--only", action="append", help="this mutant")
+    parser.add_argument("--seconds", type=float, default=120.0, help="for each seed")
+    parser.add_argument("--seeds", type=int, default=5, help="for each mutant")
+    parser.add_argument("--again", action="store_true", help="also what is known")
+    parser.add_argument("--json", action="store_true", help="one object at the end")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,192 @@
+"""One installation: a database, an API, workers, and the networks they are set up for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from attrs import define, field
+
+from adapters.memory.egress import MemoryEgress
+from adapters.memory.wrapping import MemoryKeyWrapping
+from application.access.caller import Caller
+from application.access.enrol import Registered
+from application.access.register import Registration
+from application.operator.treasury import Treasury
+from application.ports.storage.work import Scope
+from domain.audit import Actor
+from domain.identifiers import InstallationId, OrganisationId, Prefix, public_id
+from domain.organisation import PERMISSIONS, Role
+from entrypoints.custodian_settings import CustodianSettings
+from entrypoints.mail_settings import MailSettings
+from entrypoints.network_settings import NetworkSettings
+from entrypoints.settings import Settings
+from tests.catalogue import FOR_TESTS, UNLIMITED
+from tests.simulation.chains import ASKED_OF_CHAINS, Remote, World
+from tests.simulation.custody import Moody
+from tests.simulation.database import Backup, Database
+from tests.simulation.process import Process, Queue
+from tests.simulation.scheduler import Scheduler
+
+#: Enough for whatever is asked for, in base units.
+PLENTY = 10**15
+_ASKED_OF_CUSTODIANS = frozenset({"sign", "create_key"})
+
+
+@define(eq=False)
+class Installation:
+    scheduler: Scheduler
+    name: str
+    worlds: Mapping[str, World]
+    custodian: Moody
+    egress: MemoryEgress
+    random: Random
+    workers: int
+    told: Callable[[str], None]
+    database: Database = field(init=False)
+    queue: Queue = field(init=False)
+    wrapping: MemoryKeyWrapping = field(init=False)
+    processes: dict[str, Process] = field(init=False)
+    #: By process and network: its own windows on the chain.
+    windows: dict[tuple[str, str], Any] = field(factory=dict)
+    #: By network.
+    treasuries: dict[str, str] = field(factory=dict)
+    members: list[Registered] = field(factory=list)
+    backups: list[Backup] = field(factory=list)
+    is_restored: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self.database = Database(
+            self.scheduler, self.name, lambda: UUID(int=self.random.getrandbits(128), version=4)
+        )
+        self.queue = Queue(self.scheduler)
+        self.wrapping = MemoryKeyWrapping(chance=self.random.randbytes)
+        names = ["api", *(f"worker-{number}" for number in range(1, self.workers + 1))]
+        self.processes = {
+            name: Process(
+                scheduler=self.scheduler,
+                name=name,
+                settings=self._settings(),
+                database=self.database,
+                queue=self.queue,
+                outside=self._outside,
+                seed=self.random.getrandbits(60),
+                is_worker=name != "api",
+                told=self.told,
+            )
+            for name in names
+        }
+        self.api.start()
+
+    @property
+    def api(self) -> Process:
+        return self.processes["api"]
+
+    @property
+    def is_awake(self) -> bool:
+        return all(not each.group.is_dead for each in self.processes.values())
+
+    def move_in(self, organisations: int, few: int | None) -> None:
+        """Networks, treasuries and organisations; *few* has only the first tariff."""
+        container = self.api.container
+        with self.database.rows.begin(Scope.installation()) as work:
+            for world in self.worlds.values():
+                work.networks.register(world.network)
+        for id, world in self.worlds.items():
+            made = container.create_treasury()(id)
+            assert isinstance(made, Treasury), made
+            self.treasuries[id] = made.signer.address
+            world.fund(made.signer.address, PLENTY)
+        for number in range(organisations):
+            registered = container.register()(
+                Registration(
+                    email=f"owner-{number}@{self.name}.example.com",
+                    password="correct horse battery",
+                    organisation=f"Organisation {number}",
+                    request_id="req_0",
+                )
+            )
+            assert isinstance(registered, Registered), registered
+            self.members.append(registered)
+            if number != few:
+                id = registered.organisation.id
+                assert container.set_tariff()(id, UNLIMITED, "no quota") is None
+
+    def open(self) -> None:
+        for process in self.processes.values():
+            if process.is_worker:
+                process.start()
+
+    def caller(self, who: int) -> Caller:
+        member = self.members[who].member
+        return Caller(
+            organisation=member.organisation,
+            actor=Actor("member", public_id(Prefix.MEMBER, member.id)),
+            permissions=PERMISSIONS[Role.OWNER],
+            live=None,
+            request_id="req_1",
+            member=member.id,
+            user=member.user,
+        )
+
+    def organisation(self, who: int) -> OrganisationId:
+        return self.members[who].organisation.id
+
+    # What befalls it.
+
+    def back_up(self) -> None:
+        self.backups.append(self.database.backup())
+
+    def restore(self) -> None:
+        """Everything is stopped, the newest backup is put back, everything is started."""
+        if not self.backups:
+            return
+        self.is_restored = True
+        for process in self.processes.values():
+            process.die(back_after=5.0 + 20 * self.random.random())
+        self.database.restart(4.0)
+        self.database.restore(self.backups[-1])
+        self.queue.waiting.clear()
+        for world in self.worlds.values():
+            world.forget_sent()
+
+    def heal(self) -> None:
+        """No fault is left: what is dead is on its way back, and every clock is right."""
+        self.database.losses.clear()
+        self.database.down_until = 0.0
+        self.custodian.heal()
+        for process in self.processes.values():
+            process.heal()
+
+    def _outside(self, process: Process) -> Mapping[str, Any]:
+        chains = {}
+        for id, world in self.worlds.items():
+            window = world.window()
+            self.windows[process.name, id] = window
+            chains[id] = Remote("chain", window, ASKED_OF_CHAINS, process.call_out)
+        keys = Remote("custodian", self.custodian, _ASKED_OF_CUSTODIANS, process.call_out)
+        return {
+            "chains": chains,
+            "custodians": {"memory": keys},
+            "wrapping": self.wrapping,
+            "egress": self.egress,
+        }
+
+    def _settings(self) -> Settings:
+        return Settings(
+            installation=InstallationId(UUID(int=self.random.getrandbits(128), version=4)),
+            environment="development",
+            database_url="",
+            custodians=(CustodianSettings(scheme="memory"),),
+            master_keys="",
+            networks=tuple(
+                NetworkSettings(network=world.network, nodes=()) for world in self.worlds.values()
+            ),
+            catalogue=FOR_TESTS,
+            mail=MailSettings(verifies=False),
+            drift_check=timedelta(hours=6),
+            hourly_credits=10**6,
+        )

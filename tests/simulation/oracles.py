@@ -1,0 +1,207 @@
+"""What must hold when everything is over: read off the chains, and off what people remember.
+
+The books are walked line by line with arithmetic of its own; nothing asks the application what it
+thinks of itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from tests.simulation.installation import Installation
+from tests.simulation.people import Asked, People
+from tests.simulation.watch import EFFECTS
+
+#: By heart (spec/credits.md).
+FIRST_CREDITS = 25
+PRICES = {"deployment": 5, "mint": 1}
+FIRST_TARIFF_DEPLOYMENTS = 5
+
+Place = tuple[str, str]
+
+
+def judge(installation: Installation, people: People, few: int | None) -> Iterator[str]:
+    """What is wrong, one sentence each."""
+    effects = _effects(installation)
+    operations = _operations(installation)
+    yield from people.surprises
+    for world in installation.worlds.values():
+        yield from world.complaints
+    yield from _one_effect_each(effects, operations)
+    yield from _nothing_is_open(operations)
+    yield from _everybody_was_heard(people, operations, effects)
+    for who in range(len(installation.members)):
+        organisation = str(installation.organisation(who))
+        yield from _books(installation, organisation)
+        yield from _bill(installation, organisation, people.granted.get(who, 0), effects)
+        yield from _trail(installation, organisation, operations)
+    if few is not None:
+        mine = str(installation.organisation(few))
+        made = sum(o == mine and sort == "Creation" for (o, _), sort in _kinds(installation))
+        if made > FIRST_TARIFF_DEPLOYMENTS:
+            yield f"{made} deployments on the first tariff"
+
+
+def _kinds(installation: Installation) -> Iterator[tuple[Place, str]]:
+    for world in installation.worlds.values():
+        for each in world.effects():
+            yield each.step[:2], each.sort
+
+
+def _effects(installation: Installation) -> Counter[Place]:
+    """How often each operation has done what was asked."""
+    return Counter(place for place, sort in _kinds(installation) if sort in EFFECTS)
+
+
+def _operations(installation: Installation) -> dict[Place, Any]:
+    rows = installation.database.rows._deployments.deployments.rows
+    return {(str(o), str(id)): row.deployment for (o, id), row in rows.items()}
+
+
+def _one_effect_each(effects: Counter[Place], operations: dict[Place, Any]) -> Iterator[str]:
+    for place, times in effects.items():
+        if times > 1:
+            yield f"{place[1]} has {times} effects"
+        if place not in operations:
+            yield f"{place[1]} is on chain, and nobody knows of it"
+    for place, operation in operations.items():
+        state, times = operation.state.value, effects[place]
+        if state == "Completed" and times != 1:
+            yield f"{operation.named} is Completed with {times} effects"
+        if state == "Cancelled" and times:
+            yield f"{operation.named} is Cancelled and on chain"
+        failure = operation.failure
+        if state == "Failed" and failure.without_effect and times:
+            yield f"{operation.named} failed without effect, and is on chain"
+
+
+def _nothing_is_open(operations: dict[Place, Any]) -> Iterator[str]:
+    for operation in operations.values():
+        if operation.state.value not in {"Completed", "Failed", "Cancelled"}:
+            why = operation.waiting.value if operation.waiting else "nothing"
+            yield f"{operation.named} is {operation.state.value} for ever and waits for {why}"
+
+
+def _everybody_was_heard(
+    people: People, operations: dict[Place, Any], effects: Counter[Place]
+) -> Iterator[str]:
+    """Who was told yes has it, once; who was told nothing has it once or not at all."""
+    for asked in people.asked.values():
+        mine = str(people.installation.organisation(asked.who))
+        ids = {str(id) for id in asked.ids}
+        if len(ids) > 1:
+            yield f"request {asked.number} was answered with {len(ids)} ids"
+        if asked.accepted is not None and (mine, str(asked.accepted)) not in operations:
+            yield f"request {asked.number} was accepted, and is not there"
+        yield from _as_cancelled(asked, mine, operations)
+    known = defaultdict(int)
+    for asked in people.asked.values():
+        known[str(people.installation.organisation(asked.who))] += 1
+    found = Counter(organisation for organisation, _ in operations)
+    for organisation, number in found.items():
+        if number > known[organisation]:
+            yield f"{known[organisation]} requests made {number} operations"
+
+
+def _as_cancelled(asked: Asked, mine: str, operations: dict[Place, Any]) -> Iterator[str]:
+    if not asked.cancelled or asked.accepted is None:
+        return
+    operation = operations.get((mine, str(asked.accepted)))
+    if operation is not None and operation.state.value != "Cancelled":
+        yield f"{operation.named} was cancelled, and is {operation.state.value}"
+
+
+def _books(installation: Installation, organisation: str) -> Iterator[str]:
+    """Double entry: every line moves, none is missing, no account of theirs is overdrawn."""
+    lines = _journal(installation, organisation)
+    if [entry.sequence for entry in lines] != list(range(1, len(lines) + 1)):
+        yield f"the journal of {organisation} has gaps"
+    sums: Counter[str] = Counter()
+    ends: Counter[Any] = Counter()
+    for entry in lines:
+        posting = entry.posting
+        sums[posting.debit.value] -= posting.amount
+        sums[posting.credit.value] += posting.amount
+        if posting.action in {"credits.captured", "credits.released"}:
+            ends[posting.hold] += 1
+        if min(sums["available"], sums["held"], sums["spent"]) < 0:
+            yield f"{organisation} is overdrawn at line {entry.sequence}"
+    for hold, times in ends.items():
+        if times > 1:
+            yield f"{hold} ended {times} times"
+    if sums["held"]:
+        yield f"{organisation} has {sums['held']} credits held for nothing"
+    for id, wallet in installation.database.rows._ledger.wallets.rows.items():
+        if str(id) == organisation and wallet.available != sums["available"]:
+            yield f"{organisation} has {wallet.available}, its journal says {sums['available']}"
+
+
+def _bill(
+    installation: Installation, organisation: str, granted: int, effects: Counter[Place]
+) -> Iterator[str]:
+    """What was given, less the price of each thing that is on chain, is there."""
+    rows = installation.database.rows._deployments.deployments.rows
+    cost = 0
+    for (owner, id), row in rows.items():
+        if str(owner) != organisation:
+            continue
+        sort = "mint" if row.deployment.order is not None else "deployment"
+        failure = row.deployment.failure
+        is_spent = failure is not None and not failure.without_effect
+        cost += PRICES[sort] * (effects[organisation, str(id)] or is_spent)
+    lines = _journal(installation, organisation)
+    sums: Counter[str] = Counter()
+    for entry in lines:
+        sums[entry.posting.debit.value] -= entry.posting.amount
+        sums[entry.posting.credit.value] += entry.posting.amount
+    told = (sums["available"], sums["spent"])
+    wanted = (FIRST_CREDITS + granted - cost, cost)
+    if told != wanted:
+        yield f"{organisation} has (available, spent) {told}, and should have {wanted}"
+
+
+def _journal(installation: Installation, organisation: str) -> list[Any]:
+    rows = installation.database.rows._ledger.journal.rows
+    return sorted(
+        (entry for (owner, _), entry in rows.items() if str(owner) == organisation),
+        key=lambda entry: entry.sequence,
+    )
+
+
+def _trail(
+    installation: Installation, organisation: str, operations: dict[Place, Any]
+) -> Iterator[str]:
+    """Numbered without gaps, each event once, one for each line and each state."""
+    rows = installation.database.rows._audit.events.rows
+    events = sorted(
+        (event for (owner, _), event in rows.items() if str(owner) == organisation),
+        key=lambda event: event.sequence,
+    )
+    if [event.sequence for event in events] != list(range(1, len(events) + 1)):
+        yield f"the trail of {organisation} has gaps"
+    if len({event.id for event in events}) != len(events):
+        yield f"the trail of {organisation} has an event twice"
+    told, moved = [], defaultdict(list)
+    for event in events:
+        content = json.loads(event.body)
+        details = content["details"]
+        if "journal_sequence" in details:
+            told.append(details["journal_sequence"])
+        if "state" in details and "state_before" in details:
+            moved[event.subject].append((details["state_before"], details["state"]))
+    lines = [entry.sequence for entry in _journal(installation, organisation)]
+    if told != lines:
+        yield f"{organisation}: {len(lines)} lines in the journal, {len(told)} in the trail"
+    for (owner, _), operation in operations.items():
+        if owner != organisation:
+            continue
+        state = "Queued"
+        for before, after in moved[operation.named]:
+            if before != state:
+                yield f"the trail of {operation.named} goes from {before} where it was {state}"
+            state = after
+        if state != operation.state.value:
+            yield f"the trail of {operation.named} ends {state}, it is {operation.state.value}"

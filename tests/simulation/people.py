@@ -1,0 +1,256 @@
+"""Who asks, and what they remember: the record that the books are held against.
+
+Users send a request until they are answered, or give up; whoever gave up does not know whether it
+was taken.  Nobody here looks into a database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, field
+
+from application.deployments.request import Accepted, DeploymentRequest
+from application.ports.chain import ChainUnavailableError, WrongChainError
+from application.ports.custody import CustodyUnavailableError
+from application.ports.storage.idempotency import IdempotencyKey
+from application.ports.storage.work import StoreUnavailableError
+from application.tokens.request import TokenOperationRequest
+from domain.deployment import Deployment
+from domain.errors import Refusal
+from domain.identifiers import OperationId
+from domain.ledger import Lot
+from domain.token import Action, Order, Token, TokenKind
+from tests.simulation.installation import Installation
+from tests.simulation.scheduler import Died, Group, Scheduler
+
+PARAMETERS = {"name": "Gold", "symbol": "GLD", "decimals": 2, "supply": "1000"}
+FINGERPRINT = b"f" * 32
+#: What a client hears that may be otherwise in a moment.
+_TRY_AGAIN = frozenset({"request_in_flight", "account_not_ready", "outcome_open"})
+#: A client that hears nothing for so long asks again.
+_PATIENCE = 30.0
+
+
+class NoAnswerError(Exception):
+    """The connection broke, or nobody is there."""
+
+
+@define(eq=False)
+class Asked:
+    """One wish of a user's, however often it was sent."""
+
+    number: int
+    who: int
+    network: str
+    sort: str
+    key: str
+    #: Chosen by the user, from a plan; None: the house chooses.
+    own: OperationId | None = None
+    #: Of what is minted: the deployment's.
+    of: OperationId | None = None
+    sent: int = 0
+    #: When it was first accepted, in virtual seconds.
+    at: float = float("inf")
+    accepted: OperationId | None = None
+    #: All ids that were ever told for it.
+    ids: set[OperationId] = field(factory=set)
+    refused: str | None = None
+    cancelled: bool = False
+
+
+@define(eq=False)
+class People:
+    scheduler: Scheduler
+    installation: Installation
+    networks: tuple[str, ...]
+    asked: dict[int, Asked] = field(factory=dict)
+    #: By organisation: credits that were surely given.
+    granted: dict[int, int] = field(factory=dict)
+    grants: list[tuple[int, int, str]] = field(factory=list)
+    crowd: Group = field(factory=lambda: Group(name="people"))
+    #: What nobody should ever be answered.
+    surprises: list[str] = field(factory=list)
+
+    def go(self, name: str, act: Callable[[], object]) -> None:
+        self.scheduler.spawn(name, self.crowd, act)
+
+    # What a user wants.
+
+    def request(self, number: int, who: int, where: int, *, own: bool, tries: int) -> None:
+        network = self.networks[where % len(self.networks)]
+        who %= len(self.installation.members)
+        asked = Asked(number, who, network, "deployment", key=f"request-{number}")
+        self.asked[number] = asked
+        if own:
+            # As from a plan, on a machine of the user's.
+            clock = self.installation.api.container.identifiers()
+            asked.own = OperationId(clock.next())
+        self.send(asked, tries)
+
+    def send(self, asked: Asked, tries: int) -> None:
+        """Until there is an answer; *tries* times at most."""
+        for attempt in range(tries):
+            asked.sent += 1
+            try:
+                answer = self._answer(lambda: self._act(asked))
+            except NoAnswerError:
+                answer = None
+            match answer:
+                case Accepted(deployment=deployment):
+                    asked.ids.add(deployment.id)
+                    asked.at = min(asked.at, self.scheduler.now)
+                    asked.accepted = deployment.id
+                    return
+                case Refusal(code=code) if code not in _TRY_AGAIN:
+                    asked.refused = code
+                    return
+                case _:
+                    self.scheduler.sleep(1.0 + attempt * 5)
+
+    def again(self, of: int) -> None:
+        asked = self.asked.get(of)
+        if asked is not None:
+            self.send(asked, 3)
+
+    def mint(self, number: int, of: int, tries: int) -> None:
+        made = self.asked.get(of)
+        if made is None or made.accepted is None or made.sort != "deployment":
+            return
+        asked = Asked(
+            number, made.who, made.network, "mint", key=f"request-{number}", of=made.accepted
+        )
+        self.asked[number] = asked
+        self.send(asked, tries)
+
+    def cancel(self, of: int) -> None:
+        asked = self.asked.get(of)
+        if asked is None or asked.accepted is None:
+            return
+        id, caller = asked.accepted, self.installation.caller(asked.who)
+        for _ in range(3):
+            try:
+                answer = self._answer(
+                    lambda: self.installation.api.container.cancel_deployment()(caller, id)
+                )
+            except NoAnswerError:
+                self.scheduler.sleep(2.0)
+                continue
+            if isinstance(answer, Deployment):
+                asked.cancelled = True
+            return
+
+    def retry(self, of: int) -> None:
+        asked = self.asked.get(of)
+        if asked is None or asked.accepted is None:
+            return
+        id, caller = asked.accepted, self.installation.caller(asked.who)
+        key = IdempotencyKey(live=False, route="retry", key=f"retry-{of}")
+        for _ in range(3):
+            try:
+                self._answer(
+                    lambda: self.installation.api.container.retry_deployment()(
+                        caller, id, key, FINGERPRINT
+                    )
+                )
+            except NoAnswerError:
+                self.scheduler.sleep(2.0)
+                continue
+            return
+
+    def grant(self, number: int, who: int, amount: int) -> None:
+        """The operator's, who does not rest before it is certain."""
+        who %= len(self.installation.members)
+        reference = f"grant-{number}"
+        self.grants.append((who, amount, reference))
+        self._grant(who, amount, reference)
+        self.granted[who] = self.granted.get(who, 0) + amount
+
+    def _grant(self, who: int, amount: int, reference: str) -> None:
+        organisation = self.installation.organisation(who)
+        while True:
+            try:
+                answer = self._answer(
+                    lambda: self.installation.api.container.grant_credits()(
+                        organisation, amount, "for the test", reference
+                    )
+                )
+            except NoAnswerError:
+                self.scheduler.sleep(3.0)
+                continue
+            if not isinstance(answer, Lot) and answer.code != "already_granted":
+                self.surprises.append(f"a grant was refused: {answer}")
+            return
+
+    def say_it_all_again(self) -> None:
+        """After a restore: everybody sends what they had sent, in the order of the answers.
+
+        In another one, what is on chain might find its credits or its month's place taken.
+        """
+        for who, amount, reference in [*self.grants]:
+            self._grant(who, amount, reference)
+        for asked in sorted(self.asked.values(), key=lambda each: (each.at, each.number)):
+            asked.accepted = asked.refused = None
+            self.send(asked, 10)
+
+    # How it is asked for.
+
+    def _act(self, asked: Asked) -> Accepted | Refusal:
+        container = self.installation.api.container
+        caller = self.installation.caller(asked.who)
+        network = self.installation.worlds[asked.network].network.id
+        key = IdempotencyKey(live=False, route=f"POST {asked.sort}", key=asked.key)
+        if asked.of is not None:
+            # The route reads the order first, as it is now.
+            order = container.validate_order()(
+                caller, asked.of, Action.MINT, {"amount": "250", "to": self._stranger(asked)}
+            )
+            if not isinstance(order, Order):
+                return order if isinstance(order, Refusal) else Refusal("invalid", str(order))
+            wish = TokenOperationRequest(token=asked.of, order=order)
+            return container.request_token_operation()(caller, wish, key, FINGERPRINT)
+        token = container.chains()[network].token(TokenKind("memory_token"), PARAMETERS)
+        assert isinstance(token, Token)
+        request = DeploymentRequest(deployment=asked.own, network=network, token=token)
+        return container.request_deployment()(caller, request, key, FINGERPRINT)
+
+    def _stranger(self, asked: Asked) -> str:
+        """Somebody who has nothing to do with it."""
+        is_counting = self.installation.worlds[asked.network].network.id == "memory:1"
+        return "0x" + "5" * 40 if is_counting else "MEM" + "5" * 40
+
+    def _answer(self, act: Callable[[], Any]) -> Any:
+        """What the API says to one request, in an actor of its own.
+
+        Raises: NoAnswerError: the request may have been carried out.
+        """
+        api, waiting = self.installation.api, self.scheduler.current
+        if waiting is None or api.group.is_dead:
+            raise NoAnswerError
+        box: list[Any] = []
+
+        def serve() -> None:
+            try:
+                box.append(act())
+            except (
+                StoreUnavailableError,
+                ChainUnavailableError,
+                WrongChainError,
+                CustodyUnavailableError,
+            ):
+                # 503 and the like.
+                box.append(None)
+            except Died:
+                raise
+            except Exception as error:
+                self.surprises.append(f"the API fell over: {error!r}")
+                raise
+            finally:
+                self.scheduler.wake(waiting)
+
+        self.scheduler.spawn("request", api.group, serve)
+        self.scheduler.wait(_PATIENCE)
+        if not box or box[0] is None:
+            raise NoAnswerError
+        return box[0]
