@@ -27,6 +27,8 @@ LegalHoldId = NewType("LegalHoldId", UUID)
 EndpointId = NewType("EndpointId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
 LetterId = NewType("LetterId", UUID)
+FlowId = NewType("FlowId", UUID)
+IdentityId = NewType("IdentityId", UUID)
 InstallationId = NewType("InstallationId", UUID)
 
 NetworkId = NewType("NetworkId", str)
@@ -66,6 +68,7 @@ class Prefix(StrEnum):
     WEBHOOK_ENDPOINT = "whk"
     WEBHOOK_DELIVERY = "whd"
     LETTER = "ltr"
+    IDENTITY = "idn"
     INSTALLATION = "ins"
 
 

@@ -19,6 +19,8 @@ class LetterKind(StrEnum):
     PASSWORD_RESET = "password_reset"  # noqa: S105 - the name of a kind
     #: It was changed: told to the user.
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of a kind
+    #: An identity at a provider of log-ins was linked: told to the user.
+    IDENTITY_LINKED = "identity_linked"
     INVITATION = "invitation"
     #: Is never sent.  Written where there is nobody to write to, so that asking for somebody who
     #: is unknown takes the same work.
@@ -32,6 +34,7 @@ LIVES = {
     LetterKind.VERIFICATION: timedelta(hours=24),
     LetterKind.PASSWORD_RESET: timedelta(hours=1),
     LetterKind.PASSWORD_CHANGED: timedelta(hours=24),
+    LetterKind.IDENTITY_LINKED: timedelta(hours=24),
     LetterKind.INVITATION: timedelta(days=7),
     LetterKind.TO_NOBODY: timedelta(hours=24),
 }

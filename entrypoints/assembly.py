@@ -15,9 +15,11 @@ from application.custody.registered import RegisteredCustodian
 from application.deployments.budget import Budgets
 from application.exports.make import Formats
 from application.ports.chain import Chain
+from application.ports.clock import Clock
 from application.ports.custody import Custodian, KeyHolder, KeyWrapping, Verifies
 from application.ports.egress import Egress
 from application.ports.files import Files
+from application.ports.identity_provider import IdentityProvider
 from application.ports.mail import Mail
 from application.ports.metadata import MetadataStore
 from application.ports.nodes import Endpoint
@@ -395,6 +397,22 @@ def mail(settings: Settings) -> Mail:
         made = adapter("smtp").connect(chosen.url, chosen.sender)
     except ValueError as error:
         raise SettingsError([f"TALLYSTICK_MAIL_URL: {error}"]) from error
+    return made
+
+
+def identity_provider(settings: Settings, egress: Egress, clock: Clock) -> IdentityProvider | None:
+    """Whose log-in is taken beside a password; None: nobody's."""
+    chosen = settings.oidc
+    if chosen is None:
+        return None
+    oidc = adapter("oidc")
+    client = oidc.Client(
+        issuer=chosen.issuer,
+        id=chosen.client_id,
+        secret=chosen.client_secret,
+        redirect_url=chosen.redirect_url,
+    )
+    made: IdentityProvider = oidc.connect(client, egress, clock)
     return made
 
 

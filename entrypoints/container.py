@@ -9,12 +9,16 @@ from adapters.telemetry import Tracing
 from application.access.api_keys import CreateApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
 from application.access.enrol import Enrol
+from application.access.identities import FinishLinking, OwnIdentities, StartLinking
 from application.access.log_in import LogIn
 from application.access.log_out import LogOut
+from application.access.own_password import CheckOwnPassword
 from application.access.own_sessions import EndSession, SwitchOrganisation
 from application.access.passwords import AskForPassword, ChangePassword, ResetPassword
 from application.access.refresh import Refresh
 from application.access.register import Register
+from application.access.sign_in_flow import FinishFlow, StartFlow
+from application.access.single_sign_on import SignIn
 from application.access.throttle import CountRequests
 from application.access.verify import AskToVerify, FindLetter, VerifyAddress
 from application.accounts.create_key import CreateAccountKey
@@ -214,6 +218,42 @@ class Container(containers.DeclarativeContainer):
         people=people,
         write=write_letter,
     )
+    egress = One(assembly.egress, settings)
+    identity_provider = One(assembly.identity_provider, settings, egress, clock)
+    start_flow = One(
+        StartFlow, store=store, clock=clock, identifiers=identifiers, provider=identity_provider
+    )
+    finish_flow = One(FinishFlow, store=store, clock=clock, provider=identity_provider)
+    sign_in = One(
+        SignIn,
+        store=store,
+        clock=clock,
+        identifiers=identifiers,
+        passwords=passwords,
+        people=people,
+        enrol=enrol,
+        write=write_letter,
+        finish=finish_flow,
+        rules=settings.provided.sign_in_rules,
+    )
+    start_linking = One(
+        StartLinking,
+        start=start_flow,
+        check=One(CheckOwnPassword, store=store, clock=clock, passwords=passwords),
+    )
+    finish_linking = One(
+        FinishLinking,
+        store=store,
+        clock=clock,
+        identifiers=identifiers,
+        people=people,
+        write=write_letter,
+        finish=finish_flow,
+        rules=settings.provided.sign_in_rules,
+    )
+    own_identities = One(
+        OwnIdentities, store=store, clock=clock, identifiers=identifiers, people=people
+    )
     end_session = One(EndSession, store=store, clock=clock, identifiers=identifiers, people=people)
     switch_organisation = One(
         SwitchOrganisation, store=store, clock=clock, identifiers=identifiers, people=people
@@ -245,7 +285,6 @@ class Container(containers.DeclarativeContainer):
     )
     erase_subject = One(EraseSubject, store=store, clock=clock, identifiers=identifiers)
 
-    egress = One(assembly.egress, settings)
     webhook_secrets = One(
         EndpointSecrets,
         wrapping=wrapping,

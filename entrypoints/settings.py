@@ -30,6 +30,7 @@ from domain.identifiers import (
     parse_id,
     public_id,
 )
+from domain.sign_in import SignInRules
 from entrypoints import catalogue_settings
 from entrypoints.custodian_settings import (
     LOCAL_KEYS,
@@ -48,6 +49,7 @@ from entrypoints.export_settings import (
 from entrypoints.mail_settings import MailSettings, read_mail
 from entrypoints.metadata_settings import LOCAL, faults_of
 from entrypoints.network_settings import NetworkSettings, read_networks, shown
+from entrypoints.oidc_settings import CALLBACK, OidcSettings, domains, read_oidc
 from entrypoints.stripe_settings import API, StripeSettings, read_stripe
 from entrypoints.telemetry_settings import TelemetrySettings, read_telemetry
 
@@ -127,6 +129,8 @@ class Settings:
     #: None: no money is taken here.
     stripe: StripeSettings | None = None
     mail: MailSettings = field(factory=MailSettings)
+    #: None: people log in with passwords only.
+    oidc: OidcSettings | None = None
     exports: ExportSettings = field(factory=ExportSettings)
     egress: EgressSettings = field(factory=EgressSettings)
     #: None: nothing is sealed by this configuration.
@@ -163,6 +167,10 @@ class Settings:
             credits_per_hour=self.hourly_credits,
             freezes=self.freeze,
         )
+
+    @property
+    def sign_in_rules(self) -> SignInRules:
+        return SignInRules() if self.oidc is None else self.oidc.rules
 
     @property
     def seal_every(self) -> timedelta:
@@ -224,6 +232,7 @@ class Settings:
             },
             "stripe": {} if self.stripe is None else self.stripe.redacted(),
             "mail": self.mail.redacted(),
+            "oidc": {} if self.oidc is None else self.oidc.redacted(),
             "exports": self.exports.redacted(),
             "egress": self.egress.redacted(),
             "audit": {
@@ -436,6 +445,7 @@ def _settings(reader: _Reader) -> Settings | None:
     reader.faults += mail_faults
     telemetry, telemetry_faults = read_telemetry(reader.text, environment)
     reader.faults += telemetry_faults
+    oidc = _oidc(reader, base_url, environment)
     keep_days = reader.parsed("exports", "keep_days", _days, 7, "a number of days, 1 to 366")
     exports = ExportSettings(
         folder=reader.text("exports", "folder") or None,
@@ -480,6 +490,7 @@ def _settings(reader: _Reader) -> Settings | None:
         trusted_proxies=reader.parsed("http", "trusted_proxies", _number, 0, "a number"),
         stripe=stripe,
         mail=mail,
+        oidc=oidc,
         exports=exports,
         egress=_egress(reader, environment),
         seal=_seal(reader, environment),
@@ -523,6 +534,24 @@ def _seal(reader: _Reader, environment: str) -> SealSettings | None:
         key=KeyRef(key) if key else None,
         every=timedelta(seconds=every),
     )
+
+
+def _oidc(reader: _Reader, base_url: str, environment: str) -> OidcSettings | None:
+    rules = SignInRules(
+        allowed=domains(reader.names("oidc", "allowed_domains")),
+        trusted=domains(reader.names("oidc", "trusted_domains")),
+        signs_up=reader.parsed("oidc", "sign_up", _boolean, False, "true or false"),
+    )
+    found, faults = read_oidc(
+        reader.text("oidc", "issuer"),
+        reader.text("oidc", "client_id"),
+        reader.text("oidc", "client_secret"),
+        reader.text("oidc", "redirect_url") or base_url.rstrip("/") + CALLBACK,
+        rules,
+        environment,
+    )
+    reader.faults += faults
+    return found
 
 
 def _egress(reader: _Reader, environment: str) -> EgressSettings:

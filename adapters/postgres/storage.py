@@ -52,6 +52,7 @@ from adapters.postgres.people import (
 )
 from adapters.postgres.retention import PostgresArchives, PostgresLegalHolds
 from adapters.postgres.seals import PostgresSeals
+from adapters.postgres.sign_in import PostgresFlows, PostgresIdentities
 from adapters.postgres.signers import PostgresNetworks, PostgresSigners
 from adapters.postgres.together import (
     Account,
@@ -142,6 +143,14 @@ class PostgresWork(Work):
     @once
     def letters(self) -> PostgresLetters:
         return PostgresLetters(self._transaction)
+
+    @property
+    def identities(self) -> PostgresIdentities:
+        return PostgresIdentities(self._transaction)
+
+    @property
+    def sign_in_flows(self) -> PostgresFlows:
+        return PostgresFlows(self._transaction)
 
     @once
     def throttles(self) -> PostgresThrottles:

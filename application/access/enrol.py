@@ -8,6 +8,7 @@ from datetime import datetime
 
 from attrs import field, frozen
 
+from application.access.links import say_linked
 from application.access.sessions import OpenSession, new_session
 from application.accounts.ask import AccountPlace, ask_for_accounts
 from application.audit.personal import KnowPeople, Person
@@ -24,6 +25,12 @@ from domain.catalogue import Catalogue
 from domain.errors import Refusal
 from domain.identifiers import MemberId, OrganisationId, Prefix, UserId, public_id
 from domain.organisation import Member, Organisation, Role, User
+from domain.sign_in import Identity
+
+
+class _IdentityTakenError(Exception):
+    """Somebody has it: nothing of the transaction is kept."""
+
 
 Proof = Callable[[Work, datetime], Refusal | None]
 
@@ -39,6 +46,8 @@ class Newcomer:
     request_id: str
     #: The network it comes from, where it comes over one.
     source: str | None = field(default=None, repr=False)
+    #: By which they came, instead of a letter.
+    identity: Identity | None = None
 
 
 @frozen(kw_only=True)
@@ -73,9 +82,11 @@ class Enrol:
                 if refusal := proof(work, now):
                     return refusal
                 registered = self._registered(newcomer, organisation_id, member_id, now)
-                self._store(work, registered, person, key, newcomer.request_id, now)
+                self._store(work, newcomer, registered, person, key, now)
         except EmailTakenError:
             return Refusal(code="email_taken", detail="somebody has registered with this address")
+        except _IdentityTakenError:
+            return Refusal(code="sso_already_linked", detail="the identity is somebody else's")
         return registered
 
     def _registered(
@@ -107,10 +118,10 @@ class Enrol:
     def _store(
         self,
         work: Work,
+        newcomer: Newcomer,
         registered: Registered,
         person: Person,
         key: SubjectKey,
-        request_id: str,
         now: datetime,
     ) -> None:
         organisation, member = registered.organisation, registered.member
@@ -119,9 +130,11 @@ class Enrol:
             identifiers=self.identifiers,
             organisation=organisation.id,
             actor=Actor("member", public_id(Prefix.MEMBER, member.id)),
-            request_id=request_id,
+            request_id=newcomer.request_id,
         )
         work.users.add(registered.user)
+        if newcomer.identity is not None and not work.identities.add(newcomer.identity):
+            raise _IdentityTakenError
         work.users.verify(now)
         work.subject_keys.add(key)
         work.organisations.add(organisation, member)
@@ -134,6 +147,8 @@ class Enrol:
             details={"role": member.role.value, "user": public_id(Prefix.USER, member.user)},
             person=person,
         )
+        if newcomer.identity is not None:
+            say_linked(trail, newcomer.identity, person, now, by="registration")
         ask_for_accounts(work, trail, organisation.id, self.custodian, self.places, now)
         post_all(work, orders_due(work, trail, self.catalogue, now), now)
         trail.write(work)

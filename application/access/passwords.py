@@ -1,7 +1,7 @@
 """Passwords: forgotten, and changed.
 
 Asking for a new one takes the same work for every address.  Once there is a new one, whatever the
-old one let in is over: sessions, and tokens in letters.
+old one let in is over: sessions, tokens in letters, and identities that were linked with it.
 """
 
 from datetime import datetime
@@ -9,8 +9,10 @@ from datetime import datetime
 from attrs import field, frozen
 
 from application.access.caller import Caller
+from application.access.links import say_unlinked, unlink_all
 from application.access.log_in import attempts_key
 from application.access.mail_limits import count_letter
+from application.access.own_password import WRONG, CheckOwnPassword
 from application.access.register import LetterWritten, canonical_email, password_fault
 from application.access.verify import WRONG_TOKEN, FindLetter
 from application.audit.personal import KnowPeople
@@ -31,7 +33,6 @@ from domain.organisation import Member, User
 _NO_MAIL = Refusal(
     code="mail_not_configured", detail="this installation has nothing to send mail by"
 )
-_WRONG = Refusal(code="invalid_credentials", detail="the current password is not right")
 #: Stands for an address that no mail can be sent to, in a letter that is never sent.
 _NOWHERE = "nobody@invalid"
 
@@ -111,6 +112,7 @@ class ResetPassword:
                 return WRONG_TOKEN
             work.login_attempts.put(attempts, LoginFailures())
             ended = _change(work, password_hash, now)
+            identities = unlink_all(work, now)
             is_news = work.users.verify(now)
             put_in_the_post(work, notice)
             if member is not None:
@@ -118,6 +120,7 @@ class ResetPassword:
                 subject = public_id(Prefix.USER, user.id)
                 if is_news:
                     trail.add("user.verified", subject, now, person=person)
+                say_unlinked(trail, identities, person, now, reason="password_reset")
                 trail.add(
                     "user.password_reset", subject, now, details={"sessions": ended}, person=person
                 )
@@ -141,19 +144,13 @@ class ChangePassword:
             return Refusal(code="session_required", detail="an API key has no password")
         user, member = _user_and_member(self.store, caller.user)
         if user is None or user.is_erased:
-            return _WRONG
+            return WRONG
         if refusal := _refused_password(new, user.email):
             return refusal
-        attempts = attempts_key(user.email, caller.source or "")
-        with self.store.begin(Scope()) as work:
-            locked = work.login_attempts.lock(attempts).verdict(self.clock.now())
-        if locked is not None:
-            return locked
-        if not self.passwords.verify(user.password_hash, current):
-            with self.store.begin(Scope()) as work:
-                failures = work.login_attempts.lock(attempts).failed(self.clock.now())
-                work.login_attempts.put(attempts, failures)
-            return _WRONG
+        check = CheckOwnPassword(store=self.store, clock=self.clock, passwords=self.passwords)
+        checked = check(user.id, current, caller.source or "")
+        if isinstance(checked, Refusal):
+            return checked
         password_hash = self.passwords.hash(new)
         notice = _notice(self.write, user, member)
         person = self.people(user.id, caller.source)
@@ -162,13 +159,15 @@ class ChangePassword:
             now = self.clock.now()
             key = work.subject_keys.lock()
             again = work.users.get()
-            if key is None or again is None or again.password_hash != user.password_hash:
+            if key is None or again is None or again.password_hash != checked.password_hash:
                 # Erased, or changed by somebody else, while the password was compared.
-                return _WRONG
+                return WRONG
             letters = work.letters.end_of_user(now)
             work.users.set_password(password_hash)
             ended = work.sessions.revoke_all(now, but=caller.session)
+            identities = unlink_all(work, now)
             trail = caller.trail(self.identifiers)
+            say_unlinked(trail, identities, person, now, reason="password_changed")
             trail.add(
                 "user.password_changed",
                 public_id(Prefix.USER, user.id),

@@ -115,7 +115,7 @@ def canonical_email(text: str) -> str:
 
 def faults_of(email: str, password: str, organisation: str) -> tuple[FieldFault, ...]:
     checks: Mapping[str, tuple[str, str | None]] = {
-        "/email": ("invalid_email", _email_fault(email)),
+        "/email": ("invalid_email", email_fault(email)),
         "/password": ("weak_password", password_fault(password, email)),
         "/organisation": ("invalid_name", _name_fault(organisation)),
     }
@@ -126,7 +126,7 @@ def faults_of(email: str, password: str, organisation: str) -> tuple[FieldFault,
     )
 
 
-def _email_fault(email: str) -> str | None:
+def email_fault(email: str) -> str | None:
     local, at, domain = email.rpartition("@")
     is_plain = email.isprintable() and " " not in email and len(email) <= LONGEST_EMAIL
     if not (local and at and is_plain and "@" not in local and _is_host(domain)):

@@ -96,6 +96,20 @@ _TEXTS = {
         and tell an owner of your organisation.
         """,
     ),
+    LetterKind.IDENTITY_LINKED: _Text(
+        "A log-in was linked",
+        """
+        Whoever logs in with your identity at
+
+            {issuer}
+
+        is let in at {url} as this address from now on.
+
+        If this was not you, ask for a new password at once, at
+        {url}/v1/auth/password/reset
+        which unlinks it, and tell an owner of your organisation.
+        """,
+    ),
     LetterKind.INVITATION: _Text(
         "You are invited",
         """

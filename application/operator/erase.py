@@ -14,6 +14,7 @@ from datetime import datetime
 
 from attrs import evolve, frozen
 
+from application.access.links import unlink_all
 from application.audit.trail import Trail
 from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
@@ -114,6 +115,7 @@ class EraseSubject:
                 work.subject_keys.destroy(now)
             work.users.erase(f"{public_id(Prefix.USER, user)}@{_NOWHERE}")
             work.letters.end_of_user(now)
+            unlink_all(work, now)
             sessions = work.sessions.revoke_all(now)
             work.api_keys.revoke_of_erased(now)
             trail = self._trail(first)

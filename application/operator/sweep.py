@@ -22,6 +22,7 @@ BATCH = 100
 MONTHS_AHEAD = 3
 #: How long a letter is remembered that is over.
 LETTERS_KEPT = timedelta(days=7)
+FLOWS_KEPT = timedelta(days=1)
 
 
 @frozen(kw_only=True)
@@ -41,6 +42,7 @@ class Sweep:
             work.idempotency.purge(now)
             work.login_attempts.purge(now - MEMORY - timedelta(hours=1))
             work.letters.purge(now - LETTERS_KEPT)
+            work.sign_in_flows.purge(now - FLOWS_KEPT)
         with self.store.begin(Scope.installation()) as work:
             work.audit.prepare_months(now, MONTHS_AHEAD)
         for organisation, id in requested:

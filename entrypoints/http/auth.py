@@ -193,7 +193,7 @@ def log_in(
             )
         )
     )
-    return answer(_tokens(opened, tokens, clock))
+    return answer(tokens_of(opened, tokens, clock))
 
 
 @post(
@@ -220,7 +220,7 @@ def refresh(
     asked = REFRESHING.decode(request, body)
     request_id = request_id_of(request.scope)
     opened = granted(refresh_session(asked[REFRESH_TOKEN], request_id, source.prefix))
-    return answer(_tokens(opened, tokens, clock))
+    return answer(tokens_of(opened, tokens, clock))
 
 
 @post(
@@ -279,11 +279,13 @@ def _registered(
             registered.organisation, registered.member.role
         ),
         "member": representations.member(registered.member),
-        "tokens": _tokens(registered.open, tokens, clock),
+        "tokens": tokens_of(registered.open, tokens, clock),
     }
 
 
-def _tokens(opened: OpenSession, tokens: AccessTokens, clock: AClock) -> representations.Document:
+def tokens_of(
+    opened: OpenSession, tokens: AccessTokens, clock: AClock
+) -> representations.Document:
     session = opened.session
     return {
         "access_token": tokens.issue(session.user, session.id, clock.now()),

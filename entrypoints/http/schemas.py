@@ -213,6 +213,9 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Policy": _object(deployments_need_approval=_BOOLEAN),
     "Tokens": _TOKENS,
+    "SingleSignOn": _object(authorization_url=_TEXT, flow_token=_TEXT, expires_at=_INSTANT),
+    "Identity": _object(id=_id(Prefix.IDENTITY), issuer=_TEXT, linked_at=_INSTANT),
+    "IdentityPage": _page(ref("Identity")),
     "LetterWritten": _object(status=_one_of("letter_written")),
     "Session": _object(
         id=_id(Prefix.SESSION), organisation=_ORGANISATION, created_at=_INSTANT,

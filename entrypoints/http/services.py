@@ -9,12 +9,15 @@ from litestar.params import SkipValidationMarker
 
 from application.access.api_keys import CreateApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
+from application.access.identities import FinishLinking, OwnIdentities, StartLinking
 from application.access.log_in import LogIn
 from application.access.log_out import LogOut
 from application.access.own_sessions import EndSession, SwitchOrganisation
 from application.access.passwords import AskForPassword, ChangePassword, ResetPassword
 from application.access.refresh import Refresh
 from application.access.register import Register
+from application.access.sign_in_flow import StartFlow
+from application.access.single_sign_on import SignIn
 from application.access.throttle import CountRequests
 from application.access.verify import AskToVerify, VerifyAddress
 from application.audit.anchors import FindAnchors
@@ -97,6 +100,11 @@ class Services:
     end_session: EndSession
     switch_organisation: SwitchOrganisation
     log_in: LogIn
+    start_sign_in: StartFlow
+    sign_in: SignIn
+    start_linking: StartLinking
+    finish_linking: FinishLinking
+    own_identities: OwnIdentities
     refresh: Refresh
     log_out: LogOut
     authenticate: Authenticate

@@ -142,7 +142,7 @@ class TestReadme:
                 for section in ("installation", "database", "custodian", "local_keys", "pkcs11",
                                 "vault", "http", "metadata", "worker", "catalogue", "credits",
                                 "abuse", "stripe", "exports", "egress", "audit", "seal",
-                                "retention", "mail", "treasury", "logs")
+                                "retention", "mail", "treasury", "logs", "oidc")
                 if variable.startswith(f"TALLYSTICK_{section.upper()}_")
             )  # fmt: skip
             assert f"| `[{section}] {key}` | `{variable}` |" in text_of(README)

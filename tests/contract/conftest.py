@@ -33,6 +33,7 @@ PORTS = (
     "seed_signing",
     "mailing",
     "telemetry",
+    "identity_provider",
 )
 
 
@@ -81,3 +82,4 @@ egress = pytest.fixture(_subject, name="egress")
 seed_signing = pytest.fixture(_subject, name="seed_signing")
 mailing = pytest.fixture(_subject, name="mailing")
 telemetry = pytest.fixture(_subject, name="telemetry")
+identity_provider = pytest.fixture(_subject, name="identity_provider")

@@ -16,11 +16,15 @@ from adapters.system import NoPayments
 from adapters.system.group_commit import GroupCommit
 from application.access.api_keys import CreateApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
+from application.access.identities import FinishLinking, OwnIdentities, StartLinking
 from application.access.log_in import LogIn
 from application.access.log_out import LogOut
+from application.access.own_password import CheckOwnPassword
 from application.access.own_sessions import EndSession, SwitchOrganisation
 from application.access.passwords import AskForPassword, ChangePassword, ResetPassword
 from application.access.refresh import Refresh
+from application.access.sign_in_flow import FinishFlow, StartFlow
+from application.access.single_sign_on import SignIn
 from application.access.throttle import CountRequests
 from application.access.verify import AskToVerify, FindLetter, VerifyAddress
 from application.accounts.create_key import CreateAccountKey
@@ -69,6 +73,7 @@ from domain.identifiers import (
 )
 from domain.ledger import PRIORITIES, Grant, Lot, Source
 from domain.network import Block
+from domain.sign_in import SignInRules
 from entrypoints.http.access_tokens import AccessTokens
 from entrypoints.http.error_codes import ERROR_CODES
 from entrypoints.http.services import Limits, Services
@@ -168,10 +173,31 @@ def identity_of(house: House, *, verifies: bool = False) -> dict[str, Any]:
         "end_session": EndSession(**known),
         "switch_organisation": SwitchOrganisation(**known),
         "log_in": log_in,
+        **sign_in_of(house),
         "invite": Invite(**common, **written, read=read),
         "accept_invitation": AcceptInvitation(**known, find=find, read=read),
         "list_members": ListMembers(store=house.store),
         "change_member": ChangeMember(**common),
+    }
+
+
+def sign_in_of(house: House, rules: SignInRules | None = None, provider: Any = None) -> Any:
+    """The use cases of single sign-on, with *provider*, or without any."""
+    common = {"store": house.store, "clock": house.clock}
+    named = {**common, "identifiers": house.identifiers}
+    known = {**named, "people": house.people, "write": house.write_letter}
+    passwords = MemoryPasswords()
+    start = StartFlow(**named, provider=provider)
+    finish = FinishFlow(**common, provider=provider)
+    ruled = {"finish": finish, "rules": rules or SignInRules()}
+    return {
+        "start_sign_in": start,
+        "sign_in": SignIn(**known, **ruled, passwords=passwords, enrol=house.enrol()),
+        "start_linking": StartLinking(
+            start=start, check=CheckOwnPassword(**common, passwords=passwords)
+        ),
+        "finish_linking": FinishLinking(**known, **ruled),
+        "own_identities": OwnIdentities(**named, people=house.people),
     }
 
 

@@ -8,7 +8,9 @@ import re
 
 import pytest
 
-from domain.identifiers import Prefix, public_id
+from application.ports.storage.work import Scope
+from domain.identifiers import IdentityId, Prefix, UserId, parse_id, public_id
+from domain.sign_in import Identity
 from entrypoints.http.answers import write_cursor
 from entrypoints.http.app import create_app
 from entrypoints.http.openapi import operations
@@ -100,9 +102,25 @@ def things(site, bob):
         "exports": bob.post("/v1/audit/exports", {"format": "csv"}, headers=KEY).json()["id"],
         "sessions": bob.registered["tokens"]["session"],
         "members": bob.registered["member"]["id"],
+        "identities": an_identity(site, bob),
         "invitations": bob.post("/v1/members/invitations", GUEST).json()["id"],
         "grants": bob.get("/v1/credits/grants").json()["data"][0]["id"],
     }
+
+
+def an_identity(site, person):
+    """Of theirs, at a provider."""
+    user = UserId(parse_id(Prefix.USER, person.registered["user"]["id"]))
+    linked = Identity(
+        user=user,
+        id=IdentityId(site.house.identifiers.next()),
+        issuer="https://login.example.com",
+        subject_hash=bytes(32),
+        linked_at=site.house.clock.now(),
+    )
+    with site.house.store.begin(Scope(user=user)) as work:
+        assert work.identities.add(linked)
+    return public_id(Prefix.IDENTITY, linked.id)
 
 
 def _resource(path):

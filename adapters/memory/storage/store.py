@@ -58,6 +58,7 @@ from adapters.memory.storage.retention import (
     RetentionTables,
 )
 from adapters.memory.storage.seals import MemorySeals, MemorySealStore, SealTables
+from adapters.memory.storage.sign_in import MemoryFlows, MemoryIdentities, SignInTables
 from adapters.memory.storage.tokens import MemoryTokenWatches, TokenTables
 from adapters.memory.storage.transaction import Locks, Transaction
 from adapters.memory.storage.webhooks import MemoryWebhooks, WebhookTables
@@ -80,6 +81,8 @@ class MemoryWork(Work):
     api_keys: MemoryApiKeys
     login_attempts: MemoryLoginAttempts
     letters: MemoryLetters
+    identities: MemoryIdentities
+    sign_in_flows: MemoryFlows
     throttles: MemoryThrottles
     spendings: MemorySpendings
     accounts: MemoryAccounts
@@ -137,6 +140,7 @@ class MemoryStore(SharedStore):
     _licence: LicenceTables = field(factory=LicenceTables)
     _people: PeopleTables = field(factory=PeopleTables)
     _seals: SealTables = field(factory=SealTables)
+    _sign_in: SignInTables = field(factory=SignInTables)
     _tokens: TokenTables = field(factory=TokenTables)
     _webhooks: WebhookTables = field(factory=WebhookTables)
 
@@ -216,6 +220,8 @@ class MemoryStore(SharedStore):
             api_keys=MemoryApiKeys(transaction, self._access),
             login_attempts=MemoryLoginAttempts(transaction, self._access),
             letters=MemoryLetters(transaction, self._letters),
+            identities=MemoryIdentities(transaction, self._sign_in),
+            sign_in_flows=MemoryFlows(transaction, self._sign_in),
             throttles=MemoryThrottles(transaction, self._abuse),
             spendings=MemorySpendings(transaction, self._abuse),
             accounts=MemoryAccounts(transaction, self._accounts, organisations),

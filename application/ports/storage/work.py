@@ -33,6 +33,7 @@ from application.ports.storage.licence import Licences
 from application.ports.storage.people import Gifts, Quotas, Teams, Usage
 from application.ports.storage.retention import Archives, LegalHolds
 from application.ports.storage.seals import Seals
+from application.ports.storage.sign_in import Flows, Identities
 from application.ports.storage.subjects import SubjectKeys
 from application.ports.storage.tokens import TokenWatches
 from application.ports.storage.webhooks import Webhooks
@@ -124,6 +125,10 @@ class Work(Protocol):
     def login_attempts(self) -> LoginAttempts: ...
     @property
     def letters(self) -> Letters: ...
+    @property
+    def identities(self) -> Identities: ...
+    @property
+    def sign_in_flows(self) -> Flows: ...
     @property
     def throttles(self) -> Throttles: ...
     @property

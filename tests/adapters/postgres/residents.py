@@ -42,6 +42,7 @@ from domain.payment import (
 )
 from domain.quota import Quota, QuotaShift, Subject, Team, Window
 from domain.retention import LegalHold
+from domain.sign_in import Flow, Identity
 from domain.signing import Curve, PublicKey
 from domain.token import Token, TokenKind
 from domain.webhook import Attempt as Sending
@@ -179,7 +180,16 @@ class Resident:
         return self
 
     def take_away(self, work):
-        """An export that is under way, with one part; and an invitation."""
+        """An export that is under way, with one part; an invitation; somebody who signs in."""
+        work.sign_in_flows.add(
+            Flow(
+                id=uuid4(),
+                secret_hash=bytes(32),
+                issuer="https://login.example",
+                started_at=NOW,
+                expires_at=NOW + timedelta(minutes=10),
+            )
+        )
         work.letters.add(
             Letter(
                 organisation=self.organisation,
@@ -380,6 +390,15 @@ class Resident:
         work.users.add(User(id=self.user, email=email, password_hash="$argon2id$", created_at=NOW))
         wrapped = Wrapped(wrapping="local-keys:master/1", ciphertext=b"sealed")
         work.users.verify(NOW)
+        work.identities.add(
+            Identity(
+                user=self.user,
+                id=uuid4(),
+                issuer="https://login.example",
+                subject_hash=self.user.bytes * 2,
+                linked_at=NOW,
+            )
+        )
         work.subject_keys.add(SubjectKey(user=self.user, wrapped=wrapped, made_at=NOW))
         work.organisations.add(
             Organisation(id=self.organisation, name="Ada & Co", tariff=FREE, created_at=NOW),

@@ -65,6 +65,8 @@ gifts                app=ra,w(state closed_at) narrow=r readonly=r
 hold_lots            app=ra readonly=r
 hold_teams           app=ra readonly=r
 holds                app=ra,w(captured state closed_at corrected lease_until) readonly=r
+identities           app=ra,w(subject_hash unlinked_at)
+                     narrow=r(user_id issuer subject_hash)
 idempotency_keys     app=ra,w(fingerprint operation_id refusal expires_at) narrow=rd
 installation         app=r sealer=r readonly=r
 journal              app=ra narrow=r auditor=r readonly=r
@@ -103,6 +105,7 @@ reconciliations      app=ra readonly=r
 sealed_secrets       app=ra,w(wrapping ciphertext)
 sessions             app=ra,w(organisation_id expires_at refresh_hash previous_hash rotated_at
                               successor revoked_at)
+sign_in_flows        app=ra,w(used_at) narrow=r(organisation_id id expires_at),d
 signers              app=ra,w(next_sequence slot_limit halted fence lease_until balance
                               balance_level balance_seen_at) readonly=r
 slots                app=ra,w(valid_until state is_adopted) narrow=r readonly=r
@@ -410,6 +413,7 @@ def owner_of(table, resident):
     return {
         "organisations": ("id", resident.organisation),
         "users": ("id", resident.user),
+        "identities": ("user_id", resident.user),
         "sessions": ("user_id", resident.user),
         "subject_keys": ("user_id", resident.user),
         "verifications": ("user_id", resident.user),

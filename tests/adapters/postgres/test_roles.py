@@ -14,7 +14,7 @@ UNSCOPED = {"login_attempts", "networks", "signers", "installation", "migrations
             "rates", "audit_logs", "audit_tiles", "audit_checkpoints", "archives"}  # fmt: skip
 #: Filled through the port by `Resident`; the outbox is not for reading.
 #: Belong to a person, whatever organisations they are in.
-OF_PEOPLE = {"users", "subject_keys", "sessions", "verifications"}
+OF_PEOPLE = {"users", "subject_keys", "sessions", "verifications", "identities"}
 UNREADABLE = {"outbox"}
 HISTORY = ("journal", "audit_events")
 #: Beside history: rows that are added, and never become others.
@@ -30,6 +30,8 @@ NARROW = {
     "prolong_claims": ("tallystick_narrow", "organisation_id, operation_id, token"),
     "next_due": ("tallystick_narrow", "timestamptz"),
     "find_login": ("tallystick_narrow", "uuid"),
+    "find_identity": ("tallystick_narrow", "uuid"),
+    "purge_sign_in_flows": ("tallystick_narrow", "int8"),
     "find_api_key": ("tallystick_narrow", "organisation_id, id"),
     "requested_accounts": ("tallystick_narrow", "organisation_id, id"),
     "count_open_slots": ("tallystick_narrow", "int8"),

@@ -12,6 +12,7 @@ from adapters.memory.custody import MemoryCustodian
 from adapters.memory.egress import MemoryEgress
 from adapters.memory.files import MemoryFiles
 from adapters.memory.identifiers import MemoryIdentifiers
+from adapters.memory.identity_provider import Account, MemoryIdentityProvider
 from adapters.memory.mail import MemoryMail
 from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
@@ -28,6 +29,7 @@ from application.ports.custody import Custodian, KeyDescription, KeyWrapping, Ve
 from application.ports.egress import Reply
 from application.ports.files import Files
 from application.ports.identifiers import Identifiers
+from application.ports.identity_provider import Answer
 from application.ports.metadata import MetadataStore
 from application.ports.passwords import Passwords
 from application.ports.payments import Order, Page
@@ -44,6 +46,7 @@ from domain.token import Action, TokenKind
 from tests.contract.custody import guarded
 from tests.contract.payers import ITEMS
 from tests.contract.postbox import Mailing
+from tests.contract.sign_in import SigningIn
 from tests.contract.subjects import ACountingChain, AnOrderingChain
 
 
@@ -281,3 +284,17 @@ IMPOSSIBLE: tuple[Action, Mapping[str, object]] = (Action.BURN, {"amount": "1001
 def mailing() -> Iterator[Mailing]:
     mail = MemoryMail()
     yield Mailing(mail, lambda: list(mail.sent))
+
+
+@contextmanager
+def identity_provider() -> Iterator[SigningIn]:
+    port = MemoryIdentityProvider()
+
+    def log_in(url: str, account: Account) -> tuple[str, Answer]:
+        code, state = port.log_in(url, account)
+        return state, Answer(code=code, issuer=port.issuer)
+
+    def go_away() -> None:
+        port.is_away = True
+
+    yield SigningIn(port, log_in, go_away)
