@@ -118,7 +118,7 @@ class OwnIdentities:
             found = [each for each in work.identities.all() if each.id == id]
             now = self.clock.now()
             if not (found and work.identities.end(id, now)):
-                return Refusal(code="not_found", detail="you have no such identity")
+                return Refusal(code="not_found", detail="there is no such identity")
             trail = caller.trail(self.identifiers)
             say_unlinked(trail, found, person, now, reason="by_its_user")
             trail.write(work)
