@@ -40,6 +40,8 @@ NOT_REMEMBERED = frozenset(
     {
         "network_not_ready",
         "account_not_ready",
+        "key_change_under_way",
+        "key_in_use",
         "tariff_not_in_catalogue",
         "exports_not_configured",
         "too_many_exports",

@@ -1,4 +1,11 @@
-"""Issuing accounts: where an organisation issues from, on one family of networks, in one mode."""
+"""Issuing accounts: where an organisation issues from, on one family of networks, in one mode.
+
+An account may have had several keys.  Which one signs for an address the chain says, so an account
+keeps all that it ever had::
+
+    its own key       rules `address`; what is made from now on is made with it
+    earlier keys      rule what was not moved: an address of before, or a network that still obeys
+"""
 
 from __future__ import annotations
 
@@ -16,8 +23,27 @@ from domain.signing import PublicKey
 class AccountState(Enum):
     REQUESTED = "requested"
     READY = "ready"
+    #: Its own key signs nothing any more, for ever.
     FAILED = "failed"
+    #: Nothing is begun or signed with it until somebody enables it.
     DISABLED = "disabled"
+
+
+@frozen(kw_only=True)
+class AccountKey:
+    """One of an account's keys."""
+
+    key: KeyRef
+    public_key: PublicKey
+    #: The address that it was to rule.
+    address: str
+    #: Once it is not, it never is again.
+    is_enabled: bool = True
+
+    @property
+    def custodian(self) -> str:
+        """Scheme of the custodian that holds it."""
+        return self.key.partition(":")[0]
 
 
 @frozen(kw_only=True)
@@ -37,7 +63,34 @@ class Account:
     key: KeyRef | None = None
     public_key: PublicKey | None = None
     address: str | None = None
+    #: All keys but its own, oldest first: those of before, and one that is being moved to.
+    further_keys: tuple[AccountKey, ...] = ()
     created_at: datetime
+
+    @property
+    def own_key(self) -> AccountKey | None:
+        if self.key is None or self.public_key is None or self.address is None:
+            return None
+        is_enabled = self.state is not AccountState.FAILED
+        return AccountKey(
+            key=self.key,
+            public_key=self.public_key,
+            address=self.address,
+            is_enabled=is_enabled,
+        )
+
+    @property
+    def keys(self) -> tuple[AccountKey, ...]:
+        """All of them, its own first."""
+        return (*([self.own_key] if self.own_key is not None else []), *self.further_keys)
+
+    def find(self, key: KeyRef) -> AccountKey | None:
+        return next((each for each in self.keys if each.key == key), None)
+
+    def newest_at(self, custodian: str) -> AccountKey | None:
+        """The key of the highest version that *custodian* holds."""
+        held = [each for each in self.keys if each.custodian == custodian]
+        return max(held, key=lambda each: int(each.key.rpartition("/")[2]), default=None)
 
     def with_key(self, key: KeyRef, public_key: PublicKey, address: str) -> Account:
         """The account once its key exists."""
@@ -47,3 +100,52 @@ class Account:
         return evolve(
             self, state=AccountState.READY, key=key, public_key=public_key, address=address
         )
+
+    def with_further(self, key: AccountKey) -> Account:
+        """The account with one more key, which rules nothing yet."""
+        if self.find(key.key) is not None:
+            raise IllegalTransitionError(f"account {self.id} has {key.key} already")
+        return evolve(self, further_keys=(*self.further_keys, key))
+
+    def moved_to(self, key: KeyRef) -> Account:
+        """The account with one of its further keys for its own."""
+        before, after = self.own_key, self.find(key)
+        if before is None or after is None or not after.is_enabled:
+            raise IllegalTransitionError(f"account {self.id} cannot have {key} for its own")
+        if before.key == key:
+            return self
+        further = (*(each for each in self.further_keys if each.key != key), before)
+        is_failed = self.state is AccountState.FAILED
+        return evolve(
+            self,
+            custodian=after.custodian,
+            # What failed for want of a key has one again.
+            state=AccountState.READY if is_failed else self.state,
+            key=after.key,
+            public_key=after.public_key,
+            address=after.address,
+            further_keys=further,
+        )
+
+    def without(self, key: KeyRef) -> Account:
+        """The account after *key* was disabled where it is held."""
+        if self.key == key:
+            return evolve(self, state=AccountState.FAILED)
+        return evolve(
+            self,
+            further_keys=tuple(
+                evolve(each, is_enabled=False) if each.key == key else each
+                for each in self.further_keys
+            ),
+        )
+
+    def enabled(self) -> Account:
+        return self._switched(AccountState.DISABLED, AccountState.READY)
+
+    def disabled(self) -> Account:
+        return self._switched(AccountState.READY, AccountState.DISABLED)
+
+    def _switched(self, before: AccountState, after: AccountState) -> Account:
+        if self.state is not before:
+            raise IllegalTransitionError(f"account {self.id} is {self.state.value}")
+        return evolve(self, state=after)

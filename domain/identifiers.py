@@ -16,6 +16,7 @@ MemberId = NewType("MemberId", UUID)
 SessionId = NewType("SessionId", UUID)
 ApiKeyId = NewType("ApiKeyId", UUID)
 AccountId = NewType("AccountId", UUID)
+KeyChangeId = NewType("KeyChangeId", UUID)
 OperationId = NewType("OperationId", UUID)
 HoldId = NewType("HoldId", UUID)
 LotId = NewType("LotId", UUID)
@@ -54,6 +55,7 @@ class Prefix(StrEnum):
     SESSION = "ses"
     API_KEY = "key"
     ACCOUNT = "acct"
+    KEY_CHANGE = "kch"
     DEPLOYMENT = "dep"
     TOKEN = "tok"  # noqa: S105 - a token on a chain
     #: An operation on a token, or one of the installation's.

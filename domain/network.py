@@ -24,6 +24,11 @@ class Family(Enum):
     def key_use(self) -> KeyUse:
         return KeyUse.EVM_ACCOUNT if self is Family.EVM else KeyUse.ALGORAND_ACCOUNT
 
+    @property
+    def rekeys(self) -> bool:
+        """An address can be ruled by another key than the one it was made of."""
+        return self is Family.ALGORAND
+
 
 class NetworkClass(Enum):
     DEVELOPMENT = "development"

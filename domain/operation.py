@@ -46,6 +46,8 @@ class OperationKind(StrEnum):
     UNPAUSE = "unpause"
     #: Puts a checkpoint of the audit trail on a network; the installation's, costs no credits.
     ANCHOR = "anchor"
+    #: Has an issuing account obey another key, on one network; costs no credits.
+    REKEY = "rekey"
 
     @classmethod
     def of(cls, action: Action) -> OperationKind:
@@ -59,7 +61,7 @@ class OperationKind(StrEnum):
     @property
     def prefix(self) -> Prefix:
         """Of the public ids of such operations."""
-        is_named = self.is_on_a_token or self is OperationKind.ANCHOR
+        is_named = self.is_on_a_token or self in {OperationKind.ANCHOR, OperationKind.REKEY}
         return Prefix.OPERATION if is_named else Prefix.DEPLOYMENT
 
 

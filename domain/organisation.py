@@ -35,6 +35,8 @@ class Permission(StrEnum):
     APPROVE_DEPLOYMENTS = "deployments:approve"
     #: Mint, burn, pause.
     WRITE_TOKENS = "tokens:write"
+    #: Disable issuing accounts; rotate, move and disable their keys.
+    WRITE_ACCOUNTS = "accounts:write"
     READ_CREDITS = "credits:read"
     READ_BILLING = "billing:read"
     #: Spend the organisation's money: buy packs, change the subscription.
@@ -57,7 +59,12 @@ _READ = frozenset({Permission.READ_ORGANISATION, Permission.READ_DEPLOYMENTS})
 
 #: What a person does and no key.
 OF_PEOPLE = frozenset(
-    {Permission.APPROVE_DEPLOYMENTS, Permission.READ_MEMBERS, Permission.WRITE_MEMBERS}
+    {
+        Permission.APPROVE_DEPLOYMENTS,
+        Permission.READ_MEMBERS,
+        Permission.WRITE_MEMBERS,
+        Permission.WRITE_ACCOUNTS,
+    }
 )
 
 #: The one table of who may do what.

@@ -59,6 +59,8 @@ from application.evidence.verify import VerifyAudit
 from application.exports.expire import ExpireExports
 from application.exports.make import MakeExport
 from application.exports.request import RequestExport
+from application.keys.carry_out import CarryOutKeyChange
+from application.keys.request import RequestKeyChange, SwitchAccount
 from application.mail.send import SendLetter
 from application.mail.write import ReadLetter, WriteLetter
 from application.metered.serve import ServeTurn
@@ -334,6 +336,19 @@ class Container(containers.DeclarativeContainer):
     )
 
     budgets = One(assembly.budgets, settings)
+    request_key_change = One(
+        RequestKeyChange, store=store, custodians=custodians, clock=clock, identifiers=identifiers
+    )
+    switch_account = One(SwitchAccount, store=store, clock=clock, identifiers=identifiers)
+    carry_out_key_change = One(
+        CarryOutKeyChange,
+        store=store,
+        custodians=custodians,
+        chains=chains,
+        clock=clock,
+        identifiers=identifiers,
+    )
+
     validate_token = One(ValidateToken, chains=chains)
     plan_deployment = One(
         PlanDeployment,

@@ -245,6 +245,7 @@ class Blocks:
                 sender=encoding.encode_address(txn["snd"]),
                 fee=txn.get("fee", 0),
                 note=txn.get("note", b""),
+                rekeyed_to=encoding.encode_address(txn["rekey"]) if "rekey" in txn else None,
                 created_asset=entry.get("caid", 0),
                 created_application=entry.get("apid", 0),
                 logs=(),

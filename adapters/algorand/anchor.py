@@ -1,35 +1,26 @@
 """A checkpoint on chain: a payment of nothing by the treasury to itself, whose note is the anchor.
 
-It leaves nothing behind but itself, so whether it is there only blocks can tell.  It was signed
-after its operation came to be, whose id tells when that was; so the blocks since then are looked
-through, once each, for what is final has been seen for good.  Many at a time are too many for one
-question: then it is told up to which round nothing of it was there.
+It leaves nothing behind but itself, so whether it is there only blocks can tell (`sought`).
 
-Blocks that the node has not kept are not looked for.  What was anchored in one of them, and then
-forgotten by a restored backup, is anchored again: the same bytes, and a second fee.
+What was anchored in a block that the node has not kept, and then forgotten by a restored backup,
+is anchored again: the same bytes, and a second fee.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from algosdk import transaction
 from algosdk.encoding import decode_address
 from attrs import frozen
 
 from adapters.algorand.deed import Deed, Sight
-from adapters.algorand.effect import CLOCKS_DIFFER
 from adapters.algorand.kind import Kind
 from adapters.algorand.reads import Entry, Reader
-from adapters.algorand.searches import Search
+from adapters.algorand.sought import sought
 from application.ports.chain import ChainUnavailableError, HistoryUnavailableError
 from domain.anchor import ANCHOR, DESCRIPTION, STEP, Anchor
 from domain.errors import MisuseError, Refusal
-from domain.identifiers import instant_of
 from domain.operation import Effect, Intent, NoEffect, StepOutline
 from domain.token import KindDescription, Order, Token, TokenKind, TokenState
-
-#: Rounds that are looked through for one question.
-AT_ONCE = 300
 
 
 @frozen
@@ -54,29 +45,10 @@ class AnchorDeed(Deed):
         return transaction.PaymentTxn(sender, header, sender, 0, note=content, lease=lease)
 
     def effect(self, sight: Sight) -> Effect | NoEffect:
-        reader, sender, content = sight.reader, sight.intent.sender, self.anchor.content
-        last_round = reader.parameters().last_round
-        search = sight.searches.get(sender, content)
-        if search is None or (search.found is None and not _is_kept(reader, search.next)):
-            search = Search(_first_since(reader, instant_of(sight.intent.operation), last_round))
-        until = min(last_round, search.next + AT_ONCE - 1)
-        while search.found is None and search.next <= until:
-            found = self._in_block(sight, search.next)
-            search = Search(search.next + 1, found)
-            sight.searches.put(sender, content, search)
-        if search.found is not None:
-            return search.found
-        return sight.nothing(min(last_round, search.next - 1))
-
-    def _in_block(self, sight: Sight, round: int) -> Effect | None:
-        reader, sender = sight.reader, sight.intent.sender
-        if not reader.transaction_ids(round):
-            return None
-        entries = reader.entries(round)
-        entry = next((each for each in entries if self._is_said_by(sender, each)), None)
-        if entry is None:
-            return None
-        return entry.as_effect(sender, reader.existing_block(round), entries, sender)
+        sender = sight.intent.sender
+        return sought(
+            sight, sender, self.anchor.content, lambda entry: self._is_said_by(sender, entry)
+        )
 
     def _is_said_by(self, sender: str, entry: Entry) -> bool:
         """Anybody can pay with this note; only the treasury can pay from its account."""
@@ -130,31 +102,3 @@ class AnchorKind(Kind):
             return ()
         msg = f"nothing of the anchor is known up to round {seen.at.number}"
         raise ChainUnavailableError(msg)
-
-
-def _first_since(reader: Reader, born: datetime | None, last_round: int) -> int:
-    """The first round, of those that the node has kept, in which something so young can be.
-
-    One after the last where there is none yet.  *born* is by our clock, blocks are by theirs.
-    """
-    low, high = 1, last_round + 1
-    while low < high:
-        middle = (low + high) // 2
-        if _is_too_old(reader, middle, born):
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-def _is_too_old(reader: Reader, round: int, born: datetime | None) -> bool:
-    try:
-        proposed = reader.instant(round)
-    except HistoryUnavailableError:
-        return True
-    return born is not None and proposed < born - CLOCKS_DIFFER
-
-
-def _is_kept(reader: Reader, round: int) -> bool:
-    """Or has not come yet."""
-    return round > reader.parameters().last_round or reader.counter(round) is not None

@@ -22,6 +22,7 @@ from adapters.algorand.meeting import Meeting
 from adapters.algorand.node import WORDS, AnswerError, Node, UnreachableError
 from adapters.algorand.outcome import outcome_of
 from adapters.algorand.reads import Account, Parameters, Reader
+from adapters.algorand.rekey import RekeyKind
 from adapters.algorand.searches import Searches
 from adapters.algorand.simulation import Rehearsal, too_dear
 from adapters.algorand.standards import kinds, publishing_at
@@ -56,6 +57,7 @@ from domain.operation import (
     Verdict,
     WaitReason,
 )
+from domain.rekey import REKEY
 from domain.signing import Curve, PublicKey, Signature
 from domain.token import (
     Action,
@@ -69,7 +71,8 @@ from domain.token import (
 
 T = TypeVar("T")
 
-_ANCHOR_KIND = AnchorKind()
+#: What is done on chain and is no token.
+_NO_TOKENS: Mapping[TokenKind, Kind] = {ANCHOR: AnchorKind(), REKEY: RekeyKind()}
 
 
 @frozen(eq=False)
@@ -131,8 +134,8 @@ class AlgorandChain(Chain):
         return None
 
     def predicted(self, intent: Intent) -> str | None:
-        # The chain counts assets; an anchor is with whoever says it.
-        return intent.sender if intent.token.kind == ANCHOR else None
+        # The chain counts assets; an anchor is with whoever says it, a rekey with the account.
+        return {ANCHOR: intent.sender, REKEY: intent.owner}.get(intent.token.kind)
 
     def allowance(self, intent: Intent) -> int:
         deed, (transactions, deposit) = self._deed(intent), _kind(intent.token.kind).later(intent)
@@ -279,11 +282,7 @@ class AlgorandChain(Chain):
         return self._ask(inquiry)
 
     def signer_state(self, address: str) -> SignerChainState:
-        return self._ask(
-            lambda reader: SignerChainState(
-                balance=reader.account(address).amount, next_sequence=0
-            )
-        )
+        return self._ask(lambda reader: _state_of(reader.account(address)))
 
     def _ask(self, inquiry: Callable[[Reader], T]) -> T:
         try:
@@ -380,10 +379,15 @@ class AlgorandChain(Chain):
         return (warning,)
 
 
+def _state_of(account: Account) -> SignerChainState:
+    ruler = account.signer if account.signer != account.address else None
+    return SignerChainState(balance=account.amount, next_sequence=0, ruler=ruler)
+
+
 def _kind(name: TokenKind) -> Kind:
     """Also one that is no longer offered: what was accepted is brought to its end."""
-    if name == ANCHOR:
-        return _ANCHOR_KIND
+    if name in _NO_TOKENS:
+        return _NO_TOKENS[name]
     try:
         return kinds()[name]
     except KeyError:

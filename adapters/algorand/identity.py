@@ -10,6 +10,7 @@ import json
 
 from domain.identifiers import InstallationId, NetworkId, Prefix, public_id
 from domain.operation import Intent
+from domain.rekey import REKEY
 
 _DOMAIN = b"tallystick/algorand/lease/1"
 
@@ -42,7 +43,12 @@ def note_of(intent: Intent, installation: InstallationId) -> bytes:
     named = {
         "i": public_id(Prefix.INSTALLATION, installation),
         "g": public_id(Prefix.ORGANISATION, intent.organisation),
-        "o": public_id(Prefix.OPERATION if intent.order else Prefix.DEPLOYMENT, intent.operation),
+        "o": public_id(_prefix(intent), intent.operation),
         "s": intent.step,
     }
     return b"tallystick:j" + json.dumps(named, separators=(",", ":")).encode()
+
+
+def _prefix(intent: Intent) -> Prefix:
+    is_on_what_exists = intent.order is not None or intent.token.kind == REKEY
+    return Prefix.OPERATION if is_on_what_exists else Prefix.DEPLOYMENT

@@ -34,7 +34,7 @@ NOT_FOUND = 404
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Fields of a transaction in a block that somebody here reads, by their types.
 _READ: Mapping[type[Any], Sequence[str]] = {
-    bytes: ("note", "grp", "rcv"),
+    bytes: ("note", "grp", "rcv", "rekey"),
     int: ("fee", "amt", "caid", "apid"),
     list: ("apaa",),
     str: ("type",),

@@ -22,7 +22,6 @@ from application.ports.custody import (
 from domain.identifiers import AccountId, KeyRef, OrganisationId
 from domain.signing import PURPOSES, Curve, KeyPlace, KeyUse, PublicKey, Purpose, Signature
 
-_SCHEME = "memory"
 _Private = Secp256k1PrivateKey | Ed25519PrivateKey
 
 
@@ -38,6 +37,8 @@ class _Key:
 
 @define(eq=False)
 class MemoryCustodian(Custodian):
+    #: Its references begin with it.
+    scheme: str = "memory"
     is_down: bool = False
     #: The code with which every signature is refused.
     refuses: str | None = None
@@ -106,7 +107,7 @@ class MemoryCustodian(Custodian):
     def rotate(self, key: KeyRef) -> KeyDescription:
         with self._lock:
             self._answer()
-            known, place = self._find(key).description, KeyPlace.of(_SCHEME, key)
+            known, place = self._find(key).description, KeyPlace.of(self.scheme, key)
             if place is None:
                 raise AssertionError("a key that is kept has a place")
             return self._kept(place.next, self._new(known.public_key.curve), known.use)
@@ -127,7 +128,7 @@ class MemoryCustodian(Custodian):
 
     def _kept(self, place: KeyPlace, private: _Private, use: KeyUse) -> KeyDescription:
         """What is in *place*; *private* if nothing was."""
-        reference = place.reference(_SCHEME)
+        reference = place.reference(self.scheme)
         if reference not in self._keys:
             description = KeyDescription(
                 key=reference, public_key=_public(private), use=use, enabled=True

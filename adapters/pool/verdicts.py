@@ -201,6 +201,7 @@ class SignerRule(Rule[SignerChainState]):
     """An address as enough sources see it: no richer, and no further, than the least of them says.
 
     Too low a nonce is noticed, and halts its signer; one that is too high would be waited for.
+    Who rules it is told where enough of them say the same.
     """
 
     #: How many sources an account of it needs.
@@ -209,9 +210,14 @@ class SignerRule(Rule[SignerChainState]):
     def agreed(self, answers: Sequence[SignerChainState]) -> SignerChainState | None:
         if len(answers) < self.needed:
             return None
+        # Of three nodes one may be behind a rekey: the others outnumber it.
+        (ruler, votes), *_ = Counter(answer.ruler for answer in answers).most_common(1)
+        if votes < self.needed:
+            return None
         return SignerChainState(
             balance=min(answer.balance for answer in answers),
             next_sequence=min(answer.next_sequence for answer in answers),
+            ruler=ruler,
         )
 
     def left(self, answers: Sequence[SignerChainState], failures: Failures) -> SignerChainState:

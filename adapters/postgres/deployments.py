@@ -22,7 +22,7 @@ from application.ports.storage.paging import Page, PageRequest
 from application.ports.storage.work import LeaseLostError, Lock
 from domain.deployment import Deployment, State
 from domain.errors import MisuseError
-from domain.identifiers import NetworkId, OperationId
+from domain.identifiers import AccountId, NetworkId, OperationId
 from domain.operation import OperationKind, Step
 from domain.token import TokenKind
 from domain.trace import Cause, TraceContext
@@ -163,6 +163,11 @@ class PostgresDeployments(Deployments):
     def causes_of(self, ids: Collection[OperationId]) -> Mapping[OperationId, Cause]:
         found = self._transaction.rows(OPERATIONS["causes_of"], {"ids": list(ids)})
         return {OperationId(row["id"]): _cause(row) for row in found}
+
+    def in_flight(self, account: AccountId, network: NetworkId, besides: OperationId) -> int:
+        parameters = {"account": account, "network": network, "besides": besides}
+        row = self._transaction.row(OPERATIONS["in_flight"], parameters)
+        return row["count"] if row else 0
 
     def count_accepted(self, since: datetime, until: datetime) -> int:
         row = self._transaction.row(OPERATIONS["count_accepted"], {"since": since, "until": until})

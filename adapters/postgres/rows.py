@@ -11,13 +11,12 @@ from application.ports.custody import Wrapped
 from application.ports.storage.idempotency import Remembered
 from application.ports.storage.subjects import SubjectKey
 from application.ports.storage.tokens import TokenWatch, WatchClaim
-from domain.account import Account, AccountState
 from domain.audit import AuditEvent
 from domain.catalogue import TariffName
 from domain.deployment import Deployment, Failure, Payer, Reason, State
 from domain.errors import FieldFault, Refusal
 from domain.money import Money, Rate
-from domain.network import Block, Family, NetworkStatus
+from domain.network import Block, NetworkStatus
 from domain.operation import (
     Attempt,
     AttemptOrigin,
@@ -180,37 +179,6 @@ def api_key_to_row(key: ApiKey) -> Row:
         "requests_per_minute": key.requests_per_minute,
         "networks": None if key.networks is None else sorted(key.networks),
         "last_used_at": key.last_used_at,
-    }
-
-
-def account_from_row(row: Row) -> Account:
-    return Account(
-        organisation=row["organisation_id"],
-        id=row["id"],
-        family=Family(row["family"]),
-        live=row["live"],
-        custodian=row["custodian"],
-        state=AccountState(row["state"]),
-        key=row["key_ref"],
-        public_key=_public_key(row) if row["public_key"] is not None else None,
-        address=row["address"],
-        created_at=row["created_at"],
-    )
-
-
-def account_to_row(account: Account) -> Row:
-    return {
-        "organisation_id": account.organisation,
-        "id": account.id,
-        "family": account.family.value,
-        "live": account.live,
-        "custodian": account.custodian,
-        "state": account.state.value,
-        "key_ref": account.key,
-        "curve": account.public_key and account.public_key.curve.value,
-        "public_key": account.public_key and account.public_key.raw,
-        "address": account.address,
-        "created_at": account.created_at,
     }
 
 

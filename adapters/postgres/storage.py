@@ -29,7 +29,11 @@ from adapters.postgres.access import (
     PostgresSubjectKeys,
     PostgresUsers,
 )
-from adapters.postgres.accounts import PostgresAccounts, PostgresSealedSecrets
+from adapters.postgres.accounts import (
+    PostgresAccounts,
+    PostgresKeyChanges,
+    PostgresSealedSecrets,
+)
 from adapters.postgres.approvals import PostgresApprovals
 from adapters.postgres.audit import PostgresAuditLog, PostgresOutbox
 from adapters.postgres.billing import PostgresBilling
@@ -163,6 +167,10 @@ class PostgresWork(Work):
     @once
     def accounts(self) -> PostgresAccounts:
         return PostgresAccounts(self._transaction)
+
+    @once
+    def key_changes(self) -> PostgresKeyChanges:
+        return PostgresKeyChanges(self._transaction)
 
     @once
     def secrets(self) -> PostgresSealedSecrets:

@@ -19,6 +19,7 @@ from application.credits.licence import why_not_begin
 from application.deployments.findings import Finding, Reserve
 from application.deployments.halt import Halt
 from application.deployments.issuer_balance import tell_issuer_balance, with_issuer_balance
+from application.deployments.keys_at_rest import keys_at_rest
 from application.deployments.publish import Publish
 from application.deployments.pursue import MAY_BE_FORGOTTEN, Case, Pursuit
 from application.deployments.recording import apply_all, name_event
@@ -174,7 +175,7 @@ class Advance:
                     return _waits(WaitReason.ACCOUNT_NOT_READY, "the issuing account has no key")
                 signer = payer
                 if account is not None and _party_of(placed, chain) is Party.OWNER:
-                    signer = self._introduce(account, chain)
+                    signer = self._introduce(account, placed.owner, chain)
                 if slot is None:
                     sought = self._seek_slot(placed, chain, signer)
                     return with_issuer_balance(self.store, chain, signer, sought)
@@ -197,29 +198,30 @@ class Advance:
             case State.COMPLETED | State.FAILED | State.CANCELLED:
                 return Finding()
 
-    def _introduce(self, account: Account, chain: Chain) -> Signer:
-        """The issuing account as one that sends transactions itself, on this network.
+    def _introduce(self, account: Account, address: str | None, chain: Chain) -> Signer:
+        """An address of the issuing account as one that sends transactions itself.
 
-        Raises: CustodyRefusedError: it has no key.
+        Raises: CustodyRefusedError: none of the account's keys was to rule it.
         """
-        if account.address is None or account.key is None or account.public_key is None:
+        mine = next((each for each in account.keys if each.address == address), None)
+        if mine is None:
             raise CustodyRefusedError("unknown_key", "the issuing account has no key")
         scope, network = Scope(organisation=account.organisation), chain.network.id
         with self.store.begin(scope) as work:
-            known = work.signers.get(network, account.address)
+            known = work.signers.get(network, mine.address)
         if known is not None:
             return known
         fresh = Signer(
             is_treasury=False,
             network=network,
-            address=account.address,
-            key=account.key,
-            public_key=account.public_key,
-            next_sequence=chain.signer_state(account.address).next_sequence,
+            address=mine.address,
+            key=mine.key,
+            public_key=mine.public_key,
+            next_sequence=chain.signer_state(mine.address).next_sequence,
         )
         with self.store.begin(scope) as work:
             work.signers.add(fresh)
-            return work.signers.get(network, account.address) or fresh
+            return work.signers.get(network, mine.address) or fresh
 
     def _seek_slot(self, seen: Deployment, chain: Chain, signer: Signer) -> Finding:
         """Before a slot is given: nothing must be there yet, and it must be going to work."""
@@ -299,6 +301,10 @@ class Advance:
             self.halt.signer(seen.network, finding.signer or seen.sender, finding.halts_signer)
         halt_reason: str | None = None
         with self.store.begin(Scope(organisation=claim.organisation)) as work:
+            account = None
+            if finding.reserve is not None and seen.account is not None:
+                # Whoever changes its keys stands in line here.
+                account = work.accounts.lock(seen.account)
             fresh = work.deployments.lock(claim.operation)
             if fresh is None or (fresh.state, fresh.steps) != (seen.state, seen.steps):
                 return fresh, False
@@ -320,7 +326,9 @@ class Advance:
             if finding.fenced is not None:
                 work.signers.check_fence(finding.fenced)
             if finding.reserve is not None:
-                answer = self._reserve(work, fresh, finding.reserve)
+                answer = keys_at_rest(work, fresh, account) or self._reserve(
+                    work, fresh, finding.reserve
+                )
                 if isinstance(answer, SlotReserved):
                     fresh = apply_all(work, trail, fresh, (answer,), now)
                 elif isinstance(answer, str):

@@ -13,7 +13,7 @@ from application.deployments.findings import Finding
 from application.ports.chain import Chain
 from application.ports.custody import Custodian, CustodyRefusedError
 from application.ports.storage.work import Scope, Store
-from domain.account import Account
+from domain.account import Account, AccountState
 from domain.deployment import (
     BlockVanished,
     Broadcast,
@@ -46,6 +46,7 @@ from domain.operation import (
     Intent,
     NoEffect,
     NotSeen,
+    OperationKind,
     Outcome,
     Postponed,
     SignedTransaction,
@@ -98,21 +99,28 @@ class Case:
         return self.seen.step.number
 
     def key_of(self, address: str) -> tuple[KeyRef, PublicKey]:
-        """The key that rules *address*: the sender's or the issuer's.
+        """The key that rules *address*: the sender's, or one of the issuer's.
 
         Raises: CustodyRefusedError.
         """
-        keys = []
-        # The account first: it knows where its key is now, whatever a line of slots remembers.
-        if self.issuer is not None and self.issuer.key and self.issuer.public_key:
-            keys.append((self.issuer.key, self.issuer.public_key))
+        # The account first: it knows where its keys are now, whatever a line of slots remembers.
+        keys = [(each.key, each.public_key) for each in self.issuer.keys] if self.issuer else []
         keys.append((self.signer.key, self.signer.public_key))
         if self.payer is not None:
             keys.append((self.payer.key, self.payer.public_key))
         for key, public_key in keys:
             if self.chain.address(public_key) == address:
+                self._require_enabled(key)
                 return key, public_key
         raise CustodyRefusedError("unknown_key", f"no key of {address} is at hand")
+
+    def _require_enabled(self, key: KeyRef) -> None:
+        """Of a disabled account only its keys are changed."""
+        if self.issuer is None or self.issuer.find(key) is None:
+            return
+        is_stopped = self.issuer.state is AccountState.DISABLED
+        if is_stopped and self.seen.kind is not OperationKind.REKEY:
+            raise CustodyRefusedError("key_disabled", "the issuing account is disabled")
 
 
 @frozen(kw_only=True)

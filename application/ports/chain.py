@@ -86,6 +86,8 @@ class SignerChainState:
     balance: int
     #: Slots taken in the newest block; the lowest nonce that is free.
     next_sequence: int
+    #: The address whose key signs for it, where that is not its own.
+    ruler: str | None = None
 
 
 def no_such_action(token: Token, action: Action) -> Refusal:

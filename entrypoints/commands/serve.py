@@ -124,6 +124,8 @@ def services(container: Container, stopping: threading.Event) -> Services:
         validate_token=container.validate_token(),
         plan_deployment=container.plan_deployment(),
         request_deployment=container.request_deployment(),
+        request_key_change=container.request_key_change(),
+        switch_account=container.switch_account(),
         set_approval_policy=container.set_approval_policy(),
         decide_approval=container.decide_approval(),
         cancel_deployment=container.cancel_deployment(),

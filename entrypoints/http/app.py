@@ -12,6 +12,7 @@ from litestar.types import Scope
 
 from application.access.caller import Caller
 from entrypoints.http import (
+    accounts,
     api_keys,
     approvals,
     audit,
@@ -52,6 +53,7 @@ RESOURCES = (
     passwords_and_sessions,
     single_sign_on,
     organisations,
+    accounts,
     networks,
     deployments,
     approvals,
@@ -161,6 +163,8 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "validate_token": services.validate_token,
         "plan": services.plan_deployment,
         "request_deployment": services.request_deployment,
+        "request_key_change": services.request_key_change,
+        "switch_account": services.switch_account,
         "set_policy": services.set_approval_policy,
         "decide": services.decide_approval,
         "cancel": services.cancel_deployment,

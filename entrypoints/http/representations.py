@@ -106,6 +106,17 @@ def account(each: Account) -> Document:
         "state": each.state.value,
         "address": each.address,
         "key": each.key,
+        "keys": [
+            {
+                "key": key.key,
+                "custodian": key.custodian,
+                "address": key.address,
+                "public_key": key.public_key.raw.hex(),
+                "own": key.key == each.key,
+                "enabled": key.is_enabled,
+            }
+            for key in each.keys
+        ],
         "created_at": timestamp(each.created_at),
     }
 

@@ -17,6 +17,7 @@ from domain.export import ExportFormat, ExportState
 from domain.fees import FeeKind
 from domain.gift import Direction, GiftState
 from domain.identifiers import Prefix
+from domain.key_change import KeyAction, KeyChangeState
 from domain.ledger import HoldState
 from domain.licence import LicenceState
 from domain.network import Family, NetworkClass
@@ -232,7 +233,21 @@ SCHEMAS: Mapping[str, Schema] = {
     "Account": _object(
         id=_id(Prefix.ACCOUNT), family=_one_of(*(each.value for each in Family)), live=_BOOLEAN,
         custodian=_TEXT, state=_one_of(*(each.value for each in AccountState)),
-        address=_or_null(_TEXT), key=_or_null(_TEXT), created_at=_INSTANT,
+        address=_or_null(_TEXT), key=_or_null(_TEXT),
+        keys=_list(
+            _object(
+                key=_TEXT, custodian=_TEXT, address=_TEXT, public_key=_TEXT, own=_BOOLEAN,
+                enabled=_BOOLEAN,
+            )
+        ),
+        created_at=_INSTANT,
+    ),
+    "KeyChange": _object(
+        id=_id(Prefix.KEY_CHANGE), account=_id(Prefix.ACCOUNT),
+        action=_one_of(*(each.value for each in KeyAction)), custodian=_TEXT,
+        key=_or_null(_TEXT), state=_one_of(*(each.value for each in KeyChangeState)),
+        code=_or_null(_TEXT), requested_by=_TEXT, requested_at=_INSTANT,
+        ended_at=_or_null(_INSTANT),
     ),
     "Network": _object(
         **{"id": _TEXT, "name": _TEXT, "class": _one_of(*(each.value for each in NetworkClass))},
@@ -592,6 +607,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Document": {"type": "object", "description": "By the token's standard: ARC-3 metadata."},
     "OrganisationPage": _page(ref("Organisation")),
     "AccountPage": _page(ref("Account")),
+    "KeyChangePage": _page(ref("KeyChange")),
     "NetworkPage": _page(ref("Network")),
     "TokenKindPage": _page(ref("TokenKind")),
     "DeploymentPage": _page(ref("Deployment")),

@@ -12,6 +12,7 @@ from domain.identifiers import NetworkId
 from entrypoints.container import Container
 from entrypoints.readiness import await_database, tell_of_tariffs
 from entrypoints.worker.background import Periodic, handlers
+from entrypoints.worker.keys import key_changes
 from entrypoints.worker.loop import DeploymentLoop
 from entrypoints.worker.sealing import seal_in_development
 from entrypoints.worker.webhooks import WebhookLoop
@@ -135,6 +136,7 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
         *watches,
         Periodic(name="dispatch", interval=DISPATCH_EVERY, act=container.dispatch()),
         Periodic(name="sweep", interval=SWEEP_EVERY, act=_always_pause(container.sweep())),
+        Periodic(name="key changes", interval=LOOK_EVERY, act=key_changes(container)),
         Periodic(name="tokens", interval=LOOK_EVERY, act=container.watch_tokens()),
         Periodic(
             name="forgotten tokens", interval=FORGOTTEN_EVERY, act=container.watch_forgotten()

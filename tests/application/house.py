@@ -647,7 +647,11 @@ class House:
             store=store,
             chains={self.network: chain or self.chain},
             pursuit=Pursuit(
-                store=store, custodians={self.custodian_scheme: custodian or self.custodian}
+                store=store,
+                custodians={
+                    **self.custodians,
+                    self.custodian_scheme: custodian or self.custodian,
+                },
             ),
             publish=Publish(metadata=metadata or self.metadata),
             halt=Halt(

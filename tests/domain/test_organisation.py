@@ -16,6 +16,7 @@ TABLE = """
     deployments:write  oi...d
     deployments:approve oic...
     tokens:write       oi...d
+    accounts:write     o.....
     credits:read       oi.bad
     billing:read       o..b..
     billing:write      o..b..

@@ -47,6 +47,7 @@ from application.deployments.validation import ValidateToken
 from application.evidence.give import GiveEvidence
 from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
+from application.keys.request import RequestKeyChange, SwitchAccount
 from application.mail.write import ReadLetter
 from application.metered.serve import ServeTurn
 from application.metered.spend import SpendCredits
@@ -105,6 +106,8 @@ def services_of(house: House, **changes: Any) -> Services:
         request_deployment=RequestDeployment(
             **common, **network, **catalogue, custodians=house.custodians
         ),
+        request_key_change=RequestKeyChange(**common, custodians=house.custodians),
+        switch_account=SwitchAccount(**common),
         set_approval_policy=SetApprovalPolicy(**common),
         decide_approval=DecideApproval(**common),
         cancel_deployment=CancelDeployment(**common, **network),

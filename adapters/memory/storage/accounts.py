@@ -1,12 +1,14 @@
 from attrs import define, field
 
-from adapters.memory.storage.transaction import Table, Transaction
+from adapters.memory.storage.transaction import Table, Transaction, page_of
 from application.ports.custody import Wrapped
-from application.ports.storage.accounts import Accounts, SealedSecrets
+from application.ports.storage.accounts import Accounts, KeyChanges, SealedSecrets
+from application.ports.storage.paging import Page, PageRequest
 from application.ports.storage.work import Lock
 from domain.account import Account, AccountState
 from domain.errors import MisuseError
-from domain.identifiers import AccountId, OrganisationId
+from domain.identifiers import AccountId, KeyChangeId, OrganisationId
+from domain.key_change import KeyChange
 from domain.network import Family
 from domain.organisation import Organisation
 
@@ -19,6 +21,13 @@ class AccountTables:
     #: A unique index: one account per organisation, family and mode.
     one_each: Table[tuple[OrganisationId, Family, bool], AccountId] = field(
         factory=lambda: Table("accounts_one_each")
+    )
+    changes: Table[tuple[OrganisationId, KeyChangeId], KeyChange] = field(
+        factory=lambda: Table("key_changes")
+    )
+    #: A unique index: one open change per account.
+    open_changes: Table[tuple[OrganisationId, AccountId], KeyChangeId] = field(
+        factory=lambda: Table("key_changes_open")
     )
     secrets: Table[tuple[OrganisationId, str], Wrapped] = field(
         factory=lambda: Table("sealed_secrets")
@@ -87,6 +96,61 @@ class MemoryAccounts(Accounts):
         ]
         waiting.sort(key=lambda account: (account.created_at, account.id.int))
         return [(account.organisation, account.id) for account in waiting[:limit]]
+
+
+@define(eq=False)
+class MemoryKeyChanges(KeyChanges):
+    _transaction: Transaction
+    _tables: AccountTables
+
+    def add(self, change: KeyChange) -> bool:
+        organisation = self._transaction.require_organisation(change.organisation)
+        if self._transaction.get(self._tables.accounts, (organisation, change.account)) is None:
+            raise MisuseError(f"there is no account {change.account}")
+        place = (organisation, change.account)
+        if not self._transaction.insert(self._tables.open_changes, place, change.id):
+            return False
+        self._transaction.put(self._tables.changes, (organisation, change.id), change)
+        return True
+
+    def get(self, id: KeyChangeId) -> KeyChange | None:
+        organisation = self._transaction.organisation
+        if organisation is None:
+            return None
+        return self._transaction.get(self._tables.changes, (organisation, id))
+
+    def put(self, change: KeyChange) -> None:
+        organisation = self._transaction.require_organisation(change.organisation)
+        self._transaction.update(self._tables.changes, (organisation, change.id), change)
+        if not change.state.is_open:
+            self._transaction.delete(self._tables.open_changes, (organisation, change.account))
+
+    def open_of(self, account: AccountId) -> KeyChange | None:
+        organisation = self._transaction.organisation
+        if organisation is None:
+            return None
+        id = self._transaction.get(self._tables.open_changes, (organisation, account))
+        return None if id is None else self.get(id)
+
+    def page(self, account: AccountId, asked: PageRequest) -> Page[KeyChange]:
+        found = [
+            change
+            for (organisation, _), change in self._transaction.items(self._tables.changes)
+            if (organisation, change.account) == (self._transaction.organisation, account)
+        ]
+        found.sort(key=lambda change: change.id.int, reverse=True)
+        after = asked.after
+        rest = [each for each in found if after is None or each.id.int < after.int]
+        return Page(*page_of(rest, asked.limit))
+
+    def open(self, limit: int) -> list[tuple[OrganisationId, KeyChangeId]]:
+        waiting = [
+            change
+            for _, change in self._transaction.items(self._tables.changes)
+            if change.state.is_open
+        ]
+        waiting.sort(key=lambda change: (change.requested_at, change.id.int))
+        return [(change.organisation, change.id) for change in waiting[:limit]]
 
 
 @define(eq=False)

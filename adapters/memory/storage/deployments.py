@@ -27,7 +27,13 @@ from application.ports.storage.work import FenceLostError, LeaseLostError, Lock
 from domain.anchor import Anchor
 from domain.deployment import Deployment, State
 from domain.errors import MisuseError
-from domain.identifiers import INSTALLATION, NetworkId, OperationId, OrganisationId
+from domain.identifiers import (
+    INSTALLATION,
+    AccountId,
+    NetworkId,
+    OperationId,
+    OrganisationId,
+)
 from domain.network import Network, NetworkStatus
 from domain.operation import AttemptRole, OperationKind, Signer, Slot, SlotState
 from domain.organisation import Organisation
@@ -200,6 +206,13 @@ class MemoryDeployments(Deployments):
     def causes_of(self, ids: Collection[OperationId]) -> Mapping[OperationId, Cause]:
         found = ((id, self._row(id)) for id in ids)
         return {id: row.cause for id, row in found if row is not None}
+
+    def in_flight(self, account: AccountId, network: NetworkId, besides: OperationId) -> int:
+        return sum(
+            each.step.open_slot is not None
+            for each in self._mine()
+            if (each.account, each.network) == (account, network) and each.id != besides
+        )
 
     def count_accepted(self, since: datetime, until: datetime) -> int:
         return sum(

@@ -25,7 +25,12 @@ from adapters.memory.storage.access import (
     MemorySubjectKeys,
     MemoryUsers,
 )
-from adapters.memory.storage.accounts import AccountTables, MemoryAccounts, MemorySealedSecrets
+from adapters.memory.storage.accounts import (
+    AccountTables,
+    MemoryAccounts,
+    MemoryKeyChanges,
+    MemorySealedSecrets,
+)
 from adapters.memory.storage.approvals import ApprovalTables, MemoryApprovals
 from adapters.memory.storage.audit import AuditTables, MemoryAuditLog, MemoryOutbox
 from adapters.memory.storage.billing import BillingTables, MemoryBilling
@@ -86,6 +91,7 @@ class MemoryWork(Work):
     throttles: MemoryThrottles
     spendings: MemorySpendings
     accounts: MemoryAccounts
+    key_changes: MemoryKeyChanges
     secrets: MemorySealedSecrets
     idempotency: MemoryIdempotencyKeys
     deployments: MemoryDeployments
@@ -225,6 +231,7 @@ class MemoryStore(SharedStore):
             throttles=MemoryThrottles(transaction, self._abuse),
             spendings=MemorySpendings(transaction, self._abuse),
             accounts=MemoryAccounts(transaction, self._accounts, organisations),
+            key_changes=MemoryKeyChanges(transaction, self._accounts),
             secrets=MemorySealedSecrets(transaction, self._accounts),
             idempotency=MemoryIdempotencyKeys(transaction, self._idempotency),
             deployments=MemoryDeployments(

@@ -1,20 +1,20 @@
 -- name: insert_account
 INSERT INTO accounts (organisation_id, id, family, live, custodian, state, key_ref, curve,
-                      public_key, address, created_at)
+                      public_key, address, further_keys, created_at)
 VALUES (%(organisation_id)s, %(id)s, %(family)s, %(live)s, %(custodian)s, %(state)s, %(key_ref)s,
-        %(curve)s, %(public_key)s, %(address)s, %(created_at)s)
+        %(curve)s, %(public_key)s, %(address)s, %(further_keys)s, %(created_at)s)
     ON CONFLICT (organisation_id, family, live) DO NOTHING
 
 -- name: select_account
 SELECT organisation_id, id, family, live, custodian, state, key_ref, curve, public_key, address,
-       created_at
+       further_keys, created_at
   FROM accounts
  WHERE organisation_id = %(organisation)s
    AND id = %(id)s
 
 -- name: lock_account
 SELECT organisation_id, id, family, live, custodian, state, key_ref, curve, public_key, address,
-       created_at
+       further_keys, created_at
   FROM accounts
  WHERE organisation_id = %(organisation)s
    AND id = %(id)s
@@ -22,11 +22,13 @@ SELECT organisation_id, id, family, live, custodian, state, key_ref, curve, publ
 
 -- name: update_account
 UPDATE accounts
-   SET state = %(state)s,
+   SET custodian = %(custodian)s,
+       state = %(state)s,
        key_ref = %(key_ref)s,
        curve = %(curve)s,
        public_key = %(public_key)s,
-       address = %(address)s
+       address = %(address)s,
+       further_keys = %(further_keys)s
  WHERE organisation_id = %(organisation_id)s
    AND id = %(id)s
    AND family = %(family)s
@@ -34,7 +36,7 @@ UPDATE accounts
 
 -- name: find_account
 SELECT organisation_id, id, family, live, custodian, state, key_ref, curve, public_key, address,
-       created_at
+       further_keys, created_at
   FROM accounts
  WHERE organisation_id = %(organisation)s
    AND family = %(family)s
@@ -42,6 +44,50 @@ SELECT organisation_id, id, family, live, custodian, state, key_ref, curve, publ
 
 -- name: requested_accounts
 SELECT organisation_id, id FROM narrow.requested_accounts(%(limit)s)
+
+-- name: insert_change
+INSERT INTO key_changes (organisation_id, id, account_id, action, custodian, key_ref, state, code,
+                         requested_by, requested_at, ended_at)
+VALUES (%(organisation_id)s, %(id)s, %(account_id)s, %(action)s, %(custodian)s, %(key_ref)s,
+        %(state)s, %(code)s, %(requested_by)s, %(requested_at)s, %(ended_at)s)
+    ON CONFLICT (organisation_id, account_id) WHERE ended_at IS NULL DO NOTHING
+
+-- name: select_change
+SELECT organisation_id, id, account_id, action, custodian, key_ref, state, code, requested_by,
+       requested_at, ended_at
+  FROM key_changes
+ WHERE organisation_id = %(organisation)s
+   AND id = %(id)s
+
+-- name: update_change
+UPDATE key_changes
+   SET key_ref = %(key_ref)s,
+       state = %(state)s,
+       code = %(code)s,
+       ended_at = %(ended_at)s
+ WHERE organisation_id = %(organisation_id)s
+   AND id = %(id)s
+
+-- name: open_change
+SELECT organisation_id, id, account_id, action, custodian, key_ref, state, code, requested_by,
+       requested_at, ended_at
+  FROM key_changes
+ WHERE organisation_id = %(organisation)s
+   AND account_id = %(account)s
+   AND ended_at IS NULL
+
+-- name: list_changes
+SELECT organisation_id, id, account_id, action, custodian, key_ref, state, code, requested_by,
+       requested_at, ended_at
+  FROM key_changes
+ WHERE organisation_id = %(organisation)s
+   AND account_id = %(account)s
+   AND (%(after)s::uuid IS NULL OR id < %(after)s)
+ ORDER BY id DESC
+ LIMIT %(limit)s
+
+-- name: open_changes
+SELECT organisation_id, id FROM narrow.open_key_changes(%(limit)s)
 
 -- name: select_secret
 SELECT wrapping, ciphertext

@@ -245,6 +245,22 @@ SELECT id, request_id, traceparent
  WHERE organisation_id = %(organisation)s
    AND id = ANY(%(ids)s::uuid[])
 
+-- name: in_flight
+SELECT count(DISTINCT operation.id) AS count
+  FROM operations AS operation
+  JOIN deployments AS deployment
+    ON deployment.organisation_id = operation.organisation_id
+   AND deployment.id = operation.id
+  JOIN slots AS slot
+    ON slot.organisation_id = operation.organisation_id
+   AND slot.operation_id = operation.id
+ WHERE operation.organisation_id = %(organisation)s
+   AND operation.due_at IS NOT NULL
+   AND operation.network = %(network)s
+   AND operation.id <> %(besides)s
+   AND deployment.account_id = %(account)s
+   AND slot.state = 'open'
+
 -- name: count_accepted
 SELECT count(*) AS count
   FROM operations

@@ -3,8 +3,10 @@
 from typing import Protocol
 
 from application.ports.custody import Wrapped
+from application.ports.storage.paging import Page, PageRequest
 from domain.account import Account
-from domain.identifiers import AccountId, OrganisationId
+from domain.identifiers import AccountId, KeyChangeId, OrganisationId
+from domain.key_change import KeyChange
 from domain.network import Family
 
 
@@ -27,6 +29,28 @@ class Accounts(Protocol):
 
     def requested(self, limit: int) -> list[tuple[OrganisationId, AccountId]]:
         """Accounts of all organisations that still have no key; ids only, in any scope."""
+        ...
+
+
+class KeyChanges(Protocol):
+    """What is done to the keys of the scope's organisation.  Write under the account's lock."""
+
+    def add(self, change: KeyChange) -> bool:
+        """Store a new one; False, and nothing stored, where the account has one that is open."""
+        ...
+
+    def get(self, id: KeyChangeId) -> KeyChange | None: ...
+
+    def put(self, change: KeyChange) -> None: ...
+
+    def open_of(self, account: AccountId) -> KeyChange | None: ...
+
+    def page(self, account: AccountId, asked: PageRequest) -> Page[KeyChange]:
+        """Newest first."""
+        ...
+
+    def open(self, limit: int) -> list[tuple[OrganisationId, KeyChangeId]]:
+        """Those of all organisations that are open, oldest first; in any scope, ids only."""
         ...
 
 

@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from application.ports.storage.paging import Page, PageRequest
 from domain.deployment import Deployment, State
-from domain.identifiers import NetworkId, OperationId, OrganisationId
+from domain.identifiers import AccountId, NetworkId, OperationId, OrganisationId
 from domain.network import Network, NetworkStatus
 from domain.operation import OperationKind, Signer
 from domain.token import TokenKind
@@ -107,6 +107,13 @@ class Deployments(Protocol):
 
     def causes_of(self, ids: Collection[OperationId]) -> Mapping[OperationId, Cause]:
         """What each was asked for in; those that there are not are left out."""
+        ...
+
+    def in_flight(self, account: AccountId, network: NetworkId, besides: OperationId) -> int:
+        """How many operations in the name of *account* have an open slot, *besides* one.
+
+        Ask under the account's lock.
+        """
         ...
 
     def count_accepted(self, since: datetime, until: datetime) -> int:

@@ -17,7 +17,7 @@ from application.ports.storage.access import (
     Sessions,
     Users,
 )
-from application.ports.storage.accounts import Accounts, SealedSecrets
+from application.ports.storage.accounts import Accounts, KeyChanges, SealedSecrets
 from application.ports.storage.approvals import Approvals
 from application.ports.storage.audit import AuditLog, Outbox
 from application.ports.storage.billing import Billing
@@ -135,6 +135,8 @@ class Work(Protocol):
     def spendings(self) -> Spendings: ...
     @property
     def accounts(self) -> Accounts: ...
+    @property
+    def key_changes(self) -> KeyChanges: ...
     @property
     def secrets(self) -> SealedSecrets: ...
     @property

@@ -20,6 +20,8 @@ class Confirmed:
     sender: str
     fee: int
     note: bytes
+    #: Whose key signs for its sender from then on; None: whose did before.
+    rekeyed_to: str | None
     #: What it created; 0: nothing.
     created_asset: int
     created_application: int
@@ -109,6 +111,7 @@ class LedgerReader:
         for block in self._world.ledger.blocks:
             for included in block.payset:
                 transaction = included.transaction
+                rekey = transaction.txn.get("rekey")
                 yield Confirmed(
                     txid=transaction.txid,
                     round=block.round,
@@ -116,6 +119,7 @@ class LedgerReader:
                     sender=address_text(transaction.sender),
                     fee=transaction.fee,
                     note=transaction.note,
+                    rekeyed_to=address_text(rekey) if rekey else None,
                     created_asset=included.applied.created_asset,
                     created_application=included.applied.created_application,
                     logs=included.applied.logs,

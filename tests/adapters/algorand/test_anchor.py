@@ -7,11 +7,12 @@ import pytest
 from algosdk.encoding import encode_address
 from attrs import define, evolve, field
 
-from adapters.algorand.anchor import AT_ONCE, AnchorDeed, AnchorKind
+from adapters.algorand.anchor import AnchorDeed, AnchorKind
 from adapters.algorand.deed import Sight
 from adapters.algorand.effect import CLOCKS_DIFFER, Origins
 from adapters.algorand.reads import Entry, Parameters
 from adapters.algorand.searches import Searches
+from adapters.algorand.sought import AT_ONCE
 from application.ports.chain import ChainUnavailableError, HistoryUnavailableError
 from domain.anchor import Anchor
 from domain.checkpoint import Checkpoint

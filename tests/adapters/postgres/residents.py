@@ -23,6 +23,7 @@ from domain.deployment import Deployment, Signed, SlotReserved
 from domain.export import Export, ExportFormat, Part
 from domain.fees import FeeKind, FeeLine
 from domain.gift import Direction, Gift, GiftPortion
+from domain.key_change import KeyAction, KeyChange
 from domain.ledger import Grant, HoldCredits, Lot, Source, decide, fold
 from domain.letter import LetterKind
 from domain.money import Money
@@ -148,6 +149,18 @@ class Resident:
                     deployment=self.submitted,
                     live=False,
                     due_at=NOW,
+                )
+            )
+        with store.begin(self.scope) as work:
+            work.key_changes.add(
+                KeyChange(
+                    organisation=self.organisation,
+                    id=uuid4(),
+                    account=self.account,
+                    action=KeyAction.ROTATE,
+                    custodian="memory",
+                    requested_by="mem_1",
+                    requested_at=NOW,
                 )
             )
         with store.begin(self.scope) as work:

@@ -30,7 +30,8 @@ OWNER = "tallystick_migrator"
 #: The application adds to history and changes nothing of it, and deletes nothing but failed
 #: log-ins.  Nobody else writes; the narrow role does what its functions say.
 MEANT = """
-accounts             app=ra,w(state key_ref curve public_key address) narrow=r readonly=r
+accounts             app=ra,w(custodian state key_ref curve public_key address further_keys)
+                     narrow=r readonly=r
 api_keys             app=ra,w(name scopes expires_at revoked_at requests_per_minute
                               last_used_at)
                      narrow=r,w(revoked_at)
@@ -70,6 +71,8 @@ identities           app=ra,w(subject_hash unlinked_at)
 idempotency_keys     app=ra,w(fingerprint operation_id refusal expires_at) narrow=rd
 installation         app=r sealer=r readonly=r
 journal              app=ra narrow=r auditor=r readonly=r
+key_changes          app=ra,w(key_ref state code ended_at)
+                     narrow=r(organisation_id id requested_at ended_at) readonly=r
 legal_holds          app=ra,w(lifted_at lifted_because)
                      narrow=r(organisation_id id subject since until placed_at lifted_at)
                      readonly=r

@@ -42,6 +42,16 @@ BROKEN = {
         UPDATE signers SET balance = 1""",
     "a_balance_has_a_level": """
         UPDATE signers SET balance = 1, balance_level = 'rich', balance_seen_at = now()""",
+    "further_keys_are_a_list": """
+        UPDATE accounts SET further_keys = '{}'""",
+    "a_key_change_is_of_an_account": """
+        UPDATE key_changes SET account_id = gen_random_uuid()""",
+    "what_is_under_way_has_its_key": """
+        UPDATE key_changes SET state = 'under_way'""",
+    "an_ended_change_says_when": """
+        UPDATE key_changes SET state = 'completed'""",
+    "a_failed_change_says_why": """
+        UPDATE key_changes SET state = 'failed', ended_at = now()""",
     "an_approval_is_of_an_operation": """
         UPDATE approvals SET operation_id = gen_random_uuid()""",
     "nobody_approves_what_they_asked_for": """

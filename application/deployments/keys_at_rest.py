@@ -1,0 +1,34 @@
+"""While an account's authority changes on a chain, nothing else of it is in flight there.
+
+What was signed by the one key could not land after a rekey, and would fail through no fault of its
+own.  So a rekey takes its slot when nothing else of the account has one, and while a change is
+under way nothing else is given one: both are decided under the account's lock.
+"""
+
+from application.ports.storage.work import Work
+from domain.account import Account, AccountState
+from domain.deployment import Deployment
+from domain.operation import OperationKind, Postponed, WaitReason
+
+
+def keys_at_rest(work: Work, operation: Deployment, account: Account | None) -> Postponed | None:
+    """Why *operation* must not have a slot now; None: it may.  *account* is locked."""
+    if account is None:
+        return None
+    if operation.kind is OperationKind.REKEY:
+        others = work.deployments.in_flight(account.id, operation.network, operation.id)
+        if others:
+            detail = f"{others} operations of the account are in flight"
+            return Postponed(WaitReason.QUEUED, detail)
+        return None
+    if account.state is AccountState.DISABLED:
+        detail = "the issuing account is disabled"
+        return Postponed(WaitReason.ACCOUNT_NOT_READY, detail)
+    if not account.family.rekeys:
+        return None
+    change = work.key_changes.open_of(account.id)
+    rekey = work.deployments.get(change.operation(operation.network)) if change else None
+    if change is None or rekey is None or not rekey.state.is_open:
+        return None
+    detail = f"{change.named} gives the issuing account another key"
+    return Postponed(WaitReason.ACCOUNT_NOT_READY, detail)

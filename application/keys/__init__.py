@@ -1,0 +1,1 @@
+"""The keys of issuing accounts: rotated, moved to another custodian, disabled."""

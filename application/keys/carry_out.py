@@ -1,0 +1,291 @@
+"""Carry out what is asked of an account's keys, step by step, where the credentials are.
+
+::
+
+    rotate, move   a key is made ─▶ on networks that rekey: an operation each, all of them over ─▶
+                   it is the account's own
+    rekey          as above, with the key that is the account's own already
+    disable        nothing obeys it any more ─▶ it is disabled where it is held
+
+Each step is found out anew from what is stored, and each may be repeated: a custodian makes a key
+once, an operation has one id, and what is disabled stays so.  So whatever dies between two of them
+is gone on with by whoever looks next.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from attrs import evolve, frozen
+
+from application.audit.trail import Trail
+from application.deployments.gates import sender_of
+from application.deployments.pursue import Pursuit
+from application.ports.chain import Chain, ChainUnavailableError, WrongChainError
+from application.ports.clock import Clock
+from application.ports.custody import Custodian, CustodyRefusedError, CustodyUnavailableError
+from application.ports.identifiers import Identifiers
+from application.ports.storage.deployments import DeploymentIdTakenError
+from application.ports.storage.work import Scope, Store, Work
+from domain.account import Account, AccountKey
+from domain.audit import WORKER, JsonValue, details_of
+from domain.deployment import Deployment, Queued, State
+from domain.errors import Refusal
+from domain.identifiers import KeyChangeId, NetworkId, OrganisationId, Prefix, public_id
+from domain.key_change import KeyAction, KeyChange, KeyChangeState
+from domain.operation import OperationKind, Step
+from domain.rekey import Rekey
+
+#: What custody refuses for reasons that an operator may change: it is tried again.
+_MAY_CHANGE = frozenset({"denied", "unknown_key"})
+
+
+class NotYetError(Exception):
+    """The change cannot go on now.  Nothing is lost: ask again later."""
+
+
+@frozen(kw_only=True)
+class CarryOutKeyChange:
+    store: Store
+    #: By the scheme of their key references.
+    custodians: Mapping[str, Custodian]
+    chains: Mapping[NetworkId, Chain]
+    clock: Clock
+    identifiers: Identifiers
+
+    def __call__(self, organisation: OrganisationId, id: KeyChangeId) -> KeyChange | None:
+        """Go on until it waits or ends; the change as it is then.
+
+        Raises:
+            NotYetError: custodian or chain does not answer, or declines for now.
+            StoreUnavailableError: what was done last may or may not have been recorded.
+        """
+        with self.store.begin(Scope(organisation=organisation)) as work:
+            change = work.key_changes.get(id)
+            account = work.accounts.get(change.account) if change is not None else None
+        if change is None or account is None or not change.state.is_open:
+            return change
+        try:
+            return self._go_on(account, change)
+        except CustodyRefusedError as error:
+            if error.code in _MAY_CHANGE:
+                raise NotYetError(f"{change.named}: {error}") from error
+            return self._fail(change, error.code)
+        except (CustodyUnavailableError, ChainUnavailableError, WrongChainError) as error:
+            raise NotYetError(f"{change.named}: {error}") from error
+
+    def _go_on(self, account: Account, change: KeyChange) -> KeyChange:
+        if change.action is KeyAction.DISABLE:
+            return self._disable(account, change)
+        if change.state is KeyChangeState.REQUESTED:
+            account, change = self._begin(account, change)
+        if not account.family.rekeys:
+            return self._complete(change)
+        return self._rekey(account, change)
+
+    # A key.
+
+    def _begin(self, account: Account, change: KeyChange) -> tuple[Account, KeyChange]:
+        """The change with its key, and the account that knows it."""
+        made = self._made(account, change) if change.action.makes_a_key else account.own_key
+        if made is None:
+            raise AssertionError("a change of keys is of an account that has one")
+        with self.store.begin(Scope(organisation=change.organisation)) as work:
+            account, change = self._locked(work, change)
+            if change.state is not KeyChangeState.REQUESTED:
+                return account, change
+            begun = change.begun(made.key)
+            work.key_changes.put(begun)
+            if account.find(made.key) is None:
+                account = account.with_further(made)
+                work.accounts.put(account)
+            self._tell(work, account, begun, "key_change.begun", key=made.key)
+        return account, begun
+
+    def _made(self, account: Account, change: KeyChange) -> AccountKey:
+        """The next key at the change's custodian: asked for again, the same one."""
+        custodian = self._custodian(change.custodian)
+        last, family = account.newest_at(change.custodian), account.family
+        described = (
+            custodian.rotate(last.key)
+            if last is not None
+            else custodian.create_key(
+                account.organisation, account.id, family.curve, family.key_use
+            )
+        )
+        own = next(iter(self._networks(account)))[1].address(described.public_key)
+        rules = account.address if family.rekeys else own
+        return AccountKey(key=described.key, public_key=described.public_key, address=rules or own)
+
+    def _disable(self, account: Account, change: KeyChange) -> KeyChange:
+        key = account.find(change.key) if change.key is not None else None
+        if key is None:
+            raise AssertionError("what is to be disabled is one of the account's keys")
+        if key.key != account.key and self._is_obeyed(account, key):
+            return self._fail(change, "key_in_use")
+        self._custodian(change.custodian).disable(key.key)
+        with self.store.begin(Scope(organisation=change.organisation)) as work:
+            account, fresh = self._locked(work, change)
+            if not fresh.state.is_open:
+                return fresh
+            done = fresh.completed(self.clock.now())
+            work.key_changes.put(done)
+            work.accounts.put(account.without(key.key))
+            self._tell(work, account, done, "key.disabled", key=key.key)
+        return done
+
+    def _is_obeyed(self, account: Account, key: AccountKey) -> bool:
+        """Whether something on chain still obeys a key that is not the account's own."""
+        if not account.family.rekeys:
+            return False
+        for _, chain in self._networks(account):
+            state, ruler = chain.signer_state(key.address), chain.address(key.public_key)
+            if state.balance and (state.ruler or key.address) == ruler:
+                return True
+        return False
+
+    # Chains.
+
+    def _rekey(self, account: Account, change: KeyChange) -> KeyChange:
+        target = account.find(change.key) if change.key is not None else None
+        if target is None or account.address is None:
+            raise AssertionError("what is under way has its key")
+        told = [
+            operation
+            for network, chain in self._networks(account)
+            if (operation := self._told(account, change, target, network, chain)) is not None
+        ]
+        if any(each.state.is_open for each in told):
+            return change
+        if all(each.state is State.COMPLETED for each in told):
+            return self._complete(change)
+        # Where it came to nothing, the key of before goes on; `rekey` tries those again.
+        is_partly_done = any(each.state is State.COMPLETED for each in told)
+        return self._fail(change, "rekey_failed", moves=is_partly_done)
+
+    def _told(
+        self,
+        account: Account,
+        change: KeyChange,
+        target: AccountKey,
+        network: NetworkId,
+        chain: Chain,
+    ) -> Deployment | None:
+        """The operation that tells *network*; None: there is nothing to tell it."""
+        id, scope = change.operation(network), Scope(organisation=change.organisation)
+        with self.store.begin(scope) as work:
+            known = work.deployments.get(id)
+            sender = sender_of(work, network, id)
+        if known is not None:
+            return known
+        if isinstance(sender, Refusal):
+            # Nothing was ever done on a network without a treasury.
+            return None
+        address, ruler = account.address or "", chain.address(target.public_key)
+        state = chain.signer_state(address)
+        if not state.balance or (state.ruler or address) == ruler:
+            return None
+        wanted = self._operation(account, change, chain, sender.address, ruler)
+        try:
+            with self.store.begin(scope) as work:
+                work.deployments.add(wanted, due_at=wanted.accepted_at)
+                queued = Queued(kind=wanted.token.kind, network=network, credits=0)
+                trail = self._trail(change)
+                trail.add(
+                    "rekey.queued",
+                    wanted.named,
+                    wanted.accepted_at,
+                    live=account.live,
+                    correlation=change.named,
+                    details=details_of(queued) | dict(wanted.token.parameters),
+                )
+                trail.write(work)
+        except DeploymentIdTakenError:
+            # Somebody else goes on with the same change.
+            with self.store.begin(scope) as work:
+                return work.deployments.get(id)
+        return wanted
+
+    def _operation(
+        self, account: Account, change: KeyChange, chain: Chain, sender: str, ruler: str
+    ) -> Deployment:
+        address, network, now = account.address or "", chain.network, self.clock.now()
+        token = Rekey(account=address, ruler=ruler).as_token()
+        operation = Deployment(
+            organisation=account.organisation,
+            id=change.operation(network.id),
+            kind=OperationKind.REKEY,
+            network=network.id,
+            live=network.live,
+            account=account.id,
+            requested_by=change.requested_by,
+            token=token,
+            sender=sender,
+            owner=address,
+            fee_ceiling=network.fee_ceiling,
+            credits=0,
+            accepted_at=now,
+            steps=tuple(
+                Step(number=number, name=step.name)
+                for number, step in enumerate(chain.steps(token), start=1)
+            ),
+            waiting_since=now,
+        )
+        return evolve(operation, predicted=chain.predicted(Pursuit.intent(operation)))
+
+    def _networks(self, account: Account) -> Iterator[tuple[NetworkId, Chain]]:
+        for id, chain in sorted(self.chains.items()):
+            if (chain.network.family, chain.network.live) == (account.family, account.live):
+                yield id, chain
+
+    # The end.
+
+    def _complete(self, change: KeyChange) -> KeyChange:
+        with self.store.begin(Scope(organisation=change.organisation)) as work:
+            account, fresh = self._locked(work, change)
+            if not fresh.state.is_open or fresh.key is None:
+                return fresh
+            done = fresh.completed(self.clock.now())
+            work.key_changes.put(done)
+            moved = account.moved_to(fresh.key)
+            work.accounts.put(moved)
+            self._tell(
+                work, moved, done, "key_change.completed", key=moved.key, address=moved.address
+            )
+        return done
+
+    def _fail(self, change: KeyChange, code: str, *, moves: bool = False) -> KeyChange:
+        with self.store.begin(Scope(organisation=change.organisation)) as work:
+            account, fresh = self._locked(work, change)
+            if not fresh.state.is_open:
+                return fresh
+            ended = fresh.failed(code, self.clock.now())
+            work.key_changes.put(ended)
+            if moves and fresh.key is not None:
+                account = account.moved_to(fresh.key)
+                work.accounts.put(account)
+            self._tell(work, account, ended, "key_change.failed", code=code, key=account.key)
+        return ended
+
+    @staticmethod
+    def _locked(work: Work, change: KeyChange) -> tuple[Account, KeyChange]:
+        account, fresh = work.accounts.lock(change.account), work.key_changes.get(change.id)
+        if account is None or fresh is None:
+            raise AssertionError("a change and its account are never deleted")
+        return account, fresh
+
+    def _tell(
+        self, work: Work, account: Account, change: KeyChange, action: str, **details: JsonValue
+    ) -> None:
+        trail = self._trail(change)
+        details["account"] = public_id(Prefix.ACCOUNT, account.id)
+        details["custodian"] = change.custodian
+        trail.add(action, change.named, self.clock.now(), live=account.live, details=details)
+        trail.write(work)
+
+    def _trail(self, change: KeyChange) -> Trail:
+        return Trail(identifiers=self.identifiers, organisation=change.organisation, actor=WORKER)
+
+    def _custodian(self, scheme: str) -> Custodian:
+        custodian = self.custodians.get(scheme)
+        if custodian is None:
+            raise NotYetError(f"no custodian {scheme} is configured")
+        return custodian

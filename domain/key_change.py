@@ -1,0 +1,124 @@
+"""What is done to an account's keys, asked for by a member and carried out by a worker.
+
+::
+
+    Requested ──▶ Under way ──▶ Completed
+        │             │
+        └─────────────┴───────▶ Failed
+
+The row is the request and its queue: whoever finds it open goes on with it.  *Under way* is what
+has its key, and waits for chains.  An account has one change at a time.
+
+What a chain must be told is an operation of its own, whose id follows from the change and the
+network: asked for again, after however much was forgotten, it is the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+from uuid import UUID
+
+from attrs import evolve, frozen
+
+from domain.errors import IllegalTransitionError
+from domain.identifiers import (
+    AccountId,
+    KeyChangeId,
+    KeyRef,
+    NetworkId,
+    OperationId,
+    OrganisationId,
+    Prefix,
+    public_id,
+)
+
+_RANDOM_BITS = 74
+
+
+class KeyAction(StrEnum):
+    #: The next key at the same custodian.
+    ROTATE = "rotate"
+    #: A key at another custodian.
+    MOVE = "move"
+    #: Networks that obey an earlier key obey the account's own.
+    REKEY = "rekey"
+    #: A key signs nothing any more, for ever.
+    DISABLE = "disable"
+
+    @property
+    def makes_a_key(self) -> bool:
+        return self in {KeyAction.ROTATE, KeyAction.MOVE}
+
+
+class KeyChangeState(StrEnum):
+    REQUESTED = "requested"
+    UNDER_WAY = "under_way"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+    @property
+    def is_open(self) -> bool:
+        return self in {KeyChangeState.REQUESTED, KeyChangeState.UNDER_WAY}
+
+
+EDGES: Mapping[KeyChangeState, frozenset[KeyChangeState]] = {
+    KeyChangeState.REQUESTED: frozenset(
+        {KeyChangeState.UNDER_WAY, KeyChangeState.COMPLETED, KeyChangeState.FAILED}
+    ),
+    KeyChangeState.UNDER_WAY: frozenset({KeyChangeState.COMPLETED, KeyChangeState.FAILED}),
+    KeyChangeState.COMPLETED: frozenset(),
+    KeyChangeState.FAILED: frozenset(),
+}
+
+
+@frozen(kw_only=True)
+class KeyChange:
+    organisation: OrganisationId
+    id: KeyChangeId
+    account: AccountId
+    action: KeyAction
+    #: Scheme of the custodian that holds the key in question.
+    custodian: str
+    #: The key in question; None until it is made.
+    key: KeyRef | None = None
+    state: KeyChangeState = KeyChangeState.REQUESTED
+    #: Why it failed: lower_snake_case.
+    code: str | None = None
+    #: Who asked: ``mem_…``, or ``operator``.
+    requested_by: str
+    requested_at: datetime
+    ended_at: datetime | None = None
+
+    @property
+    def named(self) -> str:
+        return public_id(Prefix.KEY_CHANGE, self.id)
+
+    def begun(self, key: KeyRef) -> KeyChange:
+        """The change once its key is there."""
+        return evolve(self._moved(KeyChangeState.UNDER_WAY), key=key)
+
+    def completed(self, at: datetime) -> KeyChange:
+        return evolve(self._moved(KeyChangeState.COMPLETED), ended_at=at)
+
+    def failed(self, code: str, at: datetime) -> KeyChange:
+        return evolve(self._moved(KeyChangeState.FAILED), code=code, ended_at=at)
+
+    def operation(self, network: NetworkId) -> OperationId:
+        """The id of the operation that tells *network*: a UUIDv7 (RFC 9562, 5.7).
+
+        Of the instant of the change's own id; in place of chance it has a hash of both.
+        """
+        digest = sha256(b"rekey\0" + self.id.bytes + network.encode()).digest()
+        chance = int.from_bytes(digest) >> 256 - _RANDOM_BITS
+        high, low = chance >> 62, chance & (1 << 62) - 1
+        time = self.id.int >> 80
+        return OperationId(UUID(int=time << 80 | 7 << 76 | high << 64 | 2 << 62 | low))
+
+    def _moved(self, state: KeyChangeState) -> KeyChange:
+        if state not in EDGES[self.state]:
+            msg = f"{self.named}: {self.state.value} to {state.value} is not in the table"
+            raise IllegalTransitionError(msg)
+        return evolve(self, state=state)

@@ -1,0 +1,236 @@
+"""/v1/accounts: what one issues from, and what is done to its keys."""
+
+from litestar import Response, get, post
+from litestar.params import FromPath, RawBody
+
+from application.access.caller import Caller
+from application.keys.request import KeyWish, RequestKeyChange, SwitchAccount
+from application.ports.storage.idempotency import IdempotencyKey
+from application.ports.storage.paging import PageRequest
+from application.ports.storage.work import Store
+from domain.account import Account
+from domain.audit import timestamp
+from domain.identifiers import AccountId, KeyChangeId, KeyRef, Prefix, parse_id, public_id
+from domain.key_change import KeyAction, KeyChange
+from domain.organisation import Permission
+from entrypoints.http import representations
+from entrypoints.http.answers import Json, answer, bad_cursor, page, read_cursor
+from entrypoints.http.authentication import require
+from entrypoints.http.decoding import AnyRequest, Field, Shape
+from entrypoints.http.deployment_requests import fingerprint, idempotency_key
+from entrypoints.http.operations import Operation
+from entrypoints.http.problems import granted, not_found
+from entrypoints.http.pursued import CURSOR, KEYED, LIMIT, PAGE
+from entrypoints.http.rules import Choice, Text
+from entrypoints.http.services import AStore, Chains, Given
+
+ACTION = Field(
+    "action", Choice(among=KeyAction),
+    "`rotate`: the next key at the same custodian. `move`: a key at another one. `rekey`: "
+    "networks that obey an earlier key obey the account's own. `disable`: a key signs nothing any "
+    "more, for ever.", required=True, example="rotate",
+)  # fmt: skip
+CUSTODIAN = Field(
+    "custodian", Text(most=32, ascii_only=True), "Where to move to: `vault`.", example="vault"
+)
+KEY = Field(
+    "key", Text(most=200, ascii_only=True), "Which one to disable, by its `key` in `keys`."
+)
+CHANGE = Shape("KeyChangeRequest", (ACTION, CUSTODIAN, KEY))
+
+
+@get(
+    "/v1/accounts",
+    sync_to_thread=True,
+    opt=Operation(
+        id="list_accounts", tag="accounts", summary="Issuing accounts",
+        description="The on-chain accounts your organisation issues from: one per family of "
+        "networks and mode.",
+        answers="AccountPage",
+    ).opt,
+)  # fmt: skip
+def list_accounts(caller: Given[Caller], store: AStore, chains: Chains) -> Response[bytes]:
+    require(caller, Permission.READ_DEPLOYMENTS)
+    families = {chain.network.family for chain in chains.values()}
+    modes = (False, True) if caller.live is None else (caller.live,)
+    with store.begin(caller.scope) as work:
+        found = [
+            work.accounts.find(family, live=live)
+            for family in sorted(families, key=lambda family: family.value)
+            for live in modes
+        ]
+    items = [representations.account(each) for each in found if each is not None]
+    return answer(page(items, has_more=False, last=None))
+
+
+@get(
+    "/v1/accounts/{id:str}",
+    sync_to_thread=True,
+    opt=Operation(
+        id="get_account", tag="accounts", summary="One issuing account, with all of its keys",
+        answers="Account", codes=("not_found", "mode_mismatch"),
+    ).opt,
+)  # fmt: skip
+def get_account(id: FromPath[str], caller: Given[Caller], store: AStore) -> Response[bytes]:
+    return answer(representations.account(_known(id, caller, store)))
+
+
+@post(
+    "/v1/accounts/{id:str}/disable",
+    sync_to_thread=True,
+    status_code=200,
+    opt=Operation(
+        id="disable_account", tag="accounts", summary="Take an account out of use",
+        description="At once: nothing is begun or signed with it, and what was accepted waits. "
+        "Its keys stay as they are.",
+        answers="Account", codes=("not_found", "account_not_ready", "key_disabled"),
+    ).opt,
+)  # fmt: skip
+def disable_account(
+    id: FromPath[str], caller: Given[Caller], store: AStore, switch_account: Given[SwitchAccount]
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_ACCOUNTS)
+    known = _known(id, caller, store)
+    return answer(representations.account(granted(switch_account(caller, known.id, on=False))))
+
+
+@post(
+    "/v1/accounts/{id:str}/enable",
+    sync_to_thread=True,
+    status_code=200,
+    opt=Operation(
+        id="enable_account", tag="accounts", summary="Put an account back into use",
+        description="What waited for it goes on.",
+        answers="Account", codes=("not_found", "account_not_ready", "key_disabled"),
+    ).opt,
+)  # fmt: skip
+def enable_account(
+    id: FromPath[str], caller: Given[Caller], store: AStore, switch_account: Given[SwitchAccount]
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_ACCOUNTS)
+    known = _known(id, caller, store)
+    return answer(representations.account(granted(switch_account(caller, known.id, on=True))))
+
+
+@post(
+    "/v1/accounts/{id:str}/key_changes",
+    sync_to_thread=True,
+    status_code=202,
+    opt=Operation(
+        id="change_keys", tag="accounts", summary="Rotate, move, rekey or disable a key",
+        description="Accepted here and carried out by a worker: GET tells how far it is. On "
+        "Algorand the account keeps its address, and every network where it exists is told; on "
+        "EVM networks the account has another address from then on, and earlier tokens stay with "
+        "the earlier key. One change of an account at a time.",
+        body=CHANGE, answers="KeyChange", status=202, needs_idempotency_key=True,
+        codes=(*KEYED, "not_found", "account_not_ready", "key_change_under_way", "key_disabled",
+               "key_in_use", "custodian_unchanged", "custodian_not_configured",
+               "curve_not_offered", "rekey_not_offered"),
+    ).opt,
+)  # fmt: skip
+def change_keys(
+    request: AnyRequest,
+    body: RawBody,
+    id: FromPath[str],
+    caller: Given[Caller],
+    store: AStore,
+    request_key_change: Given[RequestKeyChange],
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_ACCOUNTS)
+    key = idempotency_key(request)
+    account = _known(id, caller, store)
+    asked = CHANGE.decode(request, body)
+    named_key = asked.get(KEY)
+    wish = KeyWish(
+        account=account.id,
+        action=asked[ACTION],
+        custodian=asked.get(CUSTODIAN),
+        key=None if named_key is None else KeyRef(named_key),
+    )
+    named = IdempotencyKey(live=account.live, route="POST /v1/accounts/{id}/key_changes", key=key)
+    made = granted(request_key_change(caller, wish, named, fingerprint(request, asked.body)))
+    headers = {"Location": f"/v1/key_changes/{made.value.named}"}
+    if made.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return answer(_shown(made.value), 202, headers)
+
+
+@get(
+    "/v1/accounts/{id:str}/key_changes",
+    sync_to_thread=True,
+    opt=Operation(
+        id="list_key_changes", tag="accounts", summary="What was done to its keys, newest first",
+        query=PAGE, answers="KeyChangePage",
+        codes=("not_found", "mode_mismatch", "validation_failed"),
+    ).opt,
+)  # fmt: skip
+def list_key_changes(
+    request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore
+) -> Response[bytes]:
+    asked = PAGE.query(request)
+    account = _known(id, caller, store)
+    cursor = asked.get(CURSOR)
+    after = parse_id(Prefix.KEY_CHANGE, read_cursor(cursor)) if cursor else None
+    with store.begin(caller.scope) as work:
+        if cursor and (after is None or work.key_changes.get(KeyChangeId(after)) is None):
+            raise bad_cursor()
+        request_page = PageRequest(limit=asked.get(LIMIT) or 20, after=after)
+        found = work.key_changes.page(account.id, request_page)
+    last = found.items[-1].named if found.items else None
+    items = [_shown(each) for each in found.items]
+    return answer(page(items, has_more=found.has_more, last=last))
+
+
+@get(
+    "/v1/key_changes/{id:str}",
+    sync_to_thread=True,
+    opt=Operation(
+        id="get_key_change", tag="accounts", summary="One change of keys, as it is now",
+        answers="KeyChange", codes=("not_found",),
+    ).opt,
+)  # fmt: skip
+def get_key_change(id: FromPath[str], caller: Given[Caller], store: AStore) -> Response[bytes]:
+    require(caller, Permission.READ_DEPLOYMENTS)
+    change_id = parse_id(Prefix.KEY_CHANGE, id)
+    with store.begin(caller.scope) as work:
+        found = work.key_changes.get(KeyChangeId(change_id)) if change_id else None
+    if found is None:
+        raise not_found("key change")
+    return answer(_shown(found))
+
+
+HANDLERS = (
+    list_accounts,
+    get_account,
+    disable_account,
+    enable_account,
+    change_keys,
+    list_key_changes,
+    get_key_change,
+)
+
+
+def _known(text: str, caller: Caller, store: Store) -> Account:
+    require(caller, Permission.READ_DEPLOYMENTS)
+    id = parse_id(Prefix.ACCOUNT, text)
+    with store.begin(caller.scope) as work:
+        found = work.accounts.get(AccountId(id)) if id else None
+    if found is None:
+        raise not_found("account")
+    require(caller, Permission.READ_DEPLOYMENTS, live=found.live)
+    return found
+
+
+def _shown(each: KeyChange) -> Json:
+    return {
+        "id": each.named,
+        "account": public_id(Prefix.ACCOUNT, each.account),
+        "action": each.action.value,
+        "custodian": each.custodian,
+        "key": each.key,
+        "state": each.state.value,
+        "code": each.code,
+        "requested_by": each.requested_by,
+        "requested_at": timestamp(each.requested_at),
+        "ended_at": None if each.ended_at is None else timestamp(each.ended_at),
+    }

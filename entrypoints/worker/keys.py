@@ -1,0 +1,29 @@
+"""What is asked of accounts' keys, gone on with by whoever looks."""
+
+import logging
+from collections.abc import Callable
+
+from application.keys.carry_out import NotYetError
+from application.ports.storage.work import Scope
+from entrypoints.container import Container
+
+log = logging.getLogger(__name__)
+
+_BATCH = 100
+
+
+def key_changes(container: Container) -> Callable[[], None]:
+    """Look once at every change that is open."""
+    store, carry_out = container.store(), container.carry_out_key_change()
+
+    def look() -> None:
+        with store.begin(Scope()) as work:
+            waiting = work.key_changes.open(_BATCH)
+        for organisation, id in waiting:
+            try:
+                carry_out(organisation, id)
+            except NotYetError as error:
+                # One that cannot go on stands in nobody's way.
+                log.warning("%s", error)
+
+    return look
