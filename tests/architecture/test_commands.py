@@ -36,6 +36,7 @@ UNUSED = {
     "audit": WEB | {"procrastinate", "psycopg", "pyarrow"},
     "billing": WEB | {"procrastinate", "psycopg"},
     "operations": WEB | {"procrastinate", "psycopg"},
+    "keys": WEB | {"procrastinate", "psycopg"},
     "anchor": WEB | {"procrastinate", "psycopg"},
     "arc76": WEB | {"procrastinate", "psycopg"},
     "listen": WEB | {"adapters", "application", "procrastinate", "psycopg"},

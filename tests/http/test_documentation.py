@@ -76,6 +76,7 @@ def test_what_spends_says_that_it_needs_a_key(description):
         "/v1/billing/checkout",
         "/v1/teams",
         "/v1/credits/gifts",
+        "/v1/accounts/{id}/key_changes",
         "/v1/audit/exports",
         "/v1/webhook_endpoints",
         "/v1/webhook_endpoints/{id}/rotate",
