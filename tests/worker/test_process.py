@@ -43,7 +43,7 @@ def test_a_worker_does_all_that_is_periodic(container):
     acts = {each.name: each.act for each in periodics(container, threading.Event())}
     assert set(acts) == {
         "watch eip155:31337", "dispatch", "sweep", "tasks", "tokens", "forgotten tokens",
-        "allowances", "licences", "ended subscriptions", "treasuries",
+        "allowances", "licences", "ended subscriptions", "treasuries", "key changes",
         "fees", "seals watched", "old deliveries",
     }  # fmt: skip
     assert isinstance(acts["dispatch"], Dispatch)
