@@ -82,6 +82,8 @@ def things(site, bob):
     given = {"to": public_id(Prefix.ORGANISATION, site.house.identifiers.next()), "credits": 1}
     hook = bob.post("/v1/webhook_endpoints", {"url": "https://hooks.example.com"}, headers=KEY)
     hook = hook.json()["id"]
+    wish, changes = {"action": "rotate"}, f"/v1/accounts/{account['id']}/key_changes"
+    changed = bob.post(changes, wish, headers=KEY).json()["id"]
     sent = bob.post(f"/v1/webhook_endpoints/{hook}/test", headers=KEY).json()["id"]
     gift = bob.post("/v1/credits/gifts", given, headers=KEY).json()["id"]
     return {
@@ -90,6 +92,7 @@ def things(site, bob):
         "operations": operation["id"],
         "api_keys": key["id"],
         "accounts": account["id"],
+        "key_changes": changed,
         "organisations": bob.organisation,
         "webhook_endpoints": hook,
         "deliveries": sent,
