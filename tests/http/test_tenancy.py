@@ -193,6 +193,9 @@ def test_an_id_in_a_cursor(site, ada, things, path):
         hook = {"url": "https://hooks.example.com"}
         own = ada.post("/v1/webhook_endpoints", hook, headers=KEY).json()["id"]
         path = path.replace("{id}", own)
+    elif "accounts" in path:
+        (account,) = ada.get("/v1/accounts").json()["data"]
+        path = path.replace("{id}", account["id"])
     elif "{id}" in path:
         deployment = ada.deploy("own")
         site.work_until_done()
