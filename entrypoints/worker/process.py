@@ -81,21 +81,25 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
         for thread in (telling, *threads):
             thread.start()
         started()
-        loop = DeploymentLoop(
-            store=store,
-            clock=container.clock(),
-            advance=container.advance(),
-            telemetry=container.telemetry(),
-            worker=container.identifiers().next(),
-            threads=container.settings().worker_threads,
-        )
-        loop.run(stop)
+        deployments(container).run(stop)
         telling.join(timeout=_ARRIVE_WITHIN.total_seconds())
         for thread in threads:
             thread.join(timeout=_STOP_WITHIN.total_seconds() / len(threads))
     finally:
         tasks.close()
         store.close()
+
+
+def deployments(container: Container) -> DeploymentLoop:
+    """What carries deployments on."""
+    return DeploymentLoop(
+        store=container.store(),
+        clock=container.clock(),
+        advance=container.advance(),
+        telemetry=container.telemetry(),
+        worker=container.identifiers().next(),
+        threads=container.settings().worker_threads,
+    )
 
 
 def webhooks(container: Container) -> WebhookLoop:

@@ -21,8 +21,20 @@ Backup = list[tuple[Table[Any, Any], dict[Any, Any]]]
 #: Of one commit: each table's rows, before and after; None: there is no such row.
 Written = dict[str, dict[Any, tuple[Any, Any]]]
 
-#: What is written without anything having happened that somebody waits for.
-_ROUTINE = frozenset({"network_statuses", "token_watches", "token_watch_leases"})
+#: Where something is written that somebody waits for; the rest is notes of whoever watches.
+_STIRRING = frozenset(
+    {
+        "audit_events",
+        "idempotency_keys",
+        "journal",
+        "leases",
+        "operations",
+        "outbox",
+        "webhook_deliveries",
+        "webhook_endpoints",
+        "webhook_leases",
+    }
+)
 #: How a commit's answer gets lost.
 LOST_BEFORE, LOST_AFTER = "commit not done", "commit done, not answered"
 
@@ -153,7 +165,7 @@ class Database:
 
     def _looked_at(self, written: Written) -> None:
         self.commits += 1
-        if not _ROUTINE.issuperset(written):
+        if not _STIRRING.isdisjoint(written):
             self.scheduler.touch()
         self.look(written)
 

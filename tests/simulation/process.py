@@ -19,6 +19,7 @@ from adapters.memory.cipher import MemoryCipher
 from adapters.memory.identifiers import MemoryIdentifiers
 from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
+from adapters.memory.telemetry import MemoryTelemetry
 from application.ports.clock import Clock
 from application.ports.tasks import Tasks
 from entrypoints.container import Container, build_container
@@ -218,6 +219,7 @@ class Process:
             "identifiers": MemoryIdentifiers(self.clock, seed=hash((self.seed, self.starts))),
             "alarms": self.alarms,
             "passwords": MemoryPasswords(),
+            "telemetry": MemoryTelemetry(),
             "cipher": MemoryCipher(),
             "metadata": MemoryMetadata(),
             "store": Connections(self.database, self.call),
@@ -232,13 +234,7 @@ class Process:
         """As `entrypoints.worker.process.run`, with actors for threads."""
         stop, pool = Stop(self.scheduler), _Pool(self)
         container = self.container
-        loop = DeploymentLoop(
-            store=container.store(),
-            clock=container.clock(),
-            advance=container.advance(),
-            worker=container.identifiers().next(),
-            threads=container.settings().worker_threads,
-        )
+        loop = worker_process.deployments(container)
         telling = worker_process.webhooks(container)
 
         def carry_on() -> None:
