@@ -11,7 +11,7 @@ from domain.audit import OPERATOR, AuditDraft
 from domain.errors import MisuseError
 from domain.identifiers import INSTALLATION
 from domain.retention import Archive, ArchiveState, LegalHold, Month, certificate
-from tests.contract.tenants import NOW, a_tenant
+from tests.contract.tenants import NOW, a_tenant, an_event
 
 MONTH = Month.of(NOW)
 
@@ -220,6 +220,22 @@ def test_the_trail_begins_where_it_says_itself_and_not_where_a_row_does(store, m
         work.archives.put(archive)
     with store.begin(a_tenant(store).scope) as work:
         assert work.archives.begins() == (archive.month.end if missing == "nothing" else before)
+
+
+def test_no_month_is_gone_while_an_event_from_before_it_is_there(store):
+    tenant = a_tenant(store)
+    there, said = Month.parse("2030-01"), a_gone_archive(month=Month.parse("2031-01"))
+    said = evolve(said, dropped_at=said.month.end)
+    with store.begin(tenant.scope) as work:
+        work.audit.prepare_months(there.first, 0)
+        work.audit.append(evolve(an_event(tenant), at=there.first))
+    with store.begin(Scope.installation()) as work:
+        before = work.archives.begins()
+        say(work, said, "partition.archived", said.event)
+        say(work, said, "partition.dropped")
+        assert work.archives.add(evolve(said, dropped_at=None, state=ArchiveState.ARCHIVED))
+        work.archives.put(said)
+        assert work.archives.begins() == before
 
 
 def test_lines_of_a_month_are_read_page_by_page(store):

@@ -171,7 +171,7 @@ class MemoryArchives(Archives):
         return max(gone).end if gone else None
 
     def _is_gone(self, archive: Archive, told: list[tuple[AuditEvent, JsonValue]]) -> bool:
-        """Whether the trail says so, and it is: what came late does not bring a month back."""
+        """Whether the trail says so, and it is, and all before: late events bring none back."""
         said = {"digest": archive.digest.hex(), "month": str(archive.month)}
         of_it = {
             (event.action, event.id if event.action == _ARCHIVED else None)
@@ -181,7 +181,7 @@ class MemoryArchives(Archives):
         return (
             archive.state is not ArchiveState.ARCHIVED
             and {(_ARCHIVED, archive.event), (_DROPPED, None)} <= of_it
-            and (archive.month in self._tables.gone or archive.month not in self.hot())
+            and all(each > archive.month or each in self._tables.gone for each in self.hot())
         )
 
     def lines(

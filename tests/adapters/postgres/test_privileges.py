@@ -44,7 +44,8 @@ archives             app=ra,w(state manifest events lines event_id archived_at d
 attempts             app=ra,w(broadcast_at rejected cost cost_rate cost_currency cost_rate_source
                               cost_rate_at) narrow=r readonly=r
 audit_checkpoints    app=r sealer=ra auditor=r readonly=r
-audit_events         app=ra narrow=r auditor=r readonly=r
+audit_events         app=r,a(organisation_id sequence id at action subject live salt body)
+                     narrow=r auditor=r readonly=r
 audit_heads          app=ra,w(sequence) narrow=r auditor=r readonly=r
 audit_leaves         app=r narrow=r sealer=ra auditor=r readonly=r
 audit_logs           app=r sealer=ra,w(cluster closed_at closed_because) auditor=r readonly=r

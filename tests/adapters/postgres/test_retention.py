@@ -1,11 +1,16 @@
 """Months leave a real database, with the real roles, and the ledger is still verified."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import psycopg
 import pytest
+from attrs import evolve
+from psycopg.errors import InsufficientPrivilege
 
 from adapters.local_keys import Verification
+from adapters.memory.clock import MemoryClock
+from adapters.memory.identifiers import MemoryIdentifiers
 from adapters.postgres import connect, open_books, open_partitions, seal_store
 from adapters.postgres.migrate import files
 from application.audit.trail import Trail
@@ -21,10 +26,10 @@ from application.ports.storage.retention import (
 from application.ports.storage.work import Scope
 from application.retention.archived import ProveArchived
 from application.retention.holds import refusal_for_subjects
-from domain.audit import WORKER, timestamp
+from domain.audit import OPERATOR, WORKER, timestamp
 from domain.errors import Refusal
 from domain.identifiers import INSTALLATION
-from domain.retention import Month
+from domain.retention import Archive, Month
 from tests.application.house import PROVING
 from tests.contract.subjects.postgres import application_url, database, sealer_url
 from tests.contract.tenants import a_tenant, an_event
@@ -269,8 +274,6 @@ def test_events_that_came_too_late_for_their_month_keep_it(story, place):
     _, store = place
     tenant = a_tenant(store)
     with store.begin(tenant.scope) as work:
-        from attrs import evolve
-
         # Nobody prepared 2018.
         work.audit.append(evolve(an_event(tenant), at=BEGIN - timedelta(days=60)))
     live(story, 15)
@@ -369,14 +372,73 @@ def test_no_row_of_the_applications_role_moves_where_the_trail_begins(archived, 
 
 def test_what_came_late_does_not_bring_back_where_the_trail_began(archived, place):
     url, store = place
+    second = Month(FIRST.index + 1)
+    archived.archive(second)
+    archived.seal()
     assert archived.drop(FIRST).state.value == "dropped"
     with store.begin(Scope.installation()) as work:
         # On a machine whose clock is behind.
         work.audit.prepare_months(FIRST.first, 1)
     come_late(archived, FIRST)
-    assert name_of(FIRST) in tables(url)
+    assert name_of(FIRST) not in tables(url)
     with store.begin(Scope.installation()) as work:
         assert work.archives.begins() == FIRST.end
+    # It would keep all that come after it.
+    assert archived.drop(second).state.value == "dropped"
+    with store.begin(Scope.installation()) as work:
+        assert work.archives.begins() == second.end
+
+
+def say_dropped(store, archive, at):
+    """As whoever stole the application's role, and its code, can."""
+    told = {"digest": archive.digest.hex(), "month": str(archive.month), "events": archive.events}
+    with store.begin(Scope.installation()) as work:
+        trail = Trail(
+            identifiers=MemoryIdentifiers(MemoryClock(at)),
+            organisation=INSTALLATION,
+            actor=OPERATOR,
+        )
+        event = trail.add("partition.archived", "ins_1", at, details=told)
+        trail.add("partition.dropped", "ins_1", at, details=told)
+        trail.write(work)
+        archive = evolve(archive, event=event)
+        work.archives.add(archive)
+        work.archives.put(archive.dropped(at))
+
+
+@pytest.mark.parametrize("month", ["2019-03", "2019-12", "2199-01"])
+def test_no_month_is_gone_that_is_there_or_has_one_before_it(archived, place, month):
+    url, store = place
+    assert archived.drop(FIRST).state.value == "dropped"
+    forged = Archive(
+        month=Month.parse(month),
+        manifest=b"{}",
+        events=0,
+        lines=0,
+        event=uuid4(),
+        archived_at=archived.clock.now(),
+    )
+    say_dropped(store, forged, max(forged.month.end, archived.clock.now()))
+    with store.begin(Scope.installation()) as work:
+        assert work.archives.begins() == FIRST.end
+        work.audit.prepare_months(forged.month.first, 0)
+    assert name_of(forged.month) in tables(url)
+    verdict = VerifyLedger(books=open_books(application_url(url)))(archived.organisations[0])
+    assert verdict.trail_begins == FIRST.end
+    assert not verdict.findings
+
+
+def test_the_applications_role_does_not_say_when_an_event_was_written(place):
+    url, _ = place
+    with (
+        psycopg.connect(application_url(url)) as application,
+        pytest.raises(InsufficientPrivilege),
+    ):
+        application.execute(
+            "INSERT INTO audit_events (organisation_id, sequence, id, at, action, subject, live,"
+            " salt, body, xid) SELECT organisation_id, sequence, id, at, action, subject, live,"
+            " salt, body, xid8 '1' FROM audit_events"
+        )
 
 
 def test_a_hold_that_the_applications_role_lifted_without_an_event_is_named(story, place):
