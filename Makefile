@@ -67,7 +67,7 @@ format: setup ## Format the code and fix what the linter can fix
 	$(BIN)/ruff format .
 
 lock: $(PYTHON_READY) ## Choose the newest allowed versions and pin them with their hashes
-	$(UV) pip compile pyproject.toml --extra dev --python $(BIN)/python --python-version 3.11 --universal \
+	$(UV) pip compile pyproject.toml --extra dev --extra traces --python $(BIN)/python --python-version 3.11 --universal \
 	    --generate-hashes --no-emit-index-url --upgrade --quiet \
 	    --custom-compile-command 'make lock' --output-file requirements.lock
 	$(UV) pip compile tools/algorand-contracts.in --python-version 3.12 --universal \

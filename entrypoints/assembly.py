@@ -1,6 +1,7 @@
 """From a name in the configuration to the adapter folder it means."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from urllib.parse import unquote, urlsplit
 from adapters import pool
 from adapters.pool import Pool
 from adapters.system import NoMail, NoPayments, SealStateFile
+from adapters.telemetry import Tracing
+from adapters.telemetry.watched import WatchedCustodian, WatchedNode
 from application.accounts.ask import AccountPlace
 from application.custody.guarded import Guarded
 from application.custody.registered import RegisteredCustodian
@@ -27,13 +30,15 @@ from application.ports.payments import Payments
 from application.ports.seal_state import SealStateStore
 from application.ports.seeds import SeedSigning
 from application.ports.storage.books import Books
+from application.ports.storage.figures import Figures
 from application.ports.storage.retention import Partitions
 from application.ports.storage.seals import SealStore
 from application.ports.storage.work import Store
 from application.ports.tables import Cell, TableError, TableFormat
+from application.ports.telemetry import Telemetry
 from application.retention.tables import ENCODINGS, TABLES
 from domain.export import ExportFormat
-from domain.identifiers import NetworkId
+from domain.identifiers import NetworkId, Prefix, public_id
 from domain.network import Family, Network
 from domain.treasury import Thresholds
 from entrypoints.custodian_settings import LOCAL_KEYS, CustodianSettings
@@ -67,6 +72,83 @@ def store(settings: Settings) -> Any:
 def books(settings: Settings) -> Books:
     """The books, read with as few rights as the configuration has."""
     made: Books = adapter("postgres").open_books(settings.reader_url or settings.database_url)
+    return made
+
+
+@contextmanager
+def figures_served(
+    settings: Settings, store: Any, telemetry: Tracing, clock: Clock
+) -> Iterator[str]:
+    """Served until the block ends, at the URL that it gives; empty: nobody wants them.
+
+    Of this process, and of the queues where it may ask for them.
+
+    Raises:
+        OSError: somebody else listens there.
+    """
+    place = settings.telemetry.metrics.listen
+    if place is None:
+        yield ""
+        return
+    # Loaded by processes that serve figures, and by no other.
+    module = import_module("adapters.telemetry.metrics")
+    made, queues = module.Metrics(), figures(settings)
+    made.registry.register(module.ConnectionFigures(store.connections))
+    if queues is not None:
+        made.registry.register(module.QueueFigures(queues, clock))
+    serving = import_module("adapters.telemetry.serving").serving
+    with serving(made.registry, place.host, place.port) as port:
+        telemetry.listeners.append(made)
+        try:
+            yield f"http://{place.host}:{port}/metrics"
+        finally:
+            telemetry.listeners.remove(made)
+            if queues is not None:
+                queues.close()
+
+
+@contextmanager
+def traces_sent(
+    settings: Settings, telemetry: Tracing, process: str, clean: Callable[[str], str]
+) -> Iterator[None]:
+    """To the collector that the configuration names, if it names one, until the block ends.
+
+    *clean* takes secrets out of texts.
+    """
+    traces = settings.telemetry.traces
+    if traces.endpoint is None:
+        yield
+        return
+    about = {
+        "service.namespace": "tallystick",
+        "service.name": f"tallystick-{process}",
+        "deployment.environment.name": settings.environment,
+        "tallystick.installation": public_id(Prefix.INSTALLATION, settings.installation),
+    }
+    # Optional packages; the settings have seen that they are there.
+    module = import_module("adapters.telemetry.otlp")
+    exporter = module.Exporter.to(traces.endpoint, traces.headers, about, clean)
+    telemetry.listeners.append(exporter)
+    try:
+        yield
+    finally:
+        telemetry.listeners.remove(exporter)
+        exporter.close()
+
+
+def is_collector_reached(settings: Settings) -> bool:
+    """Whether the collector that the configuration names takes traces from us."""
+    traces = settings.telemetry.traces
+    reached: bool = import_module("adapters.telemetry.otlp").is_reached(
+        traces.endpoint, traces.headers
+    )
+    return reached
+
+
+def figures(settings: Settings) -> Figures | None:
+    """How full the queues are, as the database says; None: this configuration does not ask."""
+    url = settings.telemetry.metrics.database_url
+    made: Figures | None = None if url is None else adapter("postgres").open_figures(url)
     return made
 
 
@@ -212,8 +294,10 @@ def tasks(settings: Settings) -> Any:
     return adapter("procrastinate").connect(settings.database_url)
 
 
-def chains(settings: Settings, metadata: MetadataStore) -> dict[NetworkId, Pool]:
-    """One chain per configured network, which is the pool of its nodes too.
+def chains(
+    settings: Settings, metadata: MetadataStore, telemetry: Telemetry
+) -> dict[NetworkId, Pool]:
+    """One chain per configured network, which is the pool of its nodes too; each node watched.
 
     Raises:
         SettingsError: a network whose nodes cannot be used together.
@@ -221,7 +305,11 @@ def chains(settings: Settings, metadata: MetadataStore) -> dict[NetworkId, Pool]
     made = {}
     for entry in settings.networks:
         try:
-            made[entry.network.id] = pool.connect(entry.network, nodes(settings, entry, metadata))
+            watched = [
+                (endpoint, WatchedNode(chain, endpoint.name, telemetry))
+                for endpoint, chain in nodes(settings, entry, metadata)
+            ]
+            made[entry.network.id] = pool.connect(entry.network, watched)
         except ValueError as error:
             raise SettingsError([str(error)]) from error
     return made
@@ -290,6 +378,8 @@ def migrate(settings: Settings, *, creates_logins: bool) -> list[str]:
     wanted = {"tallystick_app": settings.database_url}
     if settings.seal is not None:
         wanted["tallystick_sealer"] = settings.seal.database_url
+    if settings.telemetry.metrics.database_url is not None:
+        wanted["tallystick_metrics"] = settings.telemetry.metrics.database_url
     logins = [
         postgres.Login(
             name=unquote(parts.username or ""), password=unquote(parts.password or ""), group=group
@@ -325,15 +415,15 @@ def wrapping(settings: Settings) -> KeyWrapping:
     return made
 
 
-def custodians(settings: Settings, store: Store) -> dict[str, Custodian]:
-    """Custodians by the scheme of their key references, each behind the guard.
+def custodians(settings: Settings, store: Store, telemetry: Telemetry) -> dict[str, Custodian]:
+    """Custodians by the scheme of their key references, each watched, behind the guard.
 
     Raises:
         SettingsError: where one is, or what it is told to log in with, cannot be understood.
     """
     return {
         each.scheme: Guarded(
-            custodian=_custodian(each, settings, store),
+            custodian=WatchedCustodian(_custodian(each, settings, store), each.scheme, telemetry),
             verifies=verifies(),
             installation=settings.installation,
         )

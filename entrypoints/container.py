@@ -6,6 +6,7 @@ from adapters.aes import AesGcm
 from adapters.argon2 import Argon2Passwords
 from adapters.system import GroupCommit, LogAlarms, SystemClock, SystemIdentifiers
 from adapters.telemetry import Tracing
+from adapters.telemetry.watched import WatchedAlarms, WatchedTurn
 from application.access.api_keys import CreateApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
 from application.access.enrol import Enrol
@@ -109,7 +110,7 @@ class Container(containers.DeclarativeContainer):
     catalogue = settings.provided.catalogue
 
     telemetry = One(Tracing)
-    alarms = One(LogAlarms)
+    alarms = One(WatchedAlarms, One(LogAlarms), telemetry)
     clock = One(SystemClock)
     identifiers = One(SystemIdentifiers, clock)
     passwords = One(Argon2Passwords)
@@ -118,10 +119,10 @@ class Container(containers.DeclarativeContainer):
     tasks = One(assembly.tasks, settings)
     documents = One(assembly.documents, settings, store)
     metadata = One(assembly.metadata, settings, documents)
-    chains = One(assembly.chains, settings, metadata)
+    chains = One(assembly.chains, settings, metadata, telemetry)
     wrapping = One(assembly.wrapping, settings)
     payments = One(assembly.payments, settings)
-    custodians = One(assembly.custodians, settings, store)
+    custodians = One(assembly.custodians, settings, store, telemetry)
 
     cipher = One(AesGcm)
     people = One(
@@ -406,7 +407,7 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         identifiers=identifiers,
     )
-    spend = One(SpendCredits, together=One(GroupCommit, serve_turn))
+    spend = One(SpendCredits, together=One(GroupCommit, One(WatchedTurn, serve_turn, telemetry)))
     inspect = One(Inspect, store=store, chains=chains)
     halt = One(Halt, store=store, alarms=alarms, clock=clock, identifiers=identifiers)
     pursuit = One(Pursuit, store=store, custodians=custodians)

@@ -113,6 +113,10 @@ url = "smtps://ada:canary-mail@mail.example:465"
 from = "issue@example.com"
 verify = false
 
+[traces]
+endpoint = "https://collector.example/v1/traces"
+headers = "x-honeycomb-team=canary-collector"
+
 [networks."eip155:31337"]
 name = "anvil"
 family = "evm"
@@ -125,7 +129,7 @@ native_currency = "ETH"
 CANARIES = (
     "canary-database", "canary-migrator", "Y2FuYXJ5LW1hc3Rlci1rZXktb2YtMzItYnl0ZXMhISE=",
     "canary-vault-token", "sk_test_canarystripe", "whsec_canaryone", "whsec_canarytwo",
-    "canary-mail", "canarykeyinthepath", "canarykeyinthequery",
+    "canary-mail", "canary-collector", "canarykeyinthepath", "canarykeyinthequery",
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from adapters.memory.storage import MemoryStore
+from adapters.memory.telemetry import MemoryTelemetry
 from application.custody.guarded import Guarded
 from application.ports.nodes import Endpoint
 from domain.identifiers import Prefix, public_id
@@ -342,14 +343,14 @@ class TestCustodians:
         settings = read(environment=COMPLETE | {"TALLYSTICK_CUSTODIAN_NEW_KEYS": wrong})
         assert "hunter2" not in f"{settings!r} {settings.redacted()}"
         with pytest.raises(SettingsError, match="credentials do not belong") as refusal:
-            assembly.custodians(settings, MemoryStore())
+            assembly.custodians(settings, MemoryStore(), MemoryTelemetry())
         assert "hunter2" not in str(refusal.value)
 
     @pytest.mark.parametrize("named", [VAULT, TOKEN, "aws-kms:eu-central-1", "local-keys"])
     def test_every_custodian_is_built_without_asking_it(self, read, named):
         """Also where this process has no credentials of it: `serve` signs nothing."""
         settings = read(environment=COMPLETE | {"TALLYSTICK_CUSTODIAN_NEW_KEYS": named})
-        (custodian,) = assembly.custodians(settings, MemoryStore()).values()
+        (custodian,) = assembly.custodians(settings, MemoryStore(), MemoryTelemetry()).values()
         assert isinstance(custodian, Guarded)
         assert custodian.capabilities().curves == set(Curve)
 
@@ -357,7 +358,7 @@ class TestCustodians:
     def test_a_place_that_cannot_be_understood_is_a_fault(self, read, named):
         settings = read(environment=COMPLETE | {"TALLYSTICK_CUSTODIAN_NEW_KEYS": named})
         with pytest.raises(SettingsError, match=f"custodian {named.partition(':')[0]}: "):
-            assembly.custodians(settings, MemoryStore())
+            assembly.custodians(settings, MemoryStore(), MemoryTelemetry())
 
 
 class TestANetwork:
@@ -861,6 +862,7 @@ class TestConfig:
             "retention.folder", "retention.hot_months", "retention.kept_months",
             "credits.gift_daily_cap", "abuse.premium_gap_seconds", "abuse.output_limit",
             "abuse.credits_per_hour", "abuse.freeze", "audit.origin", "logs.format", "logs.level",
+            "metrics.listen", "metrics.database_url", "traces.endpoint", "traces.headers",
         }  # fmt: skip
 
     def test_check_is_content(self, run):

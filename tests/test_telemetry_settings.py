@@ -1,13 +1,21 @@
-"""[logs]: what is read, and what is wrong."""
+"""[logs], [metrics] and [traces]: what is read, and what is wrong."""
 
 import pytest
 
-from entrypoints.telemetry_settings import LogFormat, read_telemetry
+from entrypoints.telemetry_settings import LogFormat, LogLevel, Place, read_telemetry
 
 
 def read(environment="production", **given):
     written = {tuple(name.split("__")): text for name, text in given.items()}
     return read_telemetry(lambda section, key: written.get((section, key)), environment)
+
+
+def test_nothing_is_served_and_nothing_sent_unless_it_is_said():
+    found, faults = read()
+    assert faults == []
+    assert found.metrics.listen is None
+    assert found.metrics.database_url is None
+    assert found.traces.endpoint is None
 
 
 @pytest.mark.parametrize(
@@ -20,11 +28,42 @@ def test_logs_are_for_people_where_people_read_them(environment, usual):
         assert read(environment, logs__format=chosen.value)[0].logs.format is chosen
 
 
+def test_what_is_said_is_what_counts():
+    found, faults = read(
+        logs__level="warning",
+        metrics__listen="[::1]:9464",
+        metrics__database_url="postgresql://figures:secret@db/tallystick",
+        traces__endpoint="https://collector.example/v1/traces",
+        traces__headers="x-team = secret, authorization=Basic c2VjcmV0",
+    )
+    assert faults == []
+    assert found.logs.level is LogLevel.WARNING
+    assert found.metrics.listen == Place("::1", 9464)
+    assert found.traces.headers == {"x-team": "secret", "authorization": "Basic c2VjcmV0"}
+    assert "secret" not in repr(found)
+    assert "secret" not in str(found.redacted())
+    assert found.redacted()["traces"]["headers"] == ["authorization", "x-team"]
+
+
 @pytest.mark.parametrize(
     ("given", "word"),
     [
         ({"logs__format": "yaml"}, "TALLYSTICK_LOGS_FORMAT"),
         ({"logs__level": "chatty"}, "TALLYSTICK_LOGS_LEVEL"),
+        ({"metrics__listen": "9464"}, "TALLYSTICK_METRICS_LISTEN"),
+        ({"metrics__listen": "127.0.0.1:99999"}, "TALLYSTICK_METRICS_LISTEN"),
+        (
+            {"metrics__database_url": "postgresql://figures@db/tallystick"},
+            "needs TALLYSTICK_METRICS_LISTEN",
+        ),
+        (
+            {"metrics__database_url": "mysql://db", "metrics__listen": "127.0.0.1:1"},
+            "TALLYSTICK_METRICS_DATABASE_URL",
+        ),
+        ({"traces__endpoint": "collector:4318"}, "TALLYSTICK_TRACES_ENDPOINT"),
+        ({"traces__endpoint": "https://me:secret@collector/"}, "TALLYSTICK_TRACES_ENDPOINT"),
+        ({"traces__endpoint": "https://["}, "TALLYSTICK_TRACES_ENDPOINT"),
+        ({"traces__headers": "secret"}, "TALLYSTICK_TRACES_HEADERS"),
     ],
 )
 def test_what_is_wrong_is_said_without_what_is_secret(given, word):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from inspect import cleandoc
 from pathlib import Path
 
+from adapters.telemetry.definitions import DEFINITIONS, Source
 from domain.deployment import ACTIONS, EDGES, Failed, Reason, State
 from domain.operation import WaitReason
 from entrypoints.http import problems
@@ -129,7 +130,55 @@ def _first_sentences(event: type) -> str:
     return " ".join(cleandoc(event.__doc__).split("\n\n", maxsplit=1)[0].split())
 
 
+_METRICS = """\
+# Metrics
+
+This page is made from `adapters/telemetry/definitions.py` by `python tools/generate_docs.py`.
+
+Served in the text format of Prometheus (and as OpenMetrics, to whoever asks for it) at `/metrics`
+of the place that `[metrics] listen` names: a port of each process's own, without a log-in, so let
+nobody but your Prometheus reach it. What labels may be is bounded; none is an id.
+
+## Of the process
+
+What each process counts itself: add them up over processes (`sum`).
+
+{process}
+
+## Of the queues
+
+Read from the database by processes that have `[metrics] database_url`, at most every five
+seconds. One process is enough; where several do, they say the same (`max`). Ages are in seconds,
+and 0 where there is nothing.
+
+{database}
+"""
+
+
+def metrics_page() -> str:
+    return _METRICS.format(
+        process=_metrics_of(Source.PROCESS), database=_metrics_of(Source.DATABASE)
+    )
+
+
+def _metrics_of(source: Source) -> str:
+    return _table(
+        ("Name", "Type", "Labels", "Means"),
+        (
+            (
+                f"`{each.full_name}`",
+                each.type.value,
+                ", ".join(f"`{label}`" for label in each.labels),
+                each.meaning,
+            )
+            for each in DEFINITIONS
+            if each.source is source
+        ),
+    )
+
+
 PAGES: Mapping[Path, Callable[[], str]] = {
+    DOCS / "metrics.md": metrics_page,
     DOCS / "states.md": states_page,
     DOCS / "errors.md": problems.page,
 }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from adapters.postgres.books import PostgresBooks
     from adapters.postgres.documents import PostgresMetadata
+    from adapters.postgres.figures import PostgresFigures
     from adapters.postgres.retention import PostgresPartitions
     from adapters.postgres.seals import PostgresSealStore
     from adapters.postgres.storage import PostgresStore
@@ -72,6 +73,13 @@ def seal_store(url: str) -> "PostgresSealStore":
     from adapters.postgres.seals import PostgresSealStore  # noqa: PLC0415 - as above
 
     return PostgresSealStore(url)
+
+
+def open_figures(url: str) -> "PostgresFigures":
+    """How full the queues are.  *url* belongs to a member of tallystick_metrics."""
+    from adapters.postgres.figures import PostgresFigures  # noqa: PLC0415 - as above
+
+    return PostgresFigures(url)
 
 
 def open_partitions(url: str | None) -> "PostgresPartitions":

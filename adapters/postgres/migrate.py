@@ -27,6 +27,7 @@ GROUPS = (
     "tallystick_migrator",
     "tallystick_app",
     "tallystick_sealer",
+    "tallystick_metrics",
     "tallystick_auditor",
     "tallystick_readonly",
 )

@@ -6,6 +6,7 @@
 --   tallystick_narrow     owns the few functions that see all organisations; nobody is this role
 --   tallystick_app        API and worker: reads and writes its scope, cannot change history
 --   tallystick_sealer     seals audit events: adds leaves, tiles and checkpoints, reads no event
+--   tallystick_metrics    asks how full the queues are, over all organisations, and nothing else
 --   tallystick_auditor    reads journal and audit events of the organisation it names
 --   tallystick_readonly   reads what is not secret of the organisation it names
 
@@ -20,7 +21,8 @@ BEGIN
     FOR missing IN
         SELECT name
           FROM unnest(ARRAY['tallystick_migrator', 'tallystick_narrow', 'tallystick_app',
-                            'tallystick_sealer', 'tallystick_auditor', 'tallystick_readonly'])
+                            'tallystick_sealer', 'tallystick_metrics', 'tallystick_auditor',
+                            'tallystick_readonly'])
                AS wanted (name)
          WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted.name)
     LOOP

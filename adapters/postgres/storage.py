@@ -336,6 +336,12 @@ class PostgresStore(SharedStore):
     def close(self) -> None:
         self._pool.close()
 
+    def connections(self) -> Mapping[str, int]:
+        """How many are used, how many idle, and how many threads wait for one."""
+        told = self._pool.get_stats()
+        size, idle = told.get("pool_size", 0), told.get("pool_available", 0)
+        return {"used": size - idle, "idle": idle, "waiting": told.get("requests_waiting", 0)}
+
     @contextmanager
     def begin(self, scope: Scope) -> Iterator[Work]:
         with self.transaction(scope) as transaction:

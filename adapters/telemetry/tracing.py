@@ -15,6 +15,8 @@ from attrs import define, field, frozen
 from application.ports.telemetry import Fact, Span, SpanKind, Telemetry
 from domain.trace import TraceContext
 
+#: Of these, one that begins a trace was asked for by nobody.
+_ROUTINE = frozenset({SpanKind.INTERNAL, SpanKind.CLIENT})
 _TRACE_BYTES = 16
 _SPAN_BYTES = 8
 
@@ -34,6 +36,8 @@ class FinishedSpan:
     ids: Mapping[str, str]
     #: A code, or the name of an exception; None: it did what it should.
     failure: str | None
+    #: A look at a node or a queue, or part of one: nobody has asked for it.
+    is_routine: bool = False
 
     @property
     def seconds(self) -> float:
@@ -49,6 +53,7 @@ class _OpenSpan(Span):
     #: Of the span that it is inside of.
     inherited: Mapping[str, str]
     facts: dict[str, str | int | bool]
+    is_routine: bool
     ids: dict[str, str] = field(factory=dict)
     failure: str | None = None
 
@@ -93,9 +98,9 @@ class Tracing(Telemetry):
     ) -> Iterator[Span]:
         outer = _INNERMOST.get()
         parent = after or (outer.context if outer else None)
-        opened = _OpenSpan(
-            name, kind, _following(parent), parent, outer.all_ids if outer else {}, {}
-        )
+        is_routine = kind in _ROUTINE if parent is None else after is None and _is_routine(outer)
+        ids = outer.all_ids if outer else {}
+        opened = _OpenSpan(name, kind, _following(parent), parent, ids, {}, is_routine)
         opened.says(**facts)
         began_at, began = time.time_ns(), time.perf_counter_ns()
         before = _INNERMOST.set(opened)
@@ -137,9 +142,14 @@ class Tracing(Telemetry):
             facts=span.facts,
             ids=span.all_ids,
             failure=span.failure,
+            is_routine=span.is_routine,
         )
         for listener in self.listeners:
             listener(finished)
+
+
+def _is_routine(outer: _OpenSpan | None) -> bool:
+    return outer is not None and outer.is_routine
 
 
 def _following(parent: TraceContext | None) -> TraceContext:

@@ -137,7 +137,10 @@ class DeliverWebhooks:
         """One attempt, in the trace of the request that what it tells of was asked for in."""
         cause = turn.causes.get(delivery.subject, Cause())
         with self.telemetry.span(
-            "send_webhook", kind=SpanKind.CLIENT, after=cause.trace, event_type=delivery.event_type
+            "send_webhook",
+            kind=SpanKind.PRODUCER,
+            after=cause.trace,
+            event_type=delivery.event_type,
         ) as span:
             span.concerns(
                 organisation=public_id(Prefix.ORGANISATION, delivery.organisation),

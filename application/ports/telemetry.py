@@ -24,6 +24,8 @@ class SpanKind(Enum):
     CLIENT = "client"
     #: What was asked for before, and is done now.
     CONSUMER = "consumer"
+    #: What somebody outside goes on with, whenever they like.
+    PRODUCER = "producer"
 
 
 class Span(Protocol):

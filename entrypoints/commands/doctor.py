@@ -68,6 +68,7 @@ def _examine(config: str | None) -> Iterator[Finding]:
     yield Finding(what="configuration")
     store, settings = container.store(), container.settings()
     yield mail(settings.mail)
+    yield from telemetry(container)
     try:
         store.open()
         problem = database_problem(container)
@@ -87,6 +88,36 @@ def _examine(config: str | None) -> Iterator[Finding]:
             yield from _network(container, entry, has_store=problem is None)
     finally:
         store.close()
+
+
+def telemetry(container: Container) -> Iterator[Finding]:
+    """Whether figures of the queues can be read, and traces leave; nothing where nobody asks."""
+    settings = container.settings()
+    chosen = settings.telemetry
+    figures = assembly.figures(settings)
+    if figures is not None:
+        problem = None
+        try:
+            figures.read(container.clock().now())
+        except StoreUnavailableError as error:
+            problem = str(error)
+        finally:
+            figures.close()
+        yield Finding(
+            what="figures of the queues",
+            problem=problem,
+            remedy="let [metrics] database_url name a member of tallystick_metrics: "
+            "docs/telemetry.md",
+            is_warning=True,
+        )
+    if chosen.traces.endpoint is not None:
+        is_reached = assembly.is_collector_reached(settings)
+        yield Finding(
+            what=f"collector {chosen.traces.endpoint}",
+            problem=None if is_reached else "it takes no traces from us",
+            remedy="look at [traces] endpoint, which has a path, and headers",
+            is_warning=True,
+        )
 
 
 def mail(chosen: MailSettings) -> Finding:

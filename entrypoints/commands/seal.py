@@ -72,7 +72,7 @@ def _once(
 
 def _forever(ctx: click.Context, stop: threading.Event, *, as_json: bool) -> None:
     container = build_container(setting_up.settings(ctx))
-    with observed(container):
+    with observed(container, "seal"):
         _seal_on(ctx, container, stop, as_json=as_json)
 
 
@@ -85,6 +85,7 @@ def _seal_on(
             every=container.settings().seal_every,
             stop=stop,
             tell=_teller(as_json=as_json),
+            telemetry=container.telemetry(),
             advance=Progress(),
         )
     except SettingsError as error:

@@ -30,7 +30,7 @@ _STOP_WITHIN_SECONDS = 20
 @click.pass_context
 def command(ctx: click.Context) -> None:
     container = build_container(setting_up.settings(ctx))
-    with observed(container):
+    with observed(container, "serve"):
         _serve(ctx, container)
 
 

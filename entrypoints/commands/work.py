@@ -13,7 +13,7 @@ from entrypoints.worker.process import WrongDatabaseError, run
 @click.pass_context
 def command(ctx: click.Context) -> None:
     container = build_container(setting_up.settings(ctx))
-    with observed(container):
+    with observed(container, "work"):
         try:
             run(container, started=lambda: click.echo("the worker is at work", err=True))
         except SettingsError as error:

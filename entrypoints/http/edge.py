@@ -27,6 +27,7 @@ log = structlog.get_logger("tallystick.http")
 
 #: Whatever else somebody sends as a method is one word in figures.
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+_STREAM = "text/event-stream"
 #: Names of query parameters that one line tells.
 _MOST_PARAMETERS = 20
 
@@ -129,6 +130,8 @@ class _Exchange:
     #: Bytes of the two bodies.
     received: int = 0
     sent: int = 0
+    #: It lasts for as long as somebody listens.
+    is_stream: bool = False
 
     def counting(self, receive: Receive) -> Receive:
         async def receive_more() -> ReceiveMessage:
@@ -146,6 +149,7 @@ class _Exchange:
             if message["type"] == "http.response.start":
                 self.status = message["status"]
                 headers = MutableScopeHeaders.from_message(message)
+                self.is_stream = headers.get("Content-Type", "").startswith(_STREAM)
                 for name, value in _SECURITY.items():
                     headers.setdefault(name, value)
                 for name, value in scope["state"]["headers"].items():
@@ -163,6 +167,8 @@ class _Exchange:
         span.says(
             method=method if method in _METHODS else "other", route=route, status=self.status
         )
+        if self.is_stream:
+            span.says(is_stream=True)
         if self.status >= 500:
             span.failed(str(self.status))
         log.info(

@@ -1,11 +1,13 @@
 """What a worker does beside deployments: each in a thread of its own, each by its interval."""
 
+from __future__ import annotations
+
 import logging
 import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from application.accounts.create_key import CreateAccountKey, NotConfiguredError
 from application.exports.make import MakeExport
@@ -17,6 +19,7 @@ from application.ports.custody import CustodyRefusedError, CustodyUnavailableErr
 from application.ports.files import FilesUnavailableError
 from application.ports.storage.work import LeaseLostError, StoreUnavailableError
 from application.ports.tasks import TasksUnavailableError
+from application.ports.telemetry import Telemetry
 from domain.identifiers import (
     AccountId,
     ExportId,
@@ -41,6 +44,15 @@ class Periodic:
     name: str
     interval: timedelta
     act: Callable[[], object]
+
+    def watched(self, telemetry: Telemetry) -> Periodic:
+        """The same; each time it acts is a span."""
+
+        def act() -> object:
+            with telemetry.span(f"periodic {self.name}", task=self.name):
+                return self.act()
+
+        return evolve(self, act=act)
 
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():

@@ -72,7 +72,12 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
         tell_of_tariffs(container)
         tasks.open()
         threads = [
-            threading.Thread(target=periodic.run, args=(stop,), name=periodic.name, daemon=True)
+            threading.Thread(
+                target=periodic.watched(container.telemetry()).run,
+                args=(stop,),
+                name=periodic.name,
+                daemon=True,
+            )
             for periodic in periodics(container, stop)
         ]
         telling = threading.Thread(

@@ -13,6 +13,7 @@ from application.ports.custody import CustodyUnavailableError
 from application.ports.seal_state import SealStateError
 from application.ports.storage.seals import SealerBusyError
 from application.ports.storage.work import Scope, StoreUnavailableError
+from application.ports.telemetry import Telemetry
 from domain.audit import WORKER
 from domain.errors import Refusal
 from entrypoints.container import Container
@@ -33,6 +34,7 @@ class SealLoop:
     stop: threading.Event
     #: Hears of every round that did something, and of every refusal.
     tell: Tell
+    telemetry: Telemetry
     #: Hears how many events a batch had.
     advance: Callable[[int], None] = lambda _: None
     #: What was said last of why nothing is sealed: it is said once.
@@ -53,7 +55,7 @@ class SealLoop:
         while not self.stop.is_set():
             pause = self.every
             try:
-                done = sealer(self.advance, self.stop.is_set)
+                done = self._round(sealer)
             except CustodyUnavailableError as error:
                 self._say(f"the custodian does not answer: {error}")
                 pause = _AFTER_TROUBLE
@@ -67,6 +69,16 @@ class SealLoop:
                     if done.sealed or done.signed is not None:
                         self.tell(done)
             self.stop.wait(pause.total_seconds())
+
+    def _round(self, sealer: Sealer) -> Round | Refusal:
+        """Raises: CustodyUnavailableError, StoreUnavailableError."""
+        with self.telemetry.span("seal_round") as span:
+            done = sealer(self.advance, self.stop.is_set)
+            if isinstance(done, Refusal):
+                span.failed(done.code)
+            else:
+                span.says(sealed=done.sealed)
+        return done
 
     def _say(self, what: str | None) -> None:
         if what is not None and what != self._said:

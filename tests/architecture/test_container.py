@@ -16,6 +16,7 @@ from dependency_injector import containers, providers
 from dependency_injector.errors import Error
 
 from adapters.system import LogAlarms, SystemClock, SystemIdentifiers
+from adapters.telemetry import Tracing
 from application.access.authenticate import Authenticate
 from application.deployments.halt import Halt
 from application.ports.clock import Clock
@@ -83,7 +84,8 @@ class Sound(containers.DeclarativeContainer):
     store = One(assembly.store, settings)
     halt = One(Halt, store=store, alarms=alarms, clock=clock, identifiers=identifiers)
     documents = One(assembly.documents, settings, store)
-    chains = One(assembly.chains, settings, documents)
+    telemetry = One(Tracing)
+    chains = One(assembly.chains, settings, documents, telemetry)
 
 
 class Misspelt(Sound):
@@ -132,7 +134,7 @@ class InAMapping(Sound):
 
 
 class AFunction(Sound):
-    custodians = One(assembly.custodians, Sound.store, Sound.store)
+    custodians = One(assembly.custodians, Sound.store, Sound.store, Sound.telemetry)
 
 
 @pytest.mark.parametrize(

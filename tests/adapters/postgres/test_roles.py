@@ -73,6 +73,7 @@ NARROW = {
         "organisation_id, id, placed_at, subject, since, until",
     ),
     "trail_begins": ("tallystick_narrow", "timestamptz"),
+    "queue_figures": ("tallystick_narrow", "figure, label, count, since"),
     "operation_keeps_its_promises": ("tallystick_narrow", "trigger"),
 }
 #: Whose they are not to call.
@@ -82,7 +83,9 @@ NOT_THE_APPLICATIONS = {
     "remember_hold",
     "a_hold_is_remembered",
     "legal_holds_in_force",
+    "queue_figures",
 }
+WATCHERS = {"queue_figures"}
 READERS = {"ledger_volumes", "seal_backlog", "trail_begins"}
 SEALERS = {"unsealed_events", "seal_backlog"}
 
@@ -355,7 +358,8 @@ def test_the_ways_past_the_wall_are_few_narrow_and_pinned(administrator):
                has_function_privilege('public', pg_proc.oid, 'EXECUTE'),
                has_function_privilege('tallystick_app', pg_proc.oid, 'EXECUTE'),
                has_function_privilege('tallystick_readonly', pg_proc.oid, 'EXECUTE'),
-               has_function_privilege('tallystick_sealer', pg_proc.oid, 'EXECUTE')
+               has_function_privilege('tallystick_sealer', pg_proc.oid, 'EXECUTE'),
+               has_function_privilege('tallystick_metrics', pg_proc.oid, 'EXECUTE')
           FROM pg_proc
           JOIN pg_roles ON pg_roles.oid = proowner
          WHERE pronamespace = 'narrow'::regnamespace
@@ -363,12 +367,14 @@ def test_the_ways_past_the_wall_are_few_narrow_and_pinned(administrator):
     ).fetchall()
     names = {"timestamp with time zone": "timestamptz", "bigint": "int8"}
     assert {row[0]: (row[1], names.get(row[4], row[4])) for row in found} == NARROW
-    for name, _, is_definer, settings, _, everybody, application, reader, sealer in found:
+    for name, _, is_definer, settings, _, everybody, *rights in found:
+        application, reader, sealer, watcher = rights
         assert is_definer, name
         assert "search_path=pg_catalog, pg_temp" in settings, name
         assert not everybody, name
         assert reader == (name in READERS), name
         assert sealer == (name in SEALERS), name
+        assert watcher == (name in WATCHERS), name
         assert application == (name not in NOT_THE_APPLICATIONS), name
 
 

@@ -1,0 +1,3 @@
+-- name: read
+SELECT figure, label, count, since
+  FROM narrow.queue_figures(%(now)s)
