@@ -19,7 +19,7 @@ from application.deployments.budget import Budgets
 from application.exports.make import Formats
 from application.ports.chain import Chain
 from application.ports.clock import Clock
-from application.ports.custody import Custodian, KeyHolder, KeyWrapping, Verifies
+from application.ports.custody import Custodian, KeyCustodian, KeyHolder, KeyWrapping, Verifies
 from application.ports.egress import Egress
 from application.ports.files import Files
 from application.ports.identity_provider import IdentityProvider
@@ -431,9 +431,9 @@ def custodians(settings: Settings, store: Store, telemetry: Telemetry) -> dict[s
     }
 
 
-def _custodian(named: CustodianSettings, settings: Settings, store: Store) -> Custodian:
+def _custodian(named: CustodianSettings, settings: Settings, store: Store) -> KeyCustodian:
     if named.scheme == LOCAL_KEYS:
-        local: Custodian = adapter(LOCAL_KEYS).connect(store, _master_keys(settings))
+        local: KeyCustodian = adapter(LOCAL_KEYS).connect(store, _master_keys(settings))
         return local
     try:
         holder: KeyHolder = adapter(named.scheme).connect(named.address, named.secrets)

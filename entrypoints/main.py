@@ -31,7 +31,7 @@ COMMANDS = {
     "tokens": ("tokens", "Hold issued tokens against what they must be."),
     "operations": ("operations", "End an operation that has begun and will not be finished."),
     "keys": ("keys", "The keys of issuing accounts: list, rotate, move, rekey, disable."),
-    "arc76": ("arc76", "Tell the addresses of an account that is derived from a passphrase."),
+    "arc76": ("arc76", "Accounts that are derived from a passphrase: tell addresses, rekey."),
     "listen": ("listen", "Print an organisation's events as they happen; forward them."),
     "doctor": ("doctor", "Check configuration, database, nodes and custodian; say what to fix."),
     "config": ("config", "Check the configuration, or show it without its secrets."),

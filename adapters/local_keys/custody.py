@@ -9,9 +9,10 @@ from adapters.local_keys.curves import is_secret, new_secret, public_key_of, sig
 from adapters.local_keys.envelope import Envelope
 from application.ports.custody import (
     Capabilities,
-    Custodian,
     CustodyRefusedError,
     CustodyUnavailableError,
+    FoundKey,
+    KeyCustodian,
     KeyDescription,
     KeyWrapping,
     Signing,
@@ -24,7 +25,7 @@ _SCHEME = "local-keys"
 
 
 @frozen
-class LocalKeysCustodian(Custodian):
+class LocalKeysCustodian(KeyCustodian):
     """Opens an envelope for one signature at a time, and overwrites what was in it.
 
     What may be signed, and whether the signature is good, a guard in front of it decides.
@@ -64,15 +65,13 @@ class LocalKeysCustodian(Custodian):
 
     def sign(self, key: KeyRef, message: bytes, purpose: Purpose) -> Signing:
         del purpose
-        envelope = self._find(key)
-        if not envelope.description.enabled:
+        found = self.find(key)
+        if not found.description.enabled:
             raise CustodyRefusedError("key_disabled", f"{key} is disabled")
-        secret = envelope.open(self._wrapping)
-        try:
-            signature = sign(envelope.description.public_key.curve, secret, message)
-        finally:
-            _overwrite(secret)
-        return Signing(signature=signature, key_version=key.rpartition("/")[2])
+        return found.sign(message)
+
+    def find(self, key: KeyRef) -> FoundKey:
+        return _Found(self._find(key), self._wrapping)
 
     def rotate(self, key: KeyRef) -> KeyDescription:
         known = self._find(key).description
@@ -144,6 +143,25 @@ class LocalKeysCustodian(Custodian):
                 yield work
         except StoreUnavailableError as error:
             raise CustodyUnavailableError("the store of keys does not answer") from error
+
+
+@frozen
+class _Found(FoundKey):
+    _envelope: Envelope
+    _wrapping: KeyWrapping = field(repr=False)
+
+    @property
+    def description(self) -> KeyDescription:
+        return self._envelope.description
+
+    def sign(self, message: bytes) -> Signing:
+        described = self.description
+        secret = self._envelope.open(self._wrapping)
+        try:
+            signature = sign(described.public_key.curve, secret, message)
+        finally:
+            _overwrite(secret)
+        return Signing(signature=signature, key_version=described.key.rpartition("/")[2])
 
 
 def _place(key: KeyRef) -> KeyPlace:

@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from application.ports.custody import (
     Capabilities,
-    Custodian,
     CustodyRefusedError,
     CustodyUnavailableError,
+    FoundKey,
+    KeyCustodian,
     KeyDescription,
     Signing,
 )
@@ -36,7 +37,7 @@ class _Key:
 
 
 @define(eq=False)
-class MemoryCustodian(Custodian):
+class MemoryCustodian(KeyCustodian):
     #: Its references begin with it.
     scheme: str = "memory"
     is_down: bool = False
@@ -92,17 +93,29 @@ class MemoryCustodian(Custodian):
             self._answer()
             if self.refuses is not None:
                 raise CustodyRefusedError(self.refuses, "it was told to refuse")
-            found = self._find(key)
-            described = found.description
+            described = self._find(key).description
             if not described.enabled:
                 raise CustodyRefusedError("key_disabled", f"{key} is disabled")
             if purpose not in PURPOSES[described.use]:
                 msg = f"{key} is for {described.use.value}, not for {purpose.value}"
                 raise CustodyRefusedError("wrong_purpose", msg)
+            return self.signed(key, message)
+
+    def signed(self, key: KeyRef, message: bytes) -> Signing:
+        """As its guard asks, who has looked at key and message."""
+        with self._lock:
+            self._answer()
+            if self.refuses is not None:
+                raise CustodyRefusedError(self.refuses, "it was told to refuse")
+            found = self._find(key)
+            described = found.description
             self.signatures += 1
             private = self._new(described.public_key.curve) if self.lies else found.private
             version = key.rpartition("/")[2]
             return Signing(signature=_signed(private, message), key_version=version)
+
+    def find(self, key: KeyRef) -> FoundKey:
+        return _Found(self, self.describe(key))
 
     def rotate(self, key: KeyRef) -> KeyDescription:
         with self._lock:
@@ -145,6 +158,19 @@ class MemoryCustodian(Custodian):
     def _answer(self) -> None:
         if self.is_down:
             raise CustodyUnavailableError("the custodian does not answer")
+
+
+@frozen
+class _Found(FoundKey):
+    _custodian: MemoryCustodian
+    _description: KeyDescription
+
+    @property
+    def description(self) -> KeyDescription:
+        return self._description
+
+    def sign(self, message: bytes) -> Signing:
+        return self._custodian.signed(self._description.key, message)
 
 
 def _read(curve: Curve, secret: bytes) -> _Private:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 import pkcs11
 from attrs import frozen
@@ -21,6 +23,8 @@ from application.ports.custody import (
     Signing,
 )
 from domain.signing import Curve, PublicKey, Signature
+
+log = logging.getLogger(__name__)
 
 _ID_BYTES = 16
 _OCTET_STRING, _UNCOMPRESSED = 0x04, 0x04
@@ -96,7 +100,12 @@ class TokenHolder(KeyHolder):
         if len(raw) != 64:
             msg = f"the token made a signature of {len(raw)} bytes with {key.handle}"
             raise CustodyRefusedError("wrong_signature", msg)
-        return Signing(signature=Signature(curve, raw), key_version=key.version)
+        # A token names no calls; ours is in the worker's log, beside the token's name for the key.
+        request_id = f"pkcs11-{uuid4()}"
+        log.info("%s: a signature by the token's key %s", request_id, key.handle)
+        return Signing(
+            signature=Signature(curve, raw), key_version=key.version, request_id=request_id
+        )
 
     def disable(self, key: HeldKey) -> None:
         def forbid(session: pkcs11.Session) -> None:

@@ -187,12 +187,14 @@ class TransitHolder(KeyHolder):
             wrapping=handle["wrapping"], ciphertext=base64.b64decode(handle["ciphertext"])
         )
         place = _place(handle["name"], int(key.version), key.public_key)
-        secret = bytearray(self._wrapping.unwrap(wrapped, place))
+        opened, request_id = self._wrapping.unwrap_named(wrapped, place)
+        secret = bytearray(opened)
         try:
             signature = software.sign(secret, digest)
         finally:
             software.overwrite(secret)
-        return Signing(signature=signature, key_version=key.version)
+        # What Vault's log has of it: that the key was unwrapped.
+        return Signing(signature=signature, key_version=key.version, request_id=request_id)
 
 
 def _granted(answer: Any) -> Any:

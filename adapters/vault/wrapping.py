@@ -48,23 +48,27 @@ class TransitWrapping(KeyWrapping):
         )
 
     def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
+        return self.unwrap_named(wrapped, context)[0]
+
+    def unwrap_named(self, wrapped: Wrapped, context: bytes) -> tuple[bytes, str | None]:
+        """As `unwrap`, with Vault's own name for the call.  Raises: as `unwrap`."""
         match = _NAME.fullmatch(wrapped.wrapping)
         if match is None:
             raise CustodyRefusedError("unknown_key", f"{wrapped.wrapping} is no key of this Vault")
-        plaintext = self._line.ask(
-            self._permission("decrypt"),
-            lambda client: _bytes(
-                client.secrets.transit.decrypt_data(
-                    name=WRAPPING_KEY,
-                    ciphertext=f"vault:v{match[1]}:{_text(wrapped.ciphertext)}",
-                    associated_data=_bound(context),
-                    mount_point=self._line.address.mount,
-                )["data"]["plaintext"]
-            ),
-        )
+
+        def decrypt(client: hvac.Client) -> tuple[bytes, str | None]:
+            answer = client.secrets.transit.decrypt_data(
+                name=WRAPPING_KEY,
+                ciphertext=f"vault:v{match[1]}:{_text(wrapped.ciphertext)}",
+                associated_data=_bound(context),
+                mount_point=self._line.address.mount,
+            )
+            return _bytes(answer["data"]["plaintext"]), answer.get("request_id")
+
+        plaintext, request_id = self._line.ask(self._permission("decrypt"), decrypt)
         if plaintext[:1] != _MARK:
             raise CustodyRefusedError("wrong_context", f"{wrapped.wrapping} did not wrap this")
-        return plaintext[1:]
+        return plaintext[1:], request_id
 
     def _make_key(self) -> None:
         """Once per process; making it again changes nothing."""

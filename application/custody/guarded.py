@@ -17,6 +17,7 @@ from application.ports.custody import (
     Capabilities,
     Custodian,
     CustodyRefusedError,
+    KeyCustodian,
     KeyDescription,
     Signing,
     Verifies,
@@ -27,7 +28,7 @@ from domain.signing import CURVES, Curve, KeyUse, Purpose, misuse
 
 @frozen(kw_only=True)
 class Guarded(Custodian):
-    custodian: Custodian
+    custodian: KeyCustodian
     verifies: Verifies
     #: Whose logs checkpoints are signed for.
     installation: InstallationId
@@ -60,7 +61,8 @@ class Guarded(Custodian):
         return self.custodian.describe(key)
 
     def sign(self, key: KeyRef, message: bytes, purpose: Purpose) -> Signing:
-        described = self.custodian.describe(key)
+        found = self.custodian.find(key)
+        described = found.description
         if not described.enabled:
             raise CustodyRefusedError("key_disabled", f"{key} is disabled")
         misused = misuse(described.use, message, purpose, self.installation)
@@ -70,7 +72,7 @@ class Guarded(Custodian):
         if longest is not None and len(message) > longest:
             msg = f"{len(message)} bytes are more than the {longest} that {key} signs"
             raise CustodyRefusedError("message_too_long", msg)
-        signing = self.custodian.sign(key, message, purpose)
+        signing = found.sign(message)
         lowered = evolve(signing, signature=signing.signature.with_low_s)
         if not self.verifies(described.public_key, message, lowered.signature):
             msg = f"{key} made a signature that does not verify under its public key"

@@ -17,10 +17,11 @@ from attrs import evolve, frozen
 
 from application.ports.custody import (
     Capabilities,
-    Custodian,
     CustodyRefusedError,
     CustodyUnavailableError,
+    FoundKey,
     HeldKey,
+    KeyCustodian,
     KeyDescription,
     KeyHolder,
     KeyWrapping,
@@ -43,7 +44,7 @@ _RECORD_VERSION = 1
 
 
 @frozen(kw_only=True)
-class RegisteredCustodian(Custodian):
+class RegisteredCustodian(KeyCustodian):
     """Every call asks the store in short transactions, and the holder between them."""
 
     #: Its references begin with it.
@@ -83,10 +84,13 @@ class RegisteredCustodian(Custodian):
 
     def sign(self, key: KeyRef, message: bytes, purpose: Purpose) -> Signing:
         del purpose
-        entry = self._find(key)
-        if not entry.description.enabled:
+        found = self.find(key)
+        if not found.description.enabled:
             raise CustodyRefusedError("key_disabled", f"{key} is disabled")
-        return self.holder.sign(entry.held, message)
+        return found.sign(message)
+
+    def find(self, key: KeyRef) -> FoundKey:
+        return _Found(self._find(key), self.holder)
 
     def rotate(self, key: KeyRef) -> KeyDescription:
         known = self._find(key).description
@@ -216,6 +220,19 @@ class _Entry:
             )
         except (KeyError, TypeError, ValueError):
             raise CustodyRefusedError("wrong_context", f"the record of {key} is damaged") from None
+
+
+@frozen
+class _Found(FoundKey):
+    _entry: _Entry
+    _holder: KeyHolder
+
+    @property
+    def description(self) -> KeyDescription:
+        return self._entry.description
+
+    def sign(self, message: bytes) -> Signing:
+        return self._holder.sign(self._entry.held, message)
 
 
 def _fields(text: bytes) -> dict[str, Any]:

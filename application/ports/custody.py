@@ -140,6 +140,25 @@ class Custodian(Protocol):
         ...
 
 
+class FoundKey(Protocol):
+    """A key that was looked up, for one signature: nothing is read again to make it."""
+
+    @property
+    def description(self) -> KeyDescription: ...
+
+    def sign(self, message: bytes) -> Signing:
+        """Raises: CustodyRefusedError, CustodyUnavailableError."""
+        ...
+
+
+class KeyCustodian(Custodian, Protocol):
+    """A custodian as its guard knows it."""
+
+    def find(self, key: KeyRef) -> FoundKey:
+        """Raises: CustodyRefusedError for an unknown key; CustodyUnavailableError."""
+        ...
+
+
 @frozen(kw_only=True)
 class HeldKey:
     """One version of a key, as whoever holds it knows it."""

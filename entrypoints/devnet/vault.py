@@ -69,6 +69,8 @@ class Vault:
     root: str = field(default_factory=lambda: secrets.token_urlsafe(16), repr=False)
     #: Method and path of everything that was asked.
     asked: list[tuple[str, str]] = field(default_factory=list)
+    #: Path of everything that was answered well, and the name of that call.
+    answered: list[tuple[str, str]] = field(default_factory=list)
     is_sealed: bool = False
     #: Tokens of roles cannot be renewed more often than this.
     most_renewals: int | None = None
@@ -346,7 +348,9 @@ class _Connection(BaseHTTPRequestHandler):
                 return
             self._send(refused.status, {"errors": list(refused.errors)})
         else:
-            self._send(200, {"request_id": str(uuid4()), **answer})
+            request_id = str(uuid4())
+            self.of.answered.append((path, request_id))
+            self._send(200, {"request_id": request_id, **answer})
 
     def _send(self, status: int, content: Mapping[str, Any]) -> None:
         raw = json.dumps(content).encode()

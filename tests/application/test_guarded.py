@@ -1,6 +1,7 @@
 """The guard: whatever a custodian does, no bytes and no signature get past it that should not."""
 
 import hashlib
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
@@ -8,6 +9,7 @@ from attrs import evolve, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters import local_keys
 from adapters.local_keys import LocalKeyWrapping, Verification
 from adapters.memory.custody import MemoryCustodian
 from adapters.memory.storage import MemoryStore
@@ -52,8 +54,8 @@ class Crooked(MemoryCustodian):
         super().__init__()
         self.spoil = spoil
 
-    def sign(self, key, message, purpose):
-        signing = super().sign(key, message, purpose)
+    def signed(self, key, message):
+        signing = super().signed(key, message)
         return evolve(signing, signature=self.spoil(signing.signature))
 
 
@@ -76,8 +78,8 @@ def test_a_custodian_that_signs_with_another_key_gives_nothing(use):
 @pytest.mark.parametrize("use", list(KeyUse))
 def test_a_custodian_that_signs_something_else_gives_nothing(use):
     class Forger(MemoryCustodian):
-        def sign(self, key, message, purpose):
-            return super().sign(key, hashlib.sha256(message).digest(), purpose)
+        def signed(self, key, message):
+            return super().signed(key, hashlib.sha256(message).digest())
 
     custodian = guarded(Forger())
     with pytest.raises(CustodyRefusedError) as refused:
@@ -326,3 +328,22 @@ def test_the_guard_verifies_with_what_it_was_given():
     )
     custodian.sign(a_key(custodian, KeyUse.ALGORAND_ACCOUNT), TX, Purpose.ALGORAND_TRANSACTION)
     assert asked == [TX]
+
+
+def test_the_register_is_read_once_for_a_signature():
+    class Counting(MemoryStore):
+        begun = 0
+
+        def begin(self, scope):
+            Counting.begun += 1
+            return super().begin(scope)
+
+    for made in (
+        guarded(registered("x", Single([held("a")], [], []), Counting())),
+        guarded(local_keys.connect(Counting(), MASTER_KEYS)),
+    ):
+        key = a_key(made, KeyUse.ALGORAND_ACCOUNT)
+        Counting.begun = 0
+        with suppress(CustodyRefusedError):
+            made.sign(key, TX, Purpose.ALGORAND_TRANSACTION)
+        assert Counting.begun == 1

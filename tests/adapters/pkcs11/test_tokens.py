@@ -72,6 +72,17 @@ def test_a_private_key_cannot_leave_the_token(address, look, curve):
 
 
 @pytest.mark.parametrize("curve", BOTH)
+def test_a_signature_has_a_name_that_the_log_has_with_the_key(address, caplog, curve):
+    holder = a_holder(address)
+    key = holder.make("ours", 1, curve)
+    with caplog.at_level("INFO", "adapters.pkcs11"):
+        names = [holder.sign(key, bytes(32)).request_id for _ in range(2)]
+    assert len(set(names)) == 2
+    told = [record.getMessage() for record in caplog.records]
+    assert all(any(name in line and key.handle in line for line in told) for name in names)
+
+
+@pytest.mark.parametrize("curve", BOTH)
 def test_a_key_is_found_by_its_label(address, curve):
     first = a_holder(address).make("ours", 1, curve)
     assert a_holder(address).make("ours", 1, curve) == first

@@ -73,6 +73,17 @@ def test_a_key_that_may_be_exported_is_not_taken(vault, by_role):
         by_role().make("ours", 1, Curve.ED25519)
 
 
+@pytest.mark.parametrize(
+    ("curve", "message", "call"),
+    [(Curve.ED25519, TX, "transit/sign/"), (Curve.SECP256K1, bytes(32), "transit/decrypt/")],
+)
+def test_a_signature_is_found_in_the_log_of_vault(vault, by_role, curve, message, call):
+    holder = by_role()
+    signing = holder.sign(holder.make("ours", 1, curve), message)
+    (path,) = [path for path, request_id in vault.answered if request_id == signing.request_id]
+    assert path.startswith(call)
+
+
 def test_the_version_is_pinned_whatever_transit_has_since(vault, by_role):
     """By default transit signs with the newest version: another Algorand address."""
     holder = by_role()
