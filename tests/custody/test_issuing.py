@@ -145,6 +145,6 @@ def are_of_the_custodian(house: PostgresHouse, told: list[dict[str, Any]]) -> No
         assert receipt["key_version"] == "1"
         assert len(bytes.fromhex(receipt["digest"])) == 32
     # Whoever has the provider's log finds each signature there; local keys have no provider.
-    named = [receipt["request_id"] for receipt in told]
+    named = [receipt.get("request_id") for receipt in told]
     assert all(named) is (scheme != "local-keys")
     assert len(set(named) - {None}) == (len(told) if all(named) else 0)
