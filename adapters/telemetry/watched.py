@@ -18,9 +18,10 @@ from application.ports.chain import (
 )
 from application.ports.custody import (
     Capabilities,
-    Custodian,
     CustodyRefusedError,
     CustodyUnavailableError,
+    FoundKey,
+    KeyCustodian,
     KeyDescription,
     Signing,
 )
@@ -198,14 +199,14 @@ class WatchedNode(Chain):
 
 
 @frozen
-class WatchedCustodian(Custodian):
-    custodian: Custodian
+class WatchedCustodian(KeyCustodian):
+    custodian: KeyCustodian
     #: What begins its key references.
     scheme: str
     telemetry: Telemetry
 
     @contextmanager
-    def _asking(self, call: str) -> Iterator[None]:
+    def asking(self, call: str) -> Iterator[None]:
         with self.telemetry.span(
             f"custodian {call}", kind=SpanKind.CLIENT, custodian=self.scheme, call=call
         ) as span:
@@ -224,7 +225,7 @@ class WatchedCustodian(Custodian):
     def create_key(
         self, organisation: OrganisationId, account: AccountId, curve: Curve, use: KeyUse
     ) -> KeyDescription:
-        with self._asking("create_key"):
+        with self.asking("create_key"):
             return self.custodian.create_key(organisation, account, curve, use)
 
     def import_key(
@@ -235,28 +236,46 @@ class WatchedCustodian(Custodian):
         use: KeyUse,
         secret: bytearray,
     ) -> KeyDescription:
-        with self._asking("import_key"):
+        with self.asking("import_key"):
             return self.custodian.import_key(organisation, account, curve, use, secret)
 
     def describe(self, key: KeyRef) -> KeyDescription:
-        with self._asking("describe"):
+        with self.asking("describe"):
             return self.custodian.describe(key)
 
     def sign(self, key: KeyRef, message: bytes, purpose: Purpose) -> Signing:
-        with self._asking("sign"):
+        with self.asking("sign"):
             return self.custodian.sign(key, message, purpose)
 
+    def find(self, key: KeyRef) -> FoundKey:
+        with self.asking("find"):
+            return _WatchedKey(self.custodian.find(key), self)
+
     def rotate(self, key: KeyRef) -> KeyDescription:
-        with self._asking("rotate"):
+        with self.asking("rotate"):
             return self.custodian.rotate(key)
 
     def disable(self, key: KeyRef) -> None:
-        with self._asking("disable"):
+        with self.asking("disable"):
             self.custodian.disable(key)
 
     def lacks(self) -> Sequence[str]:
-        with self._asking("lacks"):
+        with self.asking("lacks"):
             return self.custodian.lacks()
+
+
+@frozen
+class _WatchedKey(FoundKey):
+    _found: FoundKey
+    _watched: WatchedCustodian
+
+    @property
+    def description(self) -> KeyDescription:
+        return self._found.description
+
+    def sign(self, message: bytes) -> Signing:
+        with self._watched.asking("sign"):
+            return self._found.sign(message)
 
 
 @frozen

@@ -100,3 +100,15 @@ def test_bad_news_goes_through_and_is_counted_by_its_kind(port, name, error, fai
         getattr(watched(port, echo, telemetry), name)(*arguments)
     assert raised.value is error
     assert [span.failure for span in telemetry.spans] == [failure]
+
+
+def test_a_key_that_was_found_signs_in_a_span_of_its_own():
+    telemetry = MemoryTelemetry()
+    custodian = MemoryCustodian()
+    made = custodian.create_key(
+        INSTALLATION, AccountId(uuid4()), Curve.ED25519, KeyUse.ALGORAND_ACCOUNT
+    )
+    found = WatchedCustodian(custodian, "memory", telemetry).find(made.key)
+    assert found.description == made
+    assert found.sign(b"TX").key_version == "1"
+    assert [span.facts["call"] for span in telemetry.spans] == ["find", "sign"]
