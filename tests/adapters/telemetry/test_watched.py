@@ -1,9 +1,11 @@
 """What is watched does what it did: every method, its arguments, its answer and its bad news."""
 
 import inspect
+from uuid import uuid4
 
 import pytest
 
+from adapters.memory.custody import MemoryCustodian
 from adapters.memory.telemetry import MemoryTelemetry
 from adapters.telemetry.watched import WatchedCustodian, WatchedNode
 from application.ports.chain import (
@@ -13,6 +15,8 @@ from application.ports.chain import (
     WrongChainError,
 )
 from application.ports.custody import Custodian, CustodyRefusedError, CustodyUnavailableError
+from domain.identifiers import INSTALLATION, AccountId
+from domain.signing import Curve, KeyUse
 
 #: Of the port's own words: "Asks nobody."
 SILENT = {
