@@ -109,6 +109,13 @@ def test_what_is_set_aside_is_enough_for_what_is_planned(chain: ASubjectChain):
     assert 0 < at_most <= chain.chain.allowance(errand.intent)
 
 
+def test_as_much_is_set_aside_before_the_issuing_account_has_an_address(chain: ASubjectChain):
+    """What is accepted is budgeted under its sender's address, whoever it is for."""
+    intent = an_errand(chain).intent
+    unplaced = evolve(intent, owner=intent.sender)
+    assert chain.chain.allowance(unplaced) >= chain.chain.allowance(intent)
+
+
 def test_a_sender_without_means_is_told_before_a_slot_is_given(chain: ASubjectChain):
     errand = an_errand(chain, sender=chain.stranger)
     answer = chain.chain.preflight(errand.intent, chain.fee_ceiling)

@@ -156,8 +156,9 @@ class MemoryWindowedChain(WindowedWorld):
 
     def allowance(self, intent: Intent) -> int:
         group = self._group(intent, Cell.around(self._next, self._network.window))
-        steps = len(self.steps(intent.token, intent.order))
-        return 2 * steps * len(group.signers) * self._network.fee_ceiling + group.deposit
+        # Whoever asks before the owner has an address has to set aside as much as afterwards.
+        signed = sum(len(step.signed_by) for step in self.steps(intent.token, intent.order))
+        return 2 * signed * self._network.fee_ceiling + group.deposit
 
     def plan(self, intent: Intent) -> Forecast | Refusal:
         def answer() -> Forecast | Refusal:
