@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Any, Protocol
 
@@ -19,8 +20,21 @@ from adapters.memory.chain import acts as counting_acts
 from adapters.memory.chain import groups as windowed_acts
 from adapters.memory.chain.node import Node
 from adapters.memory.chain.windowed_node import WindowedNode
-from domain.network import Network
-from domain.operation import SignedTransaction, Submission
+from adapters.pool import connect
+from adapters.pool import pool as pool_module
+from application.ports.nodes import Endpoint
+from domain.network import Block, Network
+from domain.operation import (
+    Effect,
+    Expired,
+    Intent,
+    NoEffect,
+    NotSeen,
+    Outcome,
+    SignedTransaction,
+    Slot,
+    Submission,
+)
 from tests.simulation.scheduler import Group, Scheduler
 
 #: Which organisation's operation, and which step of it.
@@ -44,8 +58,13 @@ class World(Protocol):
     complaints: list[str]
     #: Seconds from block to block.
     block_time: float
+    #: What the treasury might pay for one token, in base units: twice, at the highest price.
+    dearest_creation: int
 
-    def window(self) -> Any: ...
+    def window(self) -> Any:
+        """A node of it, as one process sees it."""
+        ...
+
     def mine(self) -> None: ...
     def fund(self, address: str, amount: int) -> None: ...
     def effects(self) -> Iterator[Done]: ...
@@ -62,6 +81,18 @@ class CountingWindow(MemoryChain):
     """One process's node; what is sent to it is seen by the world."""
 
     world: Any = None
+    #: ``hasty``: calls everything final at once; ``blind``: denies what is there.
+    lies: str | None = None
+
+    def outcome(self, slot: Slot) -> Outcome:
+        return NotSeen() if self.lies == "blind" else super().outcome(slot)
+
+    def effect_of(self, intent: Intent) -> Effect | NoEffect:
+        return NoEffect(self._final) if self.lies == "blind" else super().effect_of(intent)
+
+    @property
+    def _final(self) -> Block:
+        return self._latest if self.lies == "hasty" else super()._final
 
     def submit(self, transaction: SignedTransaction) -> Submission:
         self.world.sees(transaction)
@@ -76,6 +107,7 @@ class CountingWorld:
     network: Network = field(factory=a_network)
     node: Node = field(factory=Node)
     block_time: float = 2.0
+    dearest_creation: int = 2 * 100_000 * 1_000_000
     complaints: list[str] = field(factory=list)
     #: By step: the nonces in which its effect was ever sent, and from when on anything goes.
     _sent: dict[Step, set[int]] = field(factory=lambda: defaultdict(set))
@@ -161,7 +193,7 @@ class CountingWorld:
         self.node.gas_price, self.node.reverts = 1_000, 0
         for window in self._windows:
             window.behave()
-            window.lag = 0
+            window.lag, window.lies = 0, None
 
 
 @define(eq=False, slots=False)
@@ -169,6 +201,16 @@ class WindowedWindow(MemoryWindowedChain):
     """One process's node; what is sent to it is seen by the world."""
 
     world: Any = None
+    #: ``hasty``: calls every window over; ``blind``: denies what is there.
+    lies: str | None = None
+
+    def outcome(self, slot: Slot) -> Outcome:
+        if self.lies == "hasty":
+            return Expired(self._latest)
+        return NotSeen() if self.lies == "blind" else super().outcome(slot)
+
+    def effect_of(self, intent: Intent) -> Effect | NoEffect:
+        return NoEffect(self._latest) if self.lies else super().effect_of(intent)
 
     def submit(self, transaction: SignedTransaction) -> Submission:
         self.world.sees(transaction)
@@ -183,6 +225,7 @@ class WindowedWorld:
     network: Network = field(factory=a_windowed_network)
     node: WindowedNode = field(factory=WindowedNode)
     block_time: float = 3.0
+    dearest_creation: int = 2 * 2 * 1_000_000 + 100_000
     complaints: list[str] = field(factory=list)
     #: By step: the last rounds of the windows in which its effect was ever sent.
     _sent: dict[Step, set[int]] = field(factory=lambda: defaultdict(set))
@@ -269,7 +312,7 @@ class WindowedWorld:
         self.node.surface()
         for window in self._windows:
             window.behave()
-            window.lag = 0
+            window.lag, window.lies = 0, None
 
 
 def _step_of(act: Any) -> Step:
@@ -282,6 +325,43 @@ def _noted(act: Any) -> Step | None:
         return None
     named: dict[str, Any] = json.loads(note)
     return (named["organisation"], named["operation"], named["step"])
+
+
+def pool_of(network: Network, nodes: list[Any], scheduler: Scheduler) -> Any:
+    """Several nodes as one, by the adapter that does so in production."""
+    members = [
+        (Endpoint(url=f"https://node-{number}.example.com"), node)
+        for number, node in enumerate(nodes, start=1)
+    ]
+    return connect(network, members, lambda: scheduler.now)
+
+
+class _InTurn:
+    """Threads of a pool, one after the other."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    @staticmethod
+    def map(act: Callable[..., Any], *arguments: Any) -> list[Any]:
+        return [act(*each) for each in zip(*arguments, strict=True)]
+
+
+@contextmanager
+def without_threads() -> Iterator[None]:
+    """Pools look at their nodes one after the other."""
+    threads: Any = pool_module.ThreadPoolExecutor
+    pool_module.ThreadPoolExecutor = _InTurn
+    try:
+        yield
+    finally:
+        pool_module.ThreadPoolExecutor = threads
 
 
 @define(eq=False)

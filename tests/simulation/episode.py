@@ -11,25 +11,27 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from adapters.memory.chain import faults as chain_faults
-from adapters.memory.egress import MemoryEgress
 from application.ports.chain import ChainUnavailableError, WrongChainError
 from application.ports.storage.work import StoreUnavailableError
 from tests.simulation import oracles
-from tests.simulation.chains import CountingWorld, WindowedWorld, World
+from tests.simulation.chains import CountingWorld, WindowedWorld, World, without_threads
 from tests.simulation.custody import Moody, a_custodian
 from tests.simulation.history import HOUR, Entry, History
 from tests.simulation.installation import PLENTY, Installation
 from tests.simulation.people import People
 from tests.simulation.process import CALM
 from tests.simulation.scheduler import Group, Scheduler, StuckError
+from tests.simulation.till import Till
 from tests.simulation.watch import Watcher
 
 #: How long, in virtual seconds, a healed world may take until everything is over.
 HEALED_WITHIN = 0.75 * HOUR
 _SLICE = 60.0
+#: And until everybody was told: retries are hours apart.
+TOLD_WITHIN = 48 * HOUR
 #: How often a person looks at what is halted.
 _LOOKS_EVERY = 300.0
 #: Without an end in sight it is a fault, too.
@@ -61,7 +63,7 @@ def live(history: History, most_turns: int = MOST_TURNS) -> Outcome:
     """The outcome of *history*: the same each time."""
     gc.disable()  # greenlets that died are let go of here, and not in the middle of another one
     try:
-        with _loud() as logged:
+        with _loud() as logged, without_threads():
             return _Episode(history, logged, most_turns).live()
     finally:
         gc.enable()
@@ -78,6 +80,9 @@ class _Episode:
     house: Installation = field(init=False)
     people: People = field(init=False)
     watcher: Watcher = field(init=False)
+    #: Somebody else's installation, with the house's treasury key; made where a history has one.
+    rival: Installation | None = None
+    rivals: People | None = None
     log: list[str] = field(factory=list)
     fallen: list[str] = field(factory=list)
     nature: Group = field(factory=lambda: Group(name="nature"))
@@ -91,6 +96,9 @@ class _Episode:
             self.scheduler.run(until=last + 60.0)
             self._heal()
             wrongs = [*oracles.judge(self.house, self.people, self._few)]
+            if self.rival is not None and self.rivals is not None:
+                wrongs += oracles.judge(self.rival, self.rivals, None)
+            wrongs += oracles.all_known([each for each in (self.people, self.rivals) if each])
         except StuckError as error:
             wrongs = [f"it does not come to an end: {error}"]
         finally:
@@ -127,27 +135,50 @@ class _Episode:
         self.worlds = {}
         for name in plan.networks:
             world = _WORLDS[name](self.scheduler)
+            world.network = evolve(world.network, min_sources=min(2, plan.nodes))
             self.worlds[world.network.id] = world
-        self.house = Installation(
-            scheduler=self.scheduler,
-            name="house",
-            worlds=self.worlds,
-            custodian=Moody(self.scheduler, a_custodian(self.random.randbytes)),
-            egress=MemoryEgress(),
-            random=self.random,
-            workers=plan.workers,
-            told=self._tell,
-        )
+        custodian = Moody(self.scheduler, a_custodian(self.random.randbytes))
+        self.house = self._installed("house", custodian, plan.workers)
         self.house.move_in(plan.organisations, self._few)
-        self.watcher = Watcher(self.worlds)
+        self.watcher = Watcher(self.worlds, most=plan.budget and int(plan.budget))
         self.house.database.look = self.watcher.look
-        self.people = People(self.scheduler, self.house, tuple(self.worlds))
+        self.people = self._people_of(self.house)
         self.house.open()
+        if any(entry.kind == "rival" for entry in self.history.entries):
+            self.rival = self._installed("rival", custodian, 1)
+            self.rival.move_in(1, None, self.house.signers)
+            self.rival.database.look = Watcher(self.worlds, wrongs=self.watcher.wrongs).look
+            self.rivals = self._people_of(self.rival)
+            self.rival.open()
         for world in self.worlds.values():
             self.scheduler.spawn(f"blocks of {world.network.id}", self.nature, self._mining(world))
         self.scheduler.spawn("operator", self.nature, self._operate)
         for entry in self.history.entries:
             self.scheduler.at(entry.at, self.nature, entry.kind, self._happening(entry))
+
+    def _installed(self, name: str, custodian: Moody, workers: int) -> Installation:
+        plan = self.history.plan
+        return Installation(
+            scheduler=self.scheduler,
+            name=name,
+            worlds=self.worlds,
+            custodian=custodian,
+            till=Till(self.scheduler, Random(f"till {name} {self.history.seed}")),
+            random=self.random,
+            workers=workers,
+            nodes=plan.nodes,
+            budget=plan.budget,
+            told=self._tell,
+        )
+
+    def _people_of(self, installation: Installation) -> People:
+        people = People(self.scheduler, installation, tuple(self.worlds))
+        installation.till.bring = people.bring
+        return people
+
+    @property
+    def installations(self) -> list[Installation]:
+        return [each for each in (self.house, self.rival) if each is not None]
 
     def _mining(self, world: World) -> Callable[[], None]:
         def mine() -> None:
@@ -164,15 +195,16 @@ class _Episode:
             self._look()
 
     def _look(self) -> None:
-        rows = self.house.database.rows._deployments
-        halted = {key[0] for key, signer in rows.signers.rows.items() if signer.halted}
-        halted |= {key for key, status in rows.statuses.rows.items() if status.halted}
-        for network in sorted(halted):
-            try:
-                self.house.api.container.resume()(network, "looked at it")
-            except (ChainUnavailableError, WrongChainError, StoreUnavailableError):
-                continue
-            self._tell(f"the operator has {network} go on")
+        for each in self.installations:
+            rows = each.database.rows._deployments
+            halted = {key[0] for key, signer in rows.signers.rows.items() if signer.halted}
+            halted |= {key for key, status in rows.statuses.rows.items() if status.halted}
+            for network in sorted(halted):
+                try:
+                    each.api.container.resume()(network, "looked at it")
+                except (ChainUnavailableError, WrongChainError, StoreUnavailableError):
+                    continue
+                self._tell(f"the operator of the {each.name} has {network} go on")
 
     def _happening(self, entry: Entry) -> Callable[[], None]:
         def happen() -> None:
@@ -185,7 +217,8 @@ class _Episode:
     def _heal(self) -> None:
         """Every fault ends; what is open must come to its end."""
         self.is_healing = True
-        self.house.heal()
+        for each in self.installations:
+            each.heal()
         self.scheduler.pace = max(self.scheduler.pace, 2.0)
         for world in self.worlds.values():
             world.heal()
@@ -196,32 +229,50 @@ class _Episode:
             self.scheduler.run(until=self.scheduler.now + _SLICE)
             self._help()
             quiet = quiet + 1 if self._is_over() else 0
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Whatever is due by the day or by the hour is done, and every message is sent."""
+        ends = self.scheduler.now + TOLD_WITHIN
+        while self.scheduler.now < ends and any(map(_has_messages, self.installations)):
+            self.scheduler.run(until=self.scheduler.now + 10 * _SLICE)
+        for each in self.installations:
+            each.api.container.reconcile()()
+            each.api.container.give_allowances()()
 
     def _help(self) -> None:
         """What an operator does who is asked for it: coin for an issuer whose order ran out."""
         self._look()
-        for row in [*self.house.database.rows._deployments.deployments.rows.values()]:
-            deployment = row.deployment
+        for deployment in self._deployments():
             if deployment.state.is_open and deployment.waiting is not None:
                 is_empty = deployment.waiting.value == "treasury_empty"
                 if is_empty and deployment.order is not None and deployment.owner is not None:
                     self.worlds[deployment.network].fund(deployment.owner, PLENTY)
 
     def _is_over(self) -> bool:
-        rows = self.house.database.rows._deployments.deployments.rows.values()
         return (
-            self.house.is_awake
+            all(each.is_awake for each in self.installations)
             and not self.people.crowd.actors
-            and not any(row.deployment.state.is_open for row in rows)
+            and not (self.rivals and self.rivals.crowd.actors)
+            and not any(each.state.is_open for each in self._deployments())
         )
 
+    def _deployments(self) -> list[Any]:
+        return [
+            row.deployment
+            for each in self.installations
+            for row in each.database.rows._deployments.deployments.rows.values()
+        ]
+
     def _end(self) -> None:
-        for group in (
-            *(process.group for process in self.house.processes.values()),
-            self.people.crowd,
-            self.nature,
-        ):
-            self.scheduler.kill(group)
+        for each in self.installations:
+            self.scheduler.kill(each.till.post)
+            for process in each.processes.values():
+                self.scheduler.kill(process.group)
+        for people in (self.people, self.rivals):
+            if people is not None:
+                self.scheduler.kill(people.crowd)
+        self.scheduler.kill(self.nature)
         self.scheduler.bury()
 
     def _fell(self, name: str, error: BaseException) -> None:
@@ -241,6 +292,16 @@ class _Episode:
                 parts.update(str(done).encode())
         parts.update(f"{self.scheduler.turns} {self.scheduler.now}".encode())
         return parts.hexdigest()[:16]
+
+
+def _has_messages(installation: Installation) -> bool:
+    """Whether something waits to be told: asked only to know when to stop."""
+    rows = installation.database.rows
+    heads, hooks = rows._audit.heads.rows, rows._webhooks
+    return any(each.is_pending for each in hooks.deliveries.rows.values()) or any(
+        each.is_enabled and each.cursor < heads[key[0]]
+        for key, each in hooks.endpoints.rows.items()
+    )
 
 
 @frozen
@@ -274,6 +335,13 @@ class Happenings:
             "custodian throttles": self.throttles,
             "custodian loses": self.loses,
             "receiver": self.receiver,
+            "buy": self.buy,
+            "refund": self.refund,
+            "node lies": self.lie,
+            "provider down": self.provider_down,
+            "provider loses": self.provider_loses,
+            "rival": lambda: None,
+            "rival request": self.rival_request,
             "backup": self.backup,
             "restore": self.restore,
         }
@@ -302,6 +370,18 @@ class Happenings:
         people, number = self.episode.people, self.entry.number
         people.go("mint", lambda: people.mint(number, of, tries))
 
+    def buy(self, who: int, pack: str, pause: float) -> None:
+        people, number = self.episode.people, self.entry.number
+        people.go("buy", lambda: people.buy(number, who, pack, pause))
+
+    def refund(self, of: int) -> None:
+        self.episode.people.go("refund", lambda: self.episode.people.refund(of))
+
+    def rival_request(self, where: int) -> None:
+        people, number = self.episode.rivals, self.entry.number
+        if people is not None:
+            people.go("rival", lambda: people.request(number, 0, where, own=False, tries=10))
+
     # What goes wrong.
 
     def _process(self, which: str) -> Any:
@@ -313,8 +393,10 @@ class Happenings:
         return [*self.episode.worlds.values()][where]
 
     def _window(self, which: str, where: int) -> Any:
+        """Of the nodes that the process has, the one that this entry is about."""
         network = self._world(where).network.id
-        return self.episode.house.windows.get((self._process(which).name, network))
+        nodes = self.episode.house.windows.get((self._process(which).name, network))
+        return nodes[self.entry.number % len(nodes)] if nodes else None
 
     def crash(self, which: str, calls: int, when: str) -> None:
         self._process(which).doom = (calls, when)
@@ -364,6 +446,20 @@ class Happenings:
         if window is not None:
             window.misbehave(method, _FAULTS[fault])
 
+    def lie(self, where: int, lies: str, seconds: float) -> None:
+        """The last of three nodes, for everybody who asks it."""
+        network = self._world(where).network.id
+        for (_, id), nodes in self.episode.house.windows.items():
+            if id == network and len(nodes) > 2:
+                nodes[-1].lies = lies
+                self._later(seconds, lambda node=nodes[-1]: setattr(node, "lies", None))
+
+    def provider_down(self, seconds: float) -> None:
+        self.episode.house.till.down_until = self.episode.scheduler.now + seconds
+
+    def provider_loses(self, times: int) -> None:
+        self.episode.house.till.lost += times
+
     def custodian_down(self, seconds: float) -> None:
         self.episode.house.custodian.down_until = self.episode.scheduler.now + seconds
 
@@ -376,7 +472,10 @@ class Happenings:
         self.episode.house.custodian.lost += times
 
     def receiver(self, who: int, mood: str, seconds: float) -> None:
-        """Nobody listens yet."""
+        receivers = self.episode.house.receivers
+        receiver = receivers[who % len(receivers)]
+        receiver.mood = mood
+        receiver.moody_until = self.episode.scheduler.now + seconds
 
     def backup(self) -> None:
         self.episode.house.back_up()
@@ -384,6 +483,7 @@ class Happenings:
     def restore(self) -> None:
         episode = self.episode
         episode.house.restore()
+        episode.watcher.forget()
         self._later(60.0, lambda: episode.people.go("again", episode.people.say_it_all_again))
 
     def _later(self, seconds: float, act: Callable[[], object]) -> None:

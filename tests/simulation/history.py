@@ -42,6 +42,8 @@ class Plan:
     pace: float
     #: Nodes of each network, of which two must agree where there are three.
     nodes: int = 1
+    #: Of a day, in creations; None: none.
+    budget: float | None = None
 
 
 @frozen(kw_only=True)
@@ -90,6 +92,7 @@ def draw(seed: int) -> History:
         restlessness=random.choice((0.02, 0.1, 0.3)),
         pace=random.choice((0.0, 1.0, 3.0)),
         nodes=random.choice((1, 1, 3)),
+        budget=random.choice((None, None, 2.5)),
     )
     return _Drawing(random, plan, seed).history()
 
@@ -111,6 +114,7 @@ class _Drawing:
             self._node,
             self._custodian,
             self._receiver,
+            self._provider,
         ]
         self.sorts = random.sample(sorts, random.randint(2, len(sorts)))
 
@@ -121,6 +125,8 @@ class _Drawing:
             self._burst(begins)
         if random.random() < 0.15:
             self._restore()
+        elif random.random() < 0.1:
+            self._rival()
         self.entries.sort(key=lambda entry: (entry.at, entry.number))
         return History(seed=self.seed, plan=self.plan, entries=tuple(self.entries))
 
@@ -163,7 +169,7 @@ class _Drawing:
             tries=random.choice((1, 2, 10, 10)),
         )
         later = at + random.choice((0.5, 5.0, 60.0, 600.0)) * random.random()
-        match random.randrange(10):
+        match random.randrange(14):
             case 0 | 1:
                 self.add(later, "repeat", of=number)
             case 2:
@@ -174,8 +180,20 @@ class _Drawing:
                 self.add(later, "grant", who=self._who(), amount=random.choice((5, 7, 50)))
             case 5 | 6:
                 self.add(at + 120 + random.random() * 600, "mint", of=number, tries=10)
+            case 7 | 8:
+                self._buy(later)
             case _:
                 pass
+
+    def _buy(self, at: float) -> None:
+        random = self.random
+        pause = random.choice((1.0, 300.0))
+        number = self.add(
+            at, "buy", who=self._who(), pack=random.choice(("small", "large")), pause=pause
+        )
+        if random.random() < 0.3:
+            later = random.choice((5.0, 2000.0)) * random.random()
+            self.add(at + pause + later, "refund", of=number)
 
     # What goes wrong.
 
@@ -223,6 +241,11 @@ class _Drawing:
     def _node(self, at: float) -> None:
         random = self.random
         which, where = self._which(), self._where()
+        if self.plan.nodes > 1 and random.random() < 0.3:
+            # One of three may say what it likes: the other two agree.
+            lies, seconds = random.choice(("hasty", "blind")), random.choice((30.0, 300.0))
+            self.add(at, "node lies", where=where, lies=lies, seconds=seconds)
+            return
         match random.randrange(6):
             case 0:
                 seconds = random.choice((5.0, 60.0, 600.0))
@@ -270,6 +293,23 @@ class _Drawing:
         mood = random.choice(("silent", "refuses", "answer lost", "slow"))
         seconds = random.choice((10.0, 300.0, 3 * HOUR))
         self.add(at, "receiver", who=self._who(), mood=mood, seconds=seconds)
+
+    def _provider(self, at: float) -> None:
+        random = self.random
+        if random.random() < 0.5:
+            self.add(at, "provider down", seconds=random.choice((5.0, 200.0)))
+        else:
+            self.add(at, "provider loses", times=random.choice((1, 2)))
+
+    def _rival(self) -> None:
+        """A second installation was set up with the treasury's key, and is used for a while."""
+        random = self.random
+        asked = [entry for entry in self.entries if entry.kind == "request"]
+        at = random.choice(asked).at
+        self.add(0.0, "rival")
+        for _ in range(random.randint(1, 3)):
+            moment = at + random.choice((0.0, 5.0, 60.0)) * random.random()
+            self.add(moment, "rival request", where=self._where())
 
     def _restore(self) -> None:
         """A backup that is some minutes old when it is needed, in the middle of something."""

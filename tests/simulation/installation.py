@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from random import Random
 from typing import Any
 from uuid import UUID
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from adapters.memory.egress import MemoryEgress
 from adapters.memory.wrapping import MemoryKeyWrapping
 from application.access.caller import Caller
 from application.access.enrol import Registered
 from application.access.register import Registration
+from application.notifications.endpoints import EndpointRequest
+from application.once import Answered
 from application.operator.treasury import Treasury
+from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Scope
 from domain.audit import Actor
 from domain.identifiers import InstallationId, OrganisationId, Prefix, public_id
+from domain.operation import Signer
 from domain.organisation import PERMISSIONS, Role
 from entrypoints.custodian_settings import CustodianSettings
 from entrypoints.mail_settings import MailSettings
 from entrypoints.network_settings import NetworkSettings
 from entrypoints.settings import Settings
+from entrypoints.stripe_settings import StripeSettings
+from entrypoints.treasury_settings import TreasurySettings
 from tests.catalogue import FOR_TESTS, UNLIMITED
-from tests.simulation.chains import ASKED_OF_CHAINS, Remote, World
+from tests.simulation.chains import ASKED_OF_CHAINS, Remote, World, pool_of
 from tests.simulation.custody import Moody
 from tests.simulation.database import Backup, Database
 from tests.simulation.process import Process, Queue
+from tests.simulation.receivers import Receiver, Way
 from tests.simulation.scheduler import Scheduler
+from tests.simulation.till import ASKED as ASKED_OF_TILLS
+from tests.simulation.till import Till
 
 #: Enough for whatever is asked for, in base units.
 PLENTY = 10**15
@@ -42,16 +51,22 @@ class Installation:
     name: str
     worlds: Mapping[str, World]
     custodian: Moody
-    egress: MemoryEgress
+    till: Till
     random: Random
     workers: int
+    #: Nodes of each network.
+    nodes: int
+    #: Of a day, for one organisation on each network, in creations at the highest price.
+    budget: float | None
     told: Callable[[str], None]
     database: Database = field(init=False)
     queue: Queue = field(init=False)
     wrapping: MemoryKeyWrapping = field(init=False)
     processes: dict[str, Process] = field(init=False)
-    #: By process and network: its own windows on the chain.
-    windows: dict[tuple[str, str], Any] = field(factory=dict)
+    #: By process and network: its own view of each node.
+    windows: dict[tuple[str, str], list[Any]] = field(factory=dict)
+    egress: MemoryEgress = field(factory=MemoryEgress)
+    receivers: list[Receiver] = field(factory=list)
     #: By network.
     treasuries: dict[str, str] = field(factory=dict)
     members: list[Registered] = field(factory=list)
@@ -89,13 +104,23 @@ class Installation:
     def is_awake(self) -> bool:
         return all(not each.group.is_dead for each in self.processes.values())
 
-    def move_in(self, organisations: int, few: int | None) -> None:
-        """Networks, treasuries and organisations; *few* has only the first tariff."""
+    def move_in(self, organisations: int, few: int | None, signers: Sequence[Signer] = ()) -> None:
+        """Networks, treasuries and organisations; *few* has only the first tariff.
+
+        *signers* are somebody else's, whose keys are used here, too.
+        """
         container = self.api.container
+        container.publish_catalogue()()
         with self.database.rows.begin(Scope.installation()) as work:
             for world in self.worlds.values():
                 work.networks.register(world.network)
         for id, world in self.worlds.items():
+            theirs = next((each for each in signers if each.network == id), None)
+            if theirs is not None:
+                with self.database.rows.begin(Scope.installation()) as work:
+                    work.signers.add(theirs)
+                self.treasuries[id] = theirs.address
+                continue
             made = container.create_treasury()(id)
             assert isinstance(made, Treasury), made
             self.treasuries[id] = made.signer.address
@@ -114,6 +139,25 @@ class Installation:
             if number != few:
                 id = registered.organisation.id
                 assert container.set_tariff()(id, UNLIMITED, "no quota") is None
+            self._listen(number)
+
+    def _listen(self, number: int) -> None:
+        receiver = Receiver(self.scheduler, f"https://hooks-{number}.{self.name}.example.com/")
+        self.receivers.append(receiver)
+        self.egress.receivers[receiver.url] = receiver
+        answer = self.api.container.register_endpoint()(
+            self.caller(number),
+            EndpointRequest(url=receiver.url, live=False),
+            IdempotencyKey(live=False, route="endpoint", key="endpoint"),
+            b"f" * 32,
+        )
+        assert isinstance(answer, Answered), answer
+
+    @property
+    def signers(self) -> list[Signer]:
+        """Of its treasuries, as they were made."""
+        rows = self.database.rows._deployments.signers.rows
+        return [evolve(row, next_sequence=0) for row in rows.values() if row.is_treasury]
 
     def open(self) -> None:
         for process in self.processes.values():
@@ -158,21 +202,25 @@ class Installation:
         self.database.losses.clear()
         self.database.down_until = 0.0
         self.custodian.heal()
+        self.till.heal()
+        for receiver in self.receivers:
+            receiver.moody_until = 0.0
         for process in self.processes.values():
             process.heal()
 
     def _outside(self, process: Process) -> Mapping[str, Any]:
         chains = {}
         for id, world in self.worlds.items():
-            window = world.window()
-            self.windows[process.name, id] = window
-            chains[id] = Remote("chain", window, ASKED_OF_CHAINS, process.call_out)
+            nodes = self.windows[process.name, id] = [world.window() for _ in range(self.nodes)]
+            asked = [Remote("node", node, ASKED_OF_CHAINS, process.call_out) for node in nodes]
+            chains[id] = pool_of(world.network, asked, self.scheduler) if asked[1:] else asked[0]
         keys = Remote("custodian", self.custodian, _ASKED_OF_CUSTODIANS, process.call_out)
         return {
             "chains": chains,
             "custodians": {"memory": keys},
             "wrapping": self.wrapping,
-            "egress": self.egress,
+            "egress": Way(self.egress, process),
+            "payments": Remote("payments", self.till, ASKED_OF_TILLS, process.call_out),
         }
 
     def _settings(self) -> Settings:
@@ -183,8 +231,18 @@ class Installation:
             custodians=(CustodianSettings(scheme="memory"),),
             master_keys="",
             networks=tuple(
-                NetworkSettings(network=world.network, nodes=()) for world in self.worlds.values()
+                NetworkSettings(
+                    network=world.network,
+                    nodes=(),
+                    treasury=TreasurySettings(
+                        daily_budget=None
+                        if self.budget is None
+                        else int(self.budget * world.dearest_creation)
+                    ),
+                )
+                for world in self.worlds.values()
             ),
+            stripe=StripeSettings(secret_key="sk_test_simulated", webhook_secrets=()),
             catalogue=FOR_TESTS,
             mail=MailSettings(verifies=False),
             drift_check=timedelta(hours=6),

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from tests.simulation.installation import Installation
 from tests.simulation.people import Asked, People
+from tests.simulation.process import BEGINNING
 from tests.simulation.watch import EFFECTS
 
 #: By heart (spec/credits.md).
-FIRST_CREDITS = 25
+MONTHLY_CREDITS = 25
 PRICES = {"deployment": 5, "mint": 1}
 FIRST_TARIFF_DEPLOYMENTS = 5
 
@@ -31,17 +33,18 @@ def judge(installation: Installation, people: People, few: int | None) -> Iterat
     for world in installation.worlds.values():
         yield from world.complaints
     yield from _one_effect_each(effects, operations)
+    yield from _messages(installation, operations)
     yield from _nothing_is_open(operations)
     yield from _everybody_was_heard(people, operations, effects)
     for who in range(len(installation.members)):
         organisation = str(installation.organisation(who))
         yield from _books(installation, organisation)
-        yield from _bill(installation, organisation, people.granted.get(who, 0), effects)
+        yield from _bill(installation, organisation, people, who, effects)
         yield from _trail(installation, organisation, operations)
-    if few is not None:
+    if few is not None and not installation.is_restored:
         mine = str(installation.organisation(few))
         made = sum(o == mine and sort == "Creation" for (o, _), sort in _kinds(installation))
-        if made > FIRST_TARIFF_DEPLOYMENTS:
+        if made > FIRST_TARIFF_DEPLOYMENTS * _months(installation):
             yield f"{made} deployments on the first tariff"
 
 
@@ -65,8 +68,6 @@ def _one_effect_each(effects: Counter[Place], operations: dict[Place, Any]) -> I
     for place, times in effects.items():
         if times > 1:
             yield f"{place[1]} has {times} effects"
-        if place not in operations:
-            yield f"{place[1]} is on chain, and nobody knows of it"
     for place, operation in operations.items():
         state, times = operation.state.value, effects[place]
         if state == "Completed" and times != 1:
@@ -139,10 +140,39 @@ def _books(installation: Installation, organisation: str) -> Iterator[str]:
             yield f"{organisation} has {wallet.available}, its journal says {sums['available']}"
 
 
+def all_known(everybody: list[People]) -> Iterator[str]:
+    """Whatever is on a chain, somebody's records have.
+
+    But for what a backup has forgotten, if whoever asked for it again was refused: others had
+    taken the credits meanwhile.
+    """
+    installations = [each.installation for each in everybody]
+    known = {place for each in installations for place in _operations(each)}
+    known |= {
+        (str(people.installation.organisation(asked.who)), str(asked.own))
+        for people in everybody
+        for asked in people.asked.values()
+        if people.installation.is_restored and asked.refused is not None
+    }
+    for place in _effects(installations[0]):
+        if place not in known:
+            yield f"{place[1]} is on chain, and nobody knows of it"
+
+
+def _months(installation: Installation) -> int:
+    """Of the calendar, that have begun: by heart, January and on."""
+    now = BEGINNING + timedelta(seconds=installation.scheduler.now)
+    return (now.year - BEGINNING.year) * 12 + now.month - BEGINNING.month + 1
+
+
 def _bill(
-    installation: Installation, organisation: str, granted: int, effects: Counter[Place]
+    installation: Installation,
+    organisation: str,
+    people: People,
+    who: int,
+    effects: Counter[Place],
 ) -> Iterator[str]:
-    """What was given, less the price of each thing that is on chain, is there."""
+    """What was given is what was due, by its source; the price of what is on chain is spent."""
     rows = installation.database.rows._deployments.deployments.rows
     cost = 0
     for (owner, id), row in rows.items():
@@ -157,10 +187,57 @@ def _bill(
     for entry in lines:
         sums[entry.posting.debit.value] -= entry.posting.amount
         sums[entry.posting.credit.value] += entry.posting.amount
-    told = (sums["available"], sums["spent"])
-    wanted = (FIRST_CREDITS + granted - cost, cost)
-    if told != wanted:
-        yield f"{organisation} has (available, spent) {told}, and should have {wanted}"
+    told = {
+        "spent": sums["spent"],
+        "of the months": -sums["issued:plan"],
+        "of the operator": -sums["issued:promo"],
+        "paid for": -sums["issued:pack"],
+    }
+    due = {
+        "spent": cost,
+        "of the months": MONTHLY_CREDITS * _months(installation),
+        "of the operator": people.granted.get(who, 0),
+        "paid for": installation.till.due.get(who, 0),
+    }
+    if _is_told_of_money(installation) and told["paid for"] < due["paid for"]:
+        # Whose customer it is was forgotten with the backup: a person was told, and decides.
+        del due["paid for"]
+    for sort, wanted in due.items():
+        if told[sort] != wanted:
+            yield f"{organisation}: {told[sort]} credits {sort}, should be {wanted}"
+    if sums["expired"] > MONTHLY_CREDITS * (_months(installation) - 1):
+        yield f"{organisation}: {sums['expired']} credits have expired"
+
+
+def _is_told_of_money(installation: Installation) -> bool:
+    sounded = [
+        code for each in installation.processes.values() for code, _, _ in each.alarms.sounded
+    ]
+    return installation.is_restored and "payment_mismatch" in sounded
+
+
+def _messages(installation: Installation, operations: dict[Place, Any]) -> Iterator[str]:
+    """Each event once by its id, in the order of the trail; the end of everything was told."""
+    for who, receiver in enumerate(installation.receivers):
+        mine = str(installation.organisation(who))
+        first: dict[str, dict[str, Any]] = {}
+        for message in receiver.taken:
+            known = first.setdefault(message.id, message.body)
+            if known != message.body:
+                yield f"message {message.id} came with two bodies"
+        sequences = [body["sequence"] for body in first.values()]
+        if not installation.is_restored and sequences != sorted(set(sequences)):
+            yield f"messages to organisation {who} came out of order"
+        told = defaultdict(set)
+        for body in first.values():
+            told[body["data"]["id"]].add(body["type"])
+        for (owner, _), operation in operations.items():
+            if owner != mine or operation.order is not None:
+                continue
+            ending = f"deployment.{operation.state.value.lower()}"
+            for wanted in {"deployment.queued", ending}:
+                if wanted not in told[operation.named]:
+                    yield f"nobody was told {wanted} of {operation.named}"
 
 
 def _journal(installation: Installation, organisation: str) -> list[Any]:

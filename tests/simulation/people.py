@@ -11,12 +11,18 @@ from typing import Any
 
 from attrs import define, field
 
+from application.billing.checkout import Item
+from application.billing.settle import Settled
+from application.billing.unsettled import UnsettledError
 from application.deployments.request import Accepted, DeploymentRequest
+from application.once import Answered
 from application.ports.chain import ChainUnavailableError, WrongChainError
 from application.ports.custody import CustodyUnavailableError
+from application.ports.payments import PaymentsUnavailableError
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import StoreUnavailableError
 from application.tokens.request import TokenOperationRequest
+from domain.catalogue import PackName
 from domain.deployment import Deployment
 from domain.errors import Refusal
 from domain.identifiers import OperationId
@@ -69,6 +75,9 @@ class People:
     #: By organisation: credits that were surely given.
     granted: dict[int, int] = field(factory=dict)
     grants: list[tuple[int, int, str]] = field(factory=list)
+    #: By number: who, which pack, and the page that was opened for it.
+    bought: dict[int, tuple[int, str, str | None]] = field(factory=dict)
+    refunded: set[int] = field(factory=set)
     crowd: Group = field(factory=lambda: Group(name="people"))
     #: What nobody should ever be answered.
     surprises: list[str] = field(factory=list)
@@ -190,9 +199,61 @@ class People:
         """
         for who, amount, reference in [*self.grants]:
             self._grant(who, amount, reference)
+        for number, (who, pack, session) in [*self.bought.items()]:
+            if session is not None:
+                self._page(number, who, pack)
         for asked in sorted(self.asked.values(), key=lambda each: (each.at, each.number)):
             asked.accepted = asked.refused = None
+            asked.cancelled = False
             self.send(asked, 10)
+
+    def buy(self, number: int, who: int, pack: str, pause: float) -> None:
+        """Open a page, and pay there, sooner or later."""
+        who %= len(self.installation.members)
+        self.bought[number] = (who, pack, None)
+        session = self._page(number, who, pack)
+        if session is not None:
+            self.bought[number] = (who, pack, session)
+            self.scheduler.sleep(pause)
+            self.installation.till.pay(who, session, pack)
+
+    def _page(self, number: int, who: int, pack: str) -> str | None:
+        caller = self.installation.caller(who)
+        key = IdempotencyKey(live=False, route="POST checkout", key=f"buy-{number}")
+        for attempt in range(6):
+            try:
+                answer = self._answer(
+                    lambda: self.installation.api.container.start_checkout()(
+                        caller, Item(pack=PackName(pack)), key, pack.encode().ljust(32, b" ")
+                    )
+                )
+            except NoAnswerError:
+                answer = None
+            if isinstance(answer, Answered):
+                session: str = answer.value.session
+                return session
+            self.scheduler.sleep(2.0 + 10.0 * attempt)
+        return None
+
+    def refund(self, of: int) -> None:
+        who, pack, session = self.bought.get(of, (0, "", None))
+        if session is not None and of not in self.refunded:
+            try:
+                self.installation.till.refund(who, session, pack)
+            except ValueError:
+                # It was not paid.
+                return
+            self.refunded.add(of)
+
+    def bring(self, body: bytes, signature: str) -> bool:
+        """The provider's knock at the API's door: whether it heard a 2xx."""
+        try:
+            answer = self._answer(
+                lambda: self.installation.api.container.receive_payment_event()(body, signature)
+            )
+        except NoAnswerError:
+            return False
+        return isinstance(answer, Settled)
 
     # How it is asked for.
 
@@ -238,6 +299,8 @@ class People:
                 ChainUnavailableError,
                 WrongChainError,
                 CustodyUnavailableError,
+                PaymentsUnavailableError,
+                UnsettledError,
             ):
                 # 503 and the like.
                 box.append(None)

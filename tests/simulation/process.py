@@ -32,7 +32,8 @@ from tests.simulation.scheduler import Died, Group, Scheduler
 T = TypeVar("T")
 
 #: When everything begins; virtual seconds are counted from here.
-BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+#: A week before a month ends, so that what a month gives runs out in longer histories.
+BEGINNING = datetime(2026, 1, 25, tzinfo=UTC)
 BEFORE, AFTER = "before", "after"
 #: How likely a call outside takes its time, and how many seconds at most, on an ordinary day.
 CALM = (0.05, 1.0)

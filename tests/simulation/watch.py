@@ -6,6 +6,7 @@ written down here once more (spec/deployments.md, spec/credits.md).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,12 +33,17 @@ EFFECTS = frozenset({"Creation", "Call"})
 @define(eq=False)
 class Watcher:
     worlds: Mapping[str, World]
+    #: How many creations an organisation may have under way on a network, of one day; None: any.
+    most: int | None = None
+    #: Under way: by organisation, network and day, the operations.
+    _under_way: dict[tuple[Any, ...], set[Any]] = field(factory=lambda: defaultdict(set))
     #: What must not have happened.
     wrongs: list[str] = field(factory=list)
 
     def look(self, written: Written) -> None:
         for before, after in written.get("operations", {}).values():
             self._moved(before, after)
+            self._counted(after)
         for key, (before, after) in written.get("audit_events", {}).items():
             if before is not None:
                 self.wrongs.append(f"an event was rewritten: {key}")
@@ -61,6 +67,24 @@ class Watcher:
             self.wrongs.append(f"{after.deployment.named} went from {was} to {is_}")
         if was != is_ == "Completed":
             self._completed(after.deployment)
+
+    def _counted(self, after: Any) -> None:
+        """What is under way is paid for by the day on which it was accepted."""
+        if self.most is None or after is None or after.deployment.order is not None:
+            return
+        deployment = after.deployment
+        day = deployment.accepted_at.date()
+        place = (deployment.organisation, deployment.network, day)
+        if deployment.state.value in {"Completed", "Failed", "Cancelled"}:
+            self._under_way[place].discard(deployment.id)
+        else:
+            self._under_way[place].add(deployment.id)
+        if len(self._under_way[place]) > self.most:
+            self.wrongs.append(f"{deployment.named} is beyond the budget of {day}")
+
+    def forget(self) -> None:
+        """A backup was put back: what is under way is what it has."""
+        self._under_way.clear()
 
     def _completed(self, deployment: Any) -> None:
         place = (str(deployment.organisation), str(deployment.id))
