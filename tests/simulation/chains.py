@@ -72,6 +72,10 @@ class World(Protocol):
         """Whether something that a node has may take effect yet."""
         ...
 
+    def forget_sent(self) -> None:
+        """Records were restored, which know nothing of older slots."""
+        ...
+
     def befall(self, event: str, random: Random, address: str) -> None: ...
     def heal(self) -> None: ...
 
@@ -109,7 +113,7 @@ class CountingWorld:
     block_time: float = 2.0
     dearest_creation: int = 2 * 100_000 * 1_000_000
     complaints: list[str] = field(factory=list)
-    #: By step: the nonces in which its effect was ever sent, and from when on anything goes.
+    #: By step: the nonces in which its effect was ever sent.
     _sent: dict[Step, set[int]] = field(factory=lambda: defaultdict(set))
     _windows: list[CountingWindow] = field(factory=list)
     _lock: Any = field(init=False)
@@ -167,7 +171,6 @@ class CountingWorld:
         self._sent[step].add(sent.nonce)
 
     def forget_sent(self) -> None:
-        """Records that were restored know nothing of older slots."""
         self._sent.clear()
 
     def befall(self, event: str, random: Random, address: str) -> None:

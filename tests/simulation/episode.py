@@ -86,7 +86,6 @@ class _Episode:
     log: list[str] = field(factory=list)
     fallen: list[str] = field(factory=list)
     nature: Group = field(factory=lambda: Group(name="nature"))
-    is_healing: bool = False
 
     def live(self) -> Outcome:
         self._build()
@@ -216,7 +215,6 @@ class _Episode:
 
     def _heal(self) -> None:
         """Every fault ends; what is open must come to its end."""
-        self.is_healing = True
         for each in self.installations:
             each.heal()
         self.scheduler.pace = max(self.scheduler.pace, 2.0)

@@ -62,10 +62,10 @@ def main(arguments: list[str]) -> int:
     tree, results = _digest(), []
     for patch in patches(wanted.only):
         key = hashlib.sha256(patch.read_bytes() + tree.encode()).hexdigest()[:16]
-        result = None if wanted.again else known.get(key)
-        if result is None or len(result["seeds"]) < wanted.seeds:
-            result = {"mutant": patch.stem, "seeds": [*_hunt(patch, wanted)]}
-            known[key] = result
+        result = {"mutant": patch.stem, "seeds": []} if wanted.again else known.get(key)
+        result = known[key] = result or {"mutant": patch.stem, "seeds": []}
+        for look in _hunt(patch, wanted, wanted.seeds - len(result["seeds"])):
+            result["seeds"].append(look)
             KEPT.parent.mkdir(exist_ok=True)
             KEPT.write_text(json.dumps(known, indent=1))
         results.append(_judged(result))
@@ -79,7 +79,10 @@ def main(arguments: list[str]) -> int:
     return 0 if killed == len(results) else 1
 
 
-def _hunt(patch: Path, wanted: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def _hunt(patch: Path, wanted: argparse.Namespace, seeds: int) -> Iterator[dict[str, Any]]:
+    """With *seeds* more seeds."""
+    if seeds <= 0:
+        return
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         tree = Path(folder)
         for name in SOURCES:
@@ -89,7 +92,7 @@ def _hunt(patch: Path, wanted: argparse.Namespace) -> Iterator[dict[str, Any]]:
         for name in FILES:
             shutil.copy(ROOT / name, tree / name)
         subprocess.run(["git", "apply", str(patch)], cwd=tree, check=True)
-        for _ in range(wanted.seeds):
+        for _ in range(seeds):
             yield _look(tree, secrets.randbelow(_SEEDS), wanted.seconds)
 
 

@@ -23,7 +23,7 @@ from tests.simulation.scheduler import Group, Scheduler
 PACKS = {"small": (500, 29_00), "large": (2_000, 79_00)}
 #: After so many tries Stripe gives up, too.
 _TRIES = 8
-_ASKED = frozenset(
+ASKED = frozenset(
     {"create_customer", "checkout", "state_of", "events_since", "paid_since", "bill", "publish"}
 )
 
@@ -53,7 +53,7 @@ class Till:
     def __getattr__(self, name: str) -> Any:
         """The port, as a process meets it."""
         attribute = getattr(self.payments, name)
-        if name not in _ASKED:
+        if name not in ASKED:
             return attribute
 
         def ask(*arguments: Any, **named: Any) -> Any:
@@ -105,6 +105,3 @@ class Till:
                 self.scheduler.sleep(5.0 * 2**attempt)
 
         return deliver
-
-
-ASKED = _ASKED
