@@ -2,6 +2,7 @@
 
 import pytest
 
+from entrypoints import telemetry_settings
 from entrypoints.telemetry_settings import LogFormat, LogLevel, Place, read_telemetry
 
 
@@ -43,6 +44,16 @@ def test_what_is_said_is_what_counts():
     assert "secret" not in repr(found)
     assert "secret" not in str(found.redacted())
     assert found.redacted()["traces"]["headers"] == ["authorization", "x-team"]
+
+
+def test_traces_need_packages_that_nobody_else_needs(monkeypatch):
+    monkeypatch.setattr(telemetry_settings, "_PACKAGES", ("opentelemetry", "no.such.package"))
+    endpoint = "https://collector.example/v1/traces"
+    _, faults = read(traces__endpoint=endpoint)
+    assert faults == [
+        "TALLYSTICK_TRACES_ENDPOINT ([traces] endpoint) needs the packages of tallystick[traces]"
+    ]
+    assert read()[1] == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""``GET /metrics``, on a port of this process's own."""
+"""``GET /metrics`` and ``GET /healthz``, on a port of this process's own.
+
+A worker and a sealer have no other: that it answers says that the process runs.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -10,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 PATH = "/metrics"
+HEALTH = "/healthz"
 #: How long somebody who asks may take for it.
 _PATIENCE_SECONDS = 5.0
 
@@ -45,7 +49,11 @@ def _handler(registry: CollectorRegistry) -> type[BaseHTTPRequestHandler]:
         sys_version = ""
 
         def do_GET(self) -> None:
-            if self.path.partition("?")[0] != PATH:
+            path = self.path.partition("?")[0]
+            if path == HEALTH:
+                self._answer(200, "application/json", b'{"status": "ok"}\n')
+                return
+            if path != PATH:
                 self._answer(404, "text/plain; charset=utf-8", b"figures are at /metrics\n")
                 return
             encode, media_type = choose_encoder(self.headers.get("Accept", ""))

@@ -204,6 +204,7 @@ def test_one_place_is_served_and_nothing_else(world):
         metrics = httpx.get(f"{at}/metrics", headers=modern)
         assert metrics.headers["Content-Type"].startswith("application/openmetrics-text")
         assert metrics.text.endswith("# EOF\n")
+        assert httpx.get(f"{at}/healthz").json() == {"status": "ok"}
         assert httpx.get(f"{at}/").status_code == 404
         with (
             pytest.raises(OSError, match="in use"),
