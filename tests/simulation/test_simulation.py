@@ -23,8 +23,12 @@ def simulated(*arguments):
 
 
 def test_a_short_life_of_the_whole_house_is_as_it_must_be():
-    """By a seed that is drawn here; pytest shows it where it fails."""
-    report = simulated(f"--seconds={900 if PROVING else 6}", "--shrink-seconds=20")
+    """Always the same histories, so that whoever did not break anything is not told otherwise.
+
+    Where it is to be proven the seed is a fresh one, and has a quarter of an hour.
+    """
+    wanted = ["--seconds=900"] if PROVING else ["--seed=1000", "--episodes=8"]
+    report = simulated(*wanted, "--shrink-seconds=20")
     assert report["failures"] == [], f"replay: make simulate ARGS='--seed {report['seed']}'"
     assert report["effects"] > 0
 
