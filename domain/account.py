@@ -39,6 +39,8 @@ class AccountKey:
     address: str
     #: Once it is not, it never is again.
     is_enabled: bool = True
+    #: Requests may name its custodian, and issue from its address instead of the account's own.
+    issues: bool = False
 
     @property
     def custodian(self) -> str:
@@ -86,6 +88,23 @@ class Account:
 
     def find(self, key: KeyRef) -> AccountKey | None:
         return next((each for each in self.keys if each.key == key), None)
+
+    def issuing(self, custodian: str | None) -> AccountKey | None:
+        """From which address is issued where a request names *custodian*; None: from none."""
+        if custodian in {None, self.custodian}:
+            return self.own_key
+        return next(
+            (
+                each
+                for each in reversed(self.further_keys)
+                if each.issues and each.is_enabled and each.custodian == custodian
+            ),
+            None,
+        )
+
+    def ruling(self, address: str) -> AccountKey | None:
+        """The key that was last to rule one of the account's addresses."""
+        return next((each for each in self.keys if each.address == address), None)
 
     def newest_at(self, custodian: str) -> AccountKey | None:
         """The key of the highest version that *custodian* holds."""

@@ -43,14 +43,20 @@ class KeyAction(StrEnum):
     ROTATE = "rotate"
     #: A key at another custodian.
     MOVE = "move"
+    #: An address of its own at another custodian, beside the account's.
+    ADD = "add"
     #: Networks that obey an earlier key obey the account's own.
     REKEY = "rekey"
     #: A key signs nothing any more, for ever.
     DISABLE = "disable"
 
     @property
+    def names_a_custodian(self) -> bool:
+        return self in {KeyAction.MOVE, KeyAction.ADD}
+
+    @property
     def makes_a_key(self) -> bool:
-        return self in {KeyAction.ROTATE, KeyAction.MOVE}
+        return self in {KeyAction.ROTATE, KeyAction.MOVE, KeyAction.ADD}
 
 
 class KeyChangeState(StrEnum):

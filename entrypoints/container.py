@@ -61,7 +61,7 @@ from application.exports.expire import ExpireExports
 from application.exports.make import MakeExport
 from application.exports.request import RequestExport
 from application.keys.carry_out import CarryOutKeyChange
-from application.keys.request import RequestKeyChange, SwitchAccount
+from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
 from application.mail.send import SendLetter
 from application.mail.write import ReadLetter, WriteLetter
 from application.metered.serve import ServeTurn
@@ -338,7 +338,19 @@ class Container(containers.DeclarativeContainer):
 
     budgets = One(assembly.budgets, settings)
     request_key_change = One(
-        RequestKeyChange, store=store, custodians=custodians, clock=clock, identifiers=identifiers
+        RequestKeyChange,
+        store=store,
+        custodians=custodians,
+        offered=settings.provided.offered_custodians,
+        clock=clock,
+        identifiers=identifiers,
+    )
+    choose_custodian = One(
+        ChooseCustodian,
+        store=store,
+        offered=settings.provided.offered_custodians,
+        clock=clock,
+        identifiers=identifiers,
     )
     switch_account = One(SwitchAccount, store=store, clock=clock, identifiers=identifiers)
     carry_out_key_change = One(

@@ -24,6 +24,7 @@ SECRETS: Mapping[str, tuple[str, ...]] = {
     "aws-kms": (),
 }
 _NEW = "TALLYSTICK_CUSTODIAN_NEW_KEYS ([custodian] new_keys)"
+_OFFERED = "TALLYSTICK_CUSTODIAN_OFFERED ([custodian] offered)"
 _OTHERS = "TALLYSTICK_CUSTODIAN_OTHERS ([custodian] others)"
 
 
@@ -41,6 +42,22 @@ class CustodianSettings:
         """Without what stands before an ``@`` or behind a ``?``, whoever put it there."""
         place = self.address.partition("?")[0].rpartition("@")[2]
         return f"{self.scheme}:{place}" if place else self.scheme
+
+
+def read_offered(
+    names: tuple[str, ...], custodians: tuple[CustodianSettings, ...]
+) -> tuple[frozenset[str], list[str]]:
+    """The schemes that organisations may choose among, and every fault.
+
+    Where nothing is said, the one that makes new keys: what holds keys of before gets no more.
+    """
+    known = {each.scheme for each in custodians}
+    faults = [
+        f"{_OFFERED}: {name} is no custodian of this configuration"
+        for name in names
+        if name not in known
+    ]
+    return frozenset(names) or frozenset(each.scheme for each in custodians[:1]), faults
 
 
 def read_custodians(

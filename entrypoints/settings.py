@@ -37,6 +37,7 @@ from entrypoints.custodian_settings import (
     SECRETS,
     CustodianSettings,
     read_custodians,
+    read_offered,
 )
 from entrypoints.egress_settings import PORTS, EgressSettings, read_ports
 from entrypoints.export_settings import (
@@ -101,6 +102,8 @@ class Settings:
     database_connections: int = 10
     #: Who holds keys; the first one creates new ones.
     custodians: tuple[CustodianSettings, ...] = (CustodianSettings(scheme=LOCAL_KEYS),)
+    #: Schemes of those that organisations may choose.
+    offered_custodians: frozenset[str] = frozenset({LOCAL_KEYS})
     #: Of `local-keys`: ``<version>:<base64 of 32 bytes>`` per line; the highest version wraps.
     master_keys: str = field(repr=False)
     networks: tuple[NetworkSettings, ...]
@@ -207,6 +210,7 @@ class Settings:
             "custodian": {
                 "new_keys": self.custodians[0].redacted,
                 "others": [each.redacted for each in self.custodians[1:]],
+                "offered": sorted(self.offered_custodians),
             },
             **self._secrets_of_custodians(),
             "local_keys": {"master_key": shown(self.master_keys), "allow": self.allow_local_keys},
@@ -380,7 +384,8 @@ def _settings(reader: _Reader) -> Settings | None:
     custodians, custodian_faults = read_custodians(
         new_keys, reader.names("custodian", "others"), reader.text
     )
-    reader.faults += custodian_faults
+    offered, offered_faults = read_offered(reader.names("custodian", "offered"), custodians)
+    reader.faults += custodian_faults or offered_faults
     allow_local = reader.parsed("local_keys", "allow", _boolean, False, "true or false")
     if new_keys == LOCAL_KEYS and environment == "production" and not allow_local:
         reader.faults.append(
@@ -464,6 +469,7 @@ def _settings(reader: _Reader) -> Settings | None:
         reader_url=reader.text("database", "reader_url"),
         database_connections=reader.parsed("database", "connections", _count, 10, "a number"),
         custodians=custodians,
+        offered_custodians=offered,
         master_keys=reader.required(
             "local_keys", "master_key", "32 bytes in base64 (openssl rand -base64 32)"
         ),

@@ -313,7 +313,19 @@ class TestCustodians:
         assert settings.redacted()["custodian"] == {
             "new_keys": "vault:https://vault.example:8200",
             "others": ["pkcs11:token=ours", "aws-kms:eu-central-1", "local-keys"],
+            "offered": ["vault"],
         }
+
+    def test_organisations_choose_among_what_is_offered(self, read, faults):
+        named = {
+            "TALLYSTICK_CUSTODIAN_NEW_KEYS": self.VAULT,
+            "TALLYSTICK_CUSTODIAN_OTHERS": "aws-kms:eu-central-1, local-keys",
+        }
+        both = COMPLETE | named | {"TALLYSTICK_CUSTODIAN_OFFERED": "vault, aws-kms"}
+        assert read(environment=both).offered_custodians == {"vault", "aws-kms"}
+        wrong = COMPLETE | named | {"TALLYSTICK_CUSTODIAN_OFFERED": "vault, pkcs11"}
+        (fault,) = faults(environment=wrong)
+        assert "pkcs11 is no custodian of this configuration" in fault
 
     def test_production_wants_another_custodian_than_local_keys(self, read):
         settings = read(
@@ -848,7 +860,7 @@ class TestConfig:
                 for key in shown[section]} == {
             "installation.id", "installation.environment", "database.url",
             "database.migrator_url", "database.reader_url", "database.connections",
-            "custodian.new_keys", "custodian.others", "pkcs11.pin",
+            "custodian.new_keys", "custodian.others", "custodian.offered", "pkcs11.pin",
             "vault.token", "vault.role_id", "vault.secret_id",
             "local_keys.master_key", "local_keys.allow", "mail.url", "mail.from",
             "mail.verify", "http.host", "http.port",

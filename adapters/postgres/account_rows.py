@@ -86,6 +86,7 @@ def _key_to_json(key: AccountKey) -> Row:
         "public_key": key.public_key.raw.hex(),
         "address": key.address,
         "is_enabled": key.is_enabled,
+        "issues": key.issues,
     }
 
 
@@ -95,4 +96,5 @@ def _key_from_json(row: Row) -> AccountKey:
         public_key=PublicKey(Curve(row["curve"]), bytes.fromhex(row["public_key"])),
         address=row["address"],
         is_enabled=row["is_enabled"],
+        issues=row.get("issues", False),
     )

@@ -42,6 +42,13 @@ class PostgresAccounts(Accounts):
         row = self._transaction.row(ACCOUNTS["find_account"], parameters)
         return account_rows.account_from_row(row) if row else None
 
+    def chosen(self) -> str | None:
+        row = self._transaction.row(ACCOUNTS["chosen"])
+        return row["custodian"] if row else None
+
+    def choose(self, custodian: str | None) -> None:
+        self._transaction.change(ACCOUNTS["choose"], {"custodian": custodian})
+
     def requested(self, limit: int) -> list[tuple[OrganisationId, AccountId]]:
         found = self._transaction.rows(ACCOUNTS["requested_accounts"], {"limit": limit})
         return [(row["organisation_id"], row["id"]) for row in found]

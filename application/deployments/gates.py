@@ -108,14 +108,27 @@ class Gates:
         fits = (account.family, account.live) == (self.network.family, self.network.live)
         if not fits:
             return Refusal(code="account_not_found", detail="this account is for other networks")
-        if custodian not in {None, account.custodian}:
+        is_own = custodian in {None, account.custodian}
+        if not is_own and account.issuing(custodian) is None:
             return Refusal(
                 code="custodian_not_offered",
-                detail=f"the issuing account's key is at {account.custodian}",
+                detail=f"the issuing account's key is at {account.custodian}, and it has no "
+                f"address at {custodian}",
             )
         if account.state in {AccountState.FAILED, AccountState.DISABLED}:
             return Refusal(code="account_disabled", detail=f"the account is {account.state.value}")
         return account
+
+
+def custodian_of(work: Work, account: Account, named: str | None) -> str | None:
+    """Whose key issues: the one that the request names, or else that the organisation chose.
+
+    None: the account's own.  What was chosen counts where the account has an address there.
+    """
+    if named is not None:
+        return named
+    chosen = work.accounts.chosen()
+    return chosen if chosen is not None and account.issuing(chosen) is not None else None
 
 
 def sender_of(work: Work, network: NetworkId, id: OperationId) -> Signer | Refusal:

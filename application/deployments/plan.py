@@ -6,14 +6,14 @@ from attrs import evolve, field, frozen
 
 from application.access.caller import Caller
 from application.deployments.budget import Budgets
-from application.deployments.gates import Gates, custody_refusal, sender_of
+from application.deployments.gates import Gates, custodian_of, custody_refusal, sender_of
 from application.deployments.request import DeploymentRequest
 from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.custody import Custodian
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Store
-from domain.account import Account
+from domain.account import AccountKey
 from domain.catalogue import Catalogue
 from domain.errors import Refusal
 from domain.identifiers import NetworkId, OperationId
@@ -44,10 +44,10 @@ class PlanDeployment:
         found = self._parties(caller, request, chain, id)
         if isinstance(found, Refusal):
             return found
-        account, sender, halted = found
-        if account.address is None:
+        issuer, sender, halted = found
+        if issuer is None:
             return Refusal(code="account_not_ready", detail="the issuing account has no key yet")
-        intent = _intent(caller, request, id, account, sender)
+        intent = _intent(caller, request, id, issuer, sender)
         forecast = chain.plan(intent)
         if isinstance(forecast, Refusal):
             return forecast
@@ -55,14 +55,14 @@ class PlanDeployment:
             deployment=id,
             network=request.network,
             token=request.token,
-            owner=account.address,
+            owner=issuer.address,
             sender=sender.address,
             predicted=chain.predicted(intent),
             steps=tuple(
                 StepPlan(
                     name=step.name,
                     signers=tuple(
-                        self._signer(party, account, sender, chain, forecast.longest_message)
+                        self._signer(party, issuer, sender, chain, forecast.longest_message)
                         for party in step.signed_by
                     ),
                 )
@@ -86,7 +86,7 @@ class PlanDeployment:
 
     def _parties(
         self, caller: Caller, request: DeploymentRequest, chain: Chain, id: OperationId
-    ) -> tuple[Account, Signer, bool] | Refusal:
+    ) -> tuple[AccountKey | None, Signer, bool] | Refusal:
         with self.store.begin(caller.scope) as work:
             gates = Gates(
                 work=work,
@@ -104,17 +104,18 @@ class PlanDeployment:
             sender = sender_of(work, chain.network.id, id)
             if isinstance(sender, Refusal):
                 return sender
-            intent = _intent(caller, request, id, account, sender)
+            issuer = account.issuing(custodian_of(work, account, request.custodian))
+            intent = _intent(caller, request, id, issuer, sender)
             if refusal := self.budgets.refusal(work, chain, intent, gates.now):
                 return refusal
             network = work.networks.status(chain.network.id)
-            return account, sender, (network.halted or sender.halted) is not None
+            return issuer, sender, (network.halted or sender.halted) is not None
 
     def _signer(
-        self, party: Party, account: Account, sender: Signer, chain: Chain, longest_message: int
+        self, party: Party, issuer: AccountKey, sender: Signer, chain: Chain, longest_message: int
     ) -> SignerPlan:
         is_sender = party is Party.SENDER
-        scheme = sender.custodian if is_sender else account.custodian
+        scheme = sender.custodian if is_sender else issuer.custodian
         impediment = None
         if refusal := custody_refusal(self.custodians, [scheme], chain.network):
             impediment = refusal.code
@@ -123,14 +124,18 @@ class PlanDeployment:
             if longest is not None and longest_message > longest:
                 impediment = "message_too_long"
         return SignerPlan(
-            address=sender.address if is_sender else account.address or "",
+            address=sender.address if is_sender else issuer.address,
             custodian=scheme,
             impediment=impediment,
         )
 
 
 def _intent(
-    caller: Caller, request: DeploymentRequest, id: OperationId, account: Account, sender: Signer
+    caller: Caller,
+    request: DeploymentRequest,
+    id: OperationId,
+    issuer: AccountKey | None,
+    sender: Signer,
 ) -> Intent:
     """Its first step; as long as the account has no address, with another one."""
     return Intent(
@@ -138,6 +143,6 @@ def _intent(
         operation=id,
         step=1,
         token=request.token,
-        owner=account.address or sender.address,
+        owner=issuer.address if issuer is not None else sender.address,
         sender=sender.address,
     )

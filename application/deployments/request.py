@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from application.access.caller import Caller
 from application.audit.trail import Trail
@@ -13,7 +13,8 @@ from application.credits.post import Order, post_all
 from application.credits.spending import count_spend, frozen_refusal
 from application.deployments.approve import ask_for_approval, without_a_plan
 from application.deployments.budget import Budgets, intent_of
-from application.deployments.gates import Gates, custody_refusal, sender_of
+from application.deployments.gates import Gates, custodian_of, custody_refusal, sender_of
+from application.deployments.pursue import Pursuit
 from application.once import Answered, Once
 from application.ports.chain import Chain
 from application.ports.clock import Clock
@@ -22,7 +23,7 @@ from application.ports.identifiers import Identifiers
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Store, Work
 from domain.abuse import DEFAULT_RULES, AbuseRules
-from domain.account import Account
+from domain.account import AccountKey
 from domain.audit import details_of
 from domain.catalogue import Catalogue, KindClass
 from domain.deployment import ACTIONS, Deployment, Issue, Payer, Queued
@@ -133,7 +134,9 @@ class RequestDeployment:
         sender = sender_of(work, chain.network.id, id)
         if isinstance(sender, Refusal):
             return sender
-        schemes = (account.custodian, sender.custodian)
+        named = custodian_of(work, account, request.custodian)
+        issuer = account.issuing(named)
+        schemes = (named or account.custodian, sender.custodian)
         if refusal := custody_refusal(self.custodians, schemes, chain.network):
             return refusal
         deployment = Deployment(
@@ -161,8 +164,12 @@ class RequestDeployment:
             waiting=WaitReason.QUEUED,
             waiting_since=now,
         )
-        if refusal := _plan_differs(deployment, account, chain):
+        if refusal := _plan_differs(deployment, issuer, chain):
             return refusal
+        if issuer is not None and (request.plan_hash or named):
+            # What was planned, or chosen, stays so, whatever becomes of the account's keys.
+            owned = evolve(deployment, owner=issuer.address)
+            deployment = evolve(owned, predicted=chain.predicted(Pursuit.intent(owned)))
         if refusal := self.budgets.refusal(work, chain, intent_of(deployment), now):
             return refusal
         return self._hold_and_store(work, caller, chain, deployment, kind_class, now)
@@ -292,12 +299,14 @@ def plan_of(deployment: Deployment, owner: str, chain: Chain, custodian: str) ->
     )
 
 
-def _plan_differs(deployment: Deployment, account: Account, chain: Chain) -> Refusal | None:
+def _plan_differs(
+    deployment: Deployment, issuer: AccountKey | None, chain: Chain
+) -> Refusal | None:
     if deployment.plan_hash is None:
         return None
-    if account.address is None:
+    if issuer is None:
         return Refusal(code="account_not_ready", detail="the issuing account has no key yet")
-    plan = plan_of(deployment, account.address, chain, account.custodian)
+    plan = plan_of(deployment, issuer.address, chain, issuer.custodian)
     if plan.hash != deployment.plan_hash:
         return Refusal(
             code="plan_changed",

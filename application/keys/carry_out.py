@@ -4,7 +4,8 @@
 
     rotate, move   a key is made ─▶ on networks that rekey: an operation each, all of them over ─▶
                    it is the account's own
-    rekey          as above, with the key that is the account's own already
+    add            a key is made, and rules its own address beside the account's
+    rekey          as for a rotation, with the key that is the account's own already
     disable        nothing obeys it any more ─▶ it is disabled where it is held
 
 Each step is found out anew from what is stored, and each may be repeated: a custodian makes a key
@@ -77,7 +78,7 @@ class CarryOutKeyChange:
             return self._disable(account, change)
         if change.state is KeyChangeState.REQUESTED:
             account, change = self._begin(account, change)
-        if not account.family.rekeys:
+        if change.action is KeyAction.ADD or not account.family.rekeys:
             return self._complete(change)
         return self._rekey(account, change)
 
@@ -112,8 +113,14 @@ class CarryOutKeyChange:
             )
         )
         own = next(iter(self._networks(account)))[1].address(described.public_key)
-        rules = account.address if family.rekeys else own
-        return AccountKey(key=described.key, public_key=described.public_key, address=rules or own)
+        is_added = change.action is KeyAction.ADD
+        rules = account.address if family.rekeys and not is_added else own
+        return AccountKey(
+            key=described.key,
+            public_key=described.public_key,
+            address=rules or own,
+            issues=is_added,
+        )
 
     def _disable(self, account: Account, change: KeyChange) -> KeyChange:
         key = account.find(change.key) if change.key is not None else None
@@ -245,10 +252,17 @@ class CarryOutKeyChange:
                 return fresh
             done = fresh.completed(self.clock.now())
             work.key_changes.put(done)
-            moved = account.moved_to(fresh.key)
-            work.accounts.put(moved)
+            if fresh.action is not KeyAction.ADD:
+                account = account.moved_to(fresh.key)
+                work.accounts.put(account)
+            made = account.find(fresh.key)
             self._tell(
-                work, moved, done, "key_change.completed", key=moved.key, address=moved.address
+                work,
+                account,
+                done,
+                "key_change.completed",
+                key=fresh.key,
+                address=made.address if made is not None else None,
             )
         return done
 

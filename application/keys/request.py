@@ -37,7 +37,7 @@ _UNKNOWN = Refusal(code="not_found", detail="there is no such account")
 class KeyWish:
     account: AccountId
     action: KeyAction
-    #: Where to `MOVE` to: the scheme of a custodian.
+    #: Where to `MOVE` to, or to `ADD` one: the scheme of a custodian.
     custodian: str | None = None
     #: Which one to `DISABLE`.
     key: KeyRef | None = None
@@ -48,6 +48,8 @@ class RequestKeyChange:
     store: Store
     #: By the scheme of their key references.
     custodians: Mapping[str, Custodian]
+    #: Schemes of those that organisations may choose.
+    offered: frozenset[str]
     clock: Clock
     identifiers: Identifiers
 
@@ -122,10 +124,14 @@ class RequestKeyChange:
         if wish.action is KeyAction.REKEY and not account.family.rekeys:
             detail = f"on {account.family.value} networks an address is its key"
             return Refusal(code="rekey_not_offered", detail=detail)
-        scheme = wish.custodian if wish.action is KeyAction.MOVE else account.custodian
-        if scheme is None or (wish.action is KeyAction.MOVE and scheme == account.custodian):
+        scheme = wish.custodian if wish.action.names_a_custodian else account.custodian
+        is_there = wish.action.names_a_custodian and scheme == account.custodian
+        if scheme is None or is_there:
             detail = f"the account's key is at {account.custodian} already"
             return Refusal(code="custodian_unchanged", detail=detail)
+        if wish.action.names_a_custodian and scheme not in self.offered:
+            detail = f"offered here: {', '.join(sorted(self.offered))}"
+            return Refusal(code="custodian_not_offered", detail=detail)
         return self._offered(account, scheme)
 
     def _offered(self, account: Account, scheme: str) -> str | Refusal:
@@ -149,6 +155,38 @@ def _disabled_at(account: Account, key: KeyRef | None) -> str | Refusal:
         detail = "it is the account's own key: disable the account first"
         return Refusal(code="key_in_use", detail=detail)
     return known.custodian
+
+
+@frozen(kw_only=True)
+class ChooseCustodian:
+    """Which of its addresses an organisation issues from where a request does not say."""
+
+    store: Store
+    offered: frozenset[str]
+    clock: Clock
+    identifiers: Identifiers
+
+    def __call__(self, caller: Caller, custodian: str | None) -> str | Refusal | None:
+        """None: each account's own.  What was accepted before goes on as it was accepted."""
+        if refusal := caller.refusal(Permission.WRITE_ACCOUNTS):
+            return refusal
+        if custodian is not None and custodian not in self.offered:
+            detail = f"offered here: {', '.join(sorted(self.offered))}"
+            return Refusal(code="custodian_not_offered", detail=detail)
+        with self.store.begin(caller.scope) as work:
+            # Under the wallet's lock, as deployments are accepted.
+            work.ledger.lock()
+            if work.accounts.chosen() != custodian:
+                work.accounts.choose(custodian)
+                trail = caller.trail(self.identifiers)
+                trail.add(
+                    "organisation.custodian_chosen",
+                    public_id(Prefix.ORGANISATION, caller.organisation),
+                    self.clock.now(),
+                    details={"custodian": custodian},
+                )
+                trail.write(work)
+        return custodian
 
 
 @frozen(kw_only=True)

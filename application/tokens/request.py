@@ -137,7 +137,14 @@ class RequestTokenOperation:
         sender = sender_of(work, chain.network.id, id)
         if isinstance(sender, Refusal):
             return sender
-        schemes = (account.custodian, sender.custodian)
+        ruling = account.ruling(deployment.owner or "")
+        if ruling is not None and not ruling.is_enabled:
+            detail = f"the key of {ruling.address} is disabled for good"
+            return Refusal(code="key_disabled", detail=detail)
+        scheme = account.custodian
+        if ruling is not None and ruling.key != account.key:
+            scheme = ruling.custodian
+        schemes = (scheme, sender.custodian)
         if refusal := custody_refusal(self.custodians, schemes, chain.network):
             return refusal
         operation = Deployment(

@@ -23,7 +23,7 @@ account = click.option("--account", required=True, help="Which of theirs: acct_â
 wait = click.option("--wait", is_flag=True, help="Until it is over; a worker must be at work.")
 
 
-@click.group("keys", help="The keys of issuing accounts: list, rotate, move, rekey, disable.")
+@click.group("keys", help="The keys of issuing accounts: list, rotate, move, add, rekey, disable.")
 def command() -> None: ...
 
 
@@ -82,6 +82,20 @@ def move(
     ctx: click.Context, organisation: str, account: str, custodian: str, wait: bool, as_json: bool
 ) -> None:
     wish = KeyWish(account=_account_id(ctx, account), action=KeyAction.MOVE, custodian=custodian)
+    _ask(ctx, organisation, wish, wait=wait, as_json=as_json)
+
+
+@command.command("add", help="An address at another custodian, for requests that name it.")
+@organisation
+@account
+@click.option("--custodian", required=True, help="Its scheme: vault.")
+@wait
+@setting_up.as_json
+@click.pass_context
+def add(
+    ctx: click.Context, organisation: str, account: str, custodian: str, wait: bool, as_json: bool
+) -> None:
+    wish = KeyWish(account=_account_id(ctx, account), action=KeyAction.ADD, custodian=custodian)
     _ask(ctx, organisation, wish, wait=wait, as_json=as_json)
 
 

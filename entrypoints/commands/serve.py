@@ -126,6 +126,7 @@ def services(container: Container, stopping: threading.Event) -> Services:
         request_deployment=container.request_deployment(),
         request_key_change=container.request_key_change(),
         switch_account=container.switch_account(),
+        choose_custodian=container.choose_custodian(),
         set_approval_policy=container.set_approval_policy(),
         decide_approval=container.decide_approval(),
         cancel_deployment=container.cancel_deployment(),

@@ -1,10 +1,10 @@
 """/v1/accounts: what one issues from, and what is done to its keys."""
 
-from litestar import Response, get, post
+from litestar import Response, get, post, put
 from litestar.params import FromPath, RawBody
 
 from application.access.caller import Caller
-from application.keys.request import KeyWish, RequestKeyChange, SwitchAccount
+from application.keys.request import ChooseCustodian, KeyWish, RequestKeyChange, SwitchAccount
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Store
@@ -26,16 +26,21 @@ from entrypoints.http.services import AStore, Chains, Given
 
 ACTION = Field(
     "action", Choice(among=KeyAction),
-    "`rotate`: the next key at the same custodian. `move`: a key at another one. `rekey`: "
+    "`rotate`: the next key at the same custodian. `move`: a key at another one. `add`: an "
+    "address of its own at another one, for requests that name that custodian. `rekey`: "
     "networks that obey an earlier key obey the account's own. `disable`: a key signs nothing any "
     "more, for ever.", required=True, example="rotate",
 )  # fmt: skip
 CUSTODIAN = Field(
-    "custodian", Text(most=32, ascii_only=True), "Where to move to: `vault`.", example="vault"
+    "custodian",
+    Text(most=32, ascii_only=True),
+    "Where to move to, or to add one: `vault`.",
+    example="vault",
 )
 KEY = Field(
     "key", Text(most=200, ascii_only=True), "Which one to disable, by its `key` in `keys`."
 )
+CHOICE = Shape("CustodianWish", (CUSTODIAN,))
 CHANGE = Shape("KeyChangeRequest", (ACTION, CUSTODIAN, KEY))
 
 
@@ -124,7 +129,8 @@ def enable_account(
         "the earlier key. One change of an account at a time.",
         body=CHANGE, answers="KeyChange", status=202, needs_idempotency_key=True,
         codes=(*KEYED, "not_found", "account_not_ready", "key_change_under_way", "key_disabled",
-               "key_in_use", "custodian_unchanged", "custodian_not_configured",
+               "key_in_use", "custodian_unchanged", "custodian_not_offered",
+               "custodian_not_configured",
                "curve_not_offered", "rekey_not_offered"),
     ).opt,
 )  # fmt: skip
@@ -199,7 +205,49 @@ def get_key_change(id: FromPath[str], caller: Given[Caller], store: AStore) -> R
     return answer(_shown(found))
 
 
+@get(
+    "/v1/organisations/{id:str}/custodian",
+    sync_to_thread=True,
+    opt=Operation(
+        id="get_custodian", tag="organisations", summary="Who signs where a request does not say",
+        answers="CustodianChoice", codes=("not_found",),
+    ).opt,
+)  # fmt: skip
+def get_custodian(id: FromPath[str], caller: Given[Caller], store: AStore) -> Response[bytes]:
+    require(caller, Permission.READ_ORGANISATION)
+    _require_own(id, caller)
+    with store.begin(caller.scope) as work:
+        chosen = work.accounts.chosen()
+    return answer({"custodian": chosen})
+
+
+@put(
+    "/v1/organisations/{id:str}/custodian",
+    sync_to_thread=True,
+    opt=Operation(
+        id="choose_custodian", tag="organisations", summary="Choose who signs",
+        description="Deployments that name no custodian are issued from the address whose key "
+        "this one holds, of accounts that have one there; without `custodian`, from each "
+        "account's own.",
+        body=CHOICE, answers="CustodianChoice", codes=("not_found", "custodian_not_offered"),
+    ).opt,
+)  # fmt: skip
+def put_custodian(
+    request: AnyRequest,
+    body: RawBody,
+    id: FromPath[str],
+    caller: Given[Caller],
+    choose_custodian: Given[ChooseCustodian],
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_ACCOUNTS)
+    _require_own(id, caller)
+    asked = CHOICE.decode(request, body)
+    return answer({"custodian": granted(choose_custodian(caller, asked.get(CUSTODIAN)))})
+
+
 HANDLERS = (
+    get_custodian,
+    put_custodian,
     list_accounts,
     get_account,
     disable_account,
@@ -208,6 +256,11 @@ HANDLERS = (
     list_key_changes,
     get_key_change,
 )
+
+
+def _require_own(text: str, caller: Caller) -> None:
+    if parse_id(Prefix.ORGANISATION, text) != caller.organisation:
+        raise not_found("organisation")
 
 
 def _known(text: str, caller: Caller, store: Store) -> Account:

@@ -49,7 +49,8 @@ ACCOUNT = Field(
 CUSTODIAN = Field(
     "custodian",
     Text(most=64, ascii_only=True),
-    "Chooses among your issuing accounts by who holds the key; excludes `account`.",
+    "Issue from the address whose key this custodian holds: the account's own, or one that was "
+    "added there; excludes `account`.",
 )
 PAYER = Field(
     "payer",

@@ -300,7 +300,8 @@ _DEPLOYMENTS = (
     ErrorCode("rekey_not_offered", 422, "These networks know no rekeying",
               "Rotate the key: the account gets another address."),
     ErrorCode("custodian_not_offered", 422, "The key is not at that custodian",
-              "Leave `custodian` out, or name the one of the issuing account."),
+              "Leave `custodian` out, name the one of the issuing account, or have an address "
+              "added there first (POST /v1/accounts/{id}/key_changes)."),
     ErrorCode("custodian_not_configured", 503, "The custodian is not set up here",
               "Ask the operator to configure the custodian that holds the signer's key.",
               Retry.AFTER_CONFIGURATION),

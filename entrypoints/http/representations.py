@@ -114,6 +114,7 @@ def account(each: Account) -> Document:
                 "public_key": key.public_key.raw.hex(),
                 "own": key.key == each.key,
                 "enabled": key.is_enabled,
+                "issues": key.issues or key.key == each.key,
             }
             for key in each.keys
         ],

@@ -237,11 +237,12 @@ SCHEMAS: Mapping[str, Schema] = {
         keys=_list(
             _object(
                 key=_TEXT, custodian=_TEXT, address=_TEXT, public_key=_TEXT, own=_BOOLEAN,
-                enabled=_BOOLEAN,
+                enabled=_BOOLEAN, issues=_BOOLEAN,
             )
         ),
         created_at=_INSTANT,
     ),
+    "CustodianChoice": _object(custodian=_or_null(_TEXT)),
     "KeyChange": _object(
         id=_id(Prefix.KEY_CHANGE), account=_id(Prefix.ACCOUNT),
         action=_one_of(*(each.value for each in KeyAction)), custodian=_TEXT,

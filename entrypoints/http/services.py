@@ -36,7 +36,7 @@ from application.deployments.validation import ValidateToken
 from application.evidence.give import GiveEvidence
 from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
-from application.keys.request import RequestKeyChange, SwitchAccount
+from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
 from application.metered.spend import SpendCredits
 from application.notifications.again import RotateSecret, SendAgain
 from application.notifications.endpoints import ChangeEndpoints, RegisterEndpoint
@@ -117,6 +117,7 @@ class Services:
     request_deployment: RequestDeployment
     request_key_change: RequestKeyChange
     switch_account: SwitchAccount
+    choose_custodian: ChooseCustodian
     set_approval_policy: SetApprovalPolicy
     decide_approval: DecideApproval
     cancel_deployment: CancelDeployment

@@ -73,6 +73,7 @@ _GATES = (
         body=CREATE, answers="Operation", status=202, needs_idempotency_key=True,
         codes=(*_GATES, *KEYED, "not_found", "token_not_issued", "action_not_offered",
                "invalid_order", "client_reference_used", "account_not_found", "account_disabled",
+               "key_disabled",
                "custodian_not_configured", "curve_not_offered"),
     ).opt,
     status_code=202,

@@ -108,6 +108,23 @@ def test_an_account_is_moved_to_another_custodian_and_back():
         is_moved_once(house, there, back, times=2)
 
 
+def test_an_address_at_another_custodian_issues_where_a_request_names_it():
+    with a_house() as house:
+        own = an_issuer(house)
+        house.change(KeyAction.ADD, custodian=ELSEWHERE)
+        house.lives(Fate({}))
+        (added,) = house.account.further_keys
+        assert house.account.own_key == own.own_key
+        chosen = house.deploy(custodian=ELSEWHERE).id
+        house.lives(Fate({}))
+        house.is_completed_once(house.get(chosen))
+        assert house.get(chosen).owner == added.address != own.address
+        # It is nobody's business of the account's own key.
+        change = house.change(KeyAction.ROTATE)
+        house.lives(Fate({}))
+        is_moved_once(house, own, change)
+
+
 # What is under way meanwhile.
 
 

@@ -57,6 +57,7 @@ class KeyedHouse(House):
         ask = RequestKeyChange(
             store=self.store,
             custodians=self.custodians,
+            offered=frozenset(self.custodians),
             clock=self.clock,
             identifiers=self.identifiers,
         )

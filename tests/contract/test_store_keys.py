@@ -153,6 +153,16 @@ def test_changes_are_listed_newest_first_page_by_page(store: Store):
     assert (first.has_more, rest.items, rest.has_more) == (True, (changes[0],), False)
 
 
+def test_an_organisation_has_one_choice_of_a_custodian(store: Store):
+    ada, eve = a_tenant(store), a_tenant(store)
+    for custodian in ("vault", "aws-kms", None, "vault"):
+        with store.begin(ada.scope) as work:
+            work.accounts.choose(custodian)
+            assert work.accounts.chosen() == custodian
+    with store.begin(eve.scope) as work:
+        assert work.accounts.chosen() is None
+
+
 def test_what_is_in_flight_of_an_account_has_an_open_slot(store: Store):
     tenant = a_tenant(store)
     one, other = added(store, tenant), added(store, tenant)

@@ -47,7 +47,7 @@ from application.deployments.validation import ValidateToken
 from application.evidence.give import GiveEvidence
 from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
-from application.keys.request import RequestKeyChange, SwitchAccount
+from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
 from application.mail.write import ReadLetter
 from application.metered.serve import ServeTurn
 from application.metered.spend import SpendCredits
@@ -106,7 +106,10 @@ def services_of(house: House, **changes: Any) -> Services:
         request_deployment=RequestDeployment(
             **common, **network, **catalogue, custodians=house.custodians
         ),
-        request_key_change=RequestKeyChange(**common, custodians=house.custodians),
+        request_key_change=RequestKeyChange(
+            **common, custodians=house.custodians, offered=frozenset(house.custodians)
+        ),
+        choose_custodian=ChooseCustodian(**common, offered=frozenset(house.custodians)),
         switch_account=SwitchAccount(**common),
         set_approval_policy=SetApprovalPolicy(**common),
         decide_approval=DecideApproval(**common),

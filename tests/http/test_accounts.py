@@ -79,7 +79,69 @@ def test_a_key_is_moved_to_another_custodian(house, ada):
     is_refused(
         change(ada, "again", action="move", custodian=ELSEWHERE), 422, "custodian_unchanged"
     )
-    is_refused(change(ada, "none", action="move", custodian="x"), 503, "custodian_not_configured")
+    is_refused(change(ada, "none", action="move", custodian="x"), 422, "custodian_not_offered")
+
+
+def test_a_request_names_the_custodian_that_it_is_to_be_signed_by(house, ada):
+    own = account_of(ada)
+    is_refused(ada.create("early", custodian=ELSEWHERE), 422, "custodian_not_offered")
+    is_refused(ada.plan(custodian=ELSEWHERE), 422, "custodian_not_offered")
+    asked = change(ada, action="add", custodian=ELSEWHERE)
+    work(house)
+    assert changed(ada, asked) == ("completed", None)
+    after = account_of(ada)
+    assert (after["key"], after["address"]) == (own["key"], own["address"])
+    added = after["keys"][1]
+    assert (added["custodian"], added["own"], added["issues"]) == (ELSEWHERE, False, True)
+    plan = ada.plan(custodian=ELSEWHERE).json()
+    assert plan["owner"] == added["address"]
+    chosen = {name: plan[name] for name in ("deployment_id", "plan_hash")}
+    is_refused(ada.create("otherwise", **chosen), 409, "plan_changed")
+    planned = ada.deploy("planned", custodian=ELSEWHERE, **chosen)
+    named = ada.deploy("own", custodian=own["custodian"])
+    # What was chosen stays so, whatever becomes of the account meanwhile.
+    change(ada, "2", action="rotate")
+    work(house)
+    house.work(rounds=12)
+    assert ada.issued(planned)["owner"] == added["address"]
+    assert ada.issued(named)["owner"] == own["address"]
+    minted = ada.mint(ada.issued(planned), key="mint")
+    house.work(rounds=12)
+    assert ada.get(f"/v1/operations/{minted['id']}").json()["state"] == "Completed"
+
+
+def test_an_organisation_chooses_who_signs_where_a_request_does_not_say(house, ada):
+    own, path = account_of(ada), f"/v1/organisations/{ada.organisation}/custodian"
+
+    def choose(**wish):
+        return ada.call("PUT", path, json=wish)
+
+    is_refused(choose(custodian="nowhere"), 422, "custodian_not_offered")
+    assert choose(custodian=ELSEWHERE).json() == {"custodian": ELSEWHERE}
+    # It has no address there yet.
+    assert ada.issue("before")["owner"] == own["address"]
+    change(ada, action="add", custodian=ELSEWHERE)
+    work(house)
+    added = account_of(ada)["keys"][1]
+    assert ada.plan().json()["owner"] == ada.issue("chosen")["owner"] == added["address"]
+    assert ada.issue("named", custodian=own["custodian"])["owner"] == own["address"]
+    assert ada.get(path).json() == {"custodian": ELSEWHERE}
+    assert choose().json() == {"custodian": None}
+    assert ada.issue("afterwards")["owner"] == own["address"]
+    eve = ada.site.register("eve@example.org")
+    is_refused(eve.call("PUT", path, json={}), 404, "not_found")
+
+
+def test_what_needs_a_disabled_key_is_refused(house, ada):
+    old, account = ada.issue("old"), account_of(ada)
+    change(ada, "1", action="rotate")
+    work(house)
+    asked = change(ada, "2", action="disable", key=account["key"])
+    work(house)
+    assert changed(ada, asked) == ("completed", None)
+    order = ada.order(old, "mint", {"amount": "5", "to": old["owner"]})
+    is_refused(order, 409, "key_disabled")
+    assert ada.issue("new")["owner"] == account_of(ada)["address"]
 
 
 def test_asking_again_with_the_same_key_is_asking_once(house, ada):

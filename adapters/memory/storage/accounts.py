@@ -22,6 +22,7 @@ class AccountTables:
     one_each: Table[tuple[OrganisationId, Family, bool], AccountId] = field(
         factory=lambda: Table("accounts_one_each")
     )
+    choices: Table[OrganisationId, str | None] = field(factory=lambda: Table("custodian_choices"))
     changes: Table[tuple[OrganisationId, KeyChangeId], KeyChange] = field(
         factory=lambda: Table("key_changes")
     )
@@ -87,6 +88,16 @@ class MemoryAccounts(Accounts):
             return None
         id = self._transaction.get(self._tables.one_each, (organisation, family, live))
         return None if id is None else self.get(id)
+
+    def chosen(self) -> str | None:
+        organisation = self._transaction.organisation
+        if organisation is None:
+            return None
+        return self._transaction.get(self._tables.choices, organisation)
+
+    def choose(self, custodian: str | None) -> None:
+        organisation = self._transaction.require_organisation()
+        self._transaction.put(self._tables.choices, organisation, custodian)
 
     def requested(self, limit: int) -> list[tuple[OrganisationId, AccountId]]:
         waiting = [

@@ -42,6 +42,14 @@ SELECT organisation_id, id, family, live, custodian, state, key_ref, curve, publ
    AND family = %(family)s
    AND live = %(live)s
 
+-- name: chosen
+SELECT custodian FROM custodian_choices WHERE organisation_id = %(organisation)s
+
+-- name: choose
+INSERT INTO custodian_choices (organisation_id, custodian)
+VALUES (%(organisation)s, %(custodian)s)
+    ON CONFLICT (organisation_id) DO UPDATE SET custodian = EXCLUDED.custodian
+
 -- name: requested_accounts
 SELECT organisation_id, id FROM narrow.requested_accounts(%(limit)s)
 

@@ -152,6 +152,7 @@ class Resident:
                 )
             )
         with store.begin(self.scope) as work:
+            work.accounts.choose("memory")
             work.key_changes.add(
                 KeyChange(
                     organisation=self.organisation,

@@ -51,6 +51,7 @@ audit_leaves         app=r narrow=r sealer=ra auditor=r readonly=r
 audit_logs           app=r sealer=ra,w(cluster closed_at closed_because) auditor=r readonly=r
 audit_tiles          app=r sealer=ra,w(hashes) auditor=r readonly=r
 checkouts            app=ra
+custodian_choices    app=ra,w(custodian) readonly=r
 deployments          app=ra,w(owner predicted) readonly=r
 disputes             app=ra,w(closed_at is_won) readonly=r
 documents            app=ra readonly=r
