@@ -141,7 +141,8 @@ class PostgresPartitions(Partitions):
     """As a member of tallystick_migrator, who owns the tables; each call has its own connection.
 
     A month is set aside first, which is one short lock, and dropped once its rows were counted
-    again and no hold is on it: else it is put back, with what came for it meanwhile.
+    again and no hold is on it: else it is put back, with what came for it meanwhile.  One at a
+    time: a month that is neither attached nor set aside is gone.
     DETACH … CONCURRENTLY is not to be had: there is a default partition.  Foreign keys lock the
     heads as well: these come first, as they do for whoever writes an event.
     """
@@ -150,18 +151,18 @@ class PostgresPartitions(Partitions):
 
     def drop(self, month: Month, archived: Rows) -> None:
         with self._connected() as connection:
+            connection.execute(RETENTION["lock_partitions"])
             self._drop(connection, month, archived)
 
     def put_back(self, month: Month) -> None:
         with self._connected() as connection:
             if not self._is(connection, RETENTION["set_aside"], month):
                 return
-            partition = sql.Identifier("public", _name(month))
-            with connection.transaction():
-                # Whoever is dropping it is through with it afterwards.
-                waits = "ALTER TABLE IF EXISTS {} DISABLE ROW LEVEL SECURITY"
-                connection.execute(sql.SQL(waits).format(partition))
-                if self._is(connection, RETENTION["set_aside"], month):
+            # Whoever is dropping it is through with it afterwards.
+            connection.execute(RETENTION["lock_partitions"])
+            if self._is(connection, RETENTION["set_aside"], month):
+                with connection.transaction():
+                    self._open(connection, month)
                     self._attach(connection, month)
 
     def _connected(self) -> AbstractContextManager[psycopg.Connection[tuple[object, ...]]]:
@@ -184,10 +185,7 @@ class PostgresPartitions(Partitions):
         elif not self._is(connection, RETENTION["set_aside"], month):
             return
         with connection.transaction():
-            # Its owner too is subject to the policies, as long as they are there.
-            connection.execute(
-                sql.SQL("ALTER TABLE {} DISABLE ROW LEVEL SECURITY").format(partition)
-            )
+            self._open(connection, month)
             found = _rows(connection, partition, month)
             # Last, because whoever places a hold waits for it; until the commit, because a hold
             # that is placed after this is placed on a month that is gone.
@@ -205,6 +203,11 @@ class PostgresPartitions(Partitions):
             raise PartitionChangedError(
                 f"{month} has {found.count} events, and not the {archived.count} archived"
             )
+
+    def _open(self, connection: psycopg.Connection[tuple[object, ...]], month: Month) -> None:
+        """Its owner too is subject to the policies, as long as they are there."""
+        partition = sql.Identifier("public", _name(month))
+        connection.execute(sql.SQL("ALTER TABLE {} DISABLE ROW LEVEL SECURITY").format(partition))
 
     def _attach(self, connection: psycopg.Connection[tuple[object, ...]], month: Month) -> None:
         """In one transaction with whatever it was set aside for."""

@@ -126,6 +126,10 @@ SELECT relname AS name
 -- name: volume
 SELECT events, lines, strays FROM narrow.month_volume(%(since)s, %(until)s)
 
+-- name: lock_partitions
+-- Until the connection is closed: setting aside and dropping are two transactions.
+SELECT pg_advisory_lock(hashtextextended('tallystick partitions', 0))
+
 -- name: lock_history
 LOCK TABLE public.audit_heads, ONLY public.audit_events IN ACCESS EXCLUSIVE MODE
 

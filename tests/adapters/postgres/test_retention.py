@@ -1,5 +1,6 @@
 """Months leave a real database, with the real roles, and the ledger is still verified."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
@@ -248,6 +249,40 @@ def test_one_that_was_dropped_by_somebody_who_died_is_noted_by_the_next(archived
     archived.partitions.drop(FIRST, archived.rows_of("2019-01"))
     assert archived.states()["2019-01"] == "archived"
     assert archived.drop(FIRST).state.value == "dropped"
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_two_who_drop_a_month_at_once_say_what_became_of_it(archived, place, is_held):
+    url, _ = place
+    if is_held:
+        archived.place(archived.organisations[0], "a court asked for it")
+
+    def drop(_):
+        """As one whose look at the holds was before they were placed."""
+        try:
+            archived.partitions.drop(FIRST, archived.rows_of("2019-01"))
+        except PartitionHeldError:
+            return "held"
+        return "dropped"
+
+    with ThreadPoolExecutor(3) as both:
+        said = set(both.map(drop, range(18)))
+    assert said == {"held" if is_held else "dropped"}
+    assert (name_of(FIRST) in tables(url)) is is_held
+
+
+def test_two_who_put_a_month_back_at_once_leave_it_as_it_was(archived, place):
+    url, _ = place
+    set_aside(url, FIRST)
+    with ThreadPoolExecutor(3) as both:
+        list(both.map(archived.partitions.put_back, [FIRST] * 6))
+    with psycopg.connect(url) as connection:
+        row = connection.execute(
+            "SELECT relispartition, relrowsecurity, relforcerowsecurity FROM pg_class"
+            " WHERE relname = %s",
+            [name_of(FIRST)],
+        ).fetchone()
+    assert row == (True, True, True)
 
 
 def test_a_table_that_somebody_reads_is_left_alone(archived, place):
