@@ -15,11 +15,19 @@ from adapters.telemetry.watched import WatchedCustodian, WatchedNode
 from application.accounts.ask import AccountPlace
 from application.custody.guarded import Guarded
 from application.custody.registered import RegisteredCustodian
+from application.custody.wrappings import Wrappings
 from application.deployments.budget import Budgets
 from application.exports.make import Formats
 from application.ports.chain import Chain
 from application.ports.clock import Clock
-from application.ports.custody import Custodian, KeyCustodian, KeyHolder, KeyWrapping, Verifies
+from application.ports.custody import (
+    Custodian,
+    Envelopes,
+    KeyCustodian,
+    KeyHolder,
+    KeyWrapping,
+    Verifies,
+)
 from application.ports.egress import Egress
 from application.ports.files import Files
 from application.ports.identity_provider import IdentityProvider
@@ -46,6 +54,7 @@ from entrypoints.mail_settings import FOLDER
 from entrypoints.metadata_settings import LOCAL, may_point_at
 from entrypoints.network_settings import NetworkSettings
 from entrypoints.settings import SealSettings, Settings, SettingsError
+from entrypoints.wrapping_settings import KMS, VAULT
 
 
 def adapter(scheme: str) -> Any:
@@ -410,9 +419,34 @@ def payments(settings: Settings) -> Payments:
 
 
 def wrapping(settings: Settings) -> KeyWrapping:
-    local = adapter("local-keys")
-    made: KeyWrapping = local.LocalKeyWrapping(_master_keys(settings))
-    return made
+    """What wraps everything secret at rest; it unwraps what others here have wrapped before.
+
+    Raises:
+        SettingsError: where one of them is, or its keys, cannot be understood.
+    """
+    chosen = settings.wrapping
+    found: dict[str, KeyWrapping] = {}
+    if settings.master_keys:
+        local = adapter(LOCAL_KEYS)
+        try:
+            found[LOCAL_KEYS] = local.LocalKeyWrapping(_master_keys(settings), chosen.wrap_with)
+        except ValueError as error:
+            raise SettingsError([f"TALLYSTICK_LOCAL_KEYS_WRAP_WITH: {error}"]) from error
+    for each in settings.custodians:
+        try:
+            if each.scheme == VAULT:
+                found[VAULT] = adapter(VAULT).wrapping(each.address, each.secrets)
+            if each.scheme == KMS and chosen.kms_keys:
+                keys = chosen.kms_keys
+                found[KMS] = adapter(KMS).wrapping(each.address, each.secrets, keys)
+        except ValueError as error:
+            raise SettingsError([f"custodian {each.scheme}: {error}"]) from error
+    return found[chosen.by] if len(found) == 1 else Wrappings(by_scheme=found, chosen=chosen.by)
+
+
+def envelopes() -> dict[str, Envelopes]:
+    """By the scheme of the keys that are in them."""
+    return {LOCAL_KEYS: adapter(LOCAL_KEYS).LocalKeyEnvelopes()}
 
 
 def custodians(settings: Settings, store: Store, telemetry: Telemetry) -> dict[str, Custodian]:
@@ -433,7 +467,7 @@ def custodians(settings: Settings, store: Store, telemetry: Telemetry) -> dict[s
 
 def _custodian(named: CustodianSettings, settings: Settings, store: Store) -> KeyCustodian:
     if named.scheme == LOCAL_KEYS:
-        local: KeyCustodian = adapter(LOCAL_KEYS).connect(store, _master_keys(settings))
+        local: KeyCustodian = adapter(LOCAL_KEYS).over(store, wrapping(settings))
         return local
     try:
         holder: KeyHolder = adapter(named.scheme).connect(named.address, named.secrets)

@@ -81,6 +81,7 @@ from application.operator.growth import ReportActivation, ReportRecurring
 from application.operator.installation_secret import InstallationSecret
 from application.operator.limits import LiftLimits, RaiseLimit
 from application.operator.margin import ReportMargin
+from application.operator.rewrap import Rewrap
 from application.operator.sweep import Sweep
 from application.operator.treasury import CreateTreasury, Resume
 from application.operator.verify_ledger import VerifyLedger
@@ -496,6 +497,14 @@ class Container(containers.DeclarativeContainer):
     void_number = One(VoidNumber, store=store, clock=clock, identifiers=identifiers)
     watch_seals = One(WatchSeals, store=store, alarms=alarms, clock=clock)
 
+    rewrap = One(
+        Rewrap,
+        store=store,
+        wrapping=wrapping,
+        envelopes=One(assembly.envelopes),
+        clock=clock,
+        identifiers=identifiers,
+    )
     installation_secret = One(
         InstallationSecret, store=store, wrapping=wrapping, identifiers=identifiers
     )

@@ -18,6 +18,7 @@ COMMANDS = {
         "treasury",
         "The accounts that sign and pay: create, list, fund, resume.",
     ),
+    "secrets": ("secrets", "Everything secret at rest: which key wraps it, and wrapping it anew."),
     "credits": ("credits", "Give credits, take them away, undo a capture, or look."),
     "tariff": ("tariff", "Change an organisation's tariff."),
     "users": ("users", "Erase a person."),

@@ -53,8 +53,10 @@ from entrypoints.network_settings import NetworkSettings, read_networks, shown
 from entrypoints.oidc_settings import CALLBACK, OidcSettings, domains, read_oidc
 from entrypoints.stripe_settings import API, StripeSettings, read_stripe
 from entrypoints.telemetry_settings import TelemetrySettings, read_telemetry
+from entrypoints.wrapping_settings import WrappingSettings, read_wrapping
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9a-fA-F:]+\](:[0-9]+)?")
 
@@ -104,8 +106,9 @@ class Settings:
     custodians: tuple[CustodianSettings, ...] = (CustodianSettings(scheme=LOCAL_KEYS),)
     #: Schemes of those that organisations may choose.
     offered_custodians: frozenset[str] = frozenset({LOCAL_KEYS})
-    #: Of `local-keys`: ``<version>:<base64 of 32 bytes>`` per line; the highest version wraps.
+    #: Of `local-keys`: ``<version>:<base64 of 32 bytes>`` per line; empty where others wrap.
     master_keys: str = field(repr=False)
+    wrapping: WrappingSettings = field(factory=WrappingSettings)
     networks: tuple[NetworkSettings, ...]
     #: Name of a shipped one, or a path.
     catalogue_file: str = catalogue_settings.DEFAULT
@@ -213,7 +216,12 @@ class Settings:
                 "offered": sorted(self.offered_custodians),
             },
             **self._secrets_of_custodians(),
-            "local_keys": {"master_key": shown(self.master_keys), "allow": self.allow_local_keys},
+            "local_keys": {
+                "master_key": shown(self.master_keys or None),
+                "wrap_with": self.wrapping.wrap_with,
+                "allow": self.allow_local_keys,
+            },
+            "wrapping": {"by": self.wrapping.by, "aws_kms_keys": list(self.wrapping.kms_keys)},
             "catalogue": {"file": self.catalogue_file},
             "credits": {"gift_daily_cap": self.gift_daily_cap},
             "http": {
@@ -337,8 +345,8 @@ class _Reader:
         return found or ""
 
     def parsed(
-        self, section: str, key: str, parse: Callable[[str], T], default: T, what: str
-    ) -> T:
+        self, section: str, key: str, parse: Callable[[str], T], default: D, what: str
+    ) -> T | D:
         found = self.text(section, key)
         if found is None:
             return default
@@ -413,6 +421,20 @@ def _settings(reader: _Reader) -> Settings | None:
         60,
         "a number of minutes, 1 to 10080 (a week)",
     )
+    by = reader.text("wrapping", "by") or LOCAL_KEYS
+    master_keys = (
+        reader.required("local_keys", "master_key", "32 bytes in base64 (openssl rand -base64 32)")
+        if by == LOCAL_KEYS
+        else reader.text("local_keys", "master_key") or ""
+    )
+    wrapping = read_wrapping(
+        by,
+        reader.names("wrapping", "aws_kms_keys"),
+        reader.parsed("local_keys", "wrap_with", _count, None, "a version of the master key"),
+        custodians=[each.scheme for each in custodians],
+        has_master_key=bool(master_keys),
+        fault=reader.faults.append,
+    )
     host = reader.text("http", "host", "127.0.0.1") or ""
     port = reader.parsed("http", "port", _port, 8080, "a port, 0 to 65535")
     base_url = reader.text("http", "base_url") or f"http://{host}:{port}"
@@ -470,9 +492,8 @@ def _settings(reader: _Reader) -> Settings | None:
         database_connections=reader.parsed("database", "connections", _count, 10, "a number"),
         custodians=custodians,
         offered_custodians=offered,
-        master_keys=reader.required(
-            "local_keys", "master_key", "32 bytes in base64 (openssl rand -base64 32)"
-        ),
+        master_keys=master_keys,
+        wrapping=wrapping,
         networks=networks,
         catalogue_file=catalogue_file,
         catalogue=_catalogue(reader, catalogue_file),

@@ -106,6 +106,36 @@ def test_the_file_may_hold_it_all(read):
     assert settings.drift_check == timedelta(minutes=15)
 
 
+def test_the_master_key_wraps_unless_somebody_else_is_said_to(read):
+    assert (read("").wrapping.by, read("").wrapping.wrap_with) == ("local-keys", None)
+    text = """
+    [custodian]
+    others = ["vault:https://vault.example:8200", "aws-kms:eu-central-1"]
+    [wrapping]
+    by = "aws-kms"
+    aws_kms_keys = ["alias/new", "alias/old"]
+    """
+    without = {name: text for name, text in COMPLETE.items() if "MASTER_KEY" not in name}
+    wrapping = read(text, without).wrapping
+    assert (wrapping.by, wrapping.kms_keys) == ("aws-kms", ("alias/new", "alias/old"))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('[wrapping]\nby = "pkcs11"', "does not wrap"),
+        ('[wrapping]\nby = "vault"', "must be one of the custodians"),
+        ('[custodian]\nothers = ["aws-kms:eu-central-1"]\n[wrapping]\nby = "aws-kms"',
+         "AWS_KMS_KEYS"),
+        ('[wrapping]\naws_kms_keys = ["alias/x"]', "aws-kms must be one"),
+        ("[local_keys]\nwrap_with = 0", "a version of the master key"),
+    ],
+)  # fmt: skip
+def test_what_cannot_wrap_is_said(read, text, fault):
+    with pytest.raises(SettingsError, match=fault):
+        read(text)
+
+
 @pytest.mark.parametrize(("environment", "seconds"), [("development", 5), ("test", 30)])
 def test_treasuries_are_looked_at_twice_a_minute(read, environment, seconds):
     assert read("", COMPLETE | {"TALLYSTICK_INSTALLATION_ENVIRONMENT": environment}) \
@@ -862,7 +892,8 @@ class TestConfig:
             "database.migrator_url", "database.reader_url", "database.connections",
             "custodian.new_keys", "custodian.others", "custodian.offered", "pkcs11.pin",
             "vault.token", "vault.role_id", "vault.secret_id",
-            "local_keys.master_key", "local_keys.allow", "mail.url", "mail.from",
+            "local_keys.master_key", "local_keys.allow", "local_keys.wrap_with",
+            "wrapping.by", "wrapping.aws_kms_keys", "mail.url", "mail.from",
             "mail.verify", "http.host", "http.port",
             "http.base_url", "http.request_limit", "http.trusted_proxies", "worker.threads",
             "worker.drift_check_minutes", "worker.webhook_threads", "egress.ports",

@@ -24,6 +24,8 @@ _REFUSALS = {
     "DisabledException": "key_disabled",
     "KMSInvalidStateException": "key_disabled",
     "NotFoundException": "unknown_key",
+    "IncorrectKeyException": "wrong_context",
+    "InvalidCiphertextException": "wrong_context",
     "InvalidKeyUsageException": "wrong_purpose",
     "UnsupportedOperationException": "curve_not_offered",
     "ValidationException": "wrong_length",

@@ -8,19 +8,28 @@ from collections.abc import Mapping
 
 from adapters.local_keys.curves import SeedSigning, Verification
 from adapters.local_keys.custody import LocalKeysCustodian
+from adapters.local_keys.rewrapping import LocalKeyEnvelopes
 from adapters.local_keys.wrapping import LocalKeyWrapping, read_master_keys
+from application.ports.custody import KeyWrapping
 from application.ports.storage.work import Store
 
 __all__ = [
+    "LocalKeyEnvelopes",
     "LocalKeyWrapping",
     "LocalKeysCustodian",
     "SeedSigning",
     "Verification",
     "connect",
+    "over",
     "read_master_keys",
 ]
 
 
 def connect(store: Store, master_keys: Mapping[int, bytes]) -> LocalKeysCustodian:
     """The custodian; *master_keys* by version, as `read_master_keys` reads them."""
-    return LocalKeysCustodian(store, LocalKeyWrapping(master_keys))
+    return over(store, LocalKeyWrapping(master_keys))
+
+
+def over(store: Store, wrapping: KeyWrapping) -> LocalKeysCustodian:
+    """The custodian whose data keys *wrapping* wraps."""
+    return LocalKeysCustodian(store, wrapping)

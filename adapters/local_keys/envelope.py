@@ -40,7 +40,7 @@ class Envelope:
     def seal(
         cls, description: KeyDescription, secret: bytes | bytearray, wrapping: KeyWrapping
     ) -> Envelope:
-        place = _place(description)
+        place = place_of(description)
         data_key = os.urandom(KEY_BYTES)
         nonce = os.urandom(NONCE_BYTES)
         return cls(
@@ -92,7 +92,7 @@ class Envelope:
         Raises:
             CustodyRefusedError: the envelope was made for another place, or changed.
         """
-        place = _place(self.description)
+        place = place_of(self.description)
         data_key = wrapping.unwrap(self.data_key, place)
         try:
             secret = bytearray(len(self.ciphertext) - _TAG_BYTES)
@@ -111,7 +111,7 @@ def _fields(record: Wrapped) -> dict[str, Any]:
     return fields
 
 
-def _place(description: KeyDescription) -> bytes:
+def place_of(description: KeyDescription) -> bytes:
     """Everything the seals are bound to.  The reference names organisation, account, version."""
     return json.dumps(
         [

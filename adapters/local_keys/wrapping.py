@@ -52,12 +52,20 @@ def _sound(keys: Mapping[int, bytes]) -> dict[int, bytes]:
 
 @frozen
 class LocalKeyWrapping(KeyWrapping):
-    #: By version; the highest one wraps, every one unwraps.
+    #: By version; every one unwraps.
     _keys: Mapping[int, bytes] = field(converter=_sound, repr=False)
+    #: The version that wraps; None: the highest one.
+    _wraps: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self._version not in self._keys:
+            raise ValueError(f"there is no master key of version {self._version}")
+
+    def current(self) -> str:
+        return f"local-keys:master/{self._version}"
 
     def wrap(self, secret: bytes, context: bytes) -> Wrapped:
-        version = max(self._keys)
-        name = f"local-keys:master/{version}"
+        version, name = self._version, self.current()
         nonce = os.urandom(NONCE_BYTES)
         ciphertext = AESGCM(self._keys[version]).encrypt(nonce, secret, _bound(name, context))
         return Wrapped(wrapping=name, ciphertext=nonce + ciphertext)
@@ -74,6 +82,10 @@ class LocalKeyWrapping(KeyWrapping):
             raise CustodyRefusedError(
                 "wrong_context", f"{wrapped.wrapping} did not wrap this for this place"
             ) from None
+
+    @property
+    def _version(self) -> int:
+        return max(self._keys) if self._wraps is None else self._wraps
 
 
 def _bound(name: str, context: bytes) -> bytes:

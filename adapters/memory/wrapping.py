@@ -28,6 +28,10 @@ class MemoryKeyWrapping(KeyWrapping):
     def __attrs_post_init__(self) -> None:
         self._master = self.chance(32)
 
+    def current(self) -> str:
+        self._answer()
+        return _NAME
+
     def wrap(self, secret: bytes, context: bytes) -> Wrapped:
         self._answer()
         serial = self.chance(16)

@@ -77,6 +77,7 @@ from adapters.postgres.together import (
 from adapters.postgres.tokens import PostgresTokenWatches
 from adapters.postgres.transaction import Statement, Transaction
 from adapters.postgres.webhooks import PostgresWebhooks
+from adapters.postgres.wrapped import PostgresWrappedSecrets
 from adapters.postgres.writing import Turns
 from application.ports.clock import Clock
 from application.ports.storage.together import Joint, SharedStore, StaleError, Wanted
@@ -175,6 +176,10 @@ class PostgresWork(Work):
     @once
     def secrets(self) -> PostgresSealedSecrets:
         return PostgresSealedSecrets(self._transaction)
+
+    @once
+    def wrapped(self) -> PostgresWrappedSecrets:
+        return PostgresWrappedSecrets(self._transaction)
 
     @once
     def idempotency(self) -> PostgresIdempotencyKeys:

@@ -27,6 +27,20 @@ class TransitWrapping(KeyWrapping):
     _is_there: bool = field(default=False, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
 
+    def current(self) -> str:
+        """With transit's newest version, which is the one that wraps."""
+        self._make_key()
+        mount = self._line.address.mount
+        newest = self._line.ask(
+            f"read on {mount}/keys/{WRAPPING_KEY}",
+            lambda client: int(
+                client.secrets.transit.read_key(name=WRAPPING_KEY, mount_point=mount)["data"][
+                    "latest_version"
+                ]
+            ),
+        )
+        return f"vault:{WRAPPING_KEY}/{newest}"
+
     def wrap(self, secret: bytes, context: bytes) -> Wrapped:
         self._make_key()
         sealed = self._line.ask(

@@ -68,7 +68,7 @@ class KnowPeople:
                 row = work.subject_keys.get(user)
         key = None
         if row is not None and row.wrapped is not None:
-            key = self.wrapping.unwrap(row.wrapped, _context(user))
+            key = self.wrapping.unwrap(row.wrapped, context_of(user))
         return self._person(user, None if known is None else known.email, source, key)
 
     def newcomer(self, user: UserId, email: str, source: str | None) -> tuple[Person, SubjectKey]:
@@ -81,7 +81,7 @@ class KnowPeople:
 
     def _made(self, user: UserId) -> tuple[SubjectKey, bytes]:
         key = self.identifiers.secret(KEY_BYTES)
-        wrapped = self.wrapping.wrap(key, _context(user))
+        wrapped = self.wrapping.wrap(key, context_of(user))
         return SubjectKey(user=user, wrapped=wrapped, made_at=self.clock.now()), key
 
     def _person(
@@ -122,7 +122,7 @@ class ReadPersonal:
         with self.store.begin(Scope(organisation=organisation)) as work:
             rows = {user: work.subject_keys.get(user) for user in users}
         keys = {
-            user: self.wrapping.unwrap(row.wrapped, _context(user))
+            user: self.wrapping.unwrap(row.wrapped, context_of(user))
             for user, row in rows.items()
             if row is not None and row.wrapped is not None
         }
@@ -169,7 +169,7 @@ def _kept(event: AuditEvent) -> tuple[UserId, Mapping[str, str]] | None:
     return UserId(user), sealed
 
 
-def _context(user: UserId) -> bytes:
+def context_of(user: UserId) -> bytes:
     return b"subject.key\0" + user.bytes
 
 

@@ -198,12 +198,12 @@ class _Entry:
             "handle": self.held.handle,
             "version": self.held.version,
         }
-        return wrapping.wrap(canonical(fields), _context(self.description.key))
+        return wrapping.wrap(canonical(fields), context_of(self.description.key))
 
     @classmethod
     def opened(cls, key: KeyRef, record: Wrapped, wrapping: KeyWrapping) -> _Entry:
         """Raises: CustodyRefusedError: it was made for another place, or changed."""
-        text = wrapping.unwrap(record, _context(key))
+        text = wrapping.unwrap(record, context_of(key))
         try:
             fields = _fields(text)
             public_key = PublicKey(Curve(fields["curve"]), bytes.fromhex(fields["public_key"]))
@@ -243,5 +243,5 @@ def _fields(text: bytes) -> dict[str, Any]:
     return fields
 
 
-def _context(key: KeyRef) -> bytes:
+def context_of(key: KeyRef) -> bytes:
     return b"tallystick.register\0" + key.encode()

@@ -39,7 +39,7 @@ class EndpointSecrets:
             CustodyUnavailableError: ask again.
         """
         plain = self.identifiers.secret(SECRET_BYTES)
-        wrapped = self.wrapping.wrap(plain, _context(organisation, endpoint, number))
+        wrapped = self.wrapping.wrap(plain, context_of(organisation, endpoint, number))
         secret = Secret(
             number=number,
             wrapping=wrapped.wrapping,
@@ -72,13 +72,13 @@ class EndpointSecrets:
         return [
             self.wrapping.unwrap(
                 Wrapped(wrapping=each.wrapping, ciphertext=each.ciphertext),
-                _context(organisation, endpoint, each.number),
+                context_of(organisation, endpoint, each.number),
             )
             for each in secrets
             if each.signs(now)
         ]
 
 
-def _context(organisation: OrganisationId, endpoint: EndpointId, number: int) -> bytes:
+def context_of(organisation: OrganisationId, endpoint: EndpointId, number: int) -> bytes:
     place = organisation.bytes + endpoint.bytes + number.to_bytes(4, "big")
     return b"webhook.secret\0" + place

@@ -21,7 +21,7 @@ class InstallationSecret:
             CustodyRefusedError: it was wrapped by another master key.
             CustodyUnavailableError: ask again.
         """
-        context = INSTALLATION.bytes + b"\0installation\0" + name.encode()
+        context = context_of(name)
         with self.store.begin(Scope.installation()) as work:
             known = work.secrets.get(name)
         if known is None:
@@ -32,3 +32,7 @@ class InstallationSecret:
         if known is None:
             raise AssertionError("a secret that was added is there")
         return self.wrapping.unwrap(known, context)
+
+
+def context_of(name: str) -> bytes:
+    return INSTALLATION.bytes + b"\0installation\0" + name.encode()

@@ -236,10 +236,22 @@ class KeyWrapping(Protocol):
     context is refused, so rows cannot be swapped.
     """
 
+    def current(self) -> str:
+        """The name of the key that wraps now.  Raises: as `wrap`."""
+        ...
+
     def wrap(self, secret: bytes, context: bytes) -> Wrapped:
         """Raises: CustodyUnavailableError."""
         ...
 
     def unwrap(self, wrapped: Wrapped, context: bytes) -> bytes:
         """Raises: CustodyRefusedError: other key or other context.  CustodyUnavailableError."""
+        ...
+
+
+class Envelopes(Protocol):
+    """Records of keys that are wrapped in their own form."""
+
+    def rewrapped(self, key: KeyRef, record: Wrapped, wrapping: KeyWrapping) -> Wrapped:
+        """The *record* of *key*, wrapped anew.  Raises: as `KeyWrapping`."""
         ...

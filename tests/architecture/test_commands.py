@@ -25,6 +25,7 @@ UNUSED = {
     "seal": WEB | {"procrastinate", "psycopg"},
     "migrate": WEB | {"procrastinate", "psycopg"},
     "treasury": WEB | {"procrastinate", "psycopg"},
+    "secrets": WEB | {"procrastinate", "psycopg"},
     "credits": WEB | {"procrastinate", "psycopg"},
     "tariff": WEB | {"procrastinate", "psycopg"},
     "users": WEB | {"procrastinate", "psycopg"},

@@ -142,7 +142,7 @@ class TestReadme:
                 for section in ("installation", "database", "custodian", "local_keys", "pkcs11",
                                 "vault", "http", "metadata", "worker", "catalogue", "credits",
                                 "abuse", "stripe", "exports", "egress", "audit", "seal",
-                                "retention", "mail", "treasury", "logs", "oidc",
+                                "retention", "mail", "treasury", "wrapping", "logs", "oidc",
                                 "metrics", "traces")
                 if variable.startswith(f"TALLYSTICK_{section.upper()}_")
             )  # fmt: skip

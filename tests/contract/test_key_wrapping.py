@@ -61,3 +61,16 @@ def test_wrapping_twice_does_not_show_that_it_was_the_same(key_wrapping: KeyWrap
     assert first.ciphertext != second.ciphertext
     assert b"secret" not in first.ciphertext
     assert "secret" not in repr(first) + repr(key_wrapping)
+
+
+def test_what_wraps_now_is_named_by_what_it_wraps(key_wrapping: KeyWrapping):
+    current = key_wrapping.current()
+    assert current
+    assert key_wrapping.wrap(b"secret", b"place").wrapping == current
+
+
+@pytest.mark.parametrize("length", [4_095, 4_096, 4_097, 9_000])
+def test_a_secret_may_be_longer_than_a_key_service_takes(key_wrapping: KeyWrapping, length: int):
+    secret = bytes(range(256)) * 36
+    wrapped = key_wrapping.wrap(secret[:length], b"place")
+    assert key_wrapping.unwrap(wrapped, b"place") == secret[:length]

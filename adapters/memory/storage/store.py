@@ -67,6 +67,7 @@ from adapters.memory.storage.sign_in import MemoryFlows, MemoryIdentities, SignI
 from adapters.memory.storage.tokens import MemoryTokenWatches, TokenTables
 from adapters.memory.storage.transaction import Locks, Transaction
 from adapters.memory.storage.webhooks import MemoryWebhooks, WebhookTables
+from adapters.memory.storage.wrapped import MemoryWrappedSecrets
 from application.ports.clock import Clock
 from application.ports.storage.together import Joint, SharedStore, Wanted
 from application.ports.storage.work import Lock, Scope, Work
@@ -93,6 +94,7 @@ class MemoryWork(Work):
     accounts: MemoryAccounts
     key_changes: MemoryKeyChanges
     secrets: MemorySealedSecrets
+    wrapped: MemoryWrappedSecrets
     idempotency: MemoryIdempotencyKeys
     deployments: MemoryDeployments
     approvals: MemoryApprovals
@@ -233,6 +235,9 @@ class MemoryStore(SharedStore):
             accounts=MemoryAccounts(transaction, self._accounts, organisations),
             key_changes=MemoryKeyChanges(transaction, self._accounts),
             secrets=MemorySealedSecrets(transaction, self._accounts),
+            wrapped=MemoryWrappedSecrets(
+                transaction, self._access, self._accounts, self._letters, self._webhooks
+            ),
             idempotency=MemoryIdempotencyKeys(transaction, self._idempotency),
             deployments=MemoryDeployments(
                 transaction, self._deployments, self._accounts, self._ledger, organisations

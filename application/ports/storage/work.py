@@ -37,6 +37,7 @@ from application.ports.storage.sign_in import Flows, Identities
 from application.ports.storage.subjects import SubjectKeys
 from application.ports.storage.tokens import TokenWatches
 from application.ports.storage.webhooks import Webhooks
+from application.ports.storage.wrapped import WrappedSecrets
 from domain.errors import LockOrderError
 from domain.identifiers import INSTALLATION, OrganisationId, UserId
 
@@ -139,6 +140,8 @@ class Work(Protocol):
     def key_changes(self) -> KeyChanges: ...
     @property
     def secrets(self) -> SealedSecrets: ...
+    @property
+    def wrapped(self) -> WrappedSecrets: ...
     @property
     def idempotency(self) -> IdempotencyKeys: ...
     @property

@@ -80,7 +80,7 @@ legal_holds          app=ra,w(lifted_at lifted_because)
                      readonly=r
 legal_hold_events    app=r narrow=ra readonly=r
 letters              app=ra,w(wrapping ciphertext state attempts due_at used_at)
-                     narrow=r(organisation_id id state due_at expires_at),d
+                     narrow=r(organisation_id id state due_at expires_at wrapping),d
 licences             app=ra,w(arranged_at told due_at) narrow=r readonly=r
 login_attempts       app=rawd
 lots                 app=ra,w(remaining expires_at lapsed clawed_back ended_at)
@@ -107,7 +107,7 @@ quota_shifts         app=ra readonly=r
 quotas               app=ra,w(most set_at) readonly=r
 rates                app=ra readonly=r
 reconciliations      app=ra readonly=r
-sealed_secrets       app=ra,w(wrapping ciphertext)
+sealed_secrets       app=ra,w(wrapping ciphertext) narrow=r(organisation_id name wrapping)
 sessions             app=ra,w(organisation_id expires_at refresh_hash previous_hash rotated_at
                               successor revoked_at)
 sign_in_flows        app=ra,w(used_at) narrow=r(organisation_id id expires_at),d
@@ -121,7 +121,8 @@ steps                app=ra,w(is_final included_transaction_id included_block
 subscriptions        app=ra,w(tariff period_start period_end first_failure_at cancelled_at
                               ends_at trial_ends_at left_at version ended_at)
                      narrow=r readonly=r
-subject_keys         app=ra,w(wrapping ciphertext destroyed_at) narrow=r(user_id destroyed_at)
+subject_keys         app=ra,w(wrapping ciphertext destroyed_at)
+                     narrow=r(user_id destroyed_at wrapping)
 teams                app=ra,w(name members dissolved_at) readonly=r
 throttles            app=ra,w(seconds counts premium_at failures failed_at blocked_until told
                               told_at) readonly=r
@@ -136,7 +137,8 @@ webhook_endpoints    app=ra,w(url description event_types state disabled_because
                               lease_until)
                      narrow=r(organisation_id id state cursor due_at is_slow lease_token
                               lease_until),w(lease_token lease_until)
-webhook_secrets      app=ra,w(expires_at)
+webhook_secrets      app=ra,w(expires_at wrapping ciphertext)
+                     narrow=r(organisation_id endpoint_id number wrapping)
 verifications        app=ra
 wallets              app=ra,w(available held version debt watch_granted watch_since watch_told)
                      narrow=r readonly=r

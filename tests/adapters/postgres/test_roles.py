@@ -55,6 +55,8 @@ NARROW = {
     "legal_holds_over": ("tallystick_narrow", "organisation_id, id"),
     "letters_due": ("tallystick_narrow", "organisation_id, id"),
     "purge_letters": ("tallystick_narrow", "int8"),
+    "wrapped_by_others": ("tallystick_narrow", "sort, organisation_id, name"),
+    "count_wrapped_by_others": ("tallystick_narrow", "int8"),
     "memberships_of_user": ("tallystick_narrow", "organisation_id, id"),
     "legal_holds_on": ("tallystick_narrow", "organisation_id, id"),
     "revoke_api_keys_of_erased": ("tallystick_narrow", "int8"),
