@@ -4,9 +4,12 @@ Every logger is at its loudest, the clients' too.
 """
 
 import base64
+import json
 import logging
+import subprocess
 import traceback
 from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,13 +17,22 @@ from attrs import frozen
 
 from adapters import aws_kms, local_keys, pkcs11, vault
 from adapters.memory.storage import MemoryStore
-from application.ports.custody import Custodian, CustodyRefusedError, CustodyUnavailableError
-from application.ports.storage.work import Scope
+from adapters.postgres import connect as connect_store
+from application.ports.custody import (
+    Custodian,
+    CustodyRefusedError,
+    CustodyUnavailableError,
+    KeyDescription,
+)
+from application.ports.storage.work import Scope, Store
 from domain.identifiers import INSTALLATION, AccountId, KeyRef
 from domain.signing import CURVES, KeyUse, Purpose
+from entrypoints.devnet import embedded_postgres
 from entrypoints.devnet.vault import ROOT, Vault
+from entrypoints.settings import load
 from tests import ministack, softhsm
 from tests.contract.custody import guarded, registered
+from tests.contract.subjects.postgres import application_url, database
 from tests.contract.test_custodian import SECRETS, TX
 
 PURPOSES = {
@@ -34,22 +46,22 @@ class Cage:
     custodian: Custodian
     #: What must not be seen.
     canaries: tuple[bytes, ...]
-    store: MemoryStore
+    store: Store
     #: Custodians that cannot be logged in to, or do not answer.
     broken: tuple[Custodian, ...]
 
 
 @contextmanager
-def at_local_keys(monkeypatch):
-    master, store = b"canary-master-key-of-32-bytes!!!", MemoryStore()
+def at_local_keys(monkeypatch, store):
+    master = b"canary-master-key-of-32-bytes!!!"
     kept = guarded(local_keys.connect(store, {1: master}))
     other = guarded(local_keys.connect(store, {1: bytes(32)}))
     yield Cage(kept, (master,), store, (other,))
 
 
 @contextmanager
-def at_a_token(monkeypatch):
-    pin, store = softhsm.PIN, MemoryStore()
+def at_a_token(monkeypatch, store):
+    pin = softhsm.PIN
     holder, wrong = softhsm.a_holder(), "canary-of-a-wrong-pin"
     refused = pkcs11.connect(softhsm.a_token(), {"pin": wrong})
     gone = pkcs11.connect("token=gone?module-path=/nowhere/x.so", {"pin": wrong})
@@ -62,8 +74,8 @@ def at_a_token(monkeypatch):
 
 
 @contextmanager
-def at_vault(monkeypatch):
-    store, wrong = MemoryStore(), "canary-of-a-wrong-token"
+def at_vault(monkeypatch, store):
+    wrong = "canary-of-a-wrong-token"
     with Vault() as server, Vault() as sealed:
         sealed.seal()
         role_id, secret_id = server.add_role(ROOT)
@@ -83,12 +95,8 @@ def at_vault(monkeypatch):
 
 
 @contextmanager
-def at_kms(monkeypatch):
-    running, store, secret = (
-        ministack.ministack_or_skip(),
-        MemoryStore(),
-        "canary-of-an-aws-secret",
-    )
+def at_kms(monkeypatch, store):
+    running, secret = ministack.ministack_or_skip(), "canary-of-an-aws-secret"
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
     monkeypatch.setenv("AWS_SESSION_TOKEN", secret + "-session")
     gone = aws_kms.connect("eu-central-1?endpoint=http://127.0.0.1:9", {})
@@ -100,12 +108,9 @@ def at_kms(monkeypatch):
     )
 
 
-@pytest.fixture(
-    params=[at_local_keys, at_a_token, at_vault, at_kms], ids=lambda each: each.__name__
+CAGES = pytest.mark.parametrize(
+    "at", [at_local_keys, at_a_token, at_vault, at_kms], ids=lambda each: each.__name__
 )
-def cage(request, monkeypatch):
-    with request.param(monkeypatch) as made:
-        yield made
 
 
 def forms(secret: bytes) -> set[str]:
@@ -119,9 +124,95 @@ def forms(secret: bytes) -> set[str]:
     }
 
 
-def test_no_canary_sings(cage, caplog):
+@CAGES
+def test_no_canary_sings(at, monkeypatch, caplog):
     caplog.set_level(logging.DEBUG)
     logging.getLogger("botocore").setLevel(logging.INFO)  # its requests carry session tokens
+    with at(monkeypatch, MemoryStore()) as cage:
+        told, keys, canaries = lived(cage)
+        told.append(caplog.text)
+        told += [row(cage.store, key.key) for key in keys]
+    heard = "\n".join(told)
+    assert "refused" in heard or "Error" in heard
+    for canary in canaries:
+        for form in forms(canary):
+            assert form not in heard
+
+
+@CAGES
+def test_no_canary_is_in_a_dump(at, monkeypatch, tmp_path):
+    """Of the whole database, after everything that a custodian does."""
+    with database() as url:
+        store = connect_store(application_url(url), min_size=1, max_size=4)
+        store.open()
+        try:
+            with at(monkeypatch, store) as cage:
+                _, keys, canaries = lived(cage)
+        finally:
+            store.close()
+        file = tmp_path / "dump.sql"
+        program = embedded_postgres.programs() / "pg_dump"
+        subprocess.run([program, f"--file={file}", f"--dbname={url}"], check=True)
+        dumped = file.read_text("utf-8", errors="surrogateescape")
+    assert all(key.key.rpartition("/acct_")[2] in dumped for key in keys), "it has the records"
+    for canary in canaries:
+        for form in forms(canary):
+            assert form not in dumped
+        # A record is JSON in bytes: in a dump, base64 in hexadecimal.
+        assert base64.b64encode(canary).hex() not in dumped
+
+
+def test_no_canary_is_in_what_settings_say(tmp_path):
+    """Neither in their repr nor in what `config print` shows."""
+    canaries = {
+        "TALLYSTICK_LOCAL_KEYS_MASTER_KEY": base64.b64encode(b"canary-master-key-of-32-bytes!!!"),
+        "TALLYSTICK_PKCS11_PIN": b"canary-of-a-pin",
+        "TALLYSTICK_VAULT_TOKEN": b"canary-of-a-token",
+        "TALLYSTICK_VAULT_ROLE_ID": b"canary-of-a-role",
+        "TALLYSTICK_VAULT_SECRET_ID": b"canary-of-a-secret-id",
+        "TALLYSTICK_STRIPE_SECRET_KEY": b"sk_test_canary0123456789",
+        "TALLYSTICK_STRIPE_WEBHOOK_SECRETS": b"whsec_canary0123456789",
+    }
+    passwords = ("canary-of-a-database", "canary-of-mail")
+    settings = load(
+        None,
+        {name: text.decode() for name, text in canaries.items()}
+        | {
+            "TALLYSTICK_CONFIG": str(written(tmp_path)),
+            "TALLYSTICK_INSTALLATION_ID": "ins_01k9zvkx9te1mt5qg4s7z9ht6e",
+            "TALLYSTICK_INSTALLATION_ENVIRONMENT": "test",
+            "TALLYSTICK_DATABASE_URL": f"postgresql://tallystick:{passwords[0]}@db/tallystick",
+            "TALLYSTICK_MAIL_URL": f"smtps://us:{passwords[1]}@mail.example:465",
+            "TALLYSTICK_MAIL_FROM": "us@example.com",
+            "TALLYSTICK_LOCAL_KEYS_ALLOW": "true",
+            "TALLYSTICK_CUSTODIAN_OTHERS": "vault:https://vault.example:8200",
+        },
+    )
+    heard = repr(settings) + json.dumps(settings.redacted(), default=str)
+    for canary in (*canaries.values(), *(each.encode() for each in passwords)):
+        for form in forms(canary):
+            assert form not in heard
+
+
+def written(folder: Path) -> Path:
+    file = folder / "tallystick.toml"
+    file.write_text(
+        """
+        [networks."eip155:31337"]
+        name = "anvil"
+        family = "evm"
+        class = "development"
+        nodes = ["http://127.0.0.1:9"]
+        finality_tag = "finalized"
+        fee_ceiling = 1
+        native_currency = "ETH"
+        """
+    )
+    return file
+
+
+def lived(cage: Cage) -> tuple[list[str], list[KeyDescription], list[bytes]]:
+    """Everything that a custodian does, and what came of it: what was said, keys, canaries."""
     told, keys = [repr(cage.custodian)], []
     canaries = [*cage.canaries]
     for use in PURPOSES:
@@ -140,16 +231,10 @@ def test_no_canary_sings(cage, caplog):
             told += exercised(custodian, key.key, key.use)
         told += attempted(custodian.create_key, INSTALLATION, AccountId(uuid4()), CURVES[use], use)
         told += attempted(custodian.lacks)
-    told.append(caplog.text)
-    told += [row(cage.store, key.key) for key in keys]
-    heard = "\n".join(told)
-    assert "refused" in heard or "Error" in heard
-    for canary in canaries:
-        for form in forms(canary):
-            assert form not in heard
+    return told, keys, canaries
 
 
-def row(store: MemoryStore, key: KeyRef) -> str:
+def row(store: Store, key: KeyRef) -> str:
     """What the database has of it."""
     scheme, _, rest = key.partition(":")
     with store.begin(Scope.installation()) as work:
