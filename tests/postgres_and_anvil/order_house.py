@@ -48,6 +48,7 @@ class OrderHouse(RealHouse):
             custodians=self.custodians,
             clock=self.clock,
             identifiers=self.identifiers,
+            budgets=self.budgets,
         )(
             self.caller,
             TokenOperationRequest(token=token.id, order=order),

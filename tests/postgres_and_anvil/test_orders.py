@@ -5,12 +5,14 @@ from datetime import timedelta
 
 import pytest
 
+from application.deployments.budget import Budgets
 from domain.deployment import Reason, State
 from domain.token import Action
+from domain.treasury import Budget
 from tests.application.house import PROVING
 from tests.application.mortal import DEATHS, Fate
 from tests.postgres_and_anvil.house import a_house
-from tests.postgres_and_anvil.order_house import OrderHouse
+from tests.postgres_and_anvil.order_house import HOLDER, OrderHouse
 from tests.postgres_house import time_runs, workers
 
 
@@ -38,6 +40,19 @@ def token(house):
 
 
 # End to end
+
+
+def test_of_the_days_budget_goes_what_the_treasury_lost_and_no_more(fresh):
+    """Gas and what issuers are given, by the balance that the node tells."""
+    fresh.budgets = Budgets(limits={fresh.network: 10**24})
+    before = fresh.chain.signer_state(fresh.signer.address).balance
+    token = fresh.issued()
+    fresh.operated(token, Action.MINT, amount="250", to=HOLDER)
+    reserved = fresh.budget().reserved
+    fresh.lives(Fate({}))
+    lost = before - fresh.chain.signer_state(fresh.signer.address).balance
+    assert fresh.budget() == Budget(0, lost)
+    assert 0 < lost < reserved + fresh.allowance
 
 
 def test_an_issuer_mints_burns_pauses_and_unpauses(house):
