@@ -43,12 +43,13 @@ archives             app=ra,w(state manifest events lines event_id archived_at d
                      narrow=r(month state manifest event_id) readonly=r
 attempts             app=ra,w(broadcast_at rejected cost cost_rate cost_currency cost_rate_source
                               cost_rate_at) narrow=r readonly=r
-audit_checkpoints    app=r sealer=ra auditor=r readonly=r
+audit_checkpoints    app=r narrow=r sealer=ra auditor=r readonly=r
 audit_events         app=r,a(organisation_id sequence id at action subject live salt body)
                      narrow=r auditor=r readonly=r
 audit_heads          app=ra,w(sequence) narrow=r auditor=r readonly=r
 audit_leaves         app=r narrow=r sealer=ra auditor=r readonly=r
-audit_logs           app=r sealer=ra,w(cluster closed_at closed_because) auditor=r readonly=r
+audit_logs           app=r narrow=r sealer=ra,w(cluster closed_at closed_because) auditor=r
+                     readonly=r
 audit_tiles          app=r sealer=ra,w(hashes) auditor=r readonly=r
 checkouts            app=ra
 custodian_choices    app=ra,w(custodian) readonly=r
@@ -90,7 +91,7 @@ members              app=ra,w(role removed_at)
 migrations           app=r sealer=r readonly=r
 native_budgets       app=ra,w(reserved spent) readonly=r
 native_reservations  app=ra,w(spent) readonly=r
-networks             app=ra,w(name final_number final_hash halted) readonly=r
+networks             app=ra,w(name final_number final_hash halted) narrow=r readonly=r
 operations           app=ra,w(hold_id accepted_at state result failure_reason
                               failure_without_effect failure_detail waiting waiting_since due_at
                               lease_token lease_until lease_worker)
@@ -112,7 +113,7 @@ sessions             app=ra,w(organisation_id expires_at refresh_hash previous_h
                               successor revoked_at)
 sign_in_flows        app=ra,w(used_at) narrow=r(organisation_id id expires_at),d
 signers              app=ra,w(next_sequence slot_limit halted fence lease_until balance
-                              balance_level balance_seen_at) readonly=r
+                              balance_level balance_seen_at) narrow=r readonly=r
 slots                app=ra,w(valid_until state is_adopted) narrow=r readonly=r
 spendings            app=ra,w(bucket_starts bucket_credits alerted_at frozen_until) readonly=r
 steps                app=ra,w(is_final included_transaction_id included_block
@@ -131,7 +132,7 @@ token_watches        app=ra,w(due_at checked_at differences lease_token lease_un
 users                app=ra,w(email password_hash) narrow=r
 webhook_attempts     app=ra
 webhook_deliveries   app=ra,w(state attempts finished_at last_status last_error)
-                     narrow=r(organisation_id id state finished_at),d
+                     narrow=r(organisation_id endpoint_id id state created_at finished_at),d
 webhook_endpoints    app=ra,w(url description event_types state disabled_because disabled_at
                               cursor next_number due_at held_until failures is_slow lease_token
                               lease_until)

@@ -29,6 +29,7 @@ NARROW = {
     ),
     "prolong_claims": ("tallystick_narrow", "organisation_id, operation_id, token"),
     "next_due": ("tallystick_narrow", "timestamptz"),
+    "open_key_changes": ("tallystick_narrow", "organisation_id, id"),
     "find_login": ("tallystick_narrow", "uuid"),
     "find_identity": ("tallystick_narrow", "uuid"),
     "purge_sign_in_flows": ("tallystick_narrow", "int8"),
