@@ -20,6 +20,7 @@ from domain.account import Account, AccountState
 from domain.audit import OPERATOR
 from domain.errors import Refusal
 from domain.identifiers import (
+    INSTALLATION,
     AccountId,
     KeyChangeId,
     KeyRef,
@@ -31,6 +32,10 @@ from domain.key_change import KeyAction, KeyChange
 from domain.organisation import Permission
 
 _UNKNOWN = Refusal(code="not_found", detail="there is no such account")
+#: Its lines of slots know its keys, and everybody's deployments are signed by them.
+_TREASURY = Refusal(
+    code="treasury_not_offered", detail="the keys of the treasury are not changed this way"
+)
 
 
 @frozen(kw_only=True)
@@ -70,6 +75,8 @@ class RequestKeyChange:
 
     def by_operator(self, organisation: OrganisationId, wish: KeyWish) -> KeyChange | Refusal:
         """As `__call__`, by whoever runs the installation; asked for again it is refused."""
+        if organisation == INSTALLATION:
+            return _TREASURY
         trail = Trail(identifiers=self.identifiers, organisation=organisation, actor=OPERATOR)
         with self.store.begin(Scope(organisation=trail.organisation)) as work:
             return self._accept(work, trail, OPERATOR.kind, wish)
@@ -206,6 +213,8 @@ class SwitchAccount:
     def by_operator(
         self, organisation: OrganisationId, id: AccountId, *, on: bool
     ) -> Account | Refusal:
+        if organisation == INSTALLATION:
+            return _TREASURY
         trail = Trail(identifiers=self.identifiers, organisation=organisation, actor=OPERATOR)
         return self._switch(trail, id, on=on)
 

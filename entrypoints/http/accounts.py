@@ -10,11 +10,12 @@ from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Store
 from domain.account import Account
 from domain.audit import timestamp
+from domain.deployment import Deployment
 from domain.identifiers import AccountId, KeyChangeId, KeyRef, Prefix, parse_id, public_id
 from domain.key_change import KeyAction, KeyChange
 from domain.organisation import Permission
 from entrypoints.http import representations
-from entrypoints.http.answers import Json, answer, bad_cursor, page, read_cursor
+from entrypoints.http.answers import answer, bad_cursor, page, read_cursor
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.deployment_requests import fingerprint, idempotency_key
@@ -192,17 +193,27 @@ def list_key_changes(
     sync_to_thread=True,
     opt=Operation(
         id="get_key_change", tag="accounts", summary="One change of keys, as it is now",
-        answers="KeyChange", codes=("not_found",),
+        description="`networks`: those that are told, and how far each is.",
+        answers="KeyChangeInDetail", codes=("not_found",),
     ).opt,
 )  # fmt: skip
-def get_key_change(id: FromPath[str], caller: Given[Caller], store: AStore) -> Response[bytes]:
+def get_key_change(
+    id: FromPath[str], caller: Given[Caller], store: AStore, chains: Chains
+) -> Response[bytes]:
     require(caller, Permission.READ_DEPLOYMENTS)
     change_id = parse_id(Prefix.KEY_CHANGE, id)
     with store.begin(caller.scope) as work:
         found = work.key_changes.get(KeyChangeId(change_id)) if change_id else None
+        told = [
+            operation
+            for network in sorted(chains)
+            if found is not None
+            and (operation := work.deployments.get(found.operation(network))) is not None
+        ]
     if found is None:
         raise not_found("key change")
-    return answer(_shown(found))
+    networks: representations.Document = {"networks": [_told(each) for each in told]}
+    return answer(_shown(found) | networks)
 
 
 @get(
@@ -274,7 +285,19 @@ def _known(text: str, caller: Caller, store: Store) -> Account:
     return found
 
 
-def _shown(each: KeyChange) -> Json:
+def _told(each: Deployment) -> representations.Document:
+    """What became of it on one network."""
+    inclusion = each.step.inclusion
+    return {
+        "network": each.network,
+        "operation": each.named,
+        "state": each.state.value,
+        "waiting_for": None if each.waiting is None else each.waiting.value,
+        "transaction_id": None if inclusion is None else inclusion.transaction_id,
+    }
+
+
+def _shown(each: KeyChange) -> representations.Document:
     return {
         "id": each.named,
         "account": public_id(Prefix.ACCOUNT, each.account),

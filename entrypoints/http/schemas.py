@@ -250,6 +250,21 @@ SCHEMAS: Mapping[str, Schema] = {
         code=_or_null(_TEXT), requested_by=_TEXT, requested_at=_INSTANT,
         ended_at=_or_null(_INSTANT),
     ),
+    "KeyChangeInDetail": _object(
+        id=_id(Prefix.KEY_CHANGE), account=_id(Prefix.ACCOUNT),
+        action=_one_of(*(each.value for each in KeyAction)), custodian=_TEXT,
+        key=_or_null(_TEXT), state=_one_of(*(each.value for each in KeyChangeState)),
+        code=_or_null(_TEXT), requested_by=_TEXT, requested_at=_INSTANT,
+        ended_at=_or_null(_INSTANT),
+        networks=_list(
+            _object(
+                network=_TEXT, operation=_id(Prefix.OPERATION),
+                state=_one_of(*(each.value for each in State)),
+                waiting_for=_or_null(_one_of(*(each.value for each in WaitReason))),
+                transaction_id=_or_null(_TEXT),
+            )
+        ),
+    ),
     "Network": _object(
         **{"id": _TEXT, "name": _TEXT, "class": _one_of(*(each.value for each in NetworkClass))},
         live=_BOOLEAN, family=_one_of(*(each.value for each in Family)),

@@ -10,10 +10,12 @@ import pytest
 from algosdk.encoding import decode_address
 from attrs import evolve
 
+from application.keys.request import KeyWish
 from application.once import Answered
 from domain.account import AccountState
 from domain.deployment import State
 from domain.errors import Refusal
+from domain.identifiers import INSTALLATION
 from domain.key_change import KeyAction, KeyChangeState
 from domain.operation import WaitReason
 from entrypoints.devnet.algod import devnet
@@ -328,3 +330,15 @@ def test_a_backup_from_between_any_two_calls_leads_to_the_same_rekey():
             house.pass_time(LEASE_IS_OVER)
             house.lives(Fate({}))
             is_moved_once(house, before, change)
+
+
+def test_the_keys_of_a_treasury_are_not_changed_this_way():
+    with a_house() as house:
+        ask, switch = house.request_key_change, house.switch_account
+        wish = KeyWish(account=house.account.id, action=KeyAction.ROTATE)
+        assert ask.by_operator(INSTALLATION, wish).code == "treasury_not_offered"
+        off = switch.by_operator(INSTALLATION, house.account.id, on=False)
+        assert off.code == "treasury_not_offered"
+        mine = house.registered.organisation.id
+        assert ask.by_operator(mine, wish).requested_by == "operator"
+        assert ask.by_operator(mine, wish).code == "key_change_under_way"

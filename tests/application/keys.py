@@ -49,21 +49,28 @@ class KeyedHouse(House):
         assert found is not None
         return found
 
-    def wish(self, action: KeyAction, **changes: Any) -> Answered[KeyChange] | Refusal:
-        """Ask for a change; `key_of_request` and `caller` may be others."""
-        self._requests += 1
-        name = changes.pop("key_of_request", f"wish-{self._requests}")
-        caller = changes.pop("caller", self.caller)
-        ask = RequestKeyChange(
+    @property
+    def request_key_change(self) -> RequestKeyChange:
+        return RequestKeyChange(
             store=self.store,
             custodians=self.custodians,
             offered=frozenset(self.custodians),
             clock=self.clock,
             identifiers=self.identifiers,
         )
+
+    @property
+    def switch_account(self) -> SwitchAccount:
+        return SwitchAccount(store=self.store, clock=self.clock, identifiers=self.identifiers)
+
+    def wish(self, action: KeyAction, **changes: Any) -> Answered[KeyChange] | Refusal:
+        """Ask for a change; `key_of_request` and `caller` may be others."""
+        self._requests += 1
+        name = changes.pop("key_of_request", f"wish-{self._requests}")
+        caller = changes.pop("caller", self.caller)
         wanted = KeyWish(account=self.account.id, action=action, **changes)
         named = self.key(name, "POST /v1/accounts/{id}/key_changes")
-        return ask(caller, wanted, named, FINGERPRINT)
+        return self.request_key_change(caller, wanted, named, FINGERPRINT)
 
     def change(self, action: KeyAction, **changes: Any) -> KeyChange:
         """An accepted one."""
@@ -78,8 +85,7 @@ class KeyedHouse(House):
         return self.change(KeyAction.DISABLE, key=key)
 
     def switch(self, *, on: bool) -> Account | Refusal:
-        use_case = SwitchAccount(store=self.store, clock=self.clock, identifiers=self.identifiers)
-        return use_case(self.caller, self.account.id, on=on)
+        return self.switch_account(self.caller, self.account.id, on=on)
 
     def changed(self, id: KeyChangeId) -> KeyChange:
         with self.store.begin(self.scope) as work:
