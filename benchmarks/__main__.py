@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import ledger, sealing, trail, verifying, webhooks
+from benchmarks import ledger, sealing, signing, trail, verifying, webhooks
 from benchmarks.figures import FEWEST_ROUNDS, Duration, Figure, Once, measure
 
 ROOT = Path(__file__).parent.parent
@@ -26,6 +26,7 @@ FIGURES: dict[str, Figure | Duration | Once] = {
         *verifying.FIGURES,
         *trail.FIGURES,
         *webhooks.FIGURES,
+        *signing.FIGURES,
     )
 }
 #: What a figure comes to, in the order in which it is told.
