@@ -35,6 +35,26 @@ def watching(house: House) -> WatchTreasuries:
     )
 
 
+def operators(house: House) -> OperatorsEndpoints:
+    return OperatorsEndpoints(
+        store=house.store,
+        register=RegisterEndpoint(
+            store=house.store,
+            egress=house.egress,
+            secrets=house.webhook_secrets,
+            clock=house.clock,
+            identifiers=house.identifiers,
+        ),
+        change=ChangeEndpoints(
+            store=house.store,
+            egress=house.egress,
+            clock=house.clock,
+            identifiers=house.identifiers,
+        ),
+        identifiers=house.identifiers,
+    )
+
+
 def told(house: House) -> list[tuple[str, str]]:
     """Of treasuries, oldest first: what and at which balance."""
     with house.store.begin(Scope.installation()) as work:
@@ -98,23 +118,7 @@ def test_of_workers_that_look_at_once_one_tells(house):
 
 
 def test_the_operators_endpoint_is_told(house):
-    endpoints = OperatorsEndpoints(
-        store=house.store,
-        register=RegisterEndpoint(
-            store=house.store,
-            egress=house.egress,
-            secrets=house.webhook_secrets,
-            clock=house.clock,
-            identifiers=house.identifiers,
-        ),
-        change=ChangeEndpoints(
-            store=house.store,
-            egress=house.egress,
-            clock=house.clock,
-            identifiers=house.identifiers,
-        ),
-        identifiers=house.identifiers,
-    )
+    endpoints = operators(house)
     url = "https://ops.example/hook"
     house.egress.receivers[url] = lambda _: Reply(status=200)
     made = endpoints.add(url, live=True, scheme=Scheme.SHARED)
