@@ -14,4 +14,5 @@ class MemoryPasswords(Passwords):
         return "memory$" + hashlib.sha256(password.encode(errors="surrogatepass")).hexdigest()
 
     def verify(self, hash: str | None, password: str) -> bool:
-        return hash is not None and hmac.compare_digest(hash, self.hash(password))
+        made = self.hash(password)
+        return hash is not None and hmac.compare_digest(hash, made)

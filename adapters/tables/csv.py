@@ -23,9 +23,8 @@ from application.ports.tables import (
     TableFormat,
 )
 from domain.audit import timestamp
+from domain.spreadsheet import harmless
 
-#: OWASP's list, with the full-width forms that spreadsheets read alike.
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
 #: The reader's limit is one for the whole process; nobody else needs a lower one.
 _LONGEST_CELL = 2**24
 
@@ -83,12 +82,8 @@ class _Draft(TableDraft):
 
 def _line(cells: Iterator[str]) -> bytes:
     text = StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(map(_harmless, cells))
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(map(harmless, cells))
     return text.getvalue().encode()
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULAS) else text
 
 
 def _shown(cell: Cell, kind: Kind) -> str:

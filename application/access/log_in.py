@@ -49,14 +49,16 @@ class LogIn:
         email = canonical_email(credentials.email)
         attempts = attempts_key(email, credentials.source)
         with self.store.begin(Scope()) as work:
-            refusal = self._verdict(work, attempts, network_key(credentials.source))
+            refusal, is_last = self._verdict(work, attempts, network_key(credentials.source))
             user_id = work.users.find_login(email)
         if refusal is not None:
             return refusal
         user = self._user(user_id)
         known = user.password_hash if user is not None else None
         if not self.passwords.verify(known, credentials.password):
-            return self._count(attempts, user, credentials)
+            # Whose trail it is, is looked up only where there is something to tell: else known
+            # addresses would take longer.
+            return self._count(attempts, user if is_last else None, credentials)
         if user is None:
             return _WRONG
         return self._open(attempts, user, credentials)
@@ -67,7 +69,7 @@ class LogIn:
         return None if user is None or user.is_erased else user
 
     def _count(self, attempts: bytes, user: User | None, credentials: Credentials) -> Refusal:
-        """Count the failure; where it locks, say so in the trail of the user's organisation."""
+        """Count the failure; where it locks, say so in the trail of *user*'s organisation."""
         person = self.people(user.id, credentials.source) if user is not None else None
         members = self._memberships(user.id) if user is not None else []
         first = members[0] if members else None
@@ -92,18 +94,20 @@ class LogIn:
                 trail.write(work)
         return _WRONG
 
-    def _verdict(self, work: Work, attempts: bytes, network: bytes) -> Refusal | None:
+    def _verdict(self, work: Work, attempts: bytes, network: bytes) -> tuple[Refusal | None, bool]:
+        """Why it is refused unseen; and whether one more failure locks."""
         found, now = _locked(work, attempts, network), self.clock.now()
         if refusal := found[attempts].verdict(now):
-            return refusal
+            return refusal, False
         by_network = counted(found[network], MOST_FAILURES_FROM_A_NETWORK, now)
         if isinstance(by_network, LoginFailures):
-            return None
-        return Refusal(
+            return None, found[attempts].failed(now).verdict(now) is not None
+        refusal = Refusal(
             code="rate_limited",
             detail="too many log-ins have failed from this network",
             retry_after=by_network,
         )
+        return refusal, False
 
     def _open(
         self, attempts: bytes, user: User, credentials: Credentials

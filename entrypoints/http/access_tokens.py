@@ -84,13 +84,13 @@ class AccessTokens:
             if (token.header.get("typ"), token.header.get("kid")) != (_TYPE, self._kid):
                 return None
             expected.validate(token.claims)
-        except (JoseError, ValueError):
+            expires_at = datetime.fromtimestamp(token.claims["exp"], now.tzinfo)
+        except (JoseError, ValueError, OverflowError, OSError):
             return None
         user = parse_id(Prefix.USER, str(token.claims["sub"]))
         session = parse_id(Prefix.SESSION, str(token.claims["sid"]))
         if user is None or session is None:
             return None
-        expires_at = datetime.fromtimestamp(token.claims["exp"], now.tzinfo)
         return Bearer(user=UserId(user), session=SessionId(session), expires_at=expires_at)
 
     def jwks(self) -> dict[str, JsonValue]:

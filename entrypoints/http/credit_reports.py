@@ -15,6 +15,7 @@ from application.ports.storage.people import UsageKey
 from domain.errors import FieldFault
 from domain.identifiers import Prefix, parse_id, public_id
 from domain.organisation import Permission
+from domain.spreadsheet import harmless
 from entrypoints.http import people_representations as representations
 from entrypoints.http.answers import answer, bad_cursor, page, prefers, read_cursor
 from entrypoints.http.authentication import require
@@ -143,9 +144,12 @@ def wants_csv(request: AnyRequest, asked: Decoded) -> bool:
 def table(
     name: str, columns: Sequence[str], lines: Sequence[Sequence[str | int]]
 ) -> Response[bytes]:
-    """RFC 4180."""
+    """RFC 4180.  Numbers stay as they are: none of them is a formula."""
     text = StringIO()
-    csv.writer(text).writerows([columns, *lines])
+    rows = csv.writer(text)
+    rows.writerow(columns)
+    for line in lines:
+        rows.writerow(harmless(cell) if isinstance(cell, str) else cell for cell in line)
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     return Response(text.getvalue().encode(), media_type=CSV, headers=headers)
 

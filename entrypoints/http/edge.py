@@ -7,6 +7,7 @@ header, a path with ids in it, or a parameter's value.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Iterator
 from urllib.parse import parse_qsl
@@ -30,6 +31,12 @@ _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"
 _STREAM = "text/event-stream"
 #: Names of query parameters that one line tells.
 _MOST_PARAMETERS = 20
+
+#: What a proxy in front may read in another way than we do: separators and dots that are encoded,
+#: encoded twice, doubled, or meant to be walked.  Nothing of ours is written so.
+_BENT = re.compile(rb"//|\\|%(?:2f|5c|25|00)|(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+#: Where no route leads.
+_NOWHERE = "/-"
 
 #: On every answer.  Pages that may do more say so themselves.
 _SECURITY = {
@@ -92,7 +99,12 @@ class Edge:
             span.concerns(request_id=request_id)
             headers = {"X-Request-Id": request_id, "traceparent": span.context.traceparent}
             scope.setdefault("state", {})
+            if _has_two_lengths(scope):
+                # RFC 9112, 6.1: whatever comes behind it may be part of it to somebody else.
+                headers["Connection"] = "close"
             scope["state"].update(request_id=request_id, headers=headers, span=span)
+            if _BENT.search(scope["raw_path"].partition(b"?")[0]):
+                scope["path"], scope["raw_path"] = _NOWHERE, _NOWHERE.encode()
             try:
                 await self.app(
                     scope, exchange.counting(self._timed(receive)), exchange.answering(scope, send)
@@ -197,3 +209,8 @@ def _parameters(scope: Scope) -> Iterator[str]:
     query = scope.get("query_string", b"").decode("latin-1")
     names = dict.fromkeys(name for name, _ in parse_qsl(query, keep_blank_values=True))
     yield from list(names)[:_MOST_PARAMETERS]
+
+
+def _has_two_lengths(scope: Scope) -> bool:
+    names = {name for name, _ in scope["headers"]}
+    return {b"content-length", b"transfer-encoding"} <= names

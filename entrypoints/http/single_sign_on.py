@@ -77,7 +77,8 @@ _FINISH_CODES = (
         id="open_sso", tag="auth", summary="Go to the provider's log-in, with a browser",
         description="Sets a cookie and leads to the provider, which leads back to "
         "`GET /v1/auth/sso/callback`.",
-        query=START, answers=None, status=303, is_public=True, codes=_START_CODES,
+        query=START, answers=None, status=303, is_public=True,
+        codes=(*_START_CODES, "validation_failed"),
     ).opt,
 )  # fmt: skip
 def open_sso(
