@@ -76,6 +76,9 @@ lock: $(PYTHON_READY) ## Choose the newest allowed versions and pin them with th
 	$(UV) pip compile tools/ministack.in --python-version 3.11 --universal \
 	    --generate-hashes --no-emit-index-url --upgrade --quiet \
 	    --custom-compile-command 'make lock' --output-file tools/ministack.lock
+	$(UV) pip compile tools/oidc-provider.in --python-version 3.11 --universal \
+	    --generate-hashes --no-emit-index-url --upgrade --quiet \
+	    --custom-compile-command 'make lock' --output-file tools/oidc-provider.lock
 	@# Without node_modules: from an installed tree npm would write a lock that has no hashes.
 	rm -rf tools/node_modules tools/package-lock.json
 	cd tools && $(NPM) install --package-lock-only --omit-lockfile-registry-resolved \
@@ -83,7 +86,7 @@ lock: $(PYTHON_READY) ## Choose the newest allowed versions and pin them with th
 	$(BIN)/python tools/complete_lock.py tools/package-lock.json
 
 clean: ## Remove what setup and the tools made
-	rm -rf $(VENV) .cache/puya .cache/ministack tools/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .cache/puya .cache/ministack .cache/oidc-provider tools/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
 
 # The venv is made by the interpreter's own venv module and holds the pinned uv, which installs the rest.
 $(PYTHON_READY): requirements.lock pyproject.toml

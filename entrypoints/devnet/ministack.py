@@ -5,25 +5,19 @@ It pins another botocore than we do, so it is installed from tools/ministack.loc
 knows no permissions and no throttling, and takes messages of any length.
 """
 
-import fcntl
-import hashlib
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from entrypoints.devnet import own_environment
 from entrypoints.devnet.processes import DevnetError, free_port, give_back, spawn
 
-_HOUSE = Path(__file__).parents[2]
-_LOCK = _HOUSE / "tools/ministack.lock"
-_CACHE = _HOUSE / ".cache"
+_NAME = "ministack"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 #: It takes any; these are what clients need to sign their requests with.
@@ -52,7 +46,7 @@ class MiniStack:
         return f"{REGION}?endpoint={self.url}"
 
     def start(self) -> Self:
-        program = installed() / "bin/ministack"
+        program = own_environment.installed(_NAME) / "bin/ministack"
         self._process = spawn(
             [program],
             dies_by=signal.SIGKILL,
@@ -108,49 +102,4 @@ class MiniStack:
 
 def problem() -> str | None:
     """Why there is no MiniStack here; None: there is."""
-    try:
-        installed()
-    except DevnetError as error:
-        return str(error)
-    return None
-
-
-def installed() -> Path:
-    """Its environment, made or renewed when the lock has changed.  Raises: DevnetError."""
-    environment = _CACHE / "ministack"
-    _CACHE.mkdir(exist_ok=True)
-    with (_CACHE / "ministack.lock").open("w") as door:
-        fcntl.flock(door, fcntl.LOCK_EX)
-        stamp = environment / ".ready"
-        wanted = hashlib.sha256(_LOCK.read_bytes()).hexdigest()
-        if not stamp.exists() or stamp.read_text() != wanted:
-            shutil.rmtree(environment, ignore_errors=True)
-            _install(environment)
-            stamp.write_text(wanted)
-    return environment
-
-
-def _install(environment: Path) -> None:
-    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    if uv is None:
-        raise DevnetError("needs MiniStack: no uv beside this Python to install it with")
-    for command in (
-        [uv, "venv", "--quiet", "--python", sys.executable, str(environment)],
-        [uv, "pip", "sync", "--quiet", "--require-hashes", str(_LOCK)],
-    ):
-        made = subprocess.run(
-            command,
-            env=os.environ
-            | {
-                "VIRTUAL_ENV": str(environment),
-                "UV_SYSTEM_CERTS": "1",
-                "UV_PYTHON_DOWNLOADS": "never",
-                "UV_LINK_MODE": "copy",
-            },
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        if made.returncode:
-            shutil.rmtree(environment, ignore_errors=True)
-            raise DevnetError(f"needs MiniStack, which cannot be installed: {made.stderr[-500:]}")
+    return own_environment.problem(_NAME)
