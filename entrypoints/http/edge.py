@@ -34,7 +34,7 @@ _MOST_PARAMETERS = 20
 
 #: What a proxy in front may read in another way than we do: separators and dots that are encoded,
 #: encoded twice, doubled, or meant to be walked.  Nothing of ours is written so.
-_BENT = re.compile(rb"//|\\|%(?:2f|5c|25|00)|(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+_BENT = re.compile(rb"//|\\|%(?:2f|5c|25)|(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 #: Where no route leads.
 _NOWHERE = "/-"
 
