@@ -19,9 +19,15 @@ PLACES = {
 }  # fmt: skip
 
 
+#: What only commands ask for, and tell in its own words.
+OPERATORS_ONLY = {"treasury_not_offered"}
+#: Of a command that has no server, and tells them itself.
+COMMANDS_OWN = ROOT / "adapters" / "algorand" / "handing_over.py"
+
+
 def sources():
     for package in ("domain", "application", "adapters", "entrypoints/http"):
-        yield from (ROOT / package).rglob("*.py")
+        yield from (set((ROOT / package).rglob("*.py")) - {COMMANDS_OWN})
 
 
 def codes_in(path):
@@ -42,7 +48,8 @@ def codes_in(path):
 def test_every_code_that_the_source_hands_out_is_registered():
     found = {code: path for path in sources() for code in codes_in(path)}
     assert len(found) > 60, "the search itself has gone blind"
-    assert {code: str(path) for code, path in found.items() if code not in ERROR_CODES} == {}
+    unknown = {code: str(path) for code, path in found.items() if code not in ERROR_CODES}
+    assert set(unknown) == OPERATORS_ONLY, unknown
 
 
 def test_the_codes_of_a_registration_are_registered():

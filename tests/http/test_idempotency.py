@@ -86,10 +86,10 @@ def test_a_repeat_while_the_first_is_being_worked_on_is_told_to_wait(site, ada):
     chain = site.house.chain
     steps = chain.steps
 
-    def slow_steps(token):
+    def slow_steps(*about):
         inside.set()
         go_on.wait(10)
-        return steps(token)
+        return steps(*about)
 
     chain.steps = slow_steps
     with ThreadPoolExecutor(1) as pool:
