@@ -1,9 +1,21 @@
-"""[logs], [metrics] and [traces]: what is read, and what is wrong."""
+"""[logs], [metrics] and [traces]: what is read, what is wrong, what `doctor` sees of it."""
 
 import pytest
+from attrs import evolve
 
 from entrypoints import telemetry_settings
-from entrypoints.telemetry_settings import LogFormat, LogLevel, Place, read_telemetry
+from entrypoints.commands import doctor
+from entrypoints.container import build_container
+from entrypoints.settings import load
+from entrypoints.telemetry_settings import (
+    LogFormat,
+    LogLevel,
+    MetricsSettings,
+    Place,
+    TraceSettings,
+    read_telemetry,
+)
+from tests.adapters.telemetry.collector import collecting
 
 
 def read(environment="production", **given):
@@ -81,3 +93,62 @@ def test_what_is_wrong_is_said_without_what_is_secret(given, word):
     _, faults = read(**given)
     assert any(word in fault for fault in faults), faults
     assert "secret" not in str(faults)
+
+
+CONFIGURATION = """
+[installation]
+id = "ins_01k9zvkx9te1mt5qg4s7z9ht6e"
+environment = "development"
+
+[database]
+url = "postgresql://nobody@127.0.0.1:9/nothing"
+
+[local_keys]
+master_key = "{key}"
+
+[metrics]
+listen = "127.0.0.1:0"
+database_url = "postgresql://nobody@127.0.0.1:9/nothing"
+
+[traces]
+endpoint = "{endpoint}"
+
+[networks."eip155:31337"]
+name = "anvil"
+family = "evm"
+class = "development"
+nodes = ["http://127.0.0.1:9"]
+finality_tag = "finalized"
+fee_ceiling = 1
+native_currency = "ETH"
+"""
+
+
+@pytest.fixture
+def container(tmp_path):
+    def made(endpoint):
+        text = CONFIGURATION.format(key="A" * 43 + "=", endpoint=endpoint)
+        (tmp_path / "tallystick.toml").write_text(text)
+        return build_container(load(tmp_path / "tallystick.toml", {}))
+
+    return made
+
+
+def test_doctor_says_what_is_not_there(container):
+    found = [*doctor.telemetry(container("http://127.0.0.1:9/v1/traces"))]
+    assert [each.what.partition(" ")[0] for each in found] == ["figures", "collector"]
+    assert all(each.problem and each.remedy and each.is_warning for each in found)
+
+
+def test_doctor_says_what_is_well(container):
+    with collecting() as collector:
+        _, found = doctor.telemetry(container(collector.url))
+    assert found.problem is None
+    assert collector.spans == []
+
+
+def test_doctor_asks_nobody_of_whom_nothing_is_said(container):
+    quiet = container("http://127.0.0.1:9/").settings()
+    quiet = evolve(quiet, telemetry=evolve(quiet.telemetry, metrics=MetricsSettings()))
+    quiet = evolve(quiet, telemetry=evolve(quiet.telemetry, traces=TraceSettings()))
+    assert [*doctor.telemetry(build_container(quiet))] == []

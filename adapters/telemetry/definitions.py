@@ -152,6 +152,19 @@ DEFINITIONS: tuple[Definition, ...] = (
         meaning="How long it took.",
     ),
     Definition(
+        name="tasks",
+        type=Type.COUNTER,
+        labels=("topic", "failure"),
+        meaning="Tasks of the queue that this worker has run: keys made, letters sent, exports "
+        "made, gifts delivered.",
+    ),
+    Definition(
+        name="task_seconds",
+        type=Type.HISTOGRAM,
+        labels=("topic",),
+        meaning="How long they took.",
+    ),
+    Definition(
         name="alarms",
         type=Type.COUNTER,
         labels=("code",),

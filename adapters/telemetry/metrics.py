@@ -110,6 +110,11 @@ class Metrics:
         self._count("periodic_runs", task, span.failure or "")
         self._time("periodic_run_seconds", span, task)
 
+    def _task(self, span: FinishedSpan) -> None:
+        topic = _said(span, "topic")
+        self._count("tasks", topic, span.failure or "")
+        self._time("task_seconds", span, topic)
+
     def _alarm(self, span: FinishedSpan) -> None:
         self._count("alarms", _said(span, "code"))
 
@@ -130,6 +135,7 @@ _OF_SPANS: Mapping[str, Callable[[Metrics, FinishedSpan], None]] = {
     "serve_turn": Metrics._ledger,
     "seal_round": Metrics._seal,
     "periodic": Metrics._periodic,
+    "task": Metrics._task,
     "alarm": Metrics._alarm,
 }
 

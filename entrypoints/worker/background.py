@@ -19,7 +19,7 @@ from application.ports.custody import CustodyRefusedError, CustodyUnavailableErr
 from application.ports.files import FilesUnavailableError
 from application.ports.storage.work import LeaseLostError, StoreUnavailableError
 from application.ports.tasks import TasksUnavailableError
-from application.ports.telemetry import Telemetry
+from application.ports.telemetry import SpanKind, Telemetry
 from domain.identifiers import (
     AccountId,
     ExportId,
@@ -28,6 +28,7 @@ from domain.identifiers import (
     OrganisationId,
     Prefix,
     parse_id,
+    public_id,
 )
 
 log = logging.getLogger(__name__)
@@ -44,9 +45,13 @@ class Periodic:
     name: str
     interval: timedelta
     act: Callable[[], object]
+    #: Acts until the process ends: what it does there is watched, and it is not.
+    is_endless: bool = False
 
     def watched(self, telemetry: Telemetry) -> Periodic:
         """The same; each time it acts is a span."""
+        if self.is_endless:
+            return self
 
         def act() -> object:
             with telemetry.span(f"periodic {self.name}", task=self.name):
@@ -67,6 +72,22 @@ class Periodic:
                 log.exception("%s failed and is tried again", self.name)
                 pause = max(self.interval, _AFTER_TROUBLE)
             stop.wait(pause.total_seconds())
+
+
+def watched(todo: Mapping[str, Handler], telemetry: Telemetry) -> Mapping[str, Handler]:
+    """The same; each task is a span, and lines that are written meanwhile say what it is about."""
+
+    def watching(topic: str, handle: Handler) -> Handler:
+        def handle_watched(organisation: OrganisationId, key: str) -> None:
+            with telemetry.span(f"task {topic}", kind=SpanKind.CONSUMER, topic=topic) as span:
+                span.concerns(
+                    organisation=public_id(Prefix.ORGANISATION, organisation), subject=key
+                )
+                handle(organisation, key)
+
+        return handle_watched
+
+    return {topic: watching(topic, handle) for topic, handle in todo.items()}
 
 
 def handlers(

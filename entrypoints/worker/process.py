@@ -11,7 +11,7 @@ from application.ports.payments import PaymentsRefusedError, PaymentsUnavailable
 from domain.identifiers import NetworkId
 from entrypoints.container import Container
 from entrypoints.readiness import await_database, tell_of_tariffs
-from entrypoints.worker.background import Periodic, handlers
+from entrypoints.worker.background import Periodic, handlers, watched
 from entrypoints.worker.keys import key_changes
 from entrypoints.worker.loop import DeploymentLoop
 from entrypoints.worker.sealing import seal_in_development
@@ -127,7 +127,7 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
     )
 
     def run_tasks() -> None:
-        tasks.run(todo, stop)
+        tasks.run(watched(todo, container.telemetry()), stop)
 
     def watch(id: NetworkId) -> Callable[[], None]:
         def look() -> None:
@@ -171,7 +171,7 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
             act=_always_pause(container.deliver_webhooks().forget),
         ),
         Periodic(name="fees", interval=FEES_EVERY, act=_always_pause(container.price_fees())),
-        Periodic(name="tasks", interval=timedelta(seconds=1), act=run_tasks),
+        Periodic(name="tasks", interval=timedelta(seconds=1), act=run_tasks, is_endless=True),
         Periodic(
             name="seals watched", interval=SEALS_EVERY, act=_always_pause(container.watch_seals())
         ),

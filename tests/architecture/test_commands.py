@@ -15,7 +15,10 @@ from entrypoints.main import COMMANDS, main
 from tests.architecture.house import ROOT
 
 PATIENCE_SECONDS = 20
-SDKS = {"algosdk", "boto3", "eth_account", "hvac", "pkcs11", "web3"}
+SDKS = {
+    "algosdk", "boto3", "eth_account", "hvac", "opentelemetry", "pkcs11", "prometheus_client",
+    "web3",
+}  # fmt: skip
 WEB = {"litestar", "uvicorn"}
 #: What a command must not load before it knows what it is to do, beside the SDKs of chains and
 #: custodians, which are loaded when a network or a key is used.

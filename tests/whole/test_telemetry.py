@@ -76,7 +76,7 @@ def told(module_database, anvil, tmp_path_factory):
             ends.callback(process.kill)
             ends.callback(process.wait, timeout=30)
             ends.callback(process.send_signal, signal.SIGTERM)
-        parts.await_ready()
+        until(lambda: is_ready(parts.api), seconds=120)
         _, key = sign_up(parts)
         shown = [key, PASSWORD]
         with httpx.Client(base_url=parts.api, timeout=30) as client:
@@ -151,6 +151,13 @@ def started(parts, name, place):
         folder=parts.folder, api=parts.api, anvil=parts.anvil, algod=parts.algod,
         database=parts.database, environment=own,
     ).start(name)  # fmt: skip
+
+
+def is_ready(api):
+    try:
+        return httpx.get(f"{api}/readyz", timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def trespass(client):
@@ -256,6 +263,7 @@ def test_figures_of_the_worker(told):
     assert value(text, "tallystick_deployment_turns_total", state="Completed") >= 1
     assert value(text, "tallystick_webhook_attempts_total", outcome="2xx") == 6
     assert value(text, "tallystick_periodic_runs_total", task="dispatch", failure="") >= 1
+    assert value(text, "tallystick_tasks_total", topic="account.requested", failure="") >= 1
     for name in ("serve", "work"):
         assert value(told.figures[name], "tallystick_figures_up") == 1
         assert value(told.figures[name], "tallystick_operations_open") == 0

@@ -108,6 +108,8 @@ def everything_happens(tracing):
         pass
     with span("periodic sweep", task="sweep"):
         pass
+    with span("task letter.written", kind=SpanKind.CONSUMER, topic="letter.written"):
+        pass
     WatchedTurn(dict, tracing)({1: [1, 2], 2: [3]})
     WatchedAlarms(MemoryAlarms(), tracing).sound("seal_lag", "the log", "12 minutes")
 
