@@ -108,7 +108,8 @@ class CountingWorld:
     """Like Ethereum: nonces, fees, blocks that vanish."""
 
     scheduler: Scheduler
-    network: Network = field(factory=a_network)
+    #: Six blocks are 12 s in which a block may vanish.
+    network: Network = field(factory=lambda: a_network(depth=6))
     node: Node = field(factory=Node)
     block_time: float = 2.0
     dearest_creation: int = 2 * 100_000 * 1_000_000
@@ -180,7 +181,7 @@ class CountingWorld:
                     if random.random() < 0.7:
                         self.node.evict(sent.id)
             case "reorg" | "reorg that forgets":
-                depth = min(random.randint(1, 2), self.node.latest.number)
+                depth = min(random.choice((1, 3, 5, 5)), self.node.latest.number)
                 if depth:
                     self.node.reorg(depth, drop=event == "reorg that forgets")
             case "dear":

@@ -75,13 +75,20 @@ class Rows(MemoryStore):
 
     look: Callable[[Written], None] = lambda _: None
     open: list[Transaction] = field(factory=list)
+    #: Transactions that are over, with their repositories: these take long to make.
+    _used: list[tuple[Transaction, Work]] = field(factory=list)
 
     @contextmanager
     def begin(self, scope: Scope) -> Iterator[Work]:
-        transaction = Transaction(scope, self.lease_clock, self._locks)
+        if self._used:
+            transaction, work = self._used.pop()
+            transaction.__init__(scope, self.lease_clock, self._locks)  # as if it were new
+        else:
+            transaction = Transaction(scope, self.lease_clock, self._locks)
+            work = self._work(transaction)
         self.open.append(transaction)
         try:
-            yield self._work(transaction)
+            yield work
             transaction.check()
             written = {
                 table.name: {key: (table.rows.get(key), _row(row)) for key, row in rows.items()}
@@ -93,6 +100,7 @@ class Rows(MemoryStore):
         finally:
             transaction.close()
             self.open.remove(transaction)
+            self._used.append((transaction, work))
 
     def tables(self) -> list[Table[Any, Any]]:
         groups = [getattr(self, attribute.name) for attribute in fields(MemoryStore)]

@@ -217,7 +217,7 @@ class _Episode:
         """Every fault ends; what is open must come to its end."""
         for each in self.installations:
             each.heal()
-        self.scheduler.pace = max(self.scheduler.pace, 2.0)
+        self.scheduler.pace = max(self.scheduler.pace, 4.0)
         for world in self.worlds.values():
             world.heal()
         self.scheduler.touch()
@@ -425,7 +425,18 @@ class Happenings:
     def network(self, where: int, event: str) -> None:
         world = self._world(where)
         treasury = self.episode.house.treasuries[world.network.id]
+        if event.startswith("reorg"):
+            self._when_exposed(world)
         world.befall(event, self.episode.random, treasury)
+
+    def _when_exposed(self, world: World) -> None:
+        """Blocks are taken back where it hurts: some seconds after something is in one."""
+        scheduler = self.episode.scheduler
+        for _ in range(60):
+            if any(not each.is_final for each in world.effects()):
+                scheduler.sleep(8.0 * scheduler.random.random())
+                return
+            scheduler.sleep(1.0)
 
     def down(self, which: str, where: int, seconds: float) -> None:
         window = self._window(which, where)

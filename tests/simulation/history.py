@@ -77,7 +77,17 @@ class History:
 FAULTS = ("unavailable", "answer lost", "already known", "slot taken", "underpriced")
 REJECTIONS = ("rejected", "rejected though taken")
 QUESTIONS = ("effect_of", "preflight", "slot_terms", "prepare", "outcome", "read_back", "head")
-BEFALLS = ("evict", "reorg", "reorg that forgets", "dear", "cheap", "revert", "stranger", "hide")
+BEFALLS = (
+    "evict",
+    "reorg",
+    "reorg that forgets",
+    "reorg that forgets",
+    "dear",
+    "cheap",
+    "revert",
+    "stranger",
+    "hide",
+)
 
 
 def draw(seed: int) -> History:
@@ -90,7 +100,7 @@ def draw(seed: int) -> History:
         organisations=random.choice((1, 2, 3)),
         hours=random.choice((1.0, 2.0, 6.0, 48.0, 400.0)),
         restlessness=random.choice((0.02, 0.1, 0.3)),
-        pace=random.choice((0.0, 1.0, 3.0)),
+        pace=random.choice((0.0, 2.0, 5.0)),
         nodes=random.choice((1, 1, 3)),
         budget=random.choice((None, None, 2.5)),
     )
@@ -169,18 +179,18 @@ class _Drawing:
             tries=random.choice((1, 2, 10, 10)),
         )
         later = at + random.choice((0.5, 5.0, 60.0, 600.0)) * random.random()
-        match random.randrange(14):
+        match random.randrange(12):
             case 0 | 1:
                 self.add(later, "repeat", of=number)
-            case 2:
+            case 2 | 3:
                 self.add(later, "cancel", of=number)
-            case 3:
-                self.add(later, "retry", of=number)
             case 4:
+                self.add(later, "retry", of=number)
+            case 5:
                 self.add(later, "grant", who=self._who(), amount=random.choice((5, 7, 50)))
-            case 5 | 6:
+            case 6 | 7:
                 self.add(at + 120 + random.random() * 600, "mint", of=number, tries=10)
-            case 7 | 8:
+            case 8 | 9:
                 self._buy(later)
             case _:
                 pass

@@ -23,7 +23,7 @@ from greenlet import getcurrent, greenlet
 #: No poll is put off for longer than this, in seconds.
 LONGEST_QUIET = 4 * 3600.0
 #: The share of a quiet time that a poll may be put off for.
-_STRETCH = 0.5
+_STRETCH = 1.0
 #: Whoever does so much in no time will never be done.
 MOST_STILL = 30_000
 
