@@ -30,6 +30,7 @@ from entrypoints.http import (
     licence,
     members,
     networks,
+    options,
     organisations,
     passwords_and_sessions,
     people,
@@ -84,6 +85,8 @@ def create_app(services: Services) -> Litestar:
     handlers = [handler for resource in RESOURCES for handler in resource.HANDLERS]
     if services.documentation:
         handlers += documentation.HANDLERS
+    # First, or the framework's own are there before them.
+    handlers = [*options.handlers(handlers), *handlers]
     problem = Answering(public_url=services.public_url)
     # Registered as one router: Litestar 2.25 prepares a handler again for each later one of the
     # same path, and the second time it awaits a thread of a thread.
