@@ -37,11 +37,12 @@ test-algod: setup ## Run the Algorand tests on a node of yours, named by ALGOD_U
 test-stripe: setup ## Run the payment tests on Stripe's test mode, with your STRIPE_API_KEY=sk_test_...
 	$(BIN)/python -m tests.own_stripe $(ARGS)
 
-check: setup ## Lint, types, import walls and the tests that need no server; under two minutes
+check: setup ## Lint, types, import walls, breaks of the API and the tests that need no server; under two minutes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/api_breaks.py
 	$(BIN)/python -m pytest -n 2 --dist worksteal --without-servers tests/domain tests/application tests/architecture $(ARGS)
 
 prove: setup ## Run every test at full counts and write the outcome to docs/proofs

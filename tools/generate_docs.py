@@ -4,15 +4,19 @@ python tools/generate_docs.py            write
 python tools/generate_docs.py --check    compare; exit 1 naming every page that differs
 """
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from inspect import cleandoc
 from pathlib import Path
 
+from adapters.algorand import standards as algorand
+from adapters.evm import standards as evm
 from adapters.telemetry.definitions import DEFINITIONS, Source
 from domain.deployment import ACTIONS, EDGES, Failed, Reason, State
 from domain.operation import WaitReason
-from entrypoints.http import problems
+from entrypoints.http import openapi, problems
+from entrypoints.http.app import RESOURCES
 from entrypoints.http.timeline import WAITING, Mover
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -177,10 +181,21 @@ def _metrics_of(source: Source) -> str:
     )
 
 
+def description() -> str:
+    """What /openapi.json says of an installation that offers every kind that there is."""
+    handlers = [handler for resource in RESOURCES for handler in resource.HANDLERS]
+    kinds = [
+        kind.description for each in (evm.kinds(), algorand.kinds()) for kind in each.values()
+    ]
+    made = openapi.document(openapi.operations_of(handlers), kinds, "")
+    return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+
+
 PAGES: Mapping[Path, Callable[[], str]] = {
     DOCS / "metrics.md": metrics_page,
     DOCS / "states.md": states_page,
     DOCS / "errors.md": problems.page,
+    DOCS / "openapi.json": description,
 }
 
 

@@ -11,6 +11,7 @@ from application.access.refresh import Refresh
 from application.access.register import (
     LONGEST_EMAIL,
     LONGEST_PASSWORD,
+    SHORTEST_PASSWORD,
     LetterWritten,
     Register,
     Registration,
@@ -28,16 +29,16 @@ from entrypoints.http.decoding import AnyRequest, Decoded, Field, Shape, parse
 from entrypoints.http.edge import request_id_of
 from entrypoints.http.operations import NOTHING, Operation
 from entrypoints.http.problems import granted, invalid, refused
-from entrypoints.http.rules import PublicId, Text
+from entrypoints.http.rules import ChosenPassword, Email, PublicId, Text
 from entrypoints.http.services import AClock, Given
 
 EMAIL = Field(
-    "email", Text(most=LONGEST_EMAIL), "Address that logs in.", required=True,
+    "email", Email(most=LONGEST_EMAIL), "Address that logs in.", required=True,
     example="you@example.com",
 )  # fmt: skip
 PASSWORD = Field(
     "password",
-    Text(most=LONGEST_PASSWORD, any_characters=True),
+    ChosenPassword(least=SHORTEST_PASSWORD, most=LONGEST_PASSWORD),
     "At least 10 characters; length counts, not special characters.",
     required=True,
     example="correct horse battery staple",
@@ -62,7 +63,7 @@ ANY_PASSWORD = Field(
 
 VERIFICATION = Shape("Verification", (MAIL_TOKEN, ANY_PASSWORD))
 REGISTRATION = Shape("Registration", (EMAIL, PASSWORD, NAME))
-CREDENTIALS = Shape("Credentials", (EMAIL, PASSWORD, ORGANISATION))
+CREDENTIALS = Shape("Credentials", (EMAIL, ANY_PASSWORD, ORGANISATION))
 REFRESHING = Shape("Refreshing", (REFRESH_TOKEN,))
 
 LETTER_WRITTEN: representations.Document = {"status": "letter_written"}
@@ -79,7 +80,8 @@ LETTER_WRITTEN: representations.Document = {"status": "letter_written"}
         "first credits are there.",
         body=REGISTRATION, answers="Registered", status=201, is_public=True,
         awaits="LetterWritten",
-        codes=("email_taken", "rate_limited", "mail_not_configured", "custodian_unavailable"),
+        codes=("email_taken", "rate_limited", "mail_not_configured", "custodian_unavailable",
+               "busy"),
     ).opt,
 )  # fmt: skip
 def register(
@@ -115,7 +117,7 @@ def register(
         "organisation, its owner and its first credits.",
         body=VERIFICATION, answers="Registered", is_public=True,
         codes=("invalid_mail_token", "invalid_credentials", "account_locked", "email_taken",
-               "rate_limited", "custodian_unavailable"),
+               "rate_limited", "custodian_unavailable", "busy"),
     ).opt,
     status_code=200,
 )  # fmt: skip
@@ -168,7 +170,7 @@ def send_verification(
         id="log_in", tag="auth", summary="Log in", body=CREDENTIALS, answers="Tokens",
         is_public=True,
         codes=("invalid_credentials", "account_locked", "organisation_needed", "rate_limited",
-               "custodian_unavailable"),
+               "custodian_unavailable", "busy"),
     ).opt,
     status_code=200,
 )  # fmt: skip
@@ -186,7 +188,7 @@ def log_in(
         log_user_in(
             Credentials(
                 email=asked[EMAIL],
-                password=asked[PASSWORD],
+                password=asked[ANY_PASSWORD],
                 organisation=OrganisationId(organisation) if organisation else None,
                 source=source.prefix,
                 request_id=request_id_of(request.scope),

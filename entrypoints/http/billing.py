@@ -30,7 +30,7 @@ WEBHOOK_BYTES = 512 * 1024
 
 PACK = Field("pack", Text(most=40), "Name of a pack; else a tariff.", example="small")
 TARIFF = Field("tariff", Text(most=40), "Name of a tariff; else a pack.")
-CHECKOUT = Shape("CheckoutRequest", (PACK, TARIFF))
+CHECKOUT = Shape("CheckoutRequest", (PACK, TARIFF), exclusive=((TARIFF, PACK),), least=1)
 
 _PROVIDER = ("billing_not_configured", "payments_unavailable")
 
@@ -59,9 +59,8 @@ def create_checkout(
     key = idempotency_key(request)
     asked = CHECKOUT.decode(request, body)
     pack, tariff = asked.get(PACK), asked.get(TARIFF)
-    if (pack is None) is (tariff is None):
-        fault = "conflicting_fields" if pack is not None else "missing"
-        raise invalid([FieldFault("/pack", fault, "name a pack or a tariff, one of the two")])
+    if pack is None and tariff is None:
+        raise invalid([FieldFault("/pack", "missing", "name a pack or a tariff, one of the two")])
     item = Item(pack=PackName(pack)) if pack is not None else Item(tariff=TariffName(tariff or ""))
     named = IdempotencyKey(live=False, route="POST /v1/billing/checkout", key=key)
     started = granted(start_checkout(caller, item, named, fingerprint(request, asked.body)))

@@ -123,6 +123,8 @@ class Shape:
     fields: Sequence[Field[object]]
     #: Pairs that exclude each other.
     exclusive: Sequence[tuple[Field[object], Field[object]]] = ()
+    #: How many of them there must be at least, for the description only.
+    least: int = 0
 
     def decode(self, request: AnyRequest, body: bytes) -> Decoded:
         """The values of *body*.
@@ -175,6 +177,11 @@ class Shape:
                 for field in self.fields
             },
         }
+        if self.least:
+            described["minProperties"] = self.least
+        apart = [{"required": [one.name, other.name]} for one, other in self.exclusive]
+        if apart:
+            described["not"] = apart[0] if len(apart) == 1 else {"anyOf": apart}
         example = {f.name: f.example for f in self.fields if f.example is not None}
         return described | ({"example": example} if example else {})
 

@@ -49,7 +49,9 @@ def get_verifier_script() -> Response[bytes]:
 @get("/openapi.json", sync_to_thread=True)
 def get_openapi(request: AnyRequest, chains: Chains, public_url: PublicUrl) -> Response[bytes]:
     app: Litestar = request.app
-    return answer(openapi.as_json(openapi.document(app.routes, chains, public_url)))
+    kinds = [kind for chain in chains.values() for kind in chain.kinds()]
+    described = openapi.document(openapi.operations(app.routes), kinds, public_url)
+    return answer(openapi.as_json(described))
 
 
 @get(ERRORS_PAGE, sync_to_thread=True)

@@ -60,8 +60,6 @@ _REQUESTS = (
               "Check the id; it must belong to your organisation."),
     ErrorCode("method_not_allowed", 405, "This address does not take that method",
               "Use one of the methods in the Allow header."),
-    ErrorCode("not_acceptable", 406, "The answer cannot be had in that form",
-              "Accept application/json."),
     ErrorCode("request_timeout", 408, "The body took too long to arrive",
               "Send the request again over a connection that keeps up; nothing was done.",
               Retry.AFTER_DELAY, 1),

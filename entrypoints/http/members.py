@@ -22,11 +22,11 @@ from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.operations import Operation
 from entrypoints.http.problems import granted, not_found
-from entrypoints.http.rules import Choice, Text
+from entrypoints.http.rules import Choice, Email
 from entrypoints.http.services import AStore, Given
 
 EMAIL = Field(
-    "email", Text(most=LONGEST_EMAIL), "Whom the letter goes to.", required=True,
+    "email", Email(most=LONGEST_EMAIL), "Whom the letter goes to.", required=True,
     example="grace@example.com",
 )  # fmt: skip
 ROLE = Field("role", Choice(among=Role), "What they may do.", required=True, example="issuer")

@@ -64,4 +64,4 @@ class Month(Rule[Period]):
         return found
 
     def schema(self) -> dict[str, object]:
-        return {"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}
+        return {"type": "string", "pattern": "^[1-9][0-9]{3}-(0[1-9]|1[0-2])$"}

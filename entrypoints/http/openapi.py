@@ -2,43 +2,60 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import cast
+from typing import TypeAlias, cast
 
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import BaseRoute, HTTPRoute
 
-from application.ports.chain import Chain
 from domain.audit import API_VERSION
-from domain.identifiers import NetworkId
+from domain.token import KindDescription
 from entrypoints.http.answers import Json
+from entrypoints.http.components import Schema, named, ref
 from entrypoints.http.decoding import Shape
 from entrypoints.http.error_codes import ERROR_CODES
 from entrypoints.http.operations import Operation
 from entrypoints.http.problems import MEDIA_TYPE
-from entrypoints.http.schemas import SCHEMAS, Schema, ref
+from entrypoints.http.schemas import SCHEMAS
 
 _PATH_PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
-_EVERYWHERE = ("bad_request", "not_acceptable", "internal_error", "storage_unavailable")
+_EVERYWHERE = ("bad_request", "internal_error", "storage_unavailable")
 _OF_CALLERS = ("authentication_required", "invalid_token", "invalid_api_key", "forbidden",
                "rate_limited")  # fmt: skip
 _OF_BODIES = ("malformed_json", "body_not_an_object", "validation_failed", "body_too_large",
               "unsupported_media_type", "request_timeout")  # fmt: skip
+#: Of answers, by what they say.
+_HEADERS = {
+    "X-Request-Id": "Name of this request, for whoever you ask about it.",
+    "RateLimit": 'What is left: `"default";r=50;t=30`, requests and seconds.',
+    "RateLimit-Policy": 'What there is: `"default";q=100;w=60`, requests in seconds.',
+    "Retry-After": "Seconds after which the request may be sent again.",
+    "ETag": "Of exactly these bytes; send it as If-None-Match when you ask again.",
+    "Location": "Where what was made or accepted is.",
+    "Idempotent-Replayed": "`true` where the request was answered before.",
+}
+_ALWAYS = ("X-Request-Id", "RateLimit", "RateLimit-Policy")
+
+#: Requests that hold a token in the words of its kind.
+_WITH_A_TOKEN = ("PlanRequest", "DeploymentRequest")
+
+#: Path, method and description of a handler.
+Described: TypeAlias = tuple[str, str, Operation]
 
 
 def document(
-    routes: Iterable[BaseRoute], chains: Mapping[NetworkId, Chain], public_url: str
+    described: Iterable[Described], kinds: Iterable[KindDescription], public_url: str
 ) -> Schema:
-    """OpenAPI 3.1, of everything that has an `Operation`."""
+    """OpenAPI 3.1 of *described*, where tokens of *kinds* are offered."""
     paths: dict[str, dict[str, object]] = {}
     shapes: dict[str, Schema] = {}
-    for path, method, operation in operations(routes):
+    for path, method, operation in described:
         for shape in (operation.body, operation.query):
             if shape is not None:
                 shapes[shape.name] = shape.schema()
         paths.setdefault(_PATH_PARAMETER.sub(r"{\1}", path), {})[method] = _operation(
             path, operation
         )
-    kinds = {kind.kind: dict(kind.schema) for chain in chains.values() for kind in chain.kinds()}
+    tokens = {str(kind.kind): dict(kind.schema) for kind in kinds}
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
@@ -50,7 +67,11 @@ def document(
         "servers": [{"url": public_url or "/"}],
         "paths": dict(sorted(paths.items())),
         "components": {
-            "schemas": dict(SCHEMAS) | shapes | {f"Token_{k}": s for k, s in kinds.items()},
+            "schemas": _by_kind(named(dict(SCHEMAS) | shapes), tokens),
+            "headers": {
+                name: {"description": why, "schema": {"type": "string"}}
+                for name, why in _HEADERS.items()
+            },
             "securitySchemes": {
                 "bearer": {
                     "type": "http",
@@ -62,8 +83,8 @@ def document(
     }
 
 
-def operations(routes: Iterable[BaseRoute]) -> Iterable[tuple[str, str, Operation]]:
-    """Path, method and description of every documented handler."""
+def operations(routes: Iterable[BaseRoute]) -> Iterable[Described]:
+    """Every documented handler of *routes*."""
     for route in routes:
         if not isinstance(route, HTTPRoute):
             continue
@@ -72,6 +93,37 @@ def operations(routes: Iterable[BaseRoute]) -> Iterable[tuple[str, str, Operatio
             operation = handler.opt.get("operation")
             if isinstance(operation, Operation):
                 yield route.path, _method(handler), operation
+
+
+def operations_of(handlers: Iterable[HTTPRouteHandler]) -> Iterable[Described]:
+    """As `operations`, of handlers that nobody has made routes of."""
+    for handler in handlers:
+        operation = handler.opt.get("operation")
+        if isinstance(operation, Operation):
+            (path,) = handler.paths
+            yield path, _method(handler), operation
+
+
+def _by_kind(schemas: dict[str, Schema], tokens: Mapping[str, Schema]) -> dict[str, Schema]:
+    """*schemas*, in which a request's `token` is what its `kind` says that it is."""
+    made = dict(schemas)
+    for name in _WITH_A_TOKEN if tokens else ():
+        whole = made[name]
+        mapping: dict[str, str] = {}
+        for kind in tokens:
+            properties = dict(cast("Mapping[str, Schema]", whole["properties"]))
+            properties["kind"] = properties["kind"] | {"enum": [kind]}
+            token = ref(f"Token_{kind}")
+            properties["token"] = token | {"description": properties["token"]["description"]}
+            without = {each: value for each, value in whole.items() if each != "example"}
+            made[f"{name}_{kind}"] = without | {"properties": properties}
+            mapping[kind] = str(ref(f"{name}_{kind}")["$ref"])
+        made[name] = {
+            "oneOf": [{"$ref": each} for each in mapping.values()],
+            "discriminator": {"propertyName": "kind", "mapping": mapping},
+            "example": whole["example"],
+        }
+    return made | {f"Token_{kind}": schema for kind, schema in tokens.items()}
 
 
 def _method(handler: HTTPRouteHandler) -> str:
@@ -93,7 +145,8 @@ def _operation(path: str, operation: Operation) -> Schema:
         described["security"] = [{"bearer": []}]
     if operation.body is not None:
         described["requestBody"] = {
-            "required": any(field.required for field in operation.body.fields),
+            "required": any(field.required for field in operation.body.fields)
+            or operation.body.least > 0,
             "content": {"application/json": {"schema": ref(operation.body.name)}},
         }
     return described
@@ -109,7 +162,20 @@ def _parameters(path: str, operation: Operation) -> Iterable[Schema]:
             "in": "header",
             "required": True,
             "description": "A fresh value for each new request; the same one when repeating it.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 255,
+                "pattern": "^[ -~]+$",
+            },
+        }
+    if operation.is_polled:
+        yield {
+            "name": "If-None-Match",
+            "in": "header",
+            "required": False,
+            "description": "The ETag of the answer that you have; 304 as long as it is the same.",
+            "schema": {"type": "string"},
         }
     if operation.media_type == "text/event-stream":
         yield {
@@ -133,7 +199,10 @@ def _query(shape: Shape | None) -> Iterable[Schema]:
 
 
 def _responses(operation: Operation) -> Schema:
-    good: Schema = {"description": operation.summary}
+    of_keys = ("Location", "Idempotent-Replayed") if operation.needs_idempotency_key else ()
+    good: Schema = {
+        "description": operation.summary, "headers": _headers(*_ALWAYS, *of_keys),
+    }  # fmt: skip
     if operation.answers is not None:
         content: Schema = {operation.media_type: {"schema": ref(operation.answers)}}
         if operation.other_media_type is not None:
@@ -143,6 +212,7 @@ def _responses(operation: Operation) -> Schema:
     if operation.awaits is not None:
         waiting["202"] = {
             "description": "Not there yet: ask again after Retry-After.",
+            "headers": _headers("Retry-After"),
             "content": {"application/json": {"schema": ref(operation.awaits)}},
         }
     by_status: dict[int, list[str]] = {}
@@ -151,12 +221,25 @@ def _responses(operation: Operation) -> Schema:
     problems = {
         str(status): {
             "description": ", ".join(codes),
+            **_retrying(codes),
             "content": {MEDIA_TYPE: {"schema": ref("Problem")}},
         }
         for status, codes in sorted(by_status.items())
     }
     empty = {str(status): {"description": why} for status, why in operation.empty.items()}
+    if operation.is_polled:
+        good["headers"] = _headers(*_ALWAYS, "ETag")
+        empty["304"] = {"description": "It is as you have it.", "headers": _headers("ETag")}
     return {str(operation.status): good, **waiting, **empty, **problems}
+
+
+def _headers(*names: str) -> Schema:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _retrying(codes: Iterable[str]) -> Schema:
+    has_time = any(ERROR_CODES[code].retry_after_seconds is not None for code in codes)
+    return {"headers": _headers("Retry-After")} if has_time else {}
 
 
 def codes_of(operation: Operation) -> tuple[str, ...]:

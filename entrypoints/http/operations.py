@@ -34,6 +34,8 @@ class Operation:
     is_read: bool = False
     #: Other good answers, all without a body: status, and what it means.
     empty: Mapping[int, str] = {}
+    #: Carries an ETag, and is 304 for whoever has it.
+    is_polled: bool = False
     #: Name of the schema of a 202: what was asked for is not there yet, and comes by itself.
     awaits: str | None = None
     #: Codes beside those that every route may answer.

@@ -76,7 +76,7 @@ def ask_for_password(
         description="The token is good once, for an hour. All sessions end, and so do the tokens "
         "of other letters; the address counts as verified.",
         body=RESET, answers=None, status=204, is_public=True,
-        codes=("invalid_mail_token", "rate_limited", "custodian_unavailable"),
+        codes=("invalid_mail_token", "rate_limited", "custodian_unavailable", "busy"),
     ).opt,
     status_code=204,
 )  # fmt: skip
@@ -106,7 +106,7 @@ def reset_password(
         "log-in.",
         body=CHANGE, answers=None, status=204,
         codes=("session_required", "invalid_credentials", "account_locked",
-               "custodian_unavailable"),
+               "custodian_unavailable", "busy"),
     ).opt,
     status_code=204,
 )  # fmt: skip

@@ -75,6 +75,7 @@ def team(each: Team) -> Document:
 
 def quota(each: Standing) -> Document:
     return {
+        "type": "quota",
         "subject": each.quota.subject.name,
         "window": each.quota.window.value,
         "limit": each.quota.limit,
@@ -89,6 +90,7 @@ def quota(each: Standing) -> Document:
 
 def gift(each: Gift) -> Document:
     return {
+        "type": "gift",
         "id": each.name,
         "direction": each.direction.value,
         "organisation": public_id(Prefix.ORGANISATION, each.other),

@@ -49,7 +49,6 @@ ERRORS_PAGE = "/errors"
 _OF_STATUS: Mapping[int, str] = {
     404: "route_not_found",
     405: "method_not_allowed",
-    406: "not_acceptable",
     408: "request_timeout",
     413: "body_too_large",
     415: "unsupported_media_type",

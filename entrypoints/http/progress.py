@@ -91,7 +91,7 @@ def handlers(of: Pursued) -> tuple[HTTPRouteHandler, ...]:
             description="Server-sent events: each with the entry of the history as its data and "
             f"the sequence as its id. With Last-Event-ID, what came after it. Ends when the "
             f"{of.noun} has ended; 204 where everything has been told.",
-            answers="HistoryEntry", media_type="text/event-stream",
+            answers="ProgressEvent", media_type="text/event-stream",
             empty={204: "Everything has been told."},
             codes=("not_found", "mode_mismatch", "validation_failed"),
         ).opt,

@@ -25,6 +25,13 @@ T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+#: As `is_visible` has it, but for formats beyond the basic plane and for lone surrogates, which
+#: every dialect of regular expressions writes in its own way.
+_VISIBLE = (
+    r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e"
+    r"\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]*$"
+)
+_ASCII = "^[ -~]*$"
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -52,6 +59,36 @@ class Text(Rule[str]):
             yield "control_character", "invisible characters are not allowed"
         elif self.ascii_only and not PRINTABLE_ASCII.fullmatch(value):
             yield "not_printable_ascii", "has other than printable ASCII"
+
+    def schema(self) -> dict[str, object]:
+        described = {"type": "string", "minLength": self.least, "maxLength": self.most}
+        if self.any_characters:
+            return described
+        return described | {"pattern": _ASCII if self.ascii_only else _VISIBLE}
+
+
+@frozen(kw_only=True)
+class Email(Rule[str]):
+    """Of whoever logs in.  Whether it is one, the use case says, of its canonical form."""
+
+    most: int
+
+    def read(self, value: object, pointer: str) -> str | Faulty:
+        return Text(most=self.most).read(value, pointer)
+
+    def schema(self) -> dict[str, object]:
+        return {"type": "string", "format": "email", "maxLength": self.most}
+
+
+@frozen(kw_only=True)
+class ChosenPassword(Rule[str]):
+    """One that is chosen now.  Whether it is good enough, the use case says."""
+
+    least: int
+    most: int
+
+    def read(self, value: object, pointer: str) -> str | Faulty:
+        return Text(most=self.most, any_characters=True).read(value, pointer)
 
     def schema(self) -> dict[str, object]:
         return {"type": "string", "minLength": self.least, "maxLength": self.most}

@@ -28,9 +28,9 @@ from domain.quota import Window
 from domain.token import Action, Power
 from domain.webhook import Cause, DeliveryState, EndpointState, Scheme, Way
 from entrypoints.http.compliance import SENTENCES
+from entrypoints.http.components import Schema, or_null, ref
 from entrypoints.http.error_codes import ERROR_CODES, Retry
-
-Schema = dict[str, object]
+from entrypoints.http.money_rules import Amount
 
 
 def _object(**properties: Schema) -> Schema:
@@ -38,31 +38,25 @@ def _object(**properties: Schema) -> Schema:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-def _or_null(schema: Schema) -> Schema:
-    kind = schema.get("type")
-    if isinstance(kind, str):
-        return schema | {"type": [kind, "null"]}
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
 def _list(items: Schema) -> Schema:
     return {"type": "array", "items": items}
 
 
 def _page(items: Schema) -> Schema:
-    return _object(data=_list(items), has_more=_BOOLEAN, next_cursor=_or_null(_TEXT))
+    return _object(data=_list(items), has_more=_BOOLEAN, next_cursor=or_null(_TEXT))
 
 
 def _id(prefix: Prefix) -> Schema:
     return {"type": "string", "pattern": f"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"}
 
 
+def _just(value: str) -> Schema:
+    """By which the variants of a union are told apart."""
+    return {"type": "string", "const": value}
+
+
 def _one_of(*values: str) -> Schema:
     return {"type": "string", "x-extensible-enum": list(values)}
-
-
-def ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 _TEXT: Schema = {"type": "string"}
@@ -87,8 +81,8 @@ _CHECKOUT = _object(
     url=_TEXT, expires_at=_INSTANT, item=_TEXT, created_at=_INSTANT,
 )  # fmt: skip
 _INVOICE = _object(
-    id=_TEXT, number=_or_null(_TEXT), state=_TEXT, total_minor=_INTEGER, currency=_TEXT,
-    created_at=_INSTANT, period_start=_INSTANT, period_end=_INSTANT, url=_or_null(_TEXT),
+    id=_TEXT, number=or_null(_TEXT), state=_TEXT, total_minor=_INTEGER, currency=_TEXT,
+    created_at=_INSTANT, period_start=_INSTANT, period_end=_INSTANT, url=or_null(_TEXT),
 )  # fmt: skip
 _BALANCES = _object(available=_INTEGER, held=_INTEGER, debt=_INTEGER, balance=_INTEGER)
 
@@ -100,10 +94,10 @@ _TOKENS = _object(
 _API_KEY = _object(
     id=_id(Prefix.API_KEY), name=_TEXT, live=_BOOLEAN,
     scopes=_list(_one_of(*(each.value for each in Permission))), hint=_TEXT, active=_BOOLEAN,
-    created_by=_id(Prefix.MEMBER), created_at=_INSTANT, expires_at=_or_null(_INSTANT),
-    revoked_at=_or_null(_INSTANT), last_used_at=_or_null(_INSTANT),
-    networks=_or_null(_list(_TEXT)),
-    spend_cap=_or_null(_object(limit=_INTEGER, held=_INTEGER, used=_INTEGER, left=_INTEGER)),
+    created_by=_id(Prefix.MEMBER), created_at=_INSTANT, expires_at=or_null(_INSTANT),
+    revoked_at=or_null(_INSTANT), last_used_at=or_null(_INSTANT),
+    networks=or_null(_list(_TEXT)),
+    spend_cap=or_null(_object(limit=_INTEGER, held=_INTEGER, used=_INTEGER, left=_INTEGER)),
 )  # fmt: skip
 
 _TEXTS: Schema = {"type": "object", "additionalProperties": _TEXT}
@@ -113,12 +107,12 @@ _WEBHOOK_ENDPOINT = _object(
     event_types=_list(_one_of(*NAMES)), live=_BOOLEAN,
     signature=_one_of(*(each.value for each in Scheme)), api_version=_TEXT,
     state=_one_of(*(each.value for each in EndpointState)),
-    disabled_because=_or_null(_one_of(*(each.value for each in Cause))),
-    disabled_at=_or_null(_INSTANT), failures=_INTEGER, next_attempt_at=_or_null(_INSTANT),
+    disabled_because=or_null(_one_of(*(each.value for each in Cause))),
+    disabled_at=or_null(_INSTANT), failures=_INTEGER, next_attempt_at=or_null(_INSTANT),
     secrets=_list(
         _object(
-            number=_INTEGER, public_key=_or_null({"type": "string", "pattern": "^whpk_"}),
-            created_at=_INSTANT, expires_at=_or_null(_INSTANT),
+            number=_INTEGER, public_key=or_null({"type": "string", "pattern": "^whpk_"}),
+            created_at=_INSTANT, expires_at=or_null(_INSTANT),
         )
     ),
     created_by=_TEXT, created_at=_INSTANT,
@@ -129,8 +123,8 @@ _WEBHOOK_DELIVERY = _object(
     way=_one_of(*(each.value for each in Way)),
     state=_one_of(*(each.value for each in DeliveryState)), event=_id(Prefix.EVENT),
     sequence=_INTEGER, event_type=_one_of(*NAMES), subject=_TEXT, attempts=_INTEGER,
-    last_status=_or_null(_INTEGER), last_error=_or_null(_TEXT), created_at=_INSTANT,
-    finished_at=_or_null(_INSTANT),
+    last_status=or_null(_INTEGER), last_error=or_null(_TEXT), created_at=_INSTANT,
+    finished_at=or_null(_INSTANT),
 )  # fmt: skip
 
 _EVENT = _object(
@@ -139,38 +133,40 @@ _EVENT = _object(
 )  # fmt: skip
 
 _TRANSACTION = _object(
-    transaction_id=_TEXT, explorer_url=_or_null(_TEXT),
+    transaction_id=_TEXT, explorer_url=or_null(_TEXT),
     role=_one_of(*(each.value for each in AttemptRole)), signed_at=_INSTANT,
-    broadcast_at=_or_null(_INSTANT), block=_or_null(_BLOCK), succeeded=_or_null(_BOOLEAN),
-    cost=_or_null(_AMOUNT),
+    broadcast_at=or_null(_INSTANT), block=or_null(_BLOCK), succeeded=or_null(_BOOLEAN),
+    cost=or_null(_AMOUNT),
+)  # fmt: skip
+
+_STEP = _object(
+    number=_INTEGER, name=_TEXT, final=_BOOLEAN, transactions=_list(ref("Transaction")),
+)  # fmt: skip
+_FAILURE = _object(
+    reason_code=_one_of(*(each.value for each in Reason)), detail=_TEXT, retryable=_BOOLEAN,
+)  # fmt: skip
+_WAITING = _object(
+    **{"for": _WAIT}, since=or_null(_INSTANT), sentence=_TEXT, who_must_act=_MOVER,
+    next_look_at=or_null(_INSTANT),
 )  # fmt: skip
 
 #: What deployments and operations on tokens have in common.
 _PURSUED: dict[str, Schema] = {
-    "account": _or_null(_id(Prefix.ACCOUNT)), "payer": _one_of("sponsored"), "sender": _TEXT,
-    "owner": _or_null(_TEXT),
-    "steps": _list(
-        _object(number=_INTEGER, name=_TEXT, final=_BOOLEAN, transactions=_list(_TRANSACTION))
-    ),
-    "credits": _INTEGER, "hold": _or_null(_object(id=_id(Prefix.HOLD))), "fee_ceiling": _AMOUNT,
-    "failure": _or_null(
-        _object(reason_code=_one_of(*(each.value for each in Reason)), detail=_TEXT,
-                retryable=_BOOLEAN)
-    ),
-    "waiting": _or_null(
-        _object(**{"for": _WAIT}, since=_or_null(_INSTANT), sentence=_TEXT,
-                who_must_act=_MOVER, next_look_at=_or_null(_INSTANT))
-    ),
-    "client_reference": _or_null(_TEXT), "metadata": {"type": "object"}, "requested_by": _TEXT,
+    "account": or_null(_id(Prefix.ACCOUNT)), "payer": _one_of("sponsored"), "sender": _TEXT,
+    "owner": or_null(_TEXT),
+    "steps": _list(ref("Step")),
+    "credits": _INTEGER, "hold": or_null(_object(id=_id(Prefix.HOLD))), "fee_ceiling": _AMOUNT,
+    "failure": or_null(ref("Failure")), "waiting": or_null(ref("Waiting")),
+    "client_reference": or_null(_TEXT), "metadata": {"type": "object"}, "requested_by": _TEXT,
     "created_at": _INSTANT, "may_cancel": _BOOLEAN, "may_retry": _BOOLEAN,
 }  # fmt: skip
 
 _TOKEN = _object(
     id=_id(Prefix.TOKEN), deployment=_id(Prefix.DEPLOYMENT), live=_BOOLEAN, network=_TEXT,
-    kind=_TEXT, standard=_or_null(_TEXT), name=_TEXT, symbol=_TEXT, decimals=_INTEGER,
-    token={"type": "object"}, address=_TEXT, address_url=_or_null(_TEXT), owner=_or_null(_TEXT),
-    account=_or_null(_id(Prefix.ACCOUNT)), actions=_list(_ACTION),
-    client_reference=_or_null(_TEXT), metadata={"type": "object"}, created_at=_INSTANT,
+    kind=_TEXT, standard=or_null(_TEXT), name=_TEXT, symbol=_TEXT, decimals=_INTEGER,
+    token={"type": "object"}, address=_TEXT, address_url=or_null(_TEXT), owner=or_null(_TEXT),
+    account=or_null(_id(Prefix.ACCOUNT)), actions=_list(_ACTION),
+    client_reference=or_null(_TEXT), metadata={"type": "object"}, created_at=_INSTANT,
     links=_object(self=_TEXT, deployment=_TEXT, operations=_TEXT, compliance_indicators=_TEXT),
 )  # fmt: skip
 
@@ -178,7 +174,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Problem": _object(
         type=_TEXT, title=_TEXT, status=_INTEGER, detail=_TEXT, code=_one_of(*ERROR_CODES),
         remediation=_TEXT, retry=_one_of(*(each.value for each in Retry)),
-        retry_after_seconds=_or_null(_INTEGER), request_id=_TEXT,
+        retry_after_seconds=or_null(_INTEGER), request_id=_TEXT,
         errors=_list(
             _object(
                 pointer=_TEXT,
@@ -188,6 +184,15 @@ SCHEMAS: Mapping[str, Schema] = {
             )
         ),
     ),
+    "Block": _BLOCK,
+    "Money": _MONEY,
+    "DeclaredValue": Amount().schema(),
+    "Transaction": _TRANSACTION,
+    "Step": _STEP,
+    "Failure": _FAILURE,
+    "Waiting": _WAITING,
+    "HoldLink": _object(id=_id(Prefix.HOLD)),
+    "Balances": _BALANCES,
     "Registered": _object(
         user=_object(id=_id(Prefix.USER), email=_TEXT, created_at=_INSTANT),
         organisation=ref("Organisation"),
@@ -198,10 +203,11 @@ SCHEMAS: Mapping[str, Schema] = {
         id=_id(Prefix.MEMBER), organisation=_ORGANISATION, user=_id(Prefix.USER),
         role=_one_of(*(each.value for each in Role)), created_at=_INSTANT,
     ),
-    "MemberPage": _page({"allOf": [ref("Member"), _object(email=_TEXT)]}),
+    "MemberWithAddress": {"allOf": [ref("Member"), _object(email=_TEXT)]},
+    "MemberPage": _page(ref("MemberWithAddress")),
     "Invitation": _object(
-        id=_id(Prefix.LETTER), email=_or_null(_TEXT),
-        role=_or_null(_one_of(*(each.value for each in Role))),
+        id=_id(Prefix.LETTER), email=or_null(_TEXT),
+        role=or_null(_one_of(*(each.value for each in Role))),
         state=_one_of(*(each.value for each in LetterState)), invited_at=_INSTANT,
         expires_at=_INSTANT,
     ),
@@ -209,8 +215,8 @@ SCHEMAS: Mapping[str, Schema] = {
     "Approval": _object(
         deployment=_id(Prefix.DEPLOYMENT), plan_hash=_TEXT,
         verdict=_one_of(*(each.value for each in Verdict)), requested_by=_id(Prefix.MEMBER),
-        requested_at=_INSTANT, expires_at=_INSTANT, decided_by=_or_null(_id(Prefix.MEMBER)),
-        decided_at=_or_null(_INSTANT),
+        requested_at=_INSTANT, expires_at=_INSTANT, decided_by=or_null(_id(Prefix.MEMBER)),
+        decided_at=or_null(_INSTANT),
     ),
     "Policy": _object(deployments_need_approval=_BOOLEAN),
     "Tokens": _TOKENS,
@@ -233,7 +239,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Account": _object(
         id=_id(Prefix.ACCOUNT), family=_one_of(*(each.value for each in Family)), live=_BOOLEAN,
         custodian=_TEXT, state=_one_of(*(each.value for each in AccountState)),
-        address=_or_null(_TEXT), key=_or_null(_TEXT),
+        address=or_null(_TEXT), key=or_null(_TEXT),
         keys=_list(
             _object(
                 key=_TEXT, custodian=_TEXT, address=_TEXT, public_key=_TEXT, own=_BOOLEAN,
@@ -242,13 +248,13 @@ SCHEMAS: Mapping[str, Schema] = {
         ),
         created_at=_INSTANT,
     ),
-    "CustodianChoice": _object(custodian=_or_null(_TEXT)),
+    "CustodianChoice": _object(custodian=or_null(_TEXT)),
     "KeyChange": _object(
         id=_id(Prefix.KEY_CHANGE), account=_id(Prefix.ACCOUNT),
         action=_one_of(*(each.value for each in KeyAction)), custodian=_TEXT,
-        key=_or_null(_TEXT), state=_one_of(*(each.value for each in KeyChangeState)),
-        code=_or_null(_TEXT), requested_by=_TEXT, requested_at=_INSTANT,
-        ended_at=_or_null(_INSTANT),
+        key=or_null(_TEXT), state=_one_of(*(each.value for each in KeyChangeState)),
+        code=or_null(_TEXT), requested_by=_TEXT, requested_at=_INSTANT,
+        ended_at=or_null(_INSTANT),
     ),
     "KeyChangeInDetail": _object(
         id=_id(Prefix.KEY_CHANGE), account=_id(Prefix.ACCOUNT),
@@ -268,23 +274,23 @@ SCHEMAS: Mapping[str, Schema] = {
     "Network": _object(
         **{"id": _TEXT, "name": _TEXT, "class": _one_of(*(each.value for each in NetworkClass))},
         live=_BOOLEAN, family=_one_of(*(each.value for each in Family)),
-        finality=_object(tag=_or_null(_TEXT), depth=_or_null(_INTEGER)), native_currency=_TEXT,
+        finality=_object(tag=or_null(_TEXT), depth=or_null(_INTEGER)), native_currency=_TEXT,
         native_decimals=_INTEGER, fee_ceiling=_AMOUNT,
         explorer=_object(
-            transaction=_or_null(_TEXT), address=_or_null(_TEXT), token=_or_null(_TEXT),
-            application=_or_null(_TEXT),
+            transaction=or_null(_TEXT), address=or_null(_TEXT), token=or_null(_TEXT),
+            application=or_null(_TEXT),
         ),
-        status=_one_of("ok", "halted"), final_block=_or_null(_BLOCK),
+        status=_one_of("ok", "halted"), final_block=or_null(_BLOCK),
     ),
     "NetworkStatus": _object(
         network=_TEXT, status=_one_of("ok", "degraded", "halted", "unavailable"),
-        halted=_or_null(_one_of("wrong_chain", "final_block_vanished", "unknown")),
-        final_block=_or_null(_BLOCK),
+        halted=or_null(_one_of("wrong_chain", "final_block_vanished", "unknown")),
+        final_block=or_null(_BLOCK),
         nodes=_list(
             _object(
-                name=_or_null(_TEXT), archival=_BOOLEAN,
+                name=or_null(_TEXT), archival=_BOOLEAN,
                 condition=_one_of(*(each.value for each in NodeCondition)),
-                latest_block=_or_null(_BLOCK), blocks_behind=_or_null(_INTEGER),
+                latest_block=or_null(_BLOCK), blocks_behind=or_null(_INTEGER),
             )
         ),
         min_sources=_INTEGER, sources_available=_INTEGER, checked_at=_INSTANT,
@@ -296,13 +302,13 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Plan": _object(
         deployment_id=_id(Prefix.DEPLOYMENT), plan_hash=_TEXT, network=_TEXT, kind=_TEXT,
-        token={"type": "object"}, owner=_TEXT, sender=_TEXT, predicted_address=_or_null(_TEXT),
+        token={"type": "object"}, owner=_TEXT, sender=_TEXT, predicted_address=or_null(_TEXT),
         steps=_list(
             _object(
                 name=_TEXT,
                 signers=_list(
                     _object(address=_TEXT, custodian=_TEXT, can_sign=_BOOLEAN,
-                            impediment=_or_null(
+                            impediment=or_null(
                                 _one_of("custodian_not_configured", "curve_not_offered",
                                         "message_too_long")
                             ))
@@ -311,14 +317,14 @@ SCHEMAS: Mapping[str, Schema] = {
         ),
         fee_ceiling=_AMOUNT, credits=_INTEGER,
         quote=_object(gas=_AMOUNT, gas_price=_AMOUNT, deposit=_AMOUNT,
-                      would_wait_for=_or_null(_WAIT), sentence=_or_null(_TEXT)),
+                      would_wait_for=or_null(_WAIT), sentence=or_null(_TEXT)),
         warnings=_list(_TEXT),
     ),
     "Deployment": _object(
         id=_id(Prefix.DEPLOYMENT), state=_STATE, live=_BOOLEAN, network=_TEXT, kind=_TEXT,
-        token={"type": "object"}, predicted_address=_or_null(_TEXT), address=_or_null(_TEXT),
-        address_url=_or_null(_TEXT), plan_hash=_or_null(_TEXT),
-        declared_value=_or_null(_MONEY), **_PURSUED,
+        token={"type": "object"}, predicted_address=or_null(_TEXT), address=or_null(_TEXT),
+        address_url=or_null(_TEXT), plan_hash=or_null(_TEXT),
+        declared_value=or_null(_MONEY), **_PURSUED,
         links=_object(
             self=_TEXT, history=_TEXT, events=_TEXT, audit_events=_TEXT, evidence=_TEXT
         ),
@@ -326,7 +332,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Operation": _object(
         id=_id(Prefix.OPERATION), state=_STATE, live=_BOOLEAN, network=_TEXT, action=_ACTION,
         parameters={"type": "object"}, token=_id(Prefix.TOKEN), kind=_TEXT,
-        address=_or_null(_TEXT), address_url=_or_null(_TEXT), **_PURSUED,
+        address=or_null(_TEXT), address_url=or_null(_TEXT), **_PURSUED,
         links=_object(self=_TEXT, history=_TEXT, events=_TEXT, audit_events=_TEXT, token=_TEXT),
     ),
     "Token": _TOKEN,
@@ -334,55 +340,67 @@ SCHEMAS: Mapping[str, Schema] = {
         "allOf": [
             ref("Token"),
             _object(
-                state=_or_null(ref("TokenState")),
-                state_missing=_or_null(_object(code=_one_of(*ERROR_CODES), sentence=_TEXT)),
-                differences=_or_null(_list(_TEXT)), operations_under_way=_or_null(_BOOLEAN),
+                state=or_null(ref("TokenState")),
+                state_missing=or_null(_object(code=_one_of(*ERROR_CODES), sentence=_TEXT)),
+                differences=or_null(_list(_TEXT)), operations_under_way=or_null(_BOOLEAN),
             ),
         ]
     },
     "TokenState": _object(
-        name=_TEXT, symbol=_TEXT, decimals=_INTEGER, supply=_AMOUNT, cap=_or_null(_AMOUNT),
+        name=_TEXT, symbol=_TEXT, decimals=_INTEGER, supply=_AMOUNT, cap=or_null(_AMOUNT),
         powers={
             "type": "object",
             "description": "Addresses by power; a power that nobody has is absent.",
             "propertyNames": _POWER, "additionalProperties": _list(_TEXT),
         },
-        paused=_BOOLEAN, frozen_by_default=_BOOLEAN, url=_or_null(_TEXT),
-        metadata_hash=_or_null(_TEXT), code=_or_null(_TEXT), block=_or_null(_BLOCK),
+        paused=_BOOLEAN, frozen_by_default=_BOOLEAN, url=or_null(_TEXT),
+        metadata_hash=or_null(_TEXT), code=or_null(_TEXT), block=or_null(_BLOCK),
     ),
     "ComplianceIndicators": _object(
-        token=_id(Prefix.TOKEN), network=_TEXT, kind=_TEXT, address=_TEXT, issuer=_or_null(_TEXT),
+        token=_id(Prefix.TOKEN), network=_TEXT, kind=_TEXT, address=_TEXT, issuer=or_null(_TEXT),
         **{name: _BOOLEAN for name in SENTENCES if name != "is_metadata_immutable"},
-        is_metadata_immutable=_or_null(_BOOLEAN),
+        is_metadata_immutable=or_null(_BOOLEAN),
         sentences=_object(**dict.fromkeys(SENTENCES, _TEXT)),
         powers=_list(
             _object(power=_POWER, sentence=_TEXT,
                     holders=_list(_object(address=_TEXT, is_issuer=_BOOLEAN)))
         ),
-        supply=_AMOUNT, expected_supply=_AMOUNT, cap=_or_null(_AMOUNT), differences=_list(_TEXT),
+        supply=_AMOUNT, expected_supply=_AMOUNT, cap=or_null(_AMOUNT), differences=_list(_TEXT),
         operations_under_way=_BOOLEAN,
         declared=_object(token={"type": "object"}, metadata={"type": "object"},
-                         url=_or_null(_TEXT), metadata_hash=_or_null(_TEXT)),
-        block=_or_null(_BLOCK), checked_at=_INSTANT,
+                         url=or_null(_TEXT), metadata_hash=or_null(_TEXT)),
+        block=or_null(_BLOCK), checked_at=_INSTANT,
     ),
     "HistoryEntry": _object(
         sequence=_INTEGER, at=_INSTANT, event=_TEXT, state=_STATE,
-        reason_code=_or_null(_one_of(*(each.value for each in Reason))), message=_TEXT,
-        step=_or_null(_INTEGER), transaction_id=_or_null(_TEXT), explorer_url=_or_null(_TEXT),
-        block=_or_null(_BLOCK), token=_or_null(_TEXT), waiting_for=_or_null(_WAIT),
-        who_must_act=_or_null(_MOVER),
+        reason_code=or_null(_one_of(*(each.value for each in Reason))), message=_TEXT,
+        step=or_null(_INTEGER), transaction_id=or_null(_TEXT), explorer_url=or_null(_TEXT),
+        block=or_null(_BLOCK), token=or_null(_TEXT), waiting_for=or_null(_WAIT),
+        who_must_act=or_null(_MOVER),
     ),
+    "ProgressEvent": {
+        "type": "object",
+        "required": ["id", "event", "data"],
+        "properties": {
+            "id": {"type": "string", "pattern": "^[0-9]+$",
+                   "description": "For Last-Event-ID."},
+            "event": {"type": "string"},
+            "data": {"type": "string", "contentMediaType": "application/json",
+                     "contentSchema": ref("HistoryEntry")},
+        },
+        "description": "One server-sent event: its fields by their names.",
+    },
     "AuditEvent": _object(
-        action=_TEXT, actor=_object(id=_or_null(_TEXT), kind=_TEXT), api_version=_TEXT,
+        action=_TEXT, actor=_object(id=or_null(_TEXT), kind=_TEXT), api_version=_TEXT,
         at=_INSTANT, correlation_id=_TEXT, details={"type": "object"}, id=_id(Prefix.EVENT),
-        live=_BOOLEAN, organisation=_ORGANISATION, request_id=_or_null(_TEXT), schema=_INTEGER,
+        live=_BOOLEAN, organisation=_ORGANISATION, request_id=or_null(_TEXT), schema=_INTEGER,
         sequence=_INTEGER, subject=_TEXT,
     ),
     "AuditRecord": _object(
         event=ref("AuditEvent"), body=_TEXT, salt=_TEXT, leaf_hash=_TEXT,
-        personal=_or_null(
+        personal=or_null(
             _object(
-                of=_id(Prefix.USER), fields=_or_null({"type": "object"}), erased=_BOOLEAN
+                of=_id(Prefix.USER), fields=or_null({"type": "object"}), erased=_BOOLEAN
             )
         ),
     ),
@@ -402,7 +420,7 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "AuditKey": _object(
         log=_INTEGER, origin=_TEXT, public_key=_TEXT, fingerprint=_TEXT, verifier_key=_TEXT,
-        opened_at=_INSTANT, closed_at=_or_null(_INSTANT), closed_because=_or_null(_TEXT),
+        opened_at=_INSTANT, closed_at=or_null(_INSTANT), closed_because=or_null(_TEXT),
     ),
     "Evidence": _object(
         checkpoint=_TEXT, consistency=_list(_object(path=_list(_TEXT), size=_INTEGER)),
@@ -421,65 +439,73 @@ SCHEMAS: Mapping[str, Schema] = {
         available=_INTEGER, held=_INTEGER, debt=_INTEGER,
         lots=_list(
             _object(id=_id(Prefix.GRANT), source=_TEXT, amount=_INTEGER, remaining=_INTEGER,
-                    effective_at=_INSTANT, expires_at=_or_null(_INSTANT))
+                    effective_at=_INSTANT, expires_at=or_null(_INSTANT))
         ),
     ),
     "Usage": _object(
         **{"from": _DATE}, by=_one_of(*(each.value for each in UsageKey)), to=_DATE,
         data=_list(
-            _object(key=_or_null(_TEXT), captured=_INTEGER, held=_INTEGER, number=_INTEGER)
+            _object(key=or_null(_TEXT), captured=_INTEGER, held=_INTEGER, number=_INTEGER)
         ),
         captured=_INTEGER, held=_INTEGER, number=_INTEGER,
     ),
     "Grant": _object(
         id=_id(Prefix.GRANT), source=_TEXT, amount=_INTEGER, remaining=_INTEGER,
-        effective_at=_INSTANT, expires_at=_or_null(_INSTANT), unit_cost=_or_null(_DECIMAL),
-        currency=_or_null(_TEXT), fact=_TEXT,
+        effective_at=_INSTANT, expires_at=or_null(_INSTANT), unit_cost=or_null(_DECIMAL),
+        currency=or_null(_TEXT), fact=_TEXT,
     ),
     "Forecast": _object(
         history_days=_INTEGER, needed_days=_INTEGER, has_enough_history=_BOOLEAN,
-        spent_per_day=_or_null(_DECIMAL),
-        runs_out_at=_or_null(
-            _object(p10=_or_null(_INSTANT), p50=_or_null(_INSTANT), p90=_or_null(_INSTANT))
+        spent_per_day=or_null(_DECIMAL),
+        runs_out_at=or_null(
+            _object(p10=or_null(_INSTANT), p50=or_null(_INSTANT), p90=or_null(_INSTANT))
         ),
         horizon_days=_INTEGER, monthly_credits=_INTEGER,
     ),
     "Team": _object(
         id=_id(Prefix.TEAM), name=_TEXT, members=_list(_id(Prefix.MEMBER)), created_at=_INSTANT,
-        dissolved_at=_or_null(_INSTANT),
+        dissolved_at=or_null(_INSTANT),
     ),
     "Quota": _object(
-        subject=_TEXT, window=_one_of(*(each.value for each in Window)), limit=_INTEGER,
+        type=_just("quota"), subject=_TEXT,
+        window=_one_of(*(each.value for each in Window)), limit=_INTEGER,
         set_at=_INSTANT, since=_INSTANT, passed_on=_INTEGER, held=_INTEGER, used=_INTEGER,
         left=_INTEGER,
     ),
     "Gift": _object(
-        id=_id(Prefix.GIFT), direction=_one_of(*(each.value for each in Direction)),
-        organisation=_ORGANISATION, credits=_INTEGER, message=_or_null(_TEXT),
+        type=_just("gift"), id=_id(Prefix.GIFT),
+        direction=_one_of(*(each.value for each in Direction)),
+        organisation=_ORGANISATION, credits=_INTEGER, message=or_null(_TEXT),
         state=_one_of(*(each.value for each in GiftState)), sent_by=_TEXT, sent_at=_INSTANT,
-        closed_at=_or_null(_INSTANT),
+        closed_at=or_null(_INSTANT),
     ),
-    "GiftOrQuota": {"anyOf": [ref("Gift"), ref("Quota")]},
+    "GiftOrQuota": {
+        "oneOf": [ref("Gift"), ref("Quota")],
+        "discriminator": {
+            "propertyName": "type",
+            "mapping": {each: ref(each.capitalize())["$ref"] for each in ("gift", "quota")},
+        },
+    },
     "Export": _object(
         id=_id(Prefix.EXPORT), state=_one_of(*(each.value for each in ExportState)),
         format=_one_of(*(each.value for each in ExportFormat)),
         filters=_object(
-            since=_or_null(_INSTANT), until=_or_null(_INSTANT), actor=_or_null(_TEXT),
-            action=_or_null(_TEXT), subject=_or_null(_TEXT), live=_or_null(_BOOLEAN),
-            correlation_id=_or_null(_TEXT),
+            since=or_null(_INSTANT), until=or_null(_INSTANT), actor=or_null(_TEXT),
+            action=or_null(_TEXT), subject=or_null(_TEXT), live=or_null(_BOOLEAN),
+            correlation_id=or_null(_TEXT),
         ),
-        events_written=_INTEGER, events_total=_or_null(_INTEGER), last_sequence=_INTEGER,
+        events_written=_INTEGER, events_total=or_null(_INTEGER), last_sequence=_INTEGER,
         parts=_list(
             _object(
                 number=_INTEGER, name=_TEXT, bytes=_INTEGER, sha256=_TEXT, events=_INTEGER,
                 first_sequence=_INTEGER, last_sequence=_INTEGER, url=_TEXT,
             )
         ),
-        digest=_or_null(_TEXT), event=_or_null(_id(Prefix.EVENT)), requested_by=_TEXT,
-        requested_at=_INSTANT, finished_at=_or_null(_INSTANT), expires_at=_or_null(_INSTANT),
+        digest=or_null(_TEXT), event=or_null(_id(Prefix.EVENT)), requested_by=_TEXT,
+        requested_at=_INSTANT, finished_at=or_null(_INSTANT), expires_at=or_null(_INSTANT),
     ),
     "ExportManifest": _object(
-        begins=_or_null(_INSTANT), encoding=_one_of(*(each.value for each in ExportFormat)),
+        begins=or_null(_INSTANT), encoding=_one_of(*(each.value for each in ExportFormat)),
         events=_INTEGER,
         export=_id(Prefix.EXPORT), filters={"type": "object"}, format=_TEXT,
         last_sequence=_INTEGER, organisation=_ORGANISATION,
@@ -490,28 +516,26 @@ SCHEMAS: Mapping[str, Schema] = {
             )
         ),
         requested_at=_INSTANT, requested_by=_TEXT,
-        tree=_or_null(_object(checkpoint=_TEXT, log=_INTEGER, size=_INTEGER)),
+        tree=or_null(_object(checkpoint=_TEXT, log=_INTEGER, size=_INTEGER)),
     ),
     "WebhookEndpoint": _WEBHOOK_ENDPOINT,
     "NewWebhookEndpoint": {
         "allOf": [
             ref("WebhookEndpoint"),
-            _object(secret=_or_null({"type": "string", "pattern": "^whsec_"})),
+            _object(secret=or_null({"type": "string", "pattern": "^whsec_"})),
         ]
     },
     "WebhookDelivery": _WEBHOOK_DELIVERY,
+    "WebhookAttempt": _object(
+        url=_TEXT, at=_INSTANT, took_ms=_INTEGER, request_headers=_TEXTS,
+        status=or_null(_INTEGER), error=or_null(_TEXT), response_headers=_TEXTS,
+        response=_TEXT,
+    ),
     "WebhookDeliveryLog": {
         "allOf": [
             ref("WebhookDelivery"),
             _object(
-                body={"type": "object"},
-                log=_list(
-                    _object(
-                        url=_TEXT, at=_INSTANT, took_ms=_INTEGER, request_headers=_TEXTS,
-                        status=_or_null(_INTEGER), error=_or_null(_TEXT),
-                        response_headers=_TEXTS, response=_TEXT,
-                    )
-                ),
+                body={"type": "object"}, log=_list(ref("WebhookAttempt")),
             ),
         ]
     },
@@ -519,8 +543,8 @@ SCHEMAS: Mapping[str, Schema] = {
     "File": {"type": "string", "format": "binary"},
     "JournalEntry": _object(
         sequence=_INTEGER, at=_INSTANT, action=_TEXT, debit=_TEXT, credit=_TEXT, amount=_INTEGER,
-        hold=_or_null(_id(Prefix.HOLD)), grant=_or_null(_id(Prefix.GRANT)),
-        deployment=_or_null(_id(Prefix.DEPLOYMENT)), operation=_or_null(_id(Prefix.OPERATION)),
+        hold=or_null(_id(Prefix.HOLD)), grant=or_null(_id(Prefix.GRANT)),
+        deployment=or_null(_id(Prefix.DEPLOYMENT)), operation=or_null(_id(Prefix.OPERATION)),
         actor=_TEXT,
     ),
     "Catalogue": _object(
@@ -528,24 +552,24 @@ SCHEMAS: Mapping[str, Schema] = {
         tariffs=_list(
             _object(
                 name=_TEXT, price_minor=_INTEGER, price_is_least=_BOOLEAN,
-                deployments_per_month=_or_null(_INTEGER), credits_per_month=_INTEGER,
+                deployments_per_month=or_null(_INTEGER), credits_per_month=_INTEGER,
                 classes=_list(_one_of(*(each.value for each in KindClass))),
                 networks=_list(_one_of(*(each.value for each in NetworkClass))),
-                fees=_or_null(
+                fees=or_null(
                     _object(
                         markup_basis_points=_INTEGER, value_basis_points=_INTEGER,
                         networks=_list(_one_of(*(each.value for each in NetworkClass))),
                     )
                 ),
-                requests_per_minute=_or_null(_INTEGER),
+                requests_per_minute=or_null(_INTEGER),
             )
         ),
         packs=_list(
-            _object(name=_TEXT, price_minor=_INTEGER, credits=_INTEGER, days=_or_null(_INTEGER))
+            _object(name=_TEXT, price_minor=_INTEGER, credits=_INTEGER, days=or_null(_INTEGER))
         ),
         operations=_list(
             _object(
-                **{"class": _or_null(_one_of(*(each.value for each in KindClass)))},
+                **{"class": or_null(_one_of(*(each.value for each in KindClass)))},
                 operation=_TEXT, credits=_INTEGER, metered=_BOOLEAN,
             )
         ),
@@ -553,19 +577,19 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Licence": _object(
         state=_one_of(*(each.value for each in LicenceState)), premium=_BOOLEAN, core=_BOOLEAN,
-        reports=_BOOLEAN, since=_or_null(_INSTANT), until=_or_null(_INSTANT),
+        reports=_BOOLEAN, since=or_null(_INSTANT), until=or_null(_INSTANT),
     ),
     "UsageHold": _object(
         id=_id(Prefix.HOLD), operation=_TEXT,
         state=_one_of(*(each.value for each in HoldState)), credits=_INTEGER, captured=_INTEGER,
-        lease_until=_INSTANT, requested_by=_or_null(_TEXT),
+        lease_until=_INSTANT, requested_by=or_null(_TEXT),
     ),
     "StateAsOf": _object(
-        organisation=_or_null(_ORGANISATION), at=_INSTANT,
-        follows_from=_or_null(
+        organisation=or_null(_ORGANISATION), at=_INSTANT,
+        follows_from=or_null(
             _object(event=_id(Prefix.EVENT), sequence=_INTEGER, at=_INSTANT)
         ),
-        tariff=_or_null(_TEXT),
+        tariff=or_null(_TEXT),
         members=_list(
             _object(
                 id=_id(Prefix.MEMBER), user=_id(Prefix.USER),
@@ -573,17 +597,17 @@ SCHEMAS: Mapping[str, Schema] = {
             )
         ),
         licence=_object(
-            state=_one_of(*(each.value for each in LicenceState)), since=_or_null(_INSTANT),
-            until=_or_null(_INSTANT),
+            state=_one_of(*(each.value for each in LicenceState)), since=or_null(_INSTANT),
+            until=or_null(_INSTANT),
         ),
         credits=_object(
             available=_INTEGER, held=_INTEGER, debt=_INTEGER, spent=_INTEGER,
-            grants=_or_null(
+            grants=or_null(
                 _list(
                     _object(
                         id=_id(Prefix.GRANT), source=_TEXT, fact=_TEXT, amount=_INTEGER,
                         remaining=_INTEGER, lapsed=_INTEGER, clawed_back=_INTEGER,
-                        effective_at=_INSTANT, expires_at=_or_null(_INSTANT),
+                        effective_at=_INSTANT, expires_at=or_null(_INSTANT),
                     )
                 )
             ),
@@ -591,30 +615,30 @@ SCHEMAS: Mapping[str, Schema] = {
         tokens=_list(
             _object(
                 id=_id(Prefix.TOKEN), deployment=_id(Prefix.DEPLOYMENT), network=_TEXT,
-                kind=_TEXT, address=_or_null(_TEXT), decimals=_or_null(_INTEGER),
-                supply=_or_null(_AMOUNT), paused=_BOOLEAN, issued_at=_INSTANT,
+                kind=_TEXT, address=or_null(_TEXT), decimals=or_null(_INTEGER),
+                supply=or_null(_AMOUNT), paused=_BOOLEAN, issued_at=_INSTANT,
             )
         ),
         lacks=_list(_TEXT),
     ),
     "Statement": _object(
         period=_object(start=_INSTANT, end=_INSTANT), opening=_BALANCES,
-        lines=_list(_object(what=_TEXT, of=_or_null(_TEXT), credits=_INTEGER)),
+        lines=_list(_object(what=_TEXT, of=or_null(_TEXT), credits=_INTEGER)),
         closing=_BALANCES,
         fees=_list(
             _object(
                 deployment=_id(Prefix.DEPLOYMENT), kind=_one_of(*(each.value for each in FeeKind)),
-                live=_BOOLEAN, at=_INSTANT, currency=_TEXT, amount=_or_null(_TEXT),
-                waiting_for=_or_null(_one_of("rate")), basis_points=_INTEGER,
+                live=_BOOLEAN, at=_INSTANT, currency=_TEXT, amount=or_null(_TEXT),
+                waiting_for=or_null(_one_of("rate")), basis_points=_INTEGER,
                 costs=_list(
                     _object(
                         transaction_id=_TEXT, amount=_AMOUNT,
-                        rate=_or_null(
+                        rate=or_null(
                             _object(price=_TEXT, currency=_TEXT, source=_TEXT, at=_INSTANT)
                         ),
                     )
                 ),
-                declared_value=_or_null(_MONEY), invoice_item=_or_null(_TEXT),
+                declared_value=or_null(_MONEY), invoice_item=or_null(_TEXT),
             )
         ),
         totals=_list(_MONEY),

@@ -48,7 +48,7 @@ ACTION = Field(
 )  # fmt: skip
 PARAMETERS = Field(
     "parameters", Parameters(), "By the schema of the action, in GET /v1/token_kinds; none by "
-    "default.", example={"amount": "1000"},
+    "default.", example={"amount": "1000", "to": "0x00000000000000000000000000000000000000ad"},
 )  # fmt: skip
 CREATE = Shape("OperationRequest", (ACTION, PARAMETERS, CLIENT_REFERENCE, METADATA))
 LISTING = Shape("OperationQuery", (LIMIT, CURSOR, STATE, REFERENCE))

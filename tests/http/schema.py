@@ -10,7 +10,7 @@ KNOWN = {
     "type", "required", "properties", "items", "pattern", "format", "description", "anyOf",
     "allOf", "$ref", "x-extensible-enum", "enum", "minLength", "maxLength", "minimum", "maximum",
     "maxItems", "maxProperties", "propertyNames", "additionalProperties", "example", "default",
-    "examples",
+    "examples", "const", "oneOf", "discriminator",
 }  # fmt: skip
 
 
@@ -24,6 +24,11 @@ def faults(value: Any, schema: dict[str, Any], schemas: dict[str, Any], at: str 
     if "anyOf" in schema:
         tried = [faults(value, each, schemas, at) for each in schema["anyOf"]]
         return [] if [] in tried else tried[0]
+    if "oneOf" in schema:
+        tried = [faults(value, each, schemas, at) for each in schema["oneOf"]]
+        return [] if tried.count([]) == 1 else [f"{at}: {tried.count([])} variants fit", *tried[0]]
+    if "const" in schema and value != schema["const"]:
+        return [f"{at}: {value!r} is not {schema['const']!r}"]
     kinds = schema.get("type", list(TYPES))
     kinds = [kinds] if isinstance(kinds, str) else kinds
     if not any(is_a(value, kind) for kind in kinds):

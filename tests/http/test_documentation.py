@@ -88,15 +88,79 @@ def test_what_spends_says_that_it_needs_a_key(description):
 
 def test_every_field_of_a_request_is_refused_where_it_is_not_described(description):
     for name, schema in description["components"]["schemas"].items():
-        if name in {
-            "PlanRequest",
-            "DeploymentRequest",
-            "OperationRequest",
-            "ApiKeyRequest",
-            "Registration",
-        }:
+        if name.startswith(
+            (
+                "PlanRequest_",
+                "DeploymentRequest_",
+                "OperationRequest",
+                "ApiKeyRequest",
+                "Registration",
+            )
+        ):
             assert schema["additionalProperties"] is False
             assert set(schema["required"]) <= set(schema["properties"])
+
+
+def test_no_object_is_without_a_name(description):
+    """Programs that write clients name types after components."""
+    for name, schema in description["components"]["schemas"].items():
+        if not name.startswith("Token_"):
+            parts = [schema, *schema.get("allOf", [])]
+            assert [each for part in parts for each in objects_within(part)] == [], name
+    for item in description["paths"].values():
+        for operation in item.values():
+            for answer in operation["responses"].values():
+                for content in answer.get("content", {}).values():
+                    assert set(content["schema"]) == {"$ref"} or content["schema"] == {
+                        "type": "string"
+                    }
+
+
+def objects_within(schema):
+    inner = [*schema.get("properties", {}).values(), *schema.get("anyOf", [])]
+    for each in [*inner, *([schema["items"]] if "items" in schema else [])]:
+        if "properties" in each:
+            yield each
+        yield from objects_within(each)
+
+
+def test_unions_say_by_which_field_they_are_told_apart(description):
+    schemas = description["components"]["schemas"]
+    unions = {name: schema for name, schema in schemas.items() if "oneOf" in schema}
+    assert {"PlanRequest", "DeploymentRequest", "GiftOrQuota"} <= set(unions)
+    for name, union in unions.items():
+        field, mapping = (union["discriminator"][each] for each in ("propertyName", "mapping"))
+        assert [each["$ref"] for each in union["oneOf"]] == list(mapping.values()), name
+        for value, where in mapping.items():
+            variant = schemas[where.rpartition("/")[2]]
+            of_field = variant["properties"][field]
+            assert of_field.get("enum", [of_field.get("const")]) == [value]
+            assert field in variant["required"]
+
+
+def test_what_is_listed_in_answers_may_grow(description):
+    """A client must live with a value that it does not know."""
+    schemas = description["components"]["schemas"]
+    reached = set()
+
+    def closed(schema, at):
+        name = schema.get("$ref", "").rpartition("/")[2]
+        if name and name not in reached:
+            reached.add(name)
+            yield from closed(schemas[name], name)
+        if "enum" in schema:
+            yield at
+        inner = [*schema.get("properties", {}).values()]
+        inner += [schema["items"]] if "items" in schema else []
+        for each in (*inner, *schema.get("anyOf", []), *schema.get("allOf", [])):
+            yield from closed(each, at)
+
+    for item in description["paths"].values():
+        for operation in item.values():
+            for answer in operation["responses"].values():
+                for content in answer.get("content", {}).values():
+                    assert not list(closed(content["schema"], operation["operationId"]))
+    assert len(reached) > 80
 
 
 def test_the_examples_of_the_description_work(site, description):
