@@ -15,7 +15,7 @@ from domain.identifiers import AccountId, KeyChangeId, KeyRef, Prefix, parse_id,
 from domain.key_change import KeyAction, KeyChange
 from domain.organisation import Permission
 from entrypoints.http import representations
-from entrypoints.http.answers import answer, bad_cursor, page, read_cursor
+from entrypoints.http.answers import answer, answer_if_changed, bad_cursor, page, read_cursor
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.deployment_requests import fingerprint, idempotency_key
@@ -52,10 +52,12 @@ CHANGE = Shape("KeyChangeRequest", (ACTION, CUSTODIAN, KEY))
         id="list_accounts", tag="accounts", summary="Issuing accounts",
         description="The on-chain accounts your organisation issues from: one per family of "
         "networks and mode.",
-        answers="AccountPage",
+        answers="AccountPage", is_polled=True,
     ).opt,
 )  # fmt: skip
-def list_accounts(caller: Given[Caller], store: AStore, chains: Chains) -> Response[bytes]:
+def list_accounts(
+    request: AnyRequest, caller: Given[Caller], store: AStore, chains: Chains
+) -> Response[bytes]:
     require(caller, Permission.READ_DEPLOYMENTS)
     families = {chain.network.family for chain in chains.values()}
     modes = (False, True) if caller.live is None else (caller.live,)
@@ -66,7 +68,7 @@ def list_accounts(caller: Given[Caller], store: AStore, chains: Chains) -> Respo
             for live in modes
         ]
     items = [representations.account(each) for each in found if each is not None]
-    return answer(page(items, has_more=False, last=None))
+    return answer_if_changed(page(items, has_more=False, last=None), request)
 
 
 @get(
@@ -74,11 +76,13 @@ def list_accounts(caller: Given[Caller], store: AStore, chains: Chains) -> Respo
     sync_to_thread=True,
     opt=Operation(
         id="get_account", tag="accounts", summary="One issuing account, with all of its keys",
-        answers="Account", codes=("not_found", "mode_mismatch"),
+        answers="Account", is_polled=True, codes=("not_found", "mode_mismatch"),
     ).opt,
 )  # fmt: skip
-def get_account(id: FromPath[str], caller: Given[Caller], store: AStore) -> Response[bytes]:
-    return answer(representations.account(_known(id, caller, store)))
+def get_account(
+    request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore
+) -> Response[bytes]:
+    return answer_if_changed(representations.account(_known(id, caller, store)), request)
 
 
 @post(
@@ -194,11 +198,11 @@ def list_key_changes(
     opt=Operation(
         id="get_key_change", tag="accounts", summary="One change of keys, as it is now",
         description="`networks`: those that are told, and how far each is.",
-        answers="KeyChangeInDetail", codes=("not_found",),
+        answers="KeyChangeInDetail", is_polled=True, codes=("not_found",),
     ).opt,
 )  # fmt: skip
 def get_key_change(
-    id: FromPath[str], caller: Given[Caller], store: AStore, chains: Chains
+    request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore, chains: Chains
 ) -> Response[bytes]:
     require(caller, Permission.READ_DEPLOYMENTS)
     change_id = parse_id(Prefix.KEY_CHANGE, id)
@@ -213,7 +217,7 @@ def get_key_change(
     if found is None:
         raise not_found("key change")
     networks: representations.Document = {"networks": [_told(each) for each in told]}
-    return answer(_shown(found) | networks)
+    return answer_if_changed(_shown(found) | networks, request)
 
 
 @get(

@@ -16,6 +16,9 @@ Json = str | int | bool | None | Sequence["Json"] | Mapping[str, "Json"]
 
 MEDIA_TYPE = "application/json"
 
+#: Kept by the caller only, who asks each time whether it is still so.
+_OF_ONE_CALLER = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+
 
 def answer(
     value: Json, status: int = 200, headers: Mapping[str, str] | None = None
@@ -36,9 +39,9 @@ def bytes_if_changed(
     media_type: str,
     headers: Mapping[str, str] | None = None,
 ) -> Response[bytes]:
-    """The same, of what is exactly these bytes."""
+    """The same, of what is exactly these bytes: the tag is a strong one."""
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    tagged = {**(headers or {}), "ETag": tag}
+    tagged = {**_OF_ONE_CALLER, **(headers or {}), "ETag": tag}
     known = request.headers.get("If-None-Match", "").split(",")
     if {"*", tag} & {each.strip().removeprefix("W/") for each in known}:
         return Response(b"", status_code=304, media_type=media_type, headers=tagged)

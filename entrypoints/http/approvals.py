@@ -11,7 +11,7 @@ from domain.audit import timestamp
 from domain.identifiers import OperationId, Prefix, parse_id, public_id
 from domain.organisation import Permission
 from entrypoints.http import representations
-from entrypoints.http.answers import answer
+from entrypoints.http.answers import answer, answer_if_changed
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.operations import Operation
@@ -83,12 +83,14 @@ def set_policy(
     sync_to_thread=True,
     opt=Operation(
         id="get_approval", tag="deployments", summary="Who has approved it, or must",
-        answers="Approval", codes=("not_found", "mode_mismatch"),
+        answers="Approval", is_polled=True, codes=("not_found", "mode_mismatch"),
     ).opt,
 )  # fmt: skip
-def get_approval(id: FromPath[str], caller: Given[Caller], store: AStore) -> Response[bytes]:
+def get_approval(
+    request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore
+) -> Response[bytes]:
     require(caller, Permission.READ_DEPLOYMENTS)
-    return answer(_approval(_known(id, caller, store)))
+    return answer_if_changed(_approval(_known(id, caller, store)), request)
 
 
 @post(

@@ -144,6 +144,7 @@ def get_event(
         "has the first one of each network that covers the event: its root is on chain, and "
         "`/v1/audit/consistency` proves that it belongs to the same log.",
         query=PROOF, answers="AuditProof", other_media_type=TEXT, awaits="AuditReceipt",
+        is_polled=True,
         codes=("not_found", "event_archived", "mode_mismatch", "validation_failed",
                "evidence_damaged"),
     ).opt,
@@ -200,7 +201,7 @@ def list_checkpoints(request: AnyRequest, caller: Given[Caller], store: AStore) 
         description="With `Accept: text/plain` the signed note alone. Keep one: nobody can show "
         "you another history from then on.",
         query=LATEST, answers="Checkpoint", other_media_type=TEXT,
-        empty={304: "Nothing was signed since."}, codes=("validation_failed", "not_found"),
+        is_polled=True, codes=("validation_failed", "not_found"),
     ).opt,
 )  # fmt: skip
 def get_latest(request: AnyRequest, caller: Given[Caller], store: AStore) -> Response[bytes]:
@@ -267,7 +268,7 @@ def list_keys(caller: Given[Caller], store: AStore) -> Response[bytes]:
         "checks it without any server. The first time it is asked for the log commits to it; 202 "
         "with a receipt until a checkpoint covers that. It gains the log's anchors once there are "
         "any.",
-        answers="Evidence", awaits="AuditReceipt", empty={304: "It is as you have it."},
+        answers="Evidence", awaits="AuditReceipt", is_polled=True,
         codes=("not_found", "mode_mismatch", "evidence_not_ready", "evidence_archived",
                "evidence_damaged"),
     ).opt,

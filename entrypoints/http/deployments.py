@@ -114,7 +114,8 @@ def create_deployment(
     sync_to_thread=True,
     opt=Operation(
         id="list_deployments", tag="deployments", summary="Deployments, newest first",
-        query=LISTING, answers="DeploymentPage", codes=("validation_failed", "mode_mismatch"),
+        query=LISTING, answers="DeploymentPage", is_polled=True,
+        codes=("validation_failed", "mode_mismatch"),
     ).opt,
 )  # fmt: skip
 def list_deployments(
@@ -127,7 +128,7 @@ def list_deployments(
     with store.begin(caller.scope) as work:
         read = DEPLOYMENT.list if asked.get(REFERENCE) is None else DEPLOYMENT.referred_to
         found = read(work, asked, live)
-    return listed(found, chains)
+    return listed(found, chains, request)
 
 
 @get(
@@ -135,9 +136,7 @@ def list_deployments(
     sync_to_thread=True,
     opt=Operation(
         id="get_deployment", tag="deployments", summary="One deployment, as it is now",
-        description="Carries an ETag; with If-None-Match, 304 as long as nothing has changed.",
-        answers="Deployment", empty={304: "Nothing has changed."},
-        codes=("not_found", "mode_mismatch"),
+        answers="Deployment", is_polled=True, codes=("not_found", "mode_mismatch"),
     ).opt,
 )  # fmt: skip
 def get_deployment(

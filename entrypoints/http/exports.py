@@ -19,7 +19,7 @@ from domain.errors import FieldFault, Refusal
 from domain.export import Export, ExportFormat, ExportState
 from domain.identifiers import ExportId, Prefix, parse_id, public_id
 from domain.organisation import Permission
-from entrypoints.http.answers import Json, answer, bad_cursor, page, read_cursor
+from entrypoints.http.answers import Json, answer, answer_if_changed, bad_cursor, page, read_cursor
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.deployment_requests import fingerprint, idempotency_key
@@ -129,11 +129,13 @@ def list_exports(request: AnyRequest, caller: Given[Caller], store: AStore) -> R
         id="get_export", tag="audit", summary="An export: how far it is, and what it has",
         description="`digest` is the manifest's SHA-256. `event` is the event export.finished, "
         "whose details have the same digest: its proof is the manifest's signature.",
-        answers="Export", codes=("not_found", "mode_mismatch"),
+        answers="Export", is_polled=True, codes=("not_found", "mode_mismatch"),
     ).opt,
 )  # fmt: skip
-def get_export(id: FromPath[str], caller: Given[Caller], store: AStore) -> Response[bytes]:
-    return answer(_shown(_found(id, caller, store)))
+def get_export(
+    request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore
+) -> Response[bytes]:
+    return answer_if_changed(_shown(_found(id, caller, store)), request)
 
 
 @get(

@@ -8,8 +8,9 @@ from application.ports.storage.work import Scope
 from domain.identifiers import Prefix, parse_id
 from domain.organisation import Permission
 from entrypoints.http import representations
-from entrypoints.http.answers import answer, page
+from entrypoints.http.answers import answer_if_changed, page
 from entrypoints.http.authentication import require
+from entrypoints.http.decoding import AnyRequest
 from entrypoints.http.operations import Operation
 from entrypoints.http.problems import not_found
 from entrypoints.http.services import AStore, Given
@@ -20,10 +21,12 @@ from entrypoints.http.services import AStore, Given
     sync_to_thread=True,
     opt=Operation(
         id="list_organisations", tag="organisations", summary="Your organisations",
-        answers="OrganisationPage",
+        answers="OrganisationPage", is_polled=True,
     ).opt,
 )  # fmt: skip
-def list_organisations(caller: Given[Caller], store: AStore) -> Response[bytes]:
+def list_organisations(
+    request: AnyRequest, caller: Given[Caller], store: AStore
+) -> Response[bytes]:
     require(caller, Permission.READ_ORGANISATION)
     if caller.user is not None:
         with store.begin(Scope(user=caller.user)) as work:
@@ -33,7 +36,7 @@ def list_organisations(caller: Given[Caller], store: AStore) -> Response[bytes]:
         with store.begin(caller.scope) as work:
             own = work.organisations.get()
         items = [representations.organisation(own)] if own is not None else []
-    return answer(page(items, has_more=False, last=None))
+    return answer_if_changed(page(items, has_more=False, last=None), request)
 
 
 @get(
@@ -41,16 +44,18 @@ def list_organisations(caller: Given[Caller], store: AStore) -> Response[bytes]:
     sync_to_thread=True,
     opt=Operation(
         id="get_organisation", tag="organisations", summary="The organisation you act for",
-        answers="Organisation", codes=("not_found",),
+        answers="Organisation", is_polled=True, codes=("not_found",),
     ).opt,
 )  # fmt: skip
-def get_organisation(id: FromPath[str], caller: Given[Caller], store: AStore) -> Response[bytes]:
+def get_organisation(
+    request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore
+) -> Response[bytes]:
     require(caller, Permission.READ_ORGANISATION)
     with store.begin(caller.scope) as work:
         own = work.organisations.get()
     if own is None or parse_id(Prefix.ORGANISATION, id) != own.id:
         raise not_found("organisation")
-    return answer(representations.organisation(own))
+    return answer_if_changed(representations.organisation(own), request)
 
 
 HANDLERS = (list_organisations, get_organisation)

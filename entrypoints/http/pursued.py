@@ -20,9 +20,9 @@ from domain.network import Network
 from domain.operation import OperationKind
 from domain.organisation import Permission
 from entrypoints.http import representations
-from entrypoints.http.answers import answer, bad_cursor, page, read_cursor
+from entrypoints.http.answers import answer, answer_if_changed, bad_cursor, page, read_cursor
 from entrypoints.http.authentication import require
-from entrypoints.http.decoding import Decoded, Field, Shape
+from entrypoints.http.decoding import AnyRequest, Decoded, Field, Shape
 from entrypoints.http.problems import not_found
 from entrypoints.http.rules import Choice, Number, Switch, Text
 from entrypoints.http.services import Chains
@@ -157,10 +157,10 @@ def document(
     return representations.pursued(each, network, next_look_at if each.state.is_open else None)
 
 
-def listed(found: Page[Deployment], chains: Chains) -> Response[bytes]:
+def listed(found: Page[Deployment], chains: Chains, request: AnyRequest) -> Response[bytes]:
     items = [representations.pursued(each, network_of(chains, each), None) for each in found.items]
     last = found.items[-1].named if found.items else None
-    return answer(page(items, has_more=found.has_more, last=last))
+    return answer_if_changed(page(items, has_more=found.has_more, last=last), request)
 
 
 def network_of(chains: Chains, each: Deployment) -> Network | None:

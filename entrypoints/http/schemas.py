@@ -259,15 +259,15 @@ SCHEMAS: Mapping[str, Schema] = {
     "KeyChangeInDetail": _object(
         id=_id(Prefix.KEY_CHANGE), account=_id(Prefix.ACCOUNT),
         action=_one_of(*(each.value for each in KeyAction)), custodian=_TEXT,
-        key=_or_null(_TEXT), state=_one_of(*(each.value for each in KeyChangeState)),
-        code=_or_null(_TEXT), requested_by=_TEXT, requested_at=_INSTANT,
-        ended_at=_or_null(_INSTANT),
+        key=or_null(_TEXT), state=_one_of(*(each.value for each in KeyChangeState)),
+        code=or_null(_TEXT), requested_by=_TEXT, requested_at=_INSTANT,
+        ended_at=or_null(_INSTANT),
         networks=_list(
             _object(
                 network=_TEXT, operation=_id(Prefix.OPERATION),
                 state=_one_of(*(each.value for each in State)),
-                waiting_for=_or_null(_one_of(*(each.value for each in WaitReason))),
-                transaction_id=_or_null(_TEXT),
+                waiting_for=or_null(_one_of(*(each.value for each in WaitReason))),
+                transaction_id=or_null(_TEXT),
             )
         ),
     ),

@@ -115,7 +115,7 @@ def create_operation(
     sync_to_thread=True,
     opt=Operation(
         id="list_operations", tag="operations", summary="What was done with a token, newest first",
-        query=LISTING, answers="OperationPage",
+        query=LISTING, answers="OperationPage", is_polled=True,
         codes=("not_found", "token_not_issued", "validation_failed", "mode_mismatch"),
     ).opt,
 )  # fmt: skip
@@ -127,7 +127,7 @@ def list_operations(
     with store.begin(caller.scope) as work:
         read = OPERATION.list if asked.get(REFERENCE) is None else OPERATION.referred_to
         found = read(work, asked, token.live, token.id)
-    return listed(found, chains)
+    return listed(found, chains, request)
 
 
 @get(
@@ -135,9 +135,7 @@ def list_operations(
     sync_to_thread=True,
     opt=Operation(
         id="get_operation", tag="operations", summary="One operation, as it is now",
-        description="Carries an ETag; with If-None-Match, 304 as long as nothing has changed.",
-        answers="Operation", empty={304: "Nothing has changed."},
-        codes=("not_found", "mode_mismatch"),
+        answers="Operation", is_polled=True, codes=("not_found", "mode_mismatch"),
     ).opt,
 )  # fmt: skip
 def get_operation(

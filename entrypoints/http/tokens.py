@@ -14,7 +14,7 @@ from domain.identifiers import NetworkId
 from domain.organisation import Permission
 from domain.token import KindDescription, TokenKind
 from entrypoints.http import compliance, representations, token_representations
-from entrypoints.http.answers import answer, page
+from entrypoints.http.answers import answer, answer_if_changed, page
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.operations import Operation
@@ -34,7 +34,8 @@ LISTING = Shape("TokenQuery", (LIMIT, CURSOR, NETWORK, LIVE, KIND))
         id="list_tokens", tag="tokens", summary="Tokens that were issued, newest first",
         description="Of completed deployments only, and as they were issued: one token alone is "
         "read together with its chain.",
-        query=LISTING, answers="TokenPage", codes=("validation_failed", "mode_mismatch"),
+        query=LISTING, answers="TokenPage", is_polled=True,
+        codes=("validation_failed", "mode_mismatch"),
     ).opt,
 )  # fmt: skip
 def list_tokens(
@@ -54,7 +55,7 @@ def list_tokens(
         )
     items = [_token(each, chains) for each in found.items]
     last = token_id(found.items[-1].id) if found.items else None
-    return answer(page(items, has_more=found.has_more, last=last))
+    return answer_if_changed(page(items, has_more=found.has_more, last=last), request)
 
 
 @get(

@@ -14,7 +14,15 @@ from domain.identifiers import DeliveryId, Prefix, parse_id, public_id
 from domain.notification import NAMES, actions_of, notifications
 from domain.organisation import Permission
 from domain.webhook import Attempt, Delivery, DeliveryState, Endpoint, logged_headers
-from entrypoints.http.answers import Json, answer, bad_cursor, page, read_cursor, write_cursor
+from entrypoints.http.answers import (
+    Json,
+    answer,
+    answer_if_changed,
+    bad_cursor,
+    page,
+    read_cursor,
+    write_cursor,
+)
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.deployment_requests import fingerprint
@@ -111,11 +119,15 @@ def list_webhook_deliveries(
         id="get_webhook_delivery", tag="webhooks", summary="What was sent, and what came back",
         description="Each attempt with its request and its answer, of which the beginning is "
         "kept. Signatures are not shown.",
-        answers="WebhookDeliveryLog", codes=_KNOWN,
+        answers="WebhookDeliveryLog", is_polled=True, codes=_KNOWN,
     ).opt,
 )  # fmt: skip
 def get_webhook_delivery(
-    id: FromPath[str], delivery: FromPath[str], caller: Given[Caller], store: AStore
+    request: AnyRequest,
+    id: FromPath[str],
+    delivery: FromPath[str],
+    caller: Given[Caller],
+    store: AStore,
 ) -> Response[bytes]:
     known = find(id, caller, store, Permission.READ_WEBHOOKS, also_deleted=True)
     parsed = _delivery_id(delivery)
@@ -126,7 +138,7 @@ def get_webhook_delivery(
         raise not_found("delivery")
     body: Json = json.loads(found.body)
     log = [_attempt(found, each, known) for each in attempts]
-    return answer(shown(found) | {"body": body, "log": log})
+    return answer_if_changed(shown(found) | {"body": body, "log": log}, request)
 
 
 @post(

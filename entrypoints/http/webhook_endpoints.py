@@ -32,7 +32,7 @@ from domain.webhook import (
     Secret,
     written_public,
 )
-from entrypoints.http.answers import Json, answer, page
+from entrypoints.http.answers import Json, answer, answer_if_changed, page
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.deployment_requests import fingerprint, idempotency_key
@@ -131,14 +131,17 @@ def create_webhook_endpoint(
     opt=Operation(
         id="list_webhook_endpoints", tag="webhooks", summary="Endpoints, newest first",
         description="An API key sees those of its mode.", answers="WebhookEndpointPage",
+        is_polled=True,
     ).opt,
 )  # fmt: skip
-def list_webhook_endpoints(caller: Given[Caller], store: AStore) -> Response[bytes]:
+def list_webhook_endpoints(
+    request: AnyRequest, caller: Given[Caller], store: AStore
+) -> Response[bytes]:
     require(caller, Permission.READ_WEBHOOKS)
     with store.begin(caller.scope) as work:
         mine = [each for each in work.webhooks.all() if caller.live in {None, each.live}]
         items = [shown(each, work.webhooks.secrets(each.id)) for each in mine]
-    return answer(page(items, has_more=False, last=None))
+    return answer_if_changed(page(items, has_more=False, last=None), request)
 
 
 @get(
@@ -146,14 +149,14 @@ def list_webhook_endpoints(caller: Given[Caller], store: AStore) -> Response[byt
     sync_to_thread=True,
     opt=Operation(
         id="get_webhook_endpoint", tag="webhooks", summary="One endpoint, and how it is",
-        answers="WebhookEndpoint", codes=("not_found", "mode_mismatch"),
+        answers="WebhookEndpoint", is_polled=True, codes=("not_found", "mode_mismatch"),
     ).opt,
 )  # fmt: skip
 def get_webhook_endpoint(
-    id: FromPath[str], caller: Given[Caller], store: AStore
+    request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore
 ) -> Response[bytes]:
     found = find(id, caller, store, Permission.READ_WEBHOOKS)
-    return answer(with_secrets(found, caller, store))
+    return answer_if_changed(with_secrets(found, caller, store), request)
 
 
 @patch(
