@@ -226,7 +226,7 @@ def _responses(operation: Operation) -> Schema:
         }
         for status, codes in sorted(by_status.items())
     }
-    empty = {str(status): {"description": why} for status, why in operation.empty.items()}
+    empty: Schema = {str(status): {"description": why} for status, why in operation.empty.items()}
     if operation.is_polled:
         good["headers"] = _headers(*_ALWAYS, "ETag")
         empty["304"] = {"description": "It is as you have it.", "headers": _headers("ETag")}

@@ -3,6 +3,8 @@
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 
+const SCHEMAS = "#/components/schemas/";
+
 const make = (tag, properties = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...children);
@@ -18,9 +20,18 @@ function schemaText(schema) {
 function schemaBlock(title, schema, description) {
   const name = nameOf(schema);
   const full = name ? description.components.schemas[name] : schema;
-  return make("details", {},
+  const block = make("details", {},
     make("summary", { textContent: name ? `${title}: ${name}` : title }),
     make("pre", { tabIndex: 0 }, make("code", { textContent: schemaText(full) })));
+  // What it is made of, when somebody looks: a schema may be within itself.
+  block.addEventListener("toggle", () => block.append(...namesWithin(full).map(
+    (each) => schemaBlock("Within it", { $ref: `${SCHEMAS}${each}` }, description))), { once: true });
+  return block;
+}
+
+function namesWithin(schema) {
+  const found = schemaText(schema).matchAll(/"#\/components\/schemas\/([^"]+)"/g);
+  return [...new Set([...found].map(([, name]) => name))];
 }
 
 function exampleOf(operation, description) {
