@@ -46,6 +46,8 @@ settings.register_profile("test", deadline=None, print_blob=True)
 settings.register_profile("prove", deadline=None, print_blob=True, max_examples=1000)
 settings.load_profile("prove" if PROVING else "test")
 
+pytest_plugins = ["tests.seen_codes"]
+
 SERVERS = pytest.StashKey[contextlib.ExitStack]()
 
 
