@@ -1,0 +1,1 @@
+"""The description as programs read it: compared with what was, and executed."""
