@@ -24,6 +24,22 @@ BROKEN = {
         INSERT INTO export_parts (organisation_id, export_id, number, name, bytes, sha256, events,
                                   first_sequence, last_sequence)
         VALUES (%(organisation)s, gen_random_uuid(), 1, 'part', 1, sha256(''), 1, 2, 1)""",
+    "a_trace_is_written_as_w3c_says": """
+        UPDATE operations SET traceparent = '00-' || repeat('A', 32) || '-' || repeat('b', 16)
+                                            || '-01'""",
+    "one_user_per_subject": """
+        INSERT INTO identities
+        SELECT users.id, gen_random_uuid(), 'https://other.example', sha256('same'), now()
+          FROM users LIMIT 2""",
+    "what_is_unlinked_is_forgotten": """
+        INSERT INTO identities
+        SELECT users.id, gen_random_uuid(), 'https://login.example', sha256('kept'), now(), now()
+          FROM users LIMIT 1""",
+    "who_links_is_logged_in": """
+        INSERT INTO sign_in_flows (organisation_id, id, secret_hash, issuer, user_id, started_at,
+                                   expires_at)
+        VALUES (%(organisation)s, gen_random_uuid(), sha256(''), 'https://login.example',
+                gen_random_uuid(), now(), now())""",
     "a_budget_owes_nothing": """
         UPDATE native_budgets SET reserved = -1""",
     "a_reservation_is_of_an_operation": """
