@@ -45,7 +45,7 @@ check: setup ## Lint, types, import walls, breaks of the API and the tests that 
 	$(BIN)/python tools/api_breaks.py
 	$(BIN)/python -m pytest -n 2 --dist worksteal --without-servers tests/domain tests/application tests/architecture $(ARGS)
 
-prove: setup ## Run every test at full counts and write the outcome to docs/proofs
+prove: setup ## Run every test at full counts and write the outcome to docs/proofs; goes on where it was interrupted
 	$(BIN)/python -m tests.prove $(ARGS)
 
 simulate: setup ## Live through seeded histories of the whole house; ARGS="--seconds 600", ARGS="--seed S" to replay

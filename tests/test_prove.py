@@ -1,0 +1,86 @@
+"""What a proof says, and that one which was interrupted goes on."""
+
+import json
+
+import pytest
+
+from tests import prove
+
+TESTS = """
+import os
+import pytest
+
+
+def test_good(record_property):
+    record_property("histories", 12)
+
+
+@pytest.mark.parametrize("each", [1, 2])
+def test_each(each):
+    pass
+
+
+def test_moody():
+    assert os.path.exists(os.environ["MOOD"])
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A tree of four tests, of which one fails until there is a file."""
+    tests = tmp_path / "tests" / "some"
+    tests.mkdir(parents=True)
+    (tests / "test_some.py").write_text(TESTS)
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:schemathesis\n")
+    monkeypatch.setattr(prove, "ROOT", tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(prove.PROOFS.parents[1]))
+    monkeypatch.setenv("MOOD", str(tmp_path / "mood"))
+    return tmp_path
+
+
+def sit(place, *arguments):
+    record = place / "record.jsonl"
+    prove.cut(record)
+    before = len(prove.read(record))
+    status = prove.sit(record, list(arguments))
+    told = prove.read(record)
+    return status, sorted(each["test"].partition("::")[2] for each in told[before:]), told
+
+
+def test_what_has_passed_is_not_run_again_and_what_failed_is(place):
+    status, ran, _ = sit(place)
+    assert (status, ran) == (
+        prove.FAILED, ["test_each[1]", "test_each[2]", "test_good", "test_moody"],
+    )  # fmt: skip
+    (place / "mood").touch()
+    status, ran, told = sit(place)
+    assert (status, ran) == (prove.DONE, ["test_moody"])
+    proof = prove.summed_up(told)
+    assert (proof["tests"], proof["failed"], proof["skipped"]) == (4, 0, 0)
+    assert proof["failed_before"] == ["tests/some/test_some.py::test_moody"]
+    assert proof["by_folder"] == {"some": 4}
+    assert proof["recorded"] == {"tests/some/test_some.py::test_good": {"histories": "12"}}
+
+
+def test_a_part_is_run_first_and_the_rest_later(place):
+    (place / "mood").touch()
+    assert sit(place, "-k", "each")[1] == ["test_each[1]", "test_each[2]"]
+    assert sit(place)[1] == ["test_good", "test_moody"]
+    assert sit(place)[0] == prove.NONE_LEFT
+
+
+def test_whoever_was_killed_while_writing_has_said_nothing(tmp_path):
+    record = tmp_path / "record.jsonl"
+    whole = json.dumps({"test": "tests/a.py::b", "outcome": "passed"})
+    record.write_text(f"{whole}\n{whole[:20]}")
+    prove.cut(record)
+    assert prove.read(record) == [json.loads(whole)]
+
+
+def test_what_fails_at_last_is_failed_though_it_passed_before():
+    told = [
+        {"test": "tests/a.py::b", "outcome": outcome, "seconds": 1.0, "says": {}}
+        for outcome in ("passed", "failed")
+    ]
+    proof = prove.summed_up(told)
+    assert (proof["failed"], proof["failed_before"]) == (1, [])
