@@ -313,8 +313,8 @@ class Security:
             actor = self.people[0]
         source = None if move == "mint" else (actor.address, partition)
         target = None if move in {"burn", "redeem", "destroy"} else (other.address, partition)
-        boxes = [] if source is None else [*held(actor.address), partition_box(*source)]
-        boxes += [] if target is None else [*held(other.address), partition_box(*target)]
+        boxes = [] if source is None else held(*source)
+        boxes += [] if target is None else held(*target)
         boxes = list(dict.fromkeys(boxes))
         possible = source is None or self.model.get(source, 0) >= amount
         if move in {"mint", "burn"}:
@@ -364,10 +364,10 @@ class Security:
         if move == "operator" and actor is not controller:
             boxes = [*boxes, operator_box(actor.address, controller.address, partition)]
         if possible:
-            by.call(signature, *arguments, boxes=boxes[:8])
+            by.call(signature, *arguments, boxes=boxes)
             return
         with refused("logic eval error"):
-            by.call(signature, *arguments, boxes=boxes[:8])
+            by.call(signature, *arguments, boxes=boxes)
 
     def is_right(self):
         """By what is in the boxes, which nobody's code has read."""
