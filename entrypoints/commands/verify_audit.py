@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from application.evidence.verify import Kept, Verdict
+from application.evidence.rebuild import Kept
+from application.evidence.verify import Verdict
 from application.ports.storage.work import StoreUnavailableError
 from entrypoints.commands import setting_up
 from entrypoints.container import Container

@@ -15,7 +15,9 @@ from attrs import evolve
 
 from adapters.memory.signatures import MemoryVerification
 from application.audit.trail import Trail
-from application.evidence.verify import REMEDIES, Kept, VerifyAudit
+from application.evidence.differences import REMEDIES
+from application.evidence.rebuild import Kept
+from application.evidence.verify import VerifyAudit
 from application.ports.storage.seals import Log
 from application.ports.storage.work import Scope
 from application.retention.archived import ProveArchived

@@ -29,7 +29,8 @@ from adapters.postgres import connect, open_books, seal_store
 from adapters.system import SealStateFile
 from application.audit.logs import fingerprint
 from application.evidence.give import GiveEvidence, Pack
-from application.evidence.verify import Kept, VerifyAudit
+from application.evidence.rebuild import Kept
+from application.evidence.verify import VerifyAudit
 from domain.audit import LEAF_DOMAIN, canonical
 from domain.checkpoint import Checkpoint, Note
 from domain.errors import Refusal
