@@ -25,11 +25,11 @@ from adapters.algorand.applications import (
     cost_of_box,
 )
 from adapters.algorand.deed import Deed, Sight
-from adapters.algorand.fields import Field, Value, read_all
 from adapters.algorand.kind import SPONSORED, Kind
 from adapters.algorand.reads import Reader
 from application.ports.chain import ChainUnavailableError, no_such_action
 from domain.errors import MisuseError, Refusal
+from domain.fields import Field, Value, invalid, read_all
 from domain.operation import Intent, Postponed, StepOutline, WaitReason
 from domain.token import Action, Order, Power, Token, TokenState
 
@@ -95,8 +95,7 @@ class ApplicationKind(Kind):
             return no_such_action(token, action)
         values, faults = read_all(self.actions[action], parameters)
         if faults:
-            fields = "1 field is" if len(faults) == 1 else f"{len(faults)} fields are"
-            return Refusal(code="invalid_order", detail=f"{fields} not valid", faults=faults)
+            return invalid("invalid_order", faults)
         return Order(action=action, parameters=values)
 
     def steps(self, order: Order | None) -> tuple[StepOutline, ...]:

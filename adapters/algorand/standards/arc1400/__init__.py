@@ -18,7 +18,7 @@ from adapters.algorand.application_kind import (
     padded,
 )
 from adapters.algorand.applications import Application, Programs
-from adapters.algorand.fields import Field, Role, schema_of
+from adapters.algorand.fields import Role
 from adapters.algorand.kind import Kind
 from adapters.algorand.standards.arc1400.specification import (
     ACTION_EXAMPLES,
@@ -31,6 +31,7 @@ from adapters.algorand.standards.arc1400.specification import (
 )
 from domain.catalogue import KindClass
 from domain.errors import Refusal
+from domain.fields import Field, schema_of
 from domain.operation import Intent
 from domain.token import Action, KindDescription, Order, Power, Token, TokenKind
 

@@ -5,9 +5,11 @@ The limits are those of ARC-200.  All faults of a request are told together.
 
 from collections.abc import Mapping, Sequence
 
-from adapters.algorand.fields import Address, Amount, Field, Flag, Role, Text, Whole, read_all
-from domain.errors import FieldFault, MisuseError, Refusal
-from domain.token import Action, Token, TokenKind
+from adapters.algorand.fields import Address, Role, Text
+from domain.errors import FieldFault
+from domain.fields import Amount, Field, Flag, Whole
+from domain.specification import Specification, Values, with_supply
+from domain.token import Action, TokenKind
 
 MINTABLE = TokenKind("arc1400_mintable")
 
@@ -28,7 +30,6 @@ FIELDS: Sequence[Field] = (
     Amount(
         name="initial_supply",
         least=0,
-        bits=256,
         explanation="What exists from the start, in the default partition.",
     ),
     Address(
@@ -80,7 +81,7 @@ _DATA = Text(
 
 ACTIONS: Mapping[Action, Sequence[Field]] = {
     Action.MINT: (
-        Amount(name="amount", bits=256, explanation="How much more shall exist."),
+        Amount(name="amount", explanation="How much more shall exist."),
         Address(name="to", explanation="Who receives it; by default the issuing account."),
         _PARTITION,
         _DATA,
@@ -88,7 +89,6 @@ ACTIONS: Mapping[Action, Sequence[Field]] = {
     Action.BURN: (
         Amount(
             name="amount",
-            bits=256,
             explanation="How much less shall exist, out of what the issuing account holds.",
         ),
         _PARTITION,
@@ -105,32 +105,15 @@ ACTION_EXAMPLES: Mapping[Action, Mapping[str, object]] = {
 }
 
 
-def validated(parameters: Mapping[str, object]) -> Token | Refusal:
-    """The token that *parameters* ask for, or every fault in them."""
-    values, faults = read_all(FIELDS, parameters)
+def _controlled_by_somebody(values: Values) -> tuple[FieldFault, ...]:
     if values.get("controller", "") is None and values.get("controllable"):
         message = "nobody is the controller: set it, or controllable to false"
-        faults += (FieldFault("/controllable", "out_of_range", message),)
-    if faults:
-        fields = "1 field is" if len(faults) == 1 else f"{len(faults)} fields are"
-        return Refusal(code="invalid_token", detail=f"{fields} not valid", faults=faults)
-    return stored(values)
+        return (FieldFault("/controllable", "out_of_range", message),)
+    return ()
 
 
-def stored(parameters: Mapping[str, object]) -> Token:
-    """The token of parameters that `validated` once completed.
-
-    Raises:
-        MisuseError: these are not.
-    """
-    values, faults = read_all(FIELDS, parameters)
-    if faults or values != dict(parameters):
-        raise MisuseError(f"{parameters!r} are not the stored parameters of an {MINTABLE}")
-    return Token(
-        kind=MINTABLE,
-        name=str(values["name"]),
-        symbol=str(values["symbol"]),
-        decimals=int(values["decimals"] or 0),
-        supply=int(str(values["initial_supply"])),
-        parameters=values,
-    )
+_SPECIFICATION = Specification(
+    kind=MINTABLE, fields=FIELDS, token=with_supply, between=_controlled_by_somebody
+)
+validated = _SPECIFICATION.validated
+stored = _SPECIFICATION.stored

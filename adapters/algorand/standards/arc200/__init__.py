@@ -10,7 +10,6 @@ from attrs import frozen
 from adapters.algorand.application_deeds import Box, encoded
 from adapters.algorand.application_kind import ApplicationKind, Call, amount, holder_of, padded
 from adapters.algorand.applications import Application, Programs
-from adapters.algorand.fields import Field, schema_of
 from adapters.algorand.kind import Kind
 from adapters.algorand.standards.arc200.specification import (
     ACTION_EXAMPLES,
@@ -24,6 +23,7 @@ from adapters.algorand.standards.arc200.specification import (
 )
 from domain.catalogue import KindClass
 from domain.errors import Refusal
+from domain.fields import Field, schema_of
 from domain.operation import Intent
 from domain.token import Action, KindDescription, Order, Power, Token, TokenKind
 

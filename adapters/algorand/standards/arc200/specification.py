@@ -6,18 +6,10 @@ decimals and ``uint256`` amounts.  All faults of a request are told together.
 
 from collections.abc import Mapping, Sequence
 
-from adapters.algorand.fields import (
-    UINT256_MAX,
-    Address,
-    Amount,
-    Field,
-    Text,
-    Value,
-    Whole,
-    out_of_range,
-    read_all,
-)
-from domain.errors import FieldFault, MisuseError, Refusal
+from adapters.algorand.fields import Address, Text
+from domain.errors import Refusal
+from domain.fields import UINT256_MAX, Amount, Field, Whole
+from domain.specification import Specification, not_above_its_cap, with_supply
 from domain.token import Action, Token, TokenKind
 
 MINTABLE = TokenKind("arc200_mintable")
@@ -41,12 +33,9 @@ HOLDER = Address(
 FIELDS: Mapping[TokenKind, Sequence[Field]] = {
     MINTABLE: (
         *NAMES,
-        Amount(
-            name="initial_supply", least=0, bits=256, explanation="What exists from the start."
-        ),
+        Amount(name="initial_supply", least=0, explanation="What exists from the start."),
         Amount(
             name="cap",
-            bits=256,
             default=str(UINT256_MAX),
             explanation="What may exist at most, for ever. Not less than initial_supply.",
         ),
@@ -54,7 +43,7 @@ FIELDS: Mapping[TokenKind, Sequence[Field]] = {
     ),
     PREMINTED: (
         *NAMES,
-        Amount(name="supply", bits=256, explanation="What exists, for ever."),
+        Amount(name="supply", explanation="What exists, for ever."),
         HOLDER,
     ),
 }
@@ -70,15 +59,13 @@ EXAMPLES: Mapping[TokenKind, Mapping[str, object]] = {
     PREMINTED: {"name": "Hazel Share", "symbol": "HZS", "decimals": 0, "supply": "1000"},
 }
 
-_SUPPLY = {MINTABLE: "initial_supply", PREMINTED: "supply"}
 
 TO = Address(name="to", explanation="Who receives it; by default the issuing account.")
 ACTIONS: Mapping[Action, Sequence[Field]] = {
-    Action.MINT: (Amount(name="amount", bits=256, explanation="How much more shall exist."), TO),
+    Action.MINT: (Amount(name="amount", explanation="How much more shall exist."), TO),
     Action.BURN: (
         Amount(
             name="amount",
-            bits=256,
             explanation="How much less shall exist, out of what the issuing account holds.",
         ),
     ),
@@ -93,43 +80,15 @@ ACTION_EXAMPLES: Mapping[Action, Mapping[str, object]] = {
 }
 
 
+_SPECIFICATIONS = {
+    kind: Specification(kind=kind, fields=fields, token=with_supply, between=not_above_its_cap)
+    for kind, fields in FIELDS.items()
+}
+
+
 def validated(kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
-    """The token that *parameters* ask for, or every fault in them."""
-    values, faults = read_all(FIELDS[kind], parameters)
-    faults += _faults_between(values)
-    if faults:
-        fields = "1 field is" if len(faults) == 1 else f"{len(faults)} fields are"
-        return Refusal(code="invalid_token", detail=f"{fields} not valid", faults=faults)
-    return _token(kind, values)
+    return _SPECIFICATIONS[kind].validated(parameters)
 
 
 def stored(kind: TokenKind, parameters: Mapping[str, object]) -> Token:
-    """The token of parameters that `validated` once completed.
-
-    Raises:
-        MisuseError: these are not.
-    """
-    values, faults = read_all(FIELDS[kind], parameters)
-    if faults or values != dict(parameters):
-        raise MisuseError(f"{parameters!r} are not the stored parameters of an {kind}")
-    return _token(kind, values)
-
-
-def _faults_between(values: Mapping[str, Value]) -> tuple[FieldFault, ...]:
-    """Rules about two fields, where both are sound by themselves."""
-    if "cap" in values and "initial_supply" in values:
-        cap, initial = int(str(values["cap"])), int(str(values["initial_supply"]))
-        if initial > cap:
-            return (out_of_range("cap", "must not be less than initial_supply"),)
-    return ()
-
-
-def _token(kind: TokenKind, values: Mapping[str, Value]) -> Token:
-    return Token(
-        kind=kind,
-        name=str(values["name"]),
-        symbol=str(values["symbol"]),
-        decimals=int(values["decimals"] or 0),
-        supply=int(str(values[_SUPPLY[kind]])),
-        parameters=values,
-    )
+    return _SPECIFICATIONS[kind].stored(parameters)

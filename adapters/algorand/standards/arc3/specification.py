@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 
-from adapters.algorand.fields import Field, Hash, Missing, Text, Value, read_all
+from adapters.algorand.fields import Hash, Text
 from adapters.algorand.kind import DocumentUrl
 from adapters.algorand.standards.arc3 import document
 from adapters.algorand.standards.arc3.hashes import metadata_hash
@@ -16,7 +16,9 @@ from adapters.algorand.standards.asa.specification import FIELDS as ASSET_FIELDS
 from adapters.algorand.standards.asa.specification import FRACTIONAL as FRACTIONAL_ASSET
 from adapters.algorand.standards.asa.specification import FUNGIBLE as FUNGIBLE_ASSET
 from adapters.algorand.standards.asa.specification import UNIQUE as UNIQUE_ASSET
+from adapters.algorand.standards.asa.specification import asset
 from domain.errors import FieldFault, MisuseError, Refusal
+from domain.fields import Field, Missing, Value, invalid, read_all
 from domain.token import Document, Token, TokenKind
 
 FUNGIBLE = TokenKind("arc3_ft")
@@ -104,15 +106,15 @@ def validated(
     metadata = parameters.get(document.FIELD, {})
     faults += tuple(document.faults_in(metadata))
     if faults or not isinstance(metadata, Mapping):
-        return _refusal(faults)
+        return invalid("invalid_token", faults)
     content = document.document(str(values["name"]), _decimals(values), metadata)
     if isinstance(content, FieldFault):
-        return _refusal((content,))
+        return invalid("invalid_token", (content,))
     url = document_url(content) + ENDING
     if len(url.encode()) > LONGEST_URL:
         raise MisuseError(f"{url} has more than {LONGEST_URL} bytes: documents are kept too deep")
     hashed = base64.b64encode(metadata_hash(content)).decode()
-    return _token(kind, values | {"url": url, "metadata_hash": hashed, TEXT: content.decode()})
+    return asset(kind, values | {"url": url, "metadata_hash": hashed, TEXT: content.decode()})
 
 
 def stored(kind: TokenKind, parameters: Mapping[str, object]) -> Token:
@@ -127,7 +129,7 @@ def stored(kind: TokenKind, parameters: Mapping[str, object]) -> Token:
     values, faults = read_all([*FIELDS[kind], *_STORED], rest)
     if faults or values != rest or not isinstance(text, str) or not _is_document(text, values):
         raise MisuseError(f"{parameters!r} are not the stored parameters of an {kind}")
-    return _token(kind, values | {TEXT: text})
+    return asset(kind, values | {TEXT: text})
 
 
 def document_of(token: Token) -> Document:
@@ -150,22 +152,5 @@ def _is_document(text: str, values: Mapping[str, Value]) -> bool:
     )
 
 
-def _refusal(faults: Sequence[FieldFault]) -> Refusal:
-    fields = "1 field is" if len(faults) == 1 else f"{len(faults)} fields are"
-    return Refusal(code="invalid_token", detail=f"{fields} not valid", faults=tuple(faults))
-
-
 def _decimals(values: Mapping[str, Value]) -> int:
     return int(values.get("decimals") or 0)
-
-
-def _token(kind: TokenKind, values: Mapping[str, Value]) -> Token:
-    decimals = _decimals(values)
-    return Token(
-        kind=kind,
-        name=str(values["name"]),
-        symbol=str(values["unit_name"]),
-        decimals=decimals,
-        supply=int(str(values["total"])) if kind == FUNGIBLE else 10**decimals,
-        parameters=values,
-    )

@@ -6,7 +6,6 @@ from attrs import frozen
 
 from adapters.algorand.asset_kind import AssetKind
 from adapters.algorand.assets import Asset
-from adapters.algorand.fields import schema_of
 from adapters.algorand.kind import Kind
 from adapters.algorand.standards.asa.build import asset_of
 from adapters.algorand.standards.asa.specification import (
@@ -20,6 +19,7 @@ from adapters.algorand.standards.asa.specification import (
 )
 from domain.catalogue import KindClass
 from domain.errors import Refusal
+from domain.fields import schema_of
 from domain.operation import Intent
 from domain.token import KindDescription, Token, TokenKind
 

@@ -6,8 +6,10 @@ The limits are the protocol's (go-algorand, config/consensus.go): 32 bytes of na
 
 from collections.abc import Mapping, Sequence
 
-from adapters.algorand.fields import Amount, Field, Flag, Hash, Role, Text, Value, Whole, read_all
-from domain.errors import MisuseError, Refusal
+from adapters.algorand.fields import Hash, Role, Text
+from domain.errors import Refusal
+from domain.fields import Amount, Field, Flag, Whole
+from domain.specification import Specification, Values
 from domain.token import Token, TokenKind
 
 FUNGIBLE = TokenKind("asa_ft")
@@ -44,7 +46,7 @@ _OPTIONS = (
 FIELDS: Mapping[TokenKind, Sequence[Field]] = {
     FUNGIBLE: (
         *_NAMES,
-        Amount(name="total", explanation="What exists, for ever."),
+        Amount(name="total", bits=64, explanation="What exists, for ever."),
         Whole(
             name="decimals",
             least=0,
@@ -85,34 +87,27 @@ EXAMPLES: Mapping[TokenKind, Mapping[str, object]] = {
 }
 
 
-def validated(kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
-    """The token that *parameters* ask for, or every fault in them."""
-    values, faults = read_all(FIELDS[kind], parameters)
-    if faults:
-        fields = "1 field is" if len(faults) == 1 else f"{len(faults)} fields are"
-        return Refusal(code="invalid_token", detail=f"{fields} not valid", faults=faults)
-    return _token(kind, values)
-
-
-def stored(kind: TokenKind, parameters: Mapping[str, object]) -> Token:
-    """The token of parameters that `validated` once completed.
-
-    Raises:
-        MisuseError: these are not.
-    """
-    values, faults = read_all(FIELDS[kind], parameters)
-    if faults or values != dict(parameters):
-        raise MisuseError(f"{parameters!r} are not the stored parameters of an {kind}")
-    return _token(kind, values)
-
-
-def _token(kind: TokenKind, values: Mapping[str, Value]) -> Token:
+def asset(kind: TokenKind, values: Values) -> Token:
+    """Without a total of its own there is one, in as many parts as its decimals say."""
     decimals = int(values.get("decimals") or 0)
     return Token(
         kind=kind,
         name=str(values["name"]),
         symbol=str(values["unit_name"]),
         decimals=decimals,
-        supply=int(str(values["total"])) if kind == FUNGIBLE else 10**decimals,
+        supply=int(str(values["total"])) if "total" in values else 10**decimals,
         parameters=values,
     )
+
+
+_SPECIFICATIONS = {
+    kind: Specification(kind=kind, fields=fields, token=asset) for kind, fields in FIELDS.items()
+}
+
+
+def validated(kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
+    return _SPECIFICATIONS[kind].validated(parameters)
+
+
+def stored(kind: TokenKind, parameters: Mapping[str, object]) -> Token:
+    return _SPECIFICATIONS[kind].stored(parameters)

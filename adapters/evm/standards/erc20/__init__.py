@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from adapters.evm import factory
-from adapters.evm.fields import schema_of
 from adapters.evm.kind import Kind
 from adapters.evm.reads import View
 from adapters.evm.standards.erc20 import orders, read_back, state
@@ -21,6 +20,7 @@ from adapters.evm.standards.erc20.specification import (
 from adapters.evm.step import StepCall
 from domain.catalogue import KindClass
 from domain.errors import Refusal
+from domain.fields import schema_of
 from domain.identifiers import InstallationId
 from domain.operation import Intent
 from domain.token import Action, KindDescription, Order, Token, TokenKind, TokenState

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from adapters.evm.fields import Address, Amount, Field, read_all, schema_of
+from adapters.evm.fields import Address
 from adapters.evm.standards.erc20.specification import MINTABLE, PREMINTED
 from application.ports.chain import no_such_action
 from domain.errors import MisuseError, Refusal
+from domain.fields import Amount, Field, invalid, read_all, schema_of
 from domain.operation import Intent
 from domain.token import Action, Order, Token, TokenKind
 
@@ -25,14 +26,12 @@ _FIELDS: Mapping[Action, Sequence[Field]] = {
         ),
         Amount(
             name="amount",
-            least=1,
             explanation="How much more there is then. The supply cannot exceed the cap.",
         ),
     ),
     Action.BURN: (
         Amount(
             name="amount",
-            least=1,
             explanation="How much less there is then, of what the issuing account holds.",
         ),
     ),
@@ -59,8 +58,7 @@ def validated(token: Token, action: Action, parameters: Mapping[str, object]) ->
         return no_such_action(token, action)
     values, faults = read_all(_FIELDS[action], parameters)
     if faults:
-        fields = "1 field is" if len(faults) == 1 else f"{len(faults)} fields are"
-        return Refusal(code="invalid_order", detail=f"{fields} not valid", faults=faults)
+        return invalid("invalid_order", faults)
     return Order(action=action, parameters=values)
 
 

@@ -6,18 +6,10 @@ Names are at most 50 characters and symbols 10; ``decimals`` is ERC-20's ``uint8
 
 from collections.abc import Mapping, Sequence
 
-from adapters.evm.fields import (
-    UINT256_MAX,
-    Address,
-    Amount,
-    Field,
-    Text,
-    Value,
-    Whole,
-    out_of_range,
-    read_all,
-)
-from domain.errors import FieldFault, MisuseError, Refusal
+from adapters.evm.fields import Address
+from domain.errors import Refusal
+from domain.fields import UINT256_MAX, Amount, Field, Text, Whole
+from domain.specification import Specification, not_above_its_cap, with_supply
 from domain.token import Token, TokenKind
 
 MINTABLE = TokenKind("erc20_mintable")
@@ -42,10 +34,9 @@ FIELDS: Mapping[TokenKind, Sequence[Field]] = {
         _NAME,
         _SYMBOL,
         _DECIMALS,
-        Amount(name="initial_supply", explanation="What exists from the start."),
+        Amount(name="initial_supply", least=0, explanation="What exists from the start."),
         Amount(
             name="cap",
-            least=1,
             default=str(UINT256_MAX),
             explanation="What may exist at most, for ever. Not less than initial_supply.",
         ),
@@ -55,7 +46,7 @@ FIELDS: Mapping[TokenKind, Sequence[Field]] = {
         _NAME,
         _SYMBOL,
         _DECIMALS,
-        Amount(name="supply", least=1, explanation="What exists, for ever."),
+        Amount(name="supply", explanation="What exists, for ever."),
         _HOLDER,
     ),
 }
@@ -78,46 +69,15 @@ EXAMPLES: Mapping[TokenKind, Mapping[str, object]] = {
     },
 }
 
-_SUPPLY = {MINTABLE: "initial_supply", PREMINTED: "supply"}
+_SPECIFICATIONS = {
+    kind: Specification(kind=kind, fields=fields, token=with_supply, between=not_above_its_cap)
+    for kind, fields in FIELDS.items()
+}
 
 
 def validated(kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
-    """The token that *parameters* ask for, or every fault in them."""
-    values, faults = read_all(FIELDS[kind], parameters)
-    faults += _faults_between(values)
-    if faults:
-        fields = "1 field is" if len(faults) == 1 else f"{len(faults)} fields are"
-        return Refusal(code="invalid_token", detail=f"{fields} not valid", faults=faults)
-    return _token(kind, values)
+    return _SPECIFICATIONS[kind].validated(parameters)
 
 
 def stored(kind: TokenKind, parameters: Mapping[str, object]) -> Token:
-    """The token of parameters that `validated` once completed.
-
-    Raises:
-        MisuseError: these are not.
-    """
-    values, faults = read_all(FIELDS[kind], parameters)
-    if faults or values != dict(parameters):
-        raise MisuseError(f"{parameters!r} are not the stored parameters of an {kind}")
-    return _token(kind, values)
-
-
-def _faults_between(values: Mapping[str, Value]) -> tuple[FieldFault, ...]:
-    """Rules about two fields, where both are sound by themselves."""
-    if "cap" in values and "initial_supply" in values:
-        cap, initial = int(str(values["cap"])), int(str(values["initial_supply"]))
-        if initial > cap:
-            return (out_of_range("cap", "must not be less than initial_supply"),)
-    return ()
-
-
-def _token(kind: TokenKind, values: Mapping[str, Value]) -> Token:
-    return Token(
-        kind=kind,
-        name=str(values["name"]),
-        symbol=str(values["symbol"]),
-        decimals=int(values["decimals"] or 0),
-        supply=int(str(values[_SUPPLY[kind]])),
-        parameters=values,
-    )
+    return _SPECIFICATIONS[kind].stored(parameters)

@@ -6,10 +6,10 @@ import pytest
 from algosdk import encoding, logic, transaction
 from attrs import evolve
 
-from adapters.algorand.fields import UINT256_MAX
 from adapters.algorand.group import fields_of
 from application.ports.chain import ChainUnavailableError
 from domain.errors import Refusal
+from domain.fields import UINT256_MAX
 from domain.operation import AttemptRole, Draft, Effect, Final, NoEffect, WaitReason
 from domain.token import Action, Power, differences
 from tests.adapters.algorand.on_devnet.client import Client, balance_box, list_box, partition_box
