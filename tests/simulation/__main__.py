@@ -1,6 +1,7 @@
 """`python -m tests.simulation`: live through histories until the time is up, and tell of faults.
 
 --seed S           the first seed; alone, it is replayed and nothing else
+--history FILE     the history that is written there: what was left of one that failed
 --seconds N        for so long (60 where neither seed nor episodes are given)
 --processor        the seconds are of a processor, so that a busy machine sees as much
 --episodes N       so many
@@ -18,14 +19,19 @@ import os
 import secrets
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from attrs import define, field
 
+from tests.simulation.drawing import draw
 from tests.simulation.episode import Outcome, live
-from tests.simulation.history import draw
+from tests.simulation.history import History
 from tests.simulation.shrink import shrink
 
+ROOT = Path(__file__).parents[2]
+#: Where it is kept what is left of histories that failed.
+KEPT = ROOT / ".cache" / "simulation"
 #: Of a fresh seed; short enough to be read out.
 _SEEDS = 2**40
 
@@ -74,6 +80,10 @@ class Report:
 def main(arguments: list[str]) -> int:
     """0: everything was as it must be."""
     wanted = _parsed(arguments)
+    given = None
+    if wanted.history is not None:
+        given = History.from_json(json.loads(wanted.history.read_text()))
+        wanted.seed, wanted.shrink_seconds = given.seed, 0.0
     seed = wanted.seed if wanted.seed is not None else secrets.randbelow(_SEEDS)
     clock = time.process_time if wanted.processor else time.monotonic
     report, started = Report(seed), clock()
@@ -81,7 +91,7 @@ def main(arguments: list[str]) -> int:
     say(f"seed {seed}")
     number = 0
     while not _is_enough(wanted, number, clock() - started):
-        history = draw(seed + number)
+        history = given or draw(seed + number)
         number += 1
         outcome = live(history)
         report.count(outcome)
@@ -108,7 +118,11 @@ def _failure(outcome: Outcome, seconds: float, say: _Say) -> dict[str, Any]:
         smallest = shrink(smallest, lambda each: bool(live(each).wrongs), seconds)
         wrongs = live(smallest).wrongs
         say(str(smallest), *(f"  {wrong}" for wrong in wrongs))
-    say(f"replay: make simulate ARGS='--seed {seed}'")
+        KEPT.mkdir(parents=True, exist_ok=True)
+        kept = KEPT / f"{seed}.json"
+        kept.write_text(json.dumps(smallest.as_json(), indent=1))
+        say(f"replay what is left: make simulate ARGS='--history {kept.relative_to(ROOT)}'")
+    say(f"replay all of it: make simulate ARGS='--seed {seed}'")
     return {
         "seed": seed,
         "wrongs": list(outcome.wrongs),
@@ -149,6 +163,7 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
         description="The whole house, lived through by one seeded program.",
     )
     parser.add_argument("--seed", type=int, help="the first seed; alone, only that one")
+    parser.add_argument("--history", type=Path, help="what was left of one that failed")
     parser.add_argument("--seconds", type=float, help="for so long")
     parser.add_argument(
         "--processor", action="store_true", help="seconds are the processor's, not the wall's"

@@ -76,7 +76,14 @@ class World(Protocol):
         """Records were restored, which know nothing of older slots."""
         ...
 
-    def befall(self, event: str, random: Random, address: str) -> None: ...
+    def depth_of(self, block: int) -> int | None:
+        """How many blocks must vanish for *block* to; None: it cannot."""
+        ...
+
+    def befall(self, event: str, random: Random, address: str, depth: int | None) -> None:
+        """*depth*: of a reorganisation, where it is not left to chance."""
+        ...
+
     def heal(self) -> None: ...
 
 
@@ -174,14 +181,18 @@ class CountingWorld:
     def forget_sent(self) -> None:
         self._sent.clear()
 
-    def befall(self, event: str, random: Random, address: str) -> None:
+    def depth_of(self, block: int) -> int | None:
+        depth = self.node.latest.number - block + 1
+        return depth if 1 <= depth <= (self.network.finality.depth or 0) else None
+
+    def befall(self, event: str, random: Random, address: str, depth: int | None) -> None:
         match event:
             case "evict":
                 for sent in [*self.node.pool.values()]:
                     if random.random() < 0.7:
                         self.node.evict(sent.id)
             case "reorg" | "reorg that forgets":
-                depth = min(random.choice((1, 3, 5, 5)), self.node.latest.number)
+                depth = depth or min(random.choice((1, 3, 5, 5)), self.node.latest.number)
                 if depth:
                     self.node.reorg(depth, drop=event == "reorg that forgets")
             case "dear":
@@ -287,7 +298,10 @@ class WindowedWorld:
     def forget_sent(self) -> None:
         self._sent.clear()
 
-    def befall(self, event: str, random: Random, address: str) -> None:
+    def depth_of(self, block: int) -> int | None:
+        """Every block is final at once."""
+
+    def befall(self, event: str, random: Random, address: str, depth: int | None) -> None:
         match event:
             case "evict":
                 for group in [*self.node.pool]:

@@ -6,15 +6,18 @@ commit may be answered by nobody, whether or not it happened; a backup is every 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from attrs import define, field, fields
+from attrs import define, evolve, field, fields
 
 from adapters.memory.storage import MemoryStore
 from adapters.memory.storage.transaction import Locks, Table, Transaction
-from application.ports.storage.work import Scope, Store, StoreUnavailableError, Work
+from application.ports.clock import Clock
+from application.ports.storage.together import Joint, SharedStore, Wanted
+from application.ports.storage.work import Scope, StoreUnavailableError, Work
+from domain.identifiers import OrganisationId
 from tests.simulation.scheduler import Actor, Scheduler
 
 Backup = list[tuple[Table[Any, Any], dict[Any, Any]]]
@@ -90,10 +93,7 @@ class Rows(MemoryStore):
         try:
             yield work
             transaction.check()
-            written = {
-                table.name: {key: (table.rows.get(key), _row(row)) for key, row in rows.items()}
-                for table, rows in transaction._written.items()
-            }
+            written = _written([transaction])
             transaction.commit()
             if written:
                 self.look(written)
@@ -101,6 +101,23 @@ class Rows(MemoryStore):
             transaction.close()
             self.open.remove(transaction)
             self._used.append((transaction, work))
+
+    @contextmanager
+    def together(self, wanted: Mapping[OrganisationId, Wanted], clock: Clock) -> Iterator[Joint]:
+        written: Written = {}
+        with MemoryStore.together(self, wanted, clock) as joint:
+            mine = [work.audit._transaction for work in joint.works.values()]
+            self.open += mine
+            try:
+                yield joint
+                for transaction in mine:
+                    transaction.check()
+                written = _written(mine)
+            finally:
+                for transaction in mine:
+                    self.open.remove(transaction)
+        if written:
+            self.look(written)
 
     def tables(self) -> list[Table[Any, Any]]:
         groups = [getattr(self, attribute.name) for attribute in fields(MemoryStore)]
@@ -111,6 +128,16 @@ class Rows(MemoryStore):
             for attribute in fields(type(group))
         ]
         return [each for each in members if isinstance(each, Table)]
+
+
+def _written(transactions: list[Transaction]) -> Written:
+    """What they are about to keep, and what it was before."""
+    written: Written = {}
+    for transaction in transactions:
+        for table, rows in transaction._written.items():
+            changed = {key: (table.rows.get(key), _row(row)) for key, row in rows.items()}
+            written.setdefault(table.name, {}).update(changed)
+    return written
 
 
 def _row(row: Any) -> Any:
@@ -179,7 +206,7 @@ class Database:
 
 
 @define(eq=False)
-class Connections(Store):
+class Connections(SharedStore):
     """The store as one process sees it: any statement may be its last."""
 
     database: Database
@@ -188,18 +215,54 @@ class Connections(Store):
 
     @contextmanager
     def begin(self, scope: Scope) -> Iterator[Work]:
+        with self._session() as session, self.database.rows.begin(scope) as work:
+            mine = self.database.rows.open[-1:]
+            yield _Statements(work, self.call, session.check)
+            session.commit(mine)
+
+    def known(self, wanted: Mapping[OrganisationId, Wanted], clock: Clock) -> None:
+        """Nothing is known without asking."""
+
+    @contextmanager
+    def together(self, wanted: Mapping[OrganisationId, Wanted], clock: Clock) -> Iterator[Joint]:
+        with self._session() as session, self.database.rows.together(wanted, clock) as joint:
+            mine = self.database.rows.open[-len(joint.works) :] if joint.works else []
+            works: Any = {
+                id: _Statements(work, self.call, session.check) for id, work in joint.works.items()
+            }
+            yield evolve(joint, works=works)
+            session.commit(mine)
+
+    @contextmanager
+    def _session(self) -> Iterator[_Session]:
         self.call("begin", self.database.require_up)
-        loss, restarts = None, self.database.restarts
-        with self.database.rows.begin(scope) as work:
-            yield _Statements(work, self.call, lambda: self.database.require_up(restarts))
-            self.call("commit", lambda: self.database.require_up(restarts))
-            wrote = any(t._written for t in self.database.rows.open[-1:])
-            loss = self.database.loss() if wrote else None
-            if loss == LOST_BEFORE:
-                raise StoreUnavailableError("the connection broke at the commit")
-        if loss == LOST_AFTER:
+        session = _Session(self)
+        yield session
+        if session.loss == LOST_AFTER:
             raise StoreUnavailableError("the connection broke after the commit")
         self.call("committed", lambda: None)
+
+
+@define(eq=False)
+class _Session:
+    """One transaction's way through a connection."""
+
+    connections: Connections
+    loss: str | None = None
+    _restarts: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._restarts = self.connections.database.restarts
+
+    def check(self) -> None:
+        self.connections.database.require_up(self._restarts)
+
+    def commit(self, transactions: list[Transaction]) -> None:
+        self.connections.call("commit", self.check)
+        if any(each._written for each in transactions):
+            self.loss = self.connections.database.loss()
+        if self.loss == LOST_BEFORE:
+            raise StoreUnavailableError("the connection broke at the commit")
 
 
 @define(eq=False)

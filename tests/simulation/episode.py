@@ -13,17 +13,17 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
-from adapters.memory.chain import faults as chain_faults
 from application.ports.chain import ChainUnavailableError, WrongChainError
 from application.ports.storage.work import StoreUnavailableError
 from tests.simulation import oracles
 from tests.simulation.chains import CountingWorld, WindowedWorld, World, without_threads
 from tests.simulation.custody import Moody, a_custodian
+from tests.simulation.happenings import Happenings
 from tests.simulation.history import HOUR, Entry, History
 from tests.simulation.installation import PLENTY, Installation
 from tests.simulation.people import People
-from tests.simulation.process import CALM
 from tests.simulation.scheduler import Group, Scheduler, StuckError
+from tests.simulation.spending import LONGEST_LEASE
 from tests.simulation.till import Till
 from tests.simulation.watch import Watcher
 
@@ -64,13 +64,13 @@ def live(history: History, most_turns: int = MOST_TURNS) -> Outcome:
     gc.disable()  # greenlets that died are let go of here, and not in the middle of another one
     try:
         with _loud() as logged, without_threads():
-            return _Episode(history, logged, most_turns).live()
+            return Episode(history, logged, most_turns).live()
     finally:
         gc.enable()
 
 
 @define(eq=False)
-class _Episode:
+class Episode:
     history: History
     logged: list[str]
     most_turns: int
@@ -86,6 +86,8 @@ class _Episode:
     log: list[str] = field(factory=list)
     fallen: list[str] = field(factory=list)
     nature: Group = field(factory=lambda: Group(name="nature"))
+    #: Restored backups of which people do not know yet.
+    unnoticed: int = 0
 
     def live(self) -> Outcome:
         self._build()
@@ -94,7 +96,7 @@ class _Episode:
             self.scheduler.run(until=min(last, self.history.plan.hours * HOUR) + 60.0)
             self.scheduler.run(until=last + 60.0)
             self._heal()
-            wrongs = [*oracles.judge(self.house, self.people, self._few)]
+            wrongs = [*oracles.judge(self.house, self.people, self.few)]
             if self.rival is not None and self.rivals is not None:
                 wrongs += oracles.judge(self.rival, self.rivals, None)
             wrongs += oracles.all_known([each for each in (self.people, self.rivals) if each])
@@ -116,7 +118,7 @@ class _Episode:
         )
 
     @property
-    def _few(self) -> int | None:
+    def few(self) -> int | None:
         """The last one of several organisations keeps the first tariff."""
         number = self.history.plan.organisations
         return number - 1 if number > 1 else None
@@ -138,10 +140,13 @@ class _Episode:
             self.worlds[world.network.id] = world
         custodian = Moody(self.scheduler, a_custodian(self.random.randbytes))
         self.house = self._installed("house", custodian, plan.workers)
-        self.house.move_in(plan.organisations, self._few)
+        self.house.move_in(plan.organisations, self.few)
         self.watcher = Watcher(self.worlds, most=plan.budget and int(plan.budget))
         self.house.database.look = self.watcher.look
         self.people = self._people_of(self.house)
+        if plan.approvals:
+            self.house.approve()
+            self.people.approves = True
         self.house.open()
         if any(entry.kind == "rival" for entry in self.history.entries):
             self.rival = self._installed("rival", custodian, 1)
@@ -171,7 +176,8 @@ class _Episode:
         )
 
     def _people_of(self, installation: Installation) -> People:
-        people = People(self.scheduler, installation, tuple(self.worlds))
+        is_punctual = not any(entry.kind in {"skew", "restore"} for entry in self.history.entries)
+        people = People(self.scheduler, installation, tuple(self.worlds), is_punctual=is_punctual)
         installation.till.bring = people.bring
         return people
 
@@ -237,10 +243,21 @@ class _Episode:
         for each in self.installations:
             each.api.container.reconcile()()
             each.api.container.give_allowances()()
+        self._close()
+
+    def _close(self) -> None:
+        """Every lease is over, and that is written down."""
+        for people in (self.people, self.rivals):
+            if people is not None and people.services.uses:
+                self.scheduler.run(until=self.scheduler.now + LONGEST_LEASE)
+                people.go("close", people.close)
+                self.scheduler.run(until=self.scheduler.now + 10 * _SLICE)
 
     def _help(self) -> None:
-        """What an operator does who is asked for it: coin for an issuer whose order ran out."""
+        """What people do who are asked for it: coin for an issuer whose order ran out, a word."""
         self._look()
+        if self.people.eyes.open and not self.people.crowd.actors:
+            self.people.go("look", self.people.eyes.close)
         for deployment in self._deployments():
             if deployment.state.is_open and deployment.waiting is not None:
                 is_empty = deployment.waiting.value == "treasury_empty"
@@ -250,6 +267,7 @@ class _Episode:
     def _is_over(self) -> bool:
         return (
             all(each.is_awake for each in self.installations)
+            and not self.unnoticed
             and not self.people.crowd.actors
             and not (self.rivals and self.rivals.crowd.actors)
             and not any(each.state.is_open for each in self._deployments())
@@ -300,215 +318,6 @@ def _has_messages(installation: Installation) -> bool:
         each.is_enabled and each.cursor < heads[key[0]]
         for key, each in hooks.endpoints.rows.items()
     )
-
-
-@frozen
-class Happenings:
-    """What an entry does."""
-
-    episode: _Episode
-    entry: Entry
-
-    def __call__(self) -> None:
-        known: dict[str, Callable[..., None]] = {
-            "request": self.request,
-            "repeat": self.repeat,
-            "cancel": self.cancel,
-            "retry": self.retry,
-            "grant": self.grant,
-            "mint": self.mint,
-            "crash": self.crash,
-            "kill": self.kill,
-            "freeze": self.freeze,
-            "skew": self.skew,
-            "slow": self.slow,
-            "database restart": self.restart,
-            "database clock": self.clock,
-            "commit lost": self.commit_lost,
-            "network": self.network,
-            "node down": self.down,
-            "node behind": self.behind,
-            "node fault": self.fault,
-            "custodian down": self.custodian_down,
-            "custodian throttles": self.throttles,
-            "custodian loses": self.loses,
-            "receiver": self.receiver,
-            "buy": self.buy,
-            "refund": self.refund,
-            "node lies": self.lie,
-            "provider down": self.provider_down,
-            "provider loses": self.provider_loses,
-            "rival": lambda: None,
-            "rival request": self.rival_request,
-            "backup": self.backup,
-            "restore": self.restore,
-        }
-        known[self.entry.kind](**self.entry.details)
-
-    # What people do.
-
-    def request(self, who: int, where: int, own: bool, tries: int) -> None:
-        people, number = self.episode.people, self.entry.number
-        people.go("request", lambda: people.request(number, who, where, own=own, tries=tries))
-
-    def repeat(self, of: int) -> None:
-        self.episode.people.go("repeat", lambda: self.episode.people.again(of))
-
-    def cancel(self, of: int) -> None:
-        self.episode.people.go("cancel", lambda: self.episode.people.cancel(of))
-
-    def retry(self, of: int) -> None:
-        self.episode.people.go("retry", lambda: self.episode.people.retry(of))
-
-    def grant(self, who: int, amount: int) -> None:
-        people, number = self.episode.people, self.entry.number
-        people.go("grant", lambda: people.grant(number, who, amount))
-
-    def mint(self, of: int, tries: int) -> None:
-        people, number = self.episode.people, self.entry.number
-        people.go("mint", lambda: people.mint(number, of, tries))
-
-    def buy(self, who: int, pack: str, pause: float) -> None:
-        people, number = self.episode.people, self.entry.number
-        people.go("buy", lambda: people.buy(number, who, pack, pause))
-
-    def refund(self, of: int) -> None:
-        self.episode.people.go("refund", lambda: self.episode.people.refund(of))
-
-    def rival_request(self, where: int) -> None:
-        people, number = self.episode.rivals, self.entry.number
-        if people is not None:
-            people.go("rival", lambda: people.request(number, 0, where, own=False, tries=10))
-
-    # What goes wrong.
-
-    def _process(self, which: str) -> Any:
-        # Of fewer workers, as a shrunk history may have, the first is meant.
-        processes = self.episode.house.processes
-        return processes.get(which, processes["worker-1"])
-
-    def _world(self, where: int) -> World:
-        return [*self.episode.worlds.values()][where]
-
-    def _window(self, which: str, where: int) -> Any:
-        """Of the nodes that the process has, the one that this entry is about."""
-        network = self._world(where).network.id
-        nodes = self.episode.house.windows.get((self._process(which).name, network))
-        return nodes[self.entry.number % len(nodes)] if nodes else None
-
-    def crash(self, which: str, calls: int, when: str) -> None:
-        self._process(which).doom = (calls, when)
-
-    def kill(self, which: str, seconds: float) -> None:
-        self._process(which).die(back_after=seconds)
-
-    def freeze(self, which: str, seconds: float) -> None:
-        self._process(which).group.frozen_until = self.episode.scheduler.now + seconds
-
-    def skew(self, which: str, seconds: float) -> None:
-        self._process(which).clock.skew = seconds
-
-    def slow(self, which: str, likely: float, most: float, seconds: float) -> None:
-        process = self._process(which)
-        process.slowness = (likely, most)
-        self._later(seconds, lambda: setattr(process, "slowness", CALM))
-
-    def restart(self, seconds: float) -> None:
-        self.episode.house.database.restart(seconds)
-
-    def clock(self, seconds: float) -> None:
-        self.episode.house.database.ahead += seconds
-
-    def commit_lost(self, how: str, times: int) -> None:
-        self.episode.house.database.losses.extend([how] * times)
-
-    def network(self, where: int, event: str) -> None:
-        world = self._world(where)
-        treasury = self.episode.house.treasuries[world.network.id]
-        if event.startswith("reorg"):
-            self._when_exposed(world)
-        world.befall(event, self.episode.random, treasury)
-
-    def _when_exposed(self, world: World) -> None:
-        """Blocks are taken back where it hurts: some seconds after something is in one."""
-        scheduler = self.episode.scheduler
-        for _ in range(60):
-            if any(not each.is_final for each in world.effects()):
-                scheduler.sleep(8.0 * scheduler.random.random())
-                return
-            scheduler.sleep(1.0)
-
-    def down(self, which: str, where: int, seconds: float) -> None:
-        window = self._window(which, where)
-        if window is not None:
-            window.is_down = True
-            self._later(seconds, lambda: setattr(window, "is_down", False))
-
-    def behind(self, which: str, where: int, blocks: int, seconds: float) -> None:
-        window = self._window(which, where)
-        if window is not None:
-            window.lag = blocks
-            self._later(seconds, lambda: setattr(window, "lag", 0))
-
-    def fault(self, which: str, where: int, method: str, fault: str) -> None:
-        window = self._window(which, where)
-        if window is not None:
-            window.misbehave(method, _FAULTS[fault])
-
-    def lie(self, where: int, lies: str, seconds: float) -> None:
-        """The last of three nodes, for everybody who asks it."""
-        network = self._world(where).network.id
-        for (_, id), nodes in self.episode.house.windows.items():
-            if id == network and len(nodes) > 2:
-                nodes[-1].lies = lies
-                self._later(seconds, lambda node=nodes[-1]: setattr(node, "lies", None))
-
-    def provider_down(self, seconds: float) -> None:
-        self.episode.house.till.down_until = self.episode.scheduler.now + seconds
-
-    def provider_loses(self, times: int) -> None:
-        self.episode.house.till.lost += times
-
-    def custodian_down(self, seconds: float) -> None:
-        self.episode.house.custodian.down_until = self.episode.scheduler.now + seconds
-
-    def throttles(self, most: int, seconds: float) -> None:
-        custodian = self.episode.house.custodian
-        custodian.throttle = most
-        self._later(seconds, lambda: setattr(custodian, "throttle", None))
-
-    def loses(self, times: int) -> None:
-        self.episode.house.custodian.lost += times
-
-    def receiver(self, who: int, mood: str, seconds: float) -> None:
-        receivers = self.episode.house.receivers
-        receiver = receivers[who % len(receivers)]
-        receiver.mood = mood
-        receiver.moody_until = self.episode.scheduler.now + seconds
-
-    def backup(self) -> None:
-        self.episode.house.back_up()
-
-    def restore(self) -> None:
-        episode = self.episode
-        episode.house.restore()
-        episode.watcher.forget()
-        self._later(60.0, lambda: episode.people.go("again", episode.people.say_it_all_again))
-
-    def _later(self, seconds: float, act: Callable[[], object]) -> None:
-        scheduler = self.episode.scheduler
-        scheduler.at(scheduler.now + seconds, self.episode.nature, "later", act)
-
-
-_FAULTS = {
-    "unavailable": chain_faults.UNAVAILABLE,
-    "answer lost": chain_faults.ANSWER_LOST,
-    "already known": chain_faults.ALREADY_KNOWN,
-    "slot taken": chain_faults.SLOT_TAKEN,
-    "underpriced": chain_faults.UNDERPRICED,
-    "rejected": chain_faults.REJECTED,
-    "rejected though taken": chain_faults.REJECTED_THOUGH_TAKEN,
-}
 
 
 @contextmanager

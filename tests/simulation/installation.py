@@ -141,6 +141,10 @@ class Installation:
                 assert container.set_tariff()(id, UNLIMITED, "no quota") is None
             self._listen(number)
 
+    def approve(self) -> None:
+        """From now on somebody else has to approve what the first organisation asks for."""
+        assert self.api.container.set_approval_policy()(self.caller(0), needed=True) is True
+
     def _listen(self, number: int) -> None:
         receiver = Receiver(self.scheduler, f"https://hooks-{number}.{self.name}.example.com/")
         self.receivers.append(receiver)

@@ -15,6 +15,7 @@ from typing import Any
 from tests.simulation.installation import Installation
 from tests.simulation.people import Asked, People
 from tests.simulation.process import BEGINNING
+from tests.simulation.spending import spent
 from tests.simulation.watch import EFFECTS
 
 #: By heart (spec/credits.md).
@@ -30,15 +31,22 @@ def judge(installation: Installation, people: People, few: int | None) -> Iterat
     effects = _effects(installation)
     operations = _operations(installation)
     yield from people.surprises
+    yield from people.eyes.judge()
     for world in installation.worlds.values():
         yield from world.complaints
     yield from _one_effect_each(effects, operations)
     yield from _messages(installation, operations)
     yield from _nothing_is_open(operations)
     yield from _everybody_was_heard(people, operations, effects)
+    if not installation.is_restored:
+        ids = [installation.organisation(who) for who in range(len(installation.members))]
+        yield from people.giving.judge({id: _journal(installation, str(id)) for id in ids})
     for who in range(len(installation.members)):
         organisation = str(installation.organisation(who))
         yield from _books(installation, organisation)
+        if not installation.is_restored:
+            # What was held before a backup was made nobody asks for again.
+            yield from people.services.judge(who, _journal(installation, organisation))
         yield from _bill(installation, organisation, people, who, effects)
         yield from _trail(installation, organisation, operations)
     if few is not None and not installation.is_restored:
@@ -121,18 +129,20 @@ def _books(installation: Installation, organisation: str) -> Iterator[str]:
     if [entry.sequence for entry in lines] != list(range(1, len(lines) + 1)):
         yield f"the journal of {organisation} has gaps"
     sums: Counter[str] = Counter()
-    ends: Counter[Any] = Counter()
+    holds: Counter[Any] = Counter()
     for entry in lines:
         posting = entry.posting
         sums[posting.debit.value] -= posting.amount
         sums[posting.credit.value] += posting.amount
-        if posting.action in {"credits.captured", "credits.released"}:
-            ends[posting.hold] += 1
+        if posting.hold is not None and posting.credit.value == "held":
+            holds[posting.hold] += posting.amount
+        if posting.hold is not None and posting.debit.value == "held":
+            holds[posting.hold] -= posting.amount
         if min(sums["available"], sums["held"], sums["spent"]) < 0:
             yield f"{organisation} is overdrawn at line {entry.sequence}"
-    for hold, times in ends.items():
-        if times > 1:
-            yield f"{hold} ended {times} times"
+    for hold, left in holds.items():
+        if left < 0:
+            yield f"{hold} gave {-left} credits more than it had"
     if sums["held"]:
         yield f"{organisation} has {sums['held']} credits held for nothing"
     for id, wallet in installation.database.rows._ledger.wallets.rows.items():
@@ -187,26 +197,54 @@ def _bill(
     for entry in lines:
         sums[entry.posting.debit.value] -= entry.posting.amount
         sums[entry.posting.credit.value] += entry.posting.amount
+    by_the_month, subscribed = _plans(lines)
+    till = installation.till
     told = {
         "spent": sums["spent"],
-        "of the months": -sums["issued:plan"],
+        "of the months": by_the_month,
+        "of the subscriptions": subscribed,
         "of the operator": -sums["issued:promo"],
         "paid for": -sums["issued:pack"],
     }
+    services = people.services
+    metered = spent(lines) if installation.is_restored else services.spent(who, lines)
     due = {
-        "spent": cost,
+        "spent": cost + metered,
         "of the months": MONTHLY_CREDITS * _months(installation),
+        "of the subscriptions": till.months.get(who, 0),
         "of the operator": people.granted.get(who, 0),
-        "paid for": installation.till.due.get(who, 0),
+        "paid for": till.due.get(who, 0),
     }
+    if till.months_paid.get(who) and told["of the months"] <= due["of the months"]:
+        # Whoever subscribes is given nothing by the calendar meanwhile.
+        del due["of the months"]
     if _is_told_of_money(installation) and told["paid for"] < due["paid for"]:
         # Whose customer it is was forgotten with the backup: a person was told, and decides.
         del due["paid for"]
+    if installation.is_restored and told["of the subscriptions"] < due["of the subscriptions"]:
+        del due["of the subscriptions"]
     for sort, wanted in due.items():
         if told[sort] != wanted:
             yield f"{organisation}: {told[sort]} credits {sort}, should be {wanted}"
-    if sums["expired"] > MONTHLY_CREDITS * (_months(installation) - 1):
+    most = MONTHLY_CREDITS * (_months(installation) - 1) + till.months_paid.get(who, 0)
+    if sums["expired"] > most:
         yield f"{organisation}: {sums['expired']} credits have expired"
+
+
+def _plans(lines: list[Any]) -> tuple[int, int]:
+    """What tariffs gave: by the calendar, and for what was paid, less what was taken back."""
+    facts: dict[Any, str] = {}
+    by_the_month = subscribed = 0
+    for entry in lines:
+        posting = entry.posting
+        if posting.opens is not None:
+            facts[posting.opens.id] = posting.opens.fact
+        sign = (posting.debit.value == "issued:plan") - (posting.credit.value == "issued:plan")
+        if facts.get(posting.of or posting.lot, "").startswith("plan:free:"):
+            by_the_month += sign * posting.amount
+        else:
+            subscribed += sign * posting.amount
+    return by_the_month, subscribed
 
 
 def _is_told_of_money(installation: Installation) -> bool:

@@ -20,6 +20,7 @@ from adapters.memory.identifiers import MemoryIdentifiers
 from adapters.memory.metadata import MemoryMetadata
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.telemetry import MemoryTelemetry
+from application.metered.spend import SpendCredits
 from application.ports.clock import Clock
 from application.ports.tasks import Tasks
 from entrypoints.container import Container, build_container
@@ -28,6 +29,7 @@ from entrypoints.worker import process as worker_process
 from entrypoints.worker.loop import DeploymentLoop
 from tests.simulation.database import Connections, Database
 from tests.simulation.scheduler import Died, Group, Scheduler
+from tests.simulation.spending import Turns
 
 T = TypeVar("T")
 
@@ -229,6 +231,9 @@ class Process:
         }
         for name, port in given.items():
             getattr(container, name).override(providers.Object(port))
+        if not self.is_worker:
+            turns = Turns(self.scheduler, container.serve_turn())
+            container.spend.override(providers.Object(SpendCredits(together=turns)))
         return container
 
     def _work(self) -> None:

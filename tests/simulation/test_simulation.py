@@ -7,17 +7,18 @@ import sys
 
 import pytest
 
+from tests.simulation.drawing import draw
 from tests.simulation.episode import live
-from tests.simulation.history import Entry, draw
-from tests.simulation.hunt import ROOT, applies, patches
+from tests.simulation.history import Entry, History
+from tests.simulation.hunt import ROOT, applies, broken, patches
 from tests.simulation.shrink import shrink
 
 PROVING = os.environ.get("TALLYSTICK_PROVE") == "1"
 
 
-def simulated(*arguments):
+def simulated(*arguments, tree=ROOT):
     command = [sys.executable, "-W", "ignore", "-m", "tests.simulation", "--json", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
     return json.loads(done.stdout)
 
@@ -49,6 +50,27 @@ def test_what_is_left_of_a_history_is_what_it_takes():
     smallest = shrink(history, fails, seconds=10)
     assert {entry.number for entry in smallest.entries} == wanted
     assert smallest.plan.workers == 1
+
+
+def test_what_is_left_of_a_failure_fails_again_in_the_same_way(tmp_path):
+    """Of a product that is broken on purpose, each time in a process of its own; the whole one
+    lives through it."""
+    (patch,) = patches(["skipped_nonce"])
+    tree = broken(patch, tmp_path / "tree")
+    seconds = 60 if PROVING else 2
+    report = simulated("--seed=1000", "--seconds=60", f"--shrink-seconds={seconds}", tree=tree)
+    (failure,) = report["failures"]
+    left = tmp_path / "left.json"
+    left.write_text(json.dumps(failure["smallest"]))
+    again = simulated(f"--history={left}", tree=tree)
+    assert again["failures"][0]["wrongs"] == failure["smallest_wrongs"] != []
+    assert again["failures"][0]["smallest"] == failure["smallest"]
+    assert live(History.from_json(failure["smallest"])).wrongs == ()
+
+
+def test_a_history_is_the_same_when_it_was_written_down():
+    history = draw(11)
+    assert History.from_json(json.loads(json.dumps(history.as_json()))) == history
 
 
 def test_an_entry_is_told_in_one_line():

@@ -19,8 +19,11 @@ from domain.payment import PaymentEvent
 from tests.simulation.process import BEGINNING
 from tests.simulation.scheduler import Group, Scheduler
 
-#: By heart (spec/credits.md): credits and cents of a pack.
+#: By heart (spec/credits.md): credits and cents of a pack, and of a month on a tariff.
 PACKS = {"small": (500, 29_00), "large": (2_000, 79_00)}
+TARIFFS = {"starter": (250, 99_00), "professional": (2_500, 499_00)}
+#: In seconds; the provider's own.
+_MONTH = 30 * 24 * 3600.0
 #: After so many tries Stripe gives up, too.
 _TRIES = 8
 ASKED = frozenset(
@@ -40,8 +43,19 @@ class Till:
     #: So many of the next answers do not arrive.
     lost: int = 0
     payments: MemoryPayments = field(init=False)
-    #: By organisation: credits that were paid for, less those whose money went back.
+    #: By organisation: credits of packs that were paid for, less those whose money went back.
     due: dict[int, int] = field(factory=dict)
+    #: The same, of months on tariffs.
+    months: dict[int, int] = field(factory=dict)
+    #: All that was ever given for months.
+    months_paid: dict[int, int] = field(factory=dict)
+    #: By page: until when it is paid for, and whether a month of it is owed.
+    _paid_until: dict[str, float] = field(factory=dict)
+    _owed: set[str] = field(factory=set)
+    _ended: set[str] = field(factory=set)
+    #: By page: what its payer calls unjust; None: it was decided.
+    _disputes: dict[str, str | None] = field(factory=dict)
+    _refunded: set[str] = field(factory=set)
     post: Group = field(factory=lambda: Group(name="webhooks to us"))
     _told: int = 0
 
@@ -67,20 +81,96 @@ class Till:
 
         return ask
 
-    def pay(self, who: int, session: str, pack: str) -> None:
+    def pay(self, who: int, session: str, item: str) -> None:
         """Once: a page that is paid cannot be paid again."""
         try:
             self.payments.pay(session)
         except ValueError:
             return
-        self.due[who] = self.due.get(who, 0) + PACKS[pack][0]
+        self._gave(who, item, 1)
+        if item in TARIFFS:
+            self._paid_until[session] = self.scheduler.now + _MONTH
         self.tell()
 
-    def refund(self, who: int, session: str, pack: str) -> None:
-        given, price = PACKS[pack]
-        self.payments.refund(self.payments.payment_of(session), price)
-        self.due[who] -= given
+    def refund(self, who: int, session: str, pack: str) -> bool:
+        """Whether it was paid, for a pack, and all of it went back now."""
+        if pack not in PACKS or session in self._disputes or session in self._refunded:
+            return False
+        try:
+            payment = self.payments.payment_of(session)
+        except ValueError:
+            return False
+        self.payments.refund(payment, PACKS[pack][1])
+        self._refunded.add(session)
+        self._gave(who, pack, -1)
         self.tell()
+        return True
+
+    def dispute(self, who: int, session: str, item: str) -> None:
+        """The payer calls the first payment unjust: all that it gave is taken, for now."""
+        if session in self._disputes or session in self._refunded:
+            return
+        try:
+            payment = self.payments.payment_of(session)
+        except ValueError:
+            return
+        self._disputes[session] = self.payments.dispute(payment)
+        self._gave(who, item, -1)
+        self.tell()
+
+    def decide(self, who: int, session: str, item: str, *, is_won: bool) -> None:
+        dispute = self._disputes.get(session)
+        if dispute is None:
+            return
+        self._disputes[session] = None
+        self.payments.close(dispute, is_won=is_won)
+        if is_won:
+            self._gave(who, item, 1)
+        self.tell()
+
+    def renew(self, who: int, session: str, tariff: str, *, is_paid: bool) -> None:
+        """When the month is over the next one is paid for, or owed."""
+        until = self._paid_until.get(session)
+        if until is None or session in self._owed:
+            return
+        self.scheduler.sleep(max(0.0, until - self.scheduler.now))
+        if session in self._ended:
+            return
+        self.payments.renew(self.payments.subscription_of(session), is_paid=is_paid)
+        self._paid_until[session] = until + _MONTH
+        if is_paid:
+            self._gave(who, tariff, 1)
+        else:
+            self._owed.add(session)
+        self.tell()
+
+    def recover(self, who: int, session: str, tariff: str) -> None:
+        """What is owed is paid after all."""
+        if session in self._owed:
+            self._owed.remove(session)
+            self.payments.recover(self.payments.subscription_of(session))
+            self._gave(who, tariff, 1)
+            self.tell()
+
+    def unsubscribe(self, _who: int, session: str, _tariff: str) -> None:
+        """With the end of the month that is paid for."""
+        until = self._paid_until.get(session)
+        if until is None or session in self._ended:
+            return
+        self._ended.add(session)
+        ends_at = BEGINNING + timedelta(seconds=until)
+        self.payments.cancel(self.payments.subscription_of(session), ends_at)
+        self.tell()
+
+    def _gave(self, who: int, item: str, times: int) -> None:
+        """What was paid for, or, with -1, is so no more."""
+        if item in PACKS:
+            self.due[who] = self.due.get(who, 0) + times * PACKS[item][0]
+            return
+        credits_ = TARIFFS[item][0]
+        self.months[who] = self.months.get(who, 0) + times * credits_
+        if times > 0:
+            self.months_paid[who] = self.months_paid.get(who, 0) + credits_
 
     def tell(self) -> None:
         """Whatever is new goes into the post."""
