@@ -52,6 +52,7 @@ def draw(seed: int) -> History:
         nodes=random.choice((1, 1, 3)),
         budget=random.choice((None, None, 2.5)),
         approvals=random.random() < 0.1,
+        seals=random.random() < 0.15,
     )
     drawing = Drawing(random, plan, seed)
     if theme is None:
@@ -140,7 +141,8 @@ class Drawing:
         return [f"worker-{number}" for number in range(1, self.plan.workers + 1)]
 
     def which(self) -> str:
-        return self.random.choice([*self.workers, *self.workers, "api"])
+        others = ["api", "sealer"] if self.plan.seals else ["api"]
+        return self.random.choice([*self.workers, *self.workers, *others])
 
     def request(self, at: float, **details: Any) -> int:
         """For a deployment; what *details* does not say is drawn."""

@@ -14,6 +14,8 @@ from typing import Any
 from attrs import define, evolve, field, frozen
 
 from application.ports.chain import ChainUnavailableError, WrongChainError
+from application.ports.custody import CustodyUnavailableError
+from application.ports.storage.seals import SealerBusyError
 from application.ports.storage.work import StoreUnavailableError
 from tests.simulation import oracles
 from tests.simulation.chains import CountingWorld, WindowedWorld, World, without_threads
@@ -22,6 +24,7 @@ from tests.simulation.happenings import Happenings
 from tests.simulation.history import HOUR, Entry, History
 from tests.simulation.installation import PLENTY, Installation
 from tests.simulation.people import People
+from tests.simulation.process import SEALER
 from tests.simulation.scheduler import Group, Scheduler, StuckError
 from tests.simulation.spending import LONGEST_LEASE
 from tests.simulation.till import Till
@@ -173,6 +176,7 @@ class Episode:
             nodes=plan.nodes,
             budget=plan.budget,
             told=self._tell,
+            seals=plan.seals and name == "house",
         )
 
     def _people_of(self, installation: Installation) -> People:
@@ -210,6 +214,19 @@ class Episode:
                 except (ChainUnavailableError, WrongChainError, StoreUnavailableError):
                     continue
                 self._tell(f"the operator of the {each.name} has {network} go on")
+        if self.house.log.refused is not None:
+            self.house.log.refused = None
+            self.scheduler.spawn("another log", self.nature, self._open_another_log)
+
+    def _open_another_log(self) -> None:
+        """A restored backup does not have what was signed: a new log takes every event afresh."""
+        self.house.processes[SEALER].die(back_after=60.0)
+        self.scheduler.sleep(1.0)
+        try:
+            self.house.open_log()
+        except (CustodyUnavailableError, SealerBusyError, StoreUnavailableError):
+            return
+        self._tell("another log is opened")
 
     def _happening(self, entry: Entry) -> Callable[[], None]:
         def happen() -> None:
@@ -238,12 +255,17 @@ class Episode:
     def _catch_up(self) -> None:
         """Whatever is due by the day or by the hour is done, and every message is sent."""
         ends = self.scheduler.now + TOLD_WITHIN
-        while self.scheduler.now < ends and any(map(_has_messages, self.installations)):
+        while self.scheduler.now < ends and any(map(_has_more, self.installations)):
             self.scheduler.run(until=self.scheduler.now + 10 * _SLICE)
         for each in self.installations:
             each.api.container.reconcile()()
             each.api.container.give_allowances()()
         self._close()
+        if self.house.seals:
+            # Whatever has come since is sealed in one of the next rounds.
+            self.scheduler.run(until=self.scheduler.now + 600.0)
+            self._look()
+            self.scheduler.run(until=self.scheduler.now + 600.0)
 
     def _close(self) -> None:
         """Every lease is over, and that is written down."""
@@ -310,9 +332,11 @@ class Episode:
         return parts.hexdigest()[:16]
 
 
-def _has_messages(installation: Installation) -> bool:
-    """Whether something waits to be told: asked only to know when to stop."""
+def _has_more(installation: Installation) -> bool:
+    """Whether something waits to be told, or sealed: asked only to know when to stop."""
     rows = installation.database.rows
+    if installation.seals and installation.log.is_behind:
+        return True
     heads, hooks = rows._audit.heads.rows, rows._webhooks
     return any(each.is_pending for each in hooks.deliveries.rows.values()) or any(
         each.is_enabled and each.cursor < heads[key[0]]

@@ -45,6 +45,8 @@ class Plan:
     budget: float | None = None
     #: Whether somebody else has to approve what the first organisation asks for.
     approvals: bool = False
+    #: Whether the trail is sealed.
+    seals: bool = False
 
 
 @frozen(kw_only=True)

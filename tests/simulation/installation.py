@@ -21,6 +21,7 @@ from application.operator.treasury import Treasury
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Scope
 from domain.audit import Actor
+from domain.errors import Refusal
 from domain.identifiers import InstallationId, OrganisationId, Prefix, public_id
 from domain.operation import Signer
 from domain.organisation import PERMISSIONS, Role
@@ -34,9 +35,10 @@ from tests.catalogue import FOR_TESTS, UNLIMITED
 from tests.simulation.chains import ASKED_OF_CHAINS, Remote, World, pool_of
 from tests.simulation.custody import Moody
 from tests.simulation.database import Backup, Database
-from tests.simulation.process import Process, Queue
+from tests.simulation.process import SEALER, Process, Queue
 from tests.simulation.receivers import Receiver, Way
 from tests.simulation.scheduler import Scheduler
+from tests.simulation.sealing import Log
 from tests.simulation.till import ASKED as ASKED_OF_TILLS
 from tests.simulation.till import Till
 
@@ -59,6 +61,9 @@ class Installation:
     #: Of a day, for one organisation on each network, in creations at the highest price.
     budget: float | None
     told: Callable[[str], None]
+    #: Whether there is a sealer.
+    seals: bool = False
+    log: Log = field(init=False)
     database: Database = field(init=False)
     queue: Queue = field(init=False)
     wrapping: MemoryKeyWrapping = field(init=False)
@@ -79,7 +84,10 @@ class Installation:
         )
         self.queue = Queue(self.scheduler)
         self.wrapping = MemoryKeyWrapping(chance=self.random.randbytes)
+        self.log = Log(self.scheduler, self.database)
         names = ["api", *(f"worker-{number}" for number in range(1, self.workers + 1))]
+        if self.seals:
+            names.append(SEALER)
         self.processes = {
             name: Process(
                 scheduler=self.scheduler,
@@ -89,7 +97,8 @@ class Installation:
                 queue=self.queue,
                 outside=self._outside,
                 seed=self.random.getrandbits(60),
-                is_worker=name != "api",
+                is_worker=name.startswith("worker"),
+                log=self.log if self.seals and name in {"api", SEALER} else None,
                 told=self.told,
             )
             for name in names
@@ -164,9 +173,21 @@ class Installation:
         return [evolve(row, next_sequence=0) for row in rows.values() if row.is_treasury]
 
     def open(self) -> None:
+        if self.seals:
+            self.open_log()
         for process in self.processes.values():
-            if process.is_worker:
+            if process is not self.api:
                 process.start()
+
+    def open_log(self) -> None:
+        """What a person does at the beginning, and where a log cannot be gone on with.
+
+        Raises: CustodyUnavailableError, SealerBusyError, StoreUnavailableError.
+        """
+        logs = self.database.rows._seals.logs.rows
+        closing = max(logs, default=None)
+        opened = self.api.container.open_log()("looked at it", closing=closing)
+        assert not isinstance(opened, Refusal), opened
 
     def caller(self, who: int) -> Caller:
         member = self.members[who].member

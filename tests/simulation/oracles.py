@@ -32,6 +32,8 @@ def judge(installation: Installation, people: People, few: int | None) -> Iterat
     operations = _operations(installation)
     yield from people.surprises
     yield from people.eyes.judge()
+    if installation.seals:
+        yield from installation.log.judge()
     for world in installation.worlds.values():
         yield from world.complaints
     yield from _one_effect_each(effects, operations)

@@ -29,6 +29,7 @@ from entrypoints.worker import process as worker_process
 from entrypoints.worker.loop import DeploymentLoop
 from tests.simulation.database import Connections, Database
 from tests.simulation.scheduler import Died, Group, Scheduler
+from tests.simulation.sealing import Log
 from tests.simulation.spending import Turns
 
 T = TypeVar("T")
@@ -36,6 +37,7 @@ T = TypeVar("T")
 #: When everything begins; virtual seconds are counted from here.
 #: A week before a month ends, so that what a month gives runs out in longer histories.
 BEGINNING = datetime(2026, 1, 25, tzinfo=UTC)
+SEALER = "sealer"
 BEFORE, AFTER = "before", "after"
 #: How likely a call outside takes its time, and how many seconds at most, on an ordinary day.
 CALM = (0.05, 1.0)
@@ -135,6 +137,8 @@ class Process:
     outside: Callable[[Process], Mapping[str, Any]]
     seed: int
     is_worker: bool
+    #: Of the sealer, and of whoever opens its log; None: nothing is sealed.
+    log: Log | None = None
     alarms: MemoryAlarms = field(factory=MemoryAlarms)
     clock: SkewedClock = field(init=False)
     group: Group = field(init=False)
@@ -158,6 +162,9 @@ class Process:
         self.container = self._container()
         if self.is_worker:
             self._work()
+        if self.name == SEALER and self.log is not None:
+            stop: Any = Stop(self.scheduler)
+            self.scheduler.spawn("seals", self.group, self.log.loop(self.container, stop).run)
 
     def die(self, back_after: float | None) -> None:
         """Everything in it ends where it is; None: nobody starts it again."""
@@ -228,6 +235,7 @@ class Process:
             "store": Connections(self.database, self.call),
             "tasks": self.queue,
             **self.outside(self),
+            **({} if self.log is None else self.log.ports(self.call)),
         }
         for name, port in given.items():
             getattr(container, name).override(providers.Object(port))
