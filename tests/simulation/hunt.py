@@ -10,9 +10,10 @@ find it.
     --again        also what is known already of this very tree
     --json         one object at the end
 
-What is found is kept in `.cache/mutants.json`, so that whoever is interrupted goes on, and mutants
-may be looked for one by one.  When all of them are known of a tree that is committed, the outcome
-is written to docs/proofs/mutants.json.
+The seeds are drawn before anything is looked for, and what is found is kept in `.cache/mutants/`:
+whoever is interrupted goes on with the very seed at which it was, and mutants may be looked for
+one by one, or several at once.  When all of them are known of a tree that is committed, the
+outcome is written to docs/proofs/mutants.json.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 MUTANTS = Path(__file__).parent / "mutants"
-KEPT = ROOT / ".cache" / "mutants.json"
+KEPT = ROOT / ".cache" / "mutants"
 PROOF = ROOT / "docs" / "proofs" / "mutants.json"
 #: What a simulation runs on.
 SOURCES = ("domain", "application", "adapters", "entrypoints", "tests/simulation")
@@ -62,16 +63,16 @@ def applies(patch: Path, tree: Path = ROOT) -> str | None:
 def main(arguments: list[str]) -> int:
     """0: every mutant is found by enough seeds."""
     wanted = _parsed(arguments)
-    known = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     tree, results = _digest(), []
     for patch in patches(wanted.only):
-        key = hashlib.sha256(patch.read_bytes() + tree.encode()).hexdigest()[:16]
-        result = {"mutant": patch.stem, "seeds": []} if wanted.again else known.get(key)
-        result = known[key] = result or {"mutant": patch.stem, "seeds": []}
-        for look in _hunt(patch, wanted, wanted.seeds - len(result["seeds"])):
+        told = f"{tree} {wanted.seconds}".encode()
+        kept = KEPT / f"{hashlib.sha256(patch.read_bytes() + told).hexdigest()[:16]}.json"
+        if wanted.again:
+            kept.unlink(missing_ok=True)
+        result = _begun(patch, kept, wanted.seeds)
+        for look in _hunt(patch, result, wanted):
             result["seeds"].append(look)
-            KEPT.parent.mkdir(exist_ok=True)
-            KEPT.write_text(json.dumps(known, indent=1))
+            kept.write_text(json.dumps(result, indent=1))
         results.append(_judged(result))
         if not wanted.json:
             _tell(results[-1])
@@ -111,14 +112,28 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _hunt(patch: Path, wanted: argparse.Namespace, seeds: int) -> Iterator[dict[str, Any]]:
-    """With *seeds* more seeds."""
-    if seeds <= 0:
+def _begun(patch: Path, kept: Path, seeds: int) -> dict[str, Any]:
+    """What is known of a mutant, with all seeds that it is to be looked for with."""
+    known: dict[str, Any] = {"mutant": patch.stem, "drawn": [], "seeds": []}
+    if kept.exists():
+        known = json.loads(kept.read_text())
+    known["drawn"] += [secrets.randbelow(_SEEDS) for _ in range(seeds - len(known["drawn"]))]
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps(known, indent=1))
+    return known
+
+
+def _hunt(
+    patch: Path, result: dict[str, Any], wanted: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
+    """With the seeds that are left."""
+    left = result["drawn"][len(result["seeds"]) :]
+    if not left:
         return
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         tree = broken(patch, Path(folder))
-        for _ in range(seeds):
-            yield _look(tree, secrets.randbelow(_SEEDS), wanted.seconds)
+        for seed in left:
+            yield _look(tree, seed, wanted.seconds)
 
 
 def broken(patch: Path, tree: Path) -> Path:
@@ -165,7 +180,8 @@ def _look(tree: Path, seed: int, seconds: float) -> dict[str, Any]:
 def _judged(result: dict[str, Any]) -> dict[str, Any]:
     found = [each for each in result["seeds"] if each["found"]]
     slowest = max((each["seconds"] for each in found), default=None)
-    return result | {
+    told = {name: value for name, value in result.items() if name != "drawn"}
+    return told | {
         "found": len(found),
         "slowest_seconds": slowest,
         "killed": len(found) >= ENOUGH * len(result["seeds"]),
