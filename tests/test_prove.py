@@ -62,6 +62,14 @@ def test_what_has_passed_is_not_run_again_and_what_failed_is(place):
     assert proof["recorded"] == {"tests/some/test_some.py::test_good": {"histories": "12"}}
 
 
+def test_whoever_ends_the_process_has_failed(place):
+    file = place / "tests" / "some" / "test_deadly.py"
+    file.write_text("import os\n\ndef test_dies():\n    os._exit(3)\n")
+    status, ran, told = sit(place, "-k", "dies")
+    assert (status, ran) == (prove.FAILED, ["test_dies"])
+    assert [each["outcome"] for each in told] == ["failed"]
+
+
 def test_a_part_is_run_first_and_the_rest_later(place):
     (place / "mood").touch()
     assert sit(place, "-k", "each")[1] == ["test_each[1]", "test_each[2]"]
