@@ -2,8 +2,9 @@
 
 A proof names the commit it was run on, which must be all there is in the working tree.  One that
 was interrupted goes on at the same commit with what has not passed yet; what failed is run again,
-and the proof says that it had failed.  With arguments, which are pytest's, it is a part that is
-run, and no proof is written.
+and the proof says that it had failed.  Where only tests have changed since the commit of the last
+one, it takes over from it what has nothing to do with them, and says so.  With arguments, which
+are pytest's, it is a part that is run, and no proof is written.
 """
 
 import datetime as dt
@@ -16,7 +17,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from tests import sitting
+from tests import carried, sitting
 
 ROOT = Path(__file__).parent.parent
 PROOFS = ROOT / "docs" / "proofs"
@@ -33,6 +34,8 @@ def main() -> int:
     commit = _git("rev-parse", "HEAD")
     RECORDS.mkdir(parents=True, exist_ok=True)
     record = RECORDS / f"{commit}.jsonl"
+    if not record.exists():
+        take_over(record, commit)
     cut(record)
     _add(record, {"begun": dt.datetime.now(dt.UTC).isoformat(timespec="seconds")})
     arguments = sys.argv[1:]
@@ -52,6 +55,22 @@ def main() -> int:
     target.write_text(json.dumps(proof, indent=2, sort_keys=True) + "\n")
     print(f"written: {target.relative_to(ROOT)}")
     return status
+
+
+def take_over(record: Path, commit: str) -> None:
+    """What the last proof told, as far as it is true of *commit* as well."""
+    records = sorted(RECORDS.glob("*.jsonl"), key=lambda file: file.stat().st_mtime)
+    if not records:
+        return
+    before = records[-1]
+    changed = _git("diff", "--name-only", before.stem, commit).splitlines()
+    files = carried.affected(ROOT, changed)
+    if files is None:
+        print(f"more than tests has changed since {before.stem}: all of them are run")
+        return
+    cut(before)
+    lines = carried.taken_over(read(before), files, before.stem, changed)
+    record.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def sit(record: Path, arguments: list[str]) -> int:

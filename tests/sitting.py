@@ -33,10 +33,12 @@ class Recorder:
         self.under_way = {}
 
     def pytest_runtest_logreport(self, report):
-        """A test has three reports, of which the last is always that of its teardown."""
+        """A test has three reports, of which the last is always that of its teardown; or one of
+        neither, where the process that ran it died.
+        """
         parts = self.under_way.setdefault(report.nodeid, [])
         parts.append(report)
-        if report.when == "teardown":
+        if report.when not in {"setup", "call"}:
             with self.file.open("a") as record:
                 record.write(json.dumps(told(self.under_way.pop(report.nodeid))) + "\n")
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests import prove
+from tests import carried, prove
 
 TESTS = """
 import os
@@ -62,6 +62,14 @@ def test_what_has_passed_is_not_run_again_and_what_failed_is(place):
     assert proof["recorded"] == {"tests/some/test_some.py::test_good": {"histories": "12"}}
 
 
+def test_whoever_ends_the_process_has_failed(place):
+    file = place / "tests" / "some" / "test_deadly.py"
+    file.write_text("import os\n\ndef test_dies():\n    os._exit(3)\n")
+    status, ran, told = sit(place, "-k", "dies")
+    assert (status, ran) == (prove.FAILED, ["test_dies"])
+    assert [each["outcome"] for each in told] == ["failed"]
+
+
 def test_a_part_is_run_first_and_the_rest_later(place):
     (place / "mood").touch()
     assert sit(place, "-k", "each")[1] == ["test_each[1]", "test_each[2]"]
@@ -84,3 +92,46 @@ def test_what_fails_at_last_is_failed_though_it_passed_before():
     ]
     proof = prove.summed_up(told)
     assert (proof["failed"], proof["failed_before"]) == (1, [])
+
+
+def test_what_imports_a_changed_file_is_run_again_and_the_rest_is_taken_over():
+    files = carried.affected(prove.ROOT, ["tests/contract/ledger_model.py"])
+    assert "tests/contract/test_ledger_machine.py" in files
+    assert not any(each.startswith(("tests/verifier/", "tests/algod/")) for each in files)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ["domain/ledger/decide.py"],
+        ["tests/contract/ledger_model.py", "requirements.lock"],
+        ["tests/conftest.py"],
+        ["tests/seen_codes.py"],
+        ["tests/verifier/golden.json"],
+    ],
+)
+def test_nothing_is_taken_over_where_there_is_no_telling(changed):
+    assert carried.affected(prove.ROOT, changed) is None
+
+
+def test_of_what_has_to_do_with_the_change_only_failures_are_kept():
+    def told(test, outcome):
+        return {"test": test, "outcome": outcome, "seconds": 1.0, "says": {}}
+
+    before = [
+        {"begun": "then"},
+        told("tests/a.py::one", "passed"),
+        told("tests/b.py::two", "failed"),
+        told("tests/b.py::three", "passed"),
+        told("tests/c.py::four", "failed"),
+        told("tests/c.py::four", "passed"),
+    ]
+    lines = carried.taken_over(before, {"tests/b.py"}, "abc", ["tests/b.py"])
+    assert lines[:2] == [
+        {"begun": "then"},
+        {"taken_over_from": "abc", "tests": 2, "changed_since": ["tests/b.py"]},
+    ]
+    proof = prove.summed_up([*lines, told("tests/b.py::two", "passed")])
+    assert proof["failed_before"] == ["tests/b.py::two", "tests/c.py::four"]
+    assert (proof["tests"], proof["failed"]) == (3, 0)
+    assert proof["sittings"] == lines[:2]

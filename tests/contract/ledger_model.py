@@ -97,7 +97,8 @@ class Model:
         for _, hold in sorted(self.holds.items(), key=lambda item: item[0].int):
             if hold.state == HELD and hold.lease is not None and hold.lease <= self.now:
                 self.close(hold, EXPIRED)
-        for lot in self.lots:
+        # What has lapsed pays what is owed, in the order in which it would have been used.
+        for lot in sorted(self.lots, key=lambda lot: lot.turn):
             if self.is_over(lot):
                 self.lapse(lot, lot.remaining)
         self.pay()

@@ -6,7 +6,7 @@ never looked at by the oracles, and our books never by the provider.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -77,7 +77,8 @@ class Till:
             if self.lost:
                 self.lost -= 1
                 raise PaymentsUnavailableError("the answer did not arrive")
-            return answer
+            # An answer is of the instant at which it was given, whenever it is gone through.
+            return iter([*answer]) if isinstance(answer, Iterator) else answer
 
         return ask
 
