@@ -11,6 +11,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -48,6 +49,9 @@ settings.load_profile("prove" if PROVING else "test")
 
 pytest_plugins = ["tests.seen_codes"]
 
+#: How deep a process of ours may recurse: as Python has it.
+DEEPEST = sys.getrecursionlimit()
+
 SERVERS = pytest.StashKey[contextlib.ExitStack]()
 
 
@@ -72,6 +76,13 @@ class Skips:
 
 
 SKIPS = Skips()
+
+
+def pytest_collection_finish():
+    """Tests import web3 as it is, which lets their process recurse until its stack ends: what is
+    nested too deep would end it.  No process of ours may (adapters/evm sees to that).
+    """
+    sys.setrecursionlimit(DEEPEST)
 
 
 def pytest_addoption(parser):

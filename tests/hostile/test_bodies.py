@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import json
 import socket
-import sys
 import threading
 import time
 
@@ -42,18 +41,6 @@ def test_a_packed_body_is_not_unpacked(site):
         assert answered.json()["code"] in {"malformed_json", "unsupported_media_type"}
 
 
-@pytest.fixture
-def as_deep_as_a_process():
-    """Tests of contracts import web3, which lets this process recurse until its stack ends.  No
-    process of ours may (adapters/evm sees to that, tests/adapters/evm/test_import.py).
-    """
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(1_000)
-    yield
-    sys.setrecursionlimit(before)
-
-
-@pytest.mark.usefixtures("as_deep_as_a_process")
 @pytest.mark.parametrize(
     "content",
     [b"[" * 60_000, b'{"a":' * 10_000, b'{"email":' + b"9" * 60_000 + b"}",

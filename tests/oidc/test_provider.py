@@ -1,7 +1,6 @@
 """The adapter against a provider that really speaks OpenID Connect, honest and not."""
 
 import json
-import sys
 
 import pytest
 
@@ -440,18 +439,6 @@ def test_outside_development_the_providers_own_machine_is_out_of_reach(provider,
         client.page(a_handshake())
 
 
-@pytest.fixture
-def as_deep_as_a_process():
-    """Tests of contracts import web3, which lets this process recurse until its stack ends.  No
-    process of ours may (adapters/evm sees to that, tests/adapters/evm/test_import.py).
-    """
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(1_000)
-    yield
-    sys.setrecursionlimit(before)
-
-
-@pytest.mark.usefixtures("as_deep_as_a_process")
 @pytest.mark.parametrize(
     "path", ["/.well-known/openid-configuration", "/jwks", "/token", "/userinfo"]
 )
