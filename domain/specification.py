@@ -1,5 +1,7 @@
 """What may be asked for of one kind: its fields, what holds between them, the token they make."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 
 from attrs import frozen
@@ -41,6 +43,35 @@ class Specification:
             message = f"{parameters!r} are not the stored parameters of an {self.kind}"
             raise MisuseError(message)
         return self.token(self.kind, values)
+
+
+@frozen
+class Specifications:
+    """Those of several kinds, which differ in their fields only."""
+
+    _of: Mapping[TokenKind, Specification]
+
+    @classmethod
+    def over(
+        cls,
+        fields: Mapping[TokenKind, Sequence[Field]],
+        token: Callable[[TokenKind, Values], Token],
+        between: Callable[[Values], tuple[FieldFault, ...]] = _nothing,
+    ) -> Specifications:
+        return cls(
+            {
+                kind: Specification(kind=kind, fields=each, token=token, between=between)
+                for kind, each in fields.items()
+            }
+        )
+
+    def validated(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
+        """As `Specification.validated`."""
+        return self._of[kind].validated(parameters)
+
+    def stored(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
+        """As `Specification.stored`."""
+        return self._of[kind].stored(parameters)
 
 
 # Tokens of which so many exist from the start, on whichever network.

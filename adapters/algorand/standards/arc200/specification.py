@@ -7,10 +7,9 @@ decimals and ``uint256`` amounts.  All faults of a request are told together.
 from collections.abc import Mapping, Sequence
 
 from adapters.algorand.fields import Address, Text
-from domain.errors import Refusal
 from domain.fields import UINT256_MAX, Amount, Field, Whole
-from domain.specification import Specification, not_above_its_cap, with_supply
-from domain.token import Action, Token, TokenKind
+from domain.specification import Specifications, not_above_its_cap, with_supply
+from domain.token import Action, TokenKind
 
 MINTABLE = TokenKind("arc200_mintable")
 PREMINTED = TokenKind("arc200_preminted")
@@ -80,15 +79,6 @@ ACTION_EXAMPLES: Mapping[Action, Mapping[str, object]] = {
 }
 
 
-_SPECIFICATIONS = {
-    kind: Specification(kind=kind, fields=fields, token=with_supply, between=not_above_its_cap)
-    for kind, fields in FIELDS.items()
-}
-
-
-def validated(kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
-    return _SPECIFICATIONS[kind].validated(parameters)
-
-
-def stored(kind: TokenKind, parameters: Mapping[str, object]) -> Token:
-    return _SPECIFICATIONS[kind].stored(parameters)
+_SPECIFICATIONS = Specifications.over(FIELDS, with_supply, not_above_its_cap)
+validated = _SPECIFICATIONS.validated
+stored = _SPECIFICATIONS.stored

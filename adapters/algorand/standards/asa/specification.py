@@ -7,9 +7,8 @@ The limits are the protocol's (go-algorand, config/consensus.go): 32 bytes of na
 from collections.abc import Mapping, Sequence
 
 from adapters.algorand.fields import Hash, Role, Text
-from domain.errors import Refusal
 from domain.fields import Amount, Field, Flag, Whole
-from domain.specification import Specification, Values
+from domain.specification import Specifications, Values
 from domain.token import Token, TokenKind
 
 FUNGIBLE = TokenKind("asa_ft")
@@ -100,14 +99,6 @@ def asset(kind: TokenKind, values: Values) -> Token:
     )
 
 
-_SPECIFICATIONS = {
-    kind: Specification(kind=kind, fields=fields, token=asset) for kind, fields in FIELDS.items()
-}
-
-
-def validated(kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
-    return _SPECIFICATIONS[kind].validated(parameters)
-
-
-def stored(kind: TokenKind, parameters: Mapping[str, object]) -> Token:
-    return _SPECIFICATIONS[kind].stored(parameters)
+_SPECIFICATIONS = Specifications.over(FIELDS, asset)
+validated = _SPECIFICATIONS.validated
+stored = _SPECIFICATIONS.stored

@@ -7,10 +7,9 @@ Names are at most 50 characters and symbols 10; ``decimals`` is ERC-20's ``uint8
 from collections.abc import Mapping, Sequence
 
 from adapters.evm.fields import Address
-from domain.errors import Refusal
 from domain.fields import UINT256_MAX, Amount, Field, Text, Whole
-from domain.specification import Specification, not_above_its_cap, with_supply
-from domain.token import Token, TokenKind
+from domain.specification import Specifications, not_above_its_cap, with_supply
+from domain.token import TokenKind
 
 MINTABLE = TokenKind("erc20_mintable")
 PREMINTED = TokenKind("erc20_preminted")
@@ -69,15 +68,6 @@ EXAMPLES: Mapping[TokenKind, Mapping[str, object]] = {
     },
 }
 
-_SPECIFICATIONS = {
-    kind: Specification(kind=kind, fields=fields, token=with_supply, between=not_above_its_cap)
-    for kind, fields in FIELDS.items()
-}
-
-
-def validated(kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
-    return _SPECIFICATIONS[kind].validated(parameters)
-
-
-def stored(kind: TokenKind, parameters: Mapping[str, object]) -> Token:
-    return _SPECIFICATIONS[kind].stored(parameters)
+_SPECIFICATIONS = Specifications.over(FIELDS, with_supply, not_above_its_cap)
+validated = _SPECIFICATIONS.validated
+stored = _SPECIFICATIONS.stored
