@@ -189,6 +189,7 @@ def configure(
         "TALLYSTICK_DATABASE_MIGRATOR_URL": database,
         "TALLYSTICK_SEAL_DATABASE_URL": f"postgresql://{role}_sealer:{password}@{at}",
         "TALLYSTICK_SEAL_STATE_FILE": str(folder / "sealer.json"),
+        "TALLYSTICK_EXPORTS_FOLDER": str(folder / "exports"),
         "TALLYSTICK_LOCAL_KEYS_MASTER_KEY": base64.b64encode(os.urandom(32)).decode(),
     }
     environment |= custodian or {}

@@ -193,6 +193,24 @@ def test_it_stands_alone(pack, tmp_path):
     assert (place / "bin/tallystick-verify").exists()
 
 
+@pytest.mark.parametrize("flipped", [False, True])
+def test_who_has_read_enough_does_not_change_the_verdict(pack, flipped):
+    if flipped:
+        raw = bytearray(pack.read_bytes())
+        raw[len(raw) // 2] ^= 1
+        pack.write_bytes(raw)
+    gone, ours = os.pipe()
+    os.close(gone)
+    script = f"import sys, tallystick_verifier.command as c; sys.exit(c.main([{str(pack)!r}]))"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'verifier'}"},
+        stdout=ours, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    os.close(ours)
+    assert (done.returncode, done.stderr) == (int(flipped), "")
+
+
 def copy_of(folder, place):
     """pip builds where the source is."""
     for path in folder.rglob("*"):

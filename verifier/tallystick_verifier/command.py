@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnusableError as error:
         print(f"tallystick-verify: {error}", file=sys.stderr)  # noqa: T201 - a command answers
         return 2
-    print(told)  # noqa: T201 - a command answers
+    say(told)
     return status
 
 
@@ -75,6 +76,15 @@ def show_anywhere(stream: TextIO) -> None:
     """What a terminal has no letters for is spelt out, and ends nothing."""
     if isinstance(stream, TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
+
+
+def say(told: str) -> None:
+    """Who has read enough may close the pipe; the exit status is the verdict all the same."""
+    try:
+        print(told, flush=True)  # noqa: T201 - a command answers
+    except BrokenPipeError:
+        # What is left would be written, and fail, once more when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

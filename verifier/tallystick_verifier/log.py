@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 
 from . import note
 from .canonical import DEEPEST, depth_of
-from .command import is_file, show_anywhere
+from .command import is_file, say, show_anywhere
 from .report import Refused, Report, UnusableError
 from .tree import LEAF_DOMAIN
 
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"tallystick-verify-log: {error}", file=sys.stderr)  # noqa: T201 - a command answers
         return 2
     told = json.dumps(report.as_json()) if asked.json else str(report)
-    print(told)  # noqa: T201 - a command answers
+    say(told)
     return int(report.refused is not None)
 
 
