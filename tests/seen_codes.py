@@ -2,7 +2,8 @@
 
 A code that is registered for a client's eyes and that no test ever gets is a promise nobody has
 kept.  Every answer of the application in this process is read as it is sent; what each worker of
-a run has seen comes together at its end, and a run of everything names the codes that are missing.
+a run has seen comes together at its end, and a run of everything that lacks codes names them and
+fails.
 """
 
 import json
@@ -14,6 +15,9 @@ EDGE = "entrypoints.http.edge"
 SEEN: set[str] = set()
 #: Of the worker processes, by the one that started them.
 REPORTED: set[str] = set()
+#: Tests that were not to run.
+LEFT_OUT: list[str] = []
+MISSING = pytest.StashKey[set[str]]()
 
 
 def watch(edge):
@@ -50,18 +54,32 @@ def pytest_collection_finish():
         watch(sys.modules[EDGE].Edge)
 
 
+def pytest_deselected(items):
+    LEFT_OUT.extend(item.nodeid for item in items)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node):
-    REPORTED.update(getattr(node, "workeroutput", {}).get("codes", ()))
+    told = getattr(node, "workeroutput", {})
+    REPORTED.update(told.get("codes", ()))
+    LEFT_OUT.extend(told.get("left_out", ()))
 
 
 def pytest_sessionfinish(session):
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["codes"] = sorted(SEEN)
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["codes"] = sorted(SEEN)
+        # One is enough to know: every worker collects, and leaves out, the same.
+        config.workeroutput["left_out"] = LEFT_OUT[:1]
+        return
+    has_run = session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+    config.stash[MISSING] = missing(config) if has_run else set()
+    if config.stash[MISSING]:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    if found := missing(config):
+    if found := config.stash.get(MISSING, None):
         terminalreporter.write_line(
             f"error codes that no answer had: {', '.join(sorted(found))}", red=True
         )
@@ -69,16 +87,19 @@ def pytest_terminal_summary(terminalreporter, config):
 
 def missing(config) -> set[str]:
     """Codes that a run of everything ought to have seen, and has not."""
-    if not is_of_everything(config):
-        return set()
+    return expected() - SEEN - REPORTED if is_of_everything(config) else set()
+
+
+def expected() -> frozenset[str]:
     from tests.http.codes import EXPECTED
 
-    return set(EXPECTED) - SEEN - REPORTED
+    return EXPECTED
 
 
 def is_of_everything(config) -> bool:
-    """Whether nothing was left out, as far as the command says."""
-    chosen = ("keyword", "markexpr", "lf", "failedfirst", "deselect", "ignore", "collectonly",
+    """Whether nothing was left out, by the command or by whatever else."""
+    chosen = ("keyword", "markexpr", "lf", "deselect", "ignore", "ignore_glob", "collectonly",
               "maxfail", "without_servers")  # fmt: skip
     narrowed = any(config.getoption(name, default=None) for name in chosen)
-    return not narrowed and list(config.args) == list(config.getini("testpaths"))
+    is_all = list(config.args) == list(config.getini("testpaths"))
+    return is_all and not narrowed and not LEFT_OUT

@@ -46,6 +46,7 @@ _ANYTHING_THAT_STARTS = (
     "address_not_verified", "plan_hash_required", "network_not_allowed", "mode_mismatch",
     "network_not_ready", "treasury_empty", "network_budget_exhausted",
 )  # fmt: skip
+_ANYTHING_THAT_HOLDS = (*_ANYTHING_THAT_STARTS, "spending_frozen")
 
 
 @post(
@@ -83,7 +84,7 @@ def plan_deployment(
         description="Accepted when the credits are held; a worker does the rest. Repeating it "
         "with the same Idempotency-Key answers with the same deployment as it is now.",
         body=CREATE, answers="Deployment", status=202, needs_idempotency_key=True,
-        codes=(*_ANYTHING_THAT_STARTS, *KEYED, "deployment_id_used", "plan_expired",
+        codes=(*_ANYTHING_THAT_HOLDS, *KEYED, "deployment_id_used", "plan_expired",
                "plan_changed", "client_reference_used", "account_not_found", "account_not_ready",
                "account_disabled", "custodian_not_offered", "custodian_not_configured",
                "curve_not_offered"),
@@ -152,7 +153,7 @@ HANDLERS = (
     list_deployments,
     get_deployment,
     *second_thoughts.handlers(
-        DEPLOYMENT, "Deployment", Permission.WRITE_DEPLOYMENTS, _ANYTHING_THAT_STARTS
+        DEPLOYMENT, "Deployment", Permission.WRITE_DEPLOYMENTS, _ANYTHING_THAT_HOLDS
     ),
     *progress.handlers(DEPLOYMENT),
 )

@@ -59,6 +59,7 @@ _GATES = (
     "tariff_not_in_catalogue", "licence_premium_off", "licence_core_off", "address_not_verified",
     "network_not_allowed",
     "mode_mismatch", "network_not_ready", "treasury_empty", "network_budget_exhausted",
+    "spending_frozen",
 )  # fmt: skip
 
 
