@@ -10,27 +10,49 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from benchmarks import ledger, sealing, signing, trail, verifying, webhooks
-from benchmarks.figures import FEWEST_ROUNDS, Duration, Figure, Once, measure
+from benchmarks import (
+    http_writes,
+    ledger,
+    plots,
+    sealing,
+    signing,
+    trail,
+    verifying,
+    waits,
+    webhooks,
+)
+from benchmarks.checking import regressions
+from benchmarks.figures import FEWEST_ROUNDS, AnyFigure, measure
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 
-FIGURES: dict[str, Figure | Duration | Once] = {
-    figure.name: figure
-    for figure in (
-        *ledger.FIGURES,
-        *sealing.FIGURES,
-        *verifying.FIGURES,
-        *trail.FIGURES,
-        *webhooks.FIGURES,
-        *signing.FIGURES,
-    )
-}
+_ALL: Sequence[AnyFigure] = (
+    *ledger.FIGURES,
+    *sealing.FIGURES,
+    *verifying.FIGURES,
+    *trail.FIGURES,
+    *webhooks.FIGURES,
+    *http_writes.FIGURES,
+    *waits.FIGURES,
+    *signing.FIGURES,
+)
+FIGURES: Mapping[str, AnyFigure] = {figure.name: figure for figure in _ALL}
 #: What a figure comes to, in the order in which it is told.
-_REACHED = ("seconds", "ratio", "per_second", "inclusion_bytes", "consistency_bytes")
+_REACHED = (
+    "seconds",
+    "milliseconds",
+    "percent",
+    "megabytes",
+    "ratio",
+    "per_second",
+    "inclusion_bytes",
+    "consistency_bytes",
+)
 
 
 def main() -> int:
@@ -38,34 +60,55 @@ def main() -> int:
     parser.add_argument("figures", nargs="*", help=f"of: {', '.join(FIGURES)}; all by default")
     parser.add_argument("--rounds", type=int, default=FEWEST_ROUNDS)
     parser.add_argument("--seconds", type=float, default=8.0, help="of one side in one round")
+    parser.add_argument("--count", type=int, help="of what is done once, in place of its own")
     parser.add_argument("--keep", action="store_true", help="print only, write nothing")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; exit with 1 where a ratio is worse than the one that is kept by more"
+        " than a third; without names: of those that are kept",
+    )
     asked = parser.parse_args()
     if unknown := [name for name in asked.figures if name not in FIGURES]:
         parser.error(f"there is no figure {', '.join(unknown)}")
-    measured = {
-        name: measure(FIGURES[name], asked.rounds, asked.seconds, _say) | _circumstances()
-        for name in asked.figures or FIGURES
-    }
+    known = _known()["figures"]
+    of_a_ratio = [name for name in FIGURES if "ratio" in known.get(name, {})]
+    measured = {}
+    for name in asked.figures or (of_a_ratio if asked.check else FIGURES):
+        found = measure(FIGURES[name], asked.rounds, asked.seconds, _say, asked.count)
+        measured[name] = found | _circumstances()
     for name, figure in measured.items():
         reached = [f"{figure[each]} {each}" for each in _REACHED if each in figure]
         asked_for = (
             f" (floor {figure['floor']}, goal {figure['goal']})" if "floor" in figure else ""
         )
         _say(f"{name}: {', '.join(reached)}{asked_for}")
+    if asked.check:
+        worse = list(regressions(known, measured))
+        for line in worse:
+            _say(f"WORSE: {line}")
+        return 1 if worse else 0
     if not asked.keep:
         _write(measured)
     return 0
 
 
+def _known() -> dict[str, Any]:
+    if not RESULTS.exists():
+        return {"figures": {}}
+    known: dict[str, Any] = json.loads(RESULTS.read_text())
+    return known
+
+
 def _write(measured: dict[str, dict[str, object]]) -> None:
-    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"figures": {}}
-    figures = known["figures"] | measured
+    figures = _known()["figures"] | measured
     skips = sorted(set(FIGURES) - set(figures))
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(
         json.dumps({"figures": figures, "skips": skips}, indent=2, sort_keys=True) + "\n"
     )
-    _say(f"written: {RESULTS.relative_to(ROOT)}")
+    plots.draw()
+    _say(f"written: {RESULTS.relative_to(ROOT)} and {plots.PLOT.name}")
 
 
 def _circumstances() -> dict[str, object]:

@@ -3,7 +3,8 @@
 Absolute figures differ from machine to machine; what counts is the ratio of the sides' medians,
 wherever there is something of the same kind to measure against.  A `Figure` is a rate, and more is
 better; a `Duration` is one piece of work, and less is; what is `Once` is counted, or takes so long
-that it is done a single time.
+that it is done a single time.  A `Reading` is a number with a unit, of a while or of an instant;
+a `Batch` is work of a size that may be chosen.
 """
 
 from __future__ import annotations
@@ -73,6 +74,41 @@ class Duration:
 
 
 @frozen(kw_only=True)
+class Read:
+    """What was read off in one round."""
+
+    value: float
+    #: How many it was read off.
+    count: int
+    errors: int = 0
+    #: What else there was to see, each a number of the same unit.
+    beside: Mapping[str, float] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Readings:
+    """Ready to be read off, for so many seconds each time."""
+
+    read: Callable[[float], Read]
+    notes: Mapping[str, str] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Reading:
+    """A number that should be small, with a unit that its name ends in."""
+
+    name: str
+    what: str
+    #: As a key of the results: `milliseconds`, `percent`.
+    unit: str
+    floor: float
+    goal: float
+    prepare: Callable[[], AbstractContextManager[Readings]]
+    #: Of one round, whatever is asked for; None: what is asked for.
+    seconds: float | None = None
+
+
+@frozen(kw_only=True)
 class Once:
     name: str
     what: str
@@ -80,17 +116,47 @@ class Once:
     measure: Callable[[Callable[[str], None]], Mapping[str, object]]
 
 
+@frozen(kw_only=True)
+class Batch:
+    """So much work that it is done once, and more or less of it on demand."""
+
+    name: str
+    what: str
+    floor: float
+    goal: float
+    #: Unless somebody says otherwise.
+    count: int
+    #: What was found, of so many; it is handed something to say how far it is.
+    measure: Callable[[int, Callable[[str], None]], Mapping[str, object]]
+
+
+AnyFigure = Figure | Duration | Reading | Once | Batch
+
+
 def measure(
-    figure: Figure | Duration | Once, rounds: int, seconds: float, say: Callable[[str], None]
+    figure: AnyFigure,
+    rounds: int,
+    seconds: float,
+    say: Callable[[str], None],
+    count: int | None = None,
 ) -> dict[str, object]:
-    """Each round takes *seconds* for either side of a rate, and as long as it takes otherwise."""
+    """Each round takes *seconds* for either side of a rate, and as long as it takes otherwise.
+
+    *count*: of a `Batch`, in place of its own.
+    """
     if rounds < FEWEST_ROUNDS:
         raise ValueError(f"a figure needs {FEWEST_ROUNDS} rounds, not {rounds}")
     match figure:
         case Once():
             return {"what": figure.what, "rounds": 1, **figure.measure(say)}
+        case Batch():
+            found = figure.measure(count or figure.count, say)
+            asked_for = {"floor": figure.floor, "goal": figure.goal}
+            return {"what": figure.what, **asked_for, "rounds": 1, **found}
         case Duration():
             return _duration(figure, rounds, say)
+        case Reading():
+            return _reading(figure, rounds, seconds, say)
         case Figure():
             return _rate(figure, rounds, seconds, say)
 
@@ -118,6 +184,33 @@ def _duration(figure: Duration, rounds: int, say: Callable[[str], None]) -> dict
         "count": works.count,
         "errors": 0,
         "notes": dict(works.notes),
+    }
+
+
+def _reading(
+    figure: Reading, rounds: int, seconds: float, say: Callable[[str], None]
+) -> dict[str, object]:
+    seconds = figure.seconds or seconds
+    found: list[Read] = []
+    with figure.prepare() as ready:
+        for number in range(1, rounds + 1):
+            found.append(ready.read(seconds))
+            say(f"{figure.name} round {number}: {found[-1].value:.2f} {figure.unit}")
+        notes = dict(ready.notes)
+    values = [each.value for each in found]
+    beside = {name: [each.beside[name] for each in found] for name in found[0].beside}
+    return {
+        "what": figure.what,
+        figure.unit: round(median(values), 2),
+        "floor": figure.floor,
+        "goal": figure.goal,
+        "rounds": rounds,
+        "seconds_per_round": seconds,
+        f"ours_{figure.unit}": _spread(values),
+        **({"beside": {name: _spread(each) for name, each in beside.items()}} if beside else {}),
+        "count": sum(each.count for each in found),
+        "errors": sum(each.errors for each in found),
+        "notes": notes,
     }
 
 

@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -51,27 +51,33 @@ def _serve(ctx: click.Context, container: Container) -> None:
             sys.exit(1)
         tell_of_tariffs(container)
         settings = container.settings()
-        config = uvicorn.Config(
-            create_app(services(container, stopping)),
-            host=settings.http_host,
-            port=settings.http_port,
-            log_config=None,
-            access_log=False,
-            http=ImpatientProtocol,
-            timeout_keep_alive=15,
-            timeout_graceful_shutdown=_STOP_WITHIN_SECONDS,
-            limit_concurrency=1_000,
-            h11_max_incomplete_event_size=32 * 1024,
-            server_header=False,
-            # Ours reads X-Forwarded-For itself, and only from as many proxies as are configured.
-            proxy_headers=False,
-        )
+        app = create_app(services(container, stopping))
+        config = listening(app, settings.http_host, settings.http_port)
         look_seldom()
         Server(config, stopping).run()
     except SettingsError as error:
         setting_up.tell_faults(ctx, error)
     finally:
         store.close()
+
+
+def listening(app: Callable[..., Awaitable[None]], host: str, port: int) -> uvicorn.Config:
+    """How *app* is served: what it is made of is another matter."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        http=ImpatientProtocol,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=_STOP_WITHIN_SECONDS,
+        limit_concurrency=1_000,
+        h11_max_incomplete_event_size=32 * 1024,
+        server_header=False,
+        # Ours reads X-Forwarded-For itself, and only from as many proxies as are configured.
+        proxy_headers=False,
+    )
 
 
 @contextmanager

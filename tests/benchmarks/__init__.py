@@ -1,0 +1,1 @@
+"""Of what measures: shapes and counts, at sizes that tell nothing about speed."""
