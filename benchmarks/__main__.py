@@ -77,20 +77,20 @@ def main() -> int:
     for name in asked.figures or (of_a_ratio if asked.check else FIGURES):
         found = measure(FIGURES[name], asked.rounds, asked.seconds, _say, asked.count)
         measured[name] = found | _circumstances()
-    for name, figure in measured.items():
-        reached = [f"{figure[each]} {each}" for each in _REACHED if each in figure]
-        asked_for = (
-            f" (floor {figure['floor']}, goal {figure['goal']})" if "floor" in figure else ""
-        )
-        _say(f"{name}: {', '.join(reached)}{asked_for}")
-    if asked.check:
-        worse = list(regressions(known, measured))
-        for line in worse:
-            _say(f"WORSE: {line}")
-        return 1 if worse else 0
-    if not asked.keep:
-        _write(measured)
-    return 0
+        _tell(name, measured[name])
+        if not (asked.keep or asked.check):
+            # One by one: the next one may take long, or break off.
+            _write(name, measured[name])
+    worse = list(regressions(known, measured)) if asked.check else []
+    for line in worse:
+        _say(f"WORSE: {line}")
+    return 1 if worse else 0
+
+
+def _tell(name: str, figure: Mapping[str, object]) -> None:
+    reached = [f"{figure[each]} {each}" for each in _REACHED if each in figure]
+    asked_for = f" (floor {figure['floor']}, goal {figure['goal']})" if "floor" in figure else ""
+    _say(f"{name}: {', '.join(reached)}{asked_for}")
 
 
 def _known() -> dict[str, Any]:
@@ -100,8 +100,8 @@ def _known() -> dict[str, Any]:
     return known
 
 
-def _write(measured: dict[str, dict[str, object]]) -> None:
-    figures = _known()["figures"] | measured
+def _write(name: str, figure: Mapping[str, object]) -> None:
+    figures = _known()["figures"] | {name: figure}
     skips = sorted(set(FIGURES) - set(figures))
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(
@@ -115,7 +115,10 @@ def _circumstances() -> dict[str, object]:
     return {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "HEAD"),
-        "has_uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "has_uncommitted_changes": bool(
+            # But for the figures that this very run has written.
+            _git("status", "--porcelain", "--untracked-files=no", ":!benchmarks/results")
+        ),
         "processor": _processor(),
         "processors": os.cpu_count(),
         "python": platform.python_version(),
