@@ -196,6 +196,18 @@ class ApiKey:
     last_used_at: datetime | None = None
     #: Changing requests that the operator lets it make, where that is more than others may.
     requests_per_minute: int | None = None
+    #: The epoch of the installation's access that it was made in, or enabled in since.
+    auth_epoch: int = 0
 
-    def is_good(self, now: datetime) -> bool:
-        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+    def is_over(self, now: datetime) -> bool:
+        """For good: nobody enables it again."""
+        return self.revoked_at is not None or (
+            self.expires_at is not None and self.expires_at <= now
+        )
+
+    def needs_enabling(self, epoch: int) -> bool:
+        """All access was ended since; *epoch* is the installation's."""
+        return self.auth_epoch < epoch
+
+    def is_good(self, now: datetime, epoch: int) -> bool:
+        return not self.is_over(now) and not self.needs_enabling(epoch)

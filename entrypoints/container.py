@@ -7,7 +7,7 @@ from adapters.argon2 import Argon2Passwords
 from adapters.system import GroupCommit, LogAlarms, SystemClock, SystemIdentifiers
 from adapters.telemetry import Tracing
 from adapters.telemetry.watched import WatchedAlarms, WatchedTurn
-from application.access.api_keys import CreateApiKey, RevokeApiKey
+from application.access.api_keys import CreateApiKey, EnableApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
 from application.access.enrol import Enrol
 from application.access.identities import FinishLinking, OwnIdentities, StartLinking
@@ -75,6 +75,7 @@ from application.operator.adjust import AdjustCredits, CorrectCapture
 from application.operator.credits import GrantCredits, SetTariff
 from application.operator.dispatch import Dispatch
 from application.operator.end import EndOperation
+from application.operator.end_access import EndAllAccess
 from application.operator.endpoints import OperatorsEndpoints
 from application.operator.erase import EraseSubject
 from application.operator.growth import ReportActivation, ReportRecurring
@@ -287,6 +288,10 @@ class Container(containers.DeclarativeContainer):
     revoke_api_key = One(
         RevokeApiKey, store=store, clock=clock, identifiers=identifiers, people=people
     )
+    enable_api_key = One(
+        EnableApiKey, store=store, clock=clock, identifiers=identifiers, people=people
+    )
+    end_all_access = One(EndAllAccess, store=store, clock=clock, identifiers=identifiers)
     erase_subject = One(EraseSubject, store=store, clock=clock, identifiers=identifiers)
 
     webhook_secrets = One(

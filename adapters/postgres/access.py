@@ -7,6 +7,7 @@ from attrs import frozen
 from adapters.postgres import queries, rows
 from adapters.postgres.transaction import Transaction
 from application.ports.storage.access import (
+    AccessEpoch,
     ApiKeys,
     EmailTakenError,
     FoundKey,
@@ -22,7 +23,13 @@ from application.ports.storage.work import Lock
 from domain.abuse import LoginFailures
 from domain.catalogue import TariffName
 from domain.errors import MisuseError
-from domain.identifiers import ApiKeyId, MemberId, OrganisationId, SessionId, UserId
+from domain.identifiers import (
+    ApiKeyId,
+    MemberId,
+    OrganisationId,
+    SessionId,
+    UserId,
+)
 from domain.organisation import ERASED, ApiKey, Member, Organisation, Session, User
 
 ACCESS = queries.load("access.sql")
@@ -152,6 +159,21 @@ class PostgresSubjectKeys(SubjectKeys):
 
 
 @frozen
+class PostgresAccessEpoch(AccessEpoch):
+    _transaction: Transaction
+
+    def current(self) -> int:
+        row = self._transaction.row(ACCESS["select_epoch"])
+        return row["auth_epoch"] if row else 0
+
+    def advance(self) -> int:
+        row = self._transaction.row(ACCESS["advance_epoch"])
+        if row is None or row["auth_epoch"] is None:
+            raise MisuseError(f"{self._transaction.scope} ends nobody's access")
+        return int(row["auth_epoch"])
+
+
+@frozen
 class PostgresSessions(Sessions):
     _transaction: Transaction
 
@@ -199,7 +221,11 @@ class PostgresApiKeys(ApiKeys):
 
     def find(self, id: ApiKeyId) -> FoundKey | None:
         row = self._transaction.row(ACCESS["find_api_key"], {"id": id})
-        return FoundKey(organisation=row["organisation_id"], id=row["id"]) if row else None
+        if row is None:
+            return None
+        return FoundKey(
+            organisation=row["organisation_id"], id=row["id"], epoch=row["current_epoch"]
+        )
 
     def get(self, id: ApiKeyId) -> ApiKey | None:
         row = self._transaction.row(ACCESS["select_api_key"], {"id": id})
@@ -218,6 +244,10 @@ class PostgresApiKeys(ApiKeys):
     def put(self, key: ApiKey) -> None:
         row = rows.api_key_to_row(key)
         self._transaction.update(f"key {key.id}", ACCESS["update_api_key"], row)
+
+    def enable(self, id: ApiKeyId, epoch: int) -> bool:
+        named = {"id": id, "auth_epoch": epoch}
+        return self._transaction.change(ACCESS["enable_api_key"], named) == 1
 
     def used(self, id: ApiKeyId, now: datetime) -> None:
         self._transaction.change(ACCESS["api_key_used"], {"id": id, "now": now})

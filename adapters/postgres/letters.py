@@ -86,4 +86,5 @@ def _from_row(row: Row) -> Letter:
         attempts=row["attempts"],
         due_at=row["due_at"],
         used_at=row["used_at"],
+        is_ended=row["is_ended"],
     )

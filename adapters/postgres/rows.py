@@ -158,6 +158,7 @@ def api_key_from_row(row: Row) -> ApiKey:
         expires_at=row["expires_at"],
         revoked_at=row["revoked_at"],
         requests_per_minute=row["requests_per_minute"],
+        auth_epoch=row["auth_epoch"],
         networks=None if row["networks"] is None else frozenset(row["networks"]),
         last_used_at=row["last_used_at"],
     )
@@ -177,6 +178,7 @@ def api_key_to_row(key: ApiKey) -> Row:
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
         "requests_per_minute": key.requests_per_minute,
+        "auth_epoch": key.auth_epoch,
         "networks": None if key.networks is None else sorted(key.networks),
         "last_used_at": key.last_used_at,
     }

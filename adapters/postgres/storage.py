@@ -21,6 +21,7 @@ from psycopg_pool import ConnectionPool
 from adapters.postgres import health, queries
 from adapters.postgres.abuse import PostgresSpendings, PostgresThrottles
 from adapters.postgres.access import (
+    PostgresAccessEpoch,
     PostgresApiKeys,
     PostgresLoginAttempts,
     PostgresMembers,
@@ -132,6 +133,10 @@ class PostgresWork(Work):
     @property
     def subject_keys(self) -> PostgresSubjectKeys:
         return PostgresSubjectKeys(self._transaction)
+
+    @property
+    def access_epoch(self) -> PostgresAccessEpoch:
+        return PostgresAccessEpoch(self._transaction)
 
     @once
     def sessions(self) -> PostgresSessions:

@@ -1,4 +1,4 @@
-"""API keys: made, shown once, revoked."""
+"""API keys: made, shown once, revoked; enabled again after all access was ended."""
 
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -19,6 +19,8 @@ from domain.organisation import OF_PEOPLE, ApiKey, Permission
 from domain.quota import Quota, Subject, Window
 
 SECRET_BYTES = 24
+
+_NO_KEY = Refusal(code="not_found", detail="there is no such API key")
 
 
 @frozen(kw_only=True)
@@ -79,7 +81,10 @@ class CreateApiKey:
                 return Refusal(
                     code="forbidden", detail="a key that may spend so much makes no others"
                 )
-            now = self.clock.now()
+            # Read before the caller is looked at again: of the epoch that let them in.
+            epoch, now = work.access_epoch.current(), self.clock.now()
+            if refusal := _out(work, caller, epoch, now):
+                return refusal
             if request.expires_at is not None and request.expires_at <= now:
                 return Refusal(code="expiry_in_the_past", detail="the key would be dead at once")
             key = ApiKey(
@@ -94,6 +99,7 @@ class CreateApiKey:
                 created_at=now,
                 expires_at=request.expires_at,
                 networks=caller.networks if request.networks is None else request.networks,
+                auth_epoch=epoch,
             )
             work.api_keys.add(key)
             details: dict[str, JsonValue] = {"scopes": sorted(each.value for each in scopes)}
@@ -130,7 +136,7 @@ class RevokeApiKey:
         with self.store.begin(caller.scope) as work:
             key = work.api_keys.get(id)
             if key is None:
-                return Refusal(code="not_found", detail="there is no such API key")
+                return _NO_KEY
             if refusal := caller.refusal(Permission.WRITE_API_KEYS, live=key.live):
                 return refusal
             if key.revoked_at is not None:
@@ -143,6 +149,46 @@ class RevokeApiKey:
             trail.add("api_key.revoked", name, now, live=key.live, person=person)
             trail.write(work)
         return revoked
+
+
+@frozen(kw_only=True)
+class EnableApiKey:
+    """One that is in the right hands, after the operator has ended all access."""
+
+    store: Store
+    clock: Clock
+    identifiers: Identifiers
+    people: KnowPeople
+
+    def __call__(self, caller: Caller, id: ApiKeyId) -> ApiKey | Refusal:
+        """Enabling one that is enabled is no error.  Nobody enables what may do more than they."""
+        if caller.user is None:
+            return Refusal(code="session_required", detail="no API key enables another one")
+        if refusal := caller.refusal(Permission.WRITE_API_KEYS):
+            return refusal
+        person = _person(self.people, caller)
+        with self.store.begin(Scope(organisation=caller.organisation, user=caller.user)) as work:
+            epoch, now = work.access_epoch.current(), self.clock.now()
+            if refusal := _out(work, caller, epoch, now):
+                return refusal
+            key = work.api_keys.get(id)
+            if key is None:
+                return _NO_KEY
+            if excess := key.scopes - caller.permissions:
+                names = ", ".join(sorted(excess))
+                detail = f"you may not enable what may do more than you: {names}"
+                return Refusal(code="forbidden", detail=detail)
+            if not key.is_over(now) and work.api_keys.enable(id, epoch):
+                trail = caller.trail(self.identifiers)
+                name = public_id(Prefix.API_KEY, id)
+                trail.add("api_key.enabled", name, now, live=key.live, person=person)
+                trail.write(work)
+            enabled = work.api_keys.get(id)
+        if enabled is None or not enabled.is_good(now, epoch):
+            return Refusal(
+                code="api_key_over", detail="it is revoked or expired: make another one"
+            )
+        return enabled
 
 
 def _cap(work: Work, key: ApiKey, limit: int, now: datetime) -> None:
@@ -164,6 +210,17 @@ def _is_capped(work: Work, caller: Caller) -> bool:
     return id is not None and any(
         quota.subject == Subject.key(ApiKeyId(id)) for quota in work.quotas.all()
     )
+
+
+def _out(work: Work, caller: Caller, epoch: int, now: datetime) -> Refusal | None:
+    """Why whoever was let in a moment ago is out by now; None: they are not."""
+    if caller.session is not None and work.sessions.standing(caller.session) is None:
+        return Refusal(code="invalid_token", detail="this session is over; log in again")
+    id = parse_id(Prefix.API_KEY, caller.name)
+    key = None if id is None else work.api_keys.get(ApiKeyId(id))
+    if key is not None and not key.is_good(now, epoch):
+        return Refusal(code="invalid_api_key", detail="this API key is not good (any more)")
+    return None
 
 
 def _person(people: KnowPeople, caller: Caller) -> Person | None:

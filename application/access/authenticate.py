@@ -19,6 +19,10 @@ USE_REMEMBERED_EVERY = timedelta(minutes=5)
 
 _WRONG_SESSION = Refusal(code="invalid_token", detail="this session is over; log in again")
 _WRONG_KEY = Refusal(code="invalid_api_key", detail="this API key is not good (any more)")
+_NOT_ENABLED = Refusal(
+    code="api_key_not_enabled",
+    detail="the operator has ended all access since this API key was made or last enabled",
+)
 
 
 @frozen(kw_only=True)
@@ -62,8 +66,11 @@ class Authenticate:
             return _WRONG_KEY
         key, organisation, maker = standing
         is_right = is_same(hash_secret(secret.encode()), key.secret_hash)
-        if not (is_right and key.is_good(self.clock.now()) and maker.removed_at is None):
+        if not is_right or key.is_over(self.clock.now()) or maker.removed_at is not None:
             return _WRONG_KEY
+        if key.needs_enabling(found.epoch):
+            # Told to whoever has the secret only.
+            return _NOT_ENABLED
         self._remember_use(key)
         return Caller(
             organisation=organisation.id,

@@ -66,8 +66,14 @@ class SendLetter:
             now = self.clock.now()
             if letter is None or letter.due_at is None or letter.due_at > now:
                 return None
+            is_no_good = letter.is_ended and letter.secret_hash is not None
             is_in_vain = letter.kind is LetterKind.TO_NOBODY or letter.sealed is None
-            if is_in_vain or now >= letter.expires_at or letter.attempts >= MOST_ATTEMPTS:
+            if (
+                is_in_vain
+                or is_no_good
+                or now >= letter.expires_at
+                or letter.attempts >= MOST_ATTEMPTS
+            ):
                 work.letters.put(_ended(letter, LetterState.GIVEN_UP))
                 return None
             begun = evolve(letter, attempts=letter.attempts + 1, due_at=now + LEASE)

@@ -127,6 +127,7 @@ def services(container: Container, stopping: threading.Event) -> Services:
         count_requests=container.count_requests(),
         create_api_key=container.create_api_key(),
         revoke_api_key=container.revoke_api_key(),
+        enable_api_key=container.enable_api_key(),
         validate_token=container.validate_token(),
         plan_deployment=container.plan_deployment(),
         request_deployment=container.request_deployment(),

@@ -1,11 +1,11 @@
-"""/v1/api_keys: made, shown once, listed, revoked."""
+"""/v1/api_keys: made, shown once, listed, revoked, enabled again."""
 
 from collections.abc import Mapping, Sequence
 
 from litestar import Response, get, post
 from litestar.params import FromPath, RawBody
 
-from application.access.api_keys import CreateApiKey, KeyRequest, RevokeApiKey
+from application.access.api_keys import CreateApiKey, EnableApiKey, KeyRequest, RevokeApiKey
 from application.access.caller import Caller
 from application.credits.quotas import standings
 from application.ports.chain import Chain
@@ -142,7 +142,39 @@ def revoke_api_key(
     return answer(shown)
 
 
-HANDLERS = (create_api_key, list_api_keys, revoke_api_key)
+@post(
+    "/v1/api_keys/{id:str}/enable",
+    sync_to_thread=True,
+    opt=Operation(
+        id="enable_api_key", tag="api_keys",
+        summary="Enable an API key that is dead because the operator has ended all access",
+        description="By somebody who is logged in and may do all that the key may. See that it is "
+        "in the right hands first: `needs_enabling` says which keys wait.",
+        body=NOTHING, answers="ApiKey",
+        codes=("not_found", "session_required", "api_key_over", "custodian_unavailable"),
+    ).opt,
+    status_code=200,
+)  # fmt: skip
+def enable_api_key(
+    request: AnyRequest,
+    body: RawBody,
+    id: FromPath[str],
+    caller: Given[Caller],
+    enable: Given[EnableApiKey],
+    store: AStore,
+    clock: AClock,
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_API_KEYS)
+    NOTHING.decode(request, body)
+    parsed = parse_id(Prefix.API_KEY, id)
+    if parsed is None:
+        raise not_found("API key")
+    key = granted(enable(caller, ApiKeyId(parsed)))
+    (shown,) = _shown([key], caller, store, clock)
+    return answer(shown)
+
+
+HANDLERS = (create_api_key, list_api_keys, revoke_api_key, enable_api_key)
 
 
 def _networks(
@@ -170,4 +202,7 @@ def _shown(
             if quota.window is Window.EVER and quota.subject in wanted
         ]
         found = {each.quota.subject: each for each in standings(work, caps, now)}
-    return [representations.api_key(key, found.get(Subject.key(key.id)), now) for key in keys]
+        epoch = work.access_epoch.current()
+    return [
+        representations.api_key(key, found.get(Subject.key(key.id)), epoch, now) for key in keys
+    ]

@@ -163,6 +163,7 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "log_user_out": services.log_out,
         "create": services.create_api_key,
         "revoke": services.revoke_api_key,
+        "enable": services.enable_api_key,
         "validate_token": services.validate_token,
         "plan": services.plan_deployment,
         "request_deployment": services.request_deployment,

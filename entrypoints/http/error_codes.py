@@ -85,6 +85,11 @@ _ACCESS = (
     ErrorCode("invalid_api_key", 401, "The API key is not good",
               "Use a key that is neither revoked nor expired; an owner can make a new one.",
               Retry.AFTER_REMEDIATION),
+    ErrorCode("api_key_not_enabled", 401, "The API key waits to be enabled",
+              "Have a member who may manage keys enable it (POST /v1/api_keys/{id}/enable) if it"
+              " is in the right hands, or make another one.", Retry.AFTER_REMEDIATION),
+    ErrorCode("api_key_over", 409, "The API key is revoked or expired",
+              "Make another one: this one is never good again."),
     ErrorCode("invalid_credentials", 401, "The address or the password is wrong",
               "Check both; after five failures the address is locked for a while.",
               Retry.AFTER_REMEDIATION),

@@ -19,8 +19,8 @@ from entrypoints.http.schemas import SCHEMAS
 
 _PATH_PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 _EVERYWHERE = ("bad_request", "internal_error", "storage_unavailable")
-_OF_CALLERS = ("authentication_required", "invalid_token", "invalid_api_key", "forbidden",
-               "rate_limited")  # fmt: skip
+_OF_CALLERS = ("authentication_required", "invalid_token", "invalid_api_key",
+               "api_key_not_enabled", "forbidden", "rate_limited")  # fmt: skip
 _OF_BODIES = ("malformed_json", "body_not_an_object", "validation_failed", "body_too_large",
               "unsupported_media_type", "request_timeout")  # fmt: skip
 #: Of answers, by what they say.

@@ -192,7 +192,7 @@ def _tell_the_operator(
 
 def _challenge(code: str) -> str:
     # RFC 6750, 3: no error attribute where nothing was presented.
-    known = {"invalid_token", "invalid_api_key"}
+    known = {"invalid_token", "invalid_api_key", "api_key_not_enabled"}
     return 'Bearer realm="tallystick"' + (', error="invalid_token"' if code in known else "")
 
 

@@ -71,15 +71,16 @@ def session(each: Session, current: SessionId | None) -> Document:
     }
 
 
-def api_key(each: ApiKey, cap: Standing | None, now: datetime) -> Document:
-    """*cap*: what it may spend, and has."""
+def api_key(each: ApiKey, cap: Standing | None, epoch: int, now: datetime) -> Document:
+    """*cap*: what it may spend, and has.  *epoch*: the installation's."""
     return {
         "id": public_id(Prefix.API_KEY, each.id),
         "name": each.name,
         "live": each.live,
         "scopes": sorted(scope.value for scope in each.scopes),
         "hint": f"…{each.hint}",
-        "active": each.is_good(now),
+        "active": each.is_good(now, epoch),
+        "needs_enabling": each.needs_enabling(epoch) and not each.is_over(now),
         "created_by": public_id(Prefix.MEMBER, each.created_by),
         "created_at": timestamp(each.created_at),
         "expires_at": _at(each.expires_at),

@@ -7,7 +7,7 @@ from attrs import field, frozen
 from litestar.di import Dependency as NamedDependency
 from litestar.params import SkipValidationMarker
 
-from application.access.api_keys import CreateApiKey, RevokeApiKey
+from application.access.api_keys import CreateApiKey, EnableApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
 from application.access.identities import FinishLinking, OwnIdentities, StartLinking
 from application.access.log_in import LogIn
@@ -112,6 +112,7 @@ class Services:
     count_requests: CountRequests
     create_api_key: CreateApiKey
     revoke_api_key: RevokeApiKey
+    enable_api_key: EnableApiKey
     validate_token: ValidateToken
     plan_deployment: PlanDeployment
     request_deployment: RequestDeployment

@@ -32,6 +32,7 @@ UNUSED = {
     "credits": WEB | {"procrastinate", "psycopg"},
     "tariff": WEB | {"procrastinate", "psycopg"},
     "users": WEB | {"procrastinate", "psycopg"},
+    "access": WEB | {"procrastinate", "psycopg"},
     "abuse": WEB | {"procrastinate", "psycopg"},
     "rates": WEB | {"procrastinate", "psycopg"},
     "verify": WEB | {"procrastinate", "psycopg"},
@@ -53,6 +54,7 @@ UNUSED = {
 #: Commands of which programs may want an answer.
 ANSWERING = (
     "erase",
+    "end-all",
     "state",
     "grant",
     "set",

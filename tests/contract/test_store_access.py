@@ -237,7 +237,7 @@ def test_an_api_key_is_added_found_changed_and_listed(store: Store):
         work.api_keys.put(revoked)
     with store.begin(Scope()) as work:
         assert work.api_keys.find(revoked.id) == FoundKey(
-            organisation=tenant.organisation, id=revoked.id
+            organisation=tenant.organisation, id=revoked.id, epoch=work.access_epoch.current()
         )
     with store.begin(tenant.scope) as work:
         assert work.api_keys.get(revoked.id) == revoked

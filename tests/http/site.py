@@ -14,7 +14,7 @@ from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.wrapping import MemoryKeyWrapping
 from adapters.system import NoPayments
 from adapters.system.group_commit import GroupCommit
-from application.access.api_keys import CreateApiKey, RevokeApiKey
+from application.access.api_keys import CreateApiKey, EnableApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
 from application.access.identities import FinishLinking, OwnIdentities, StartLinking
 from application.access.log_in import LogIn
@@ -99,6 +99,7 @@ def services_of(house: House, **changes: Any) -> Services:
         count_requests=count_requests(house, requests_per_minute=10_000),
         create_api_key=CreateApiKey(**common, people=house.people),
         revoke_api_key=RevokeApiKey(**common, people=house.people),
+        enable_api_key=EnableApiKey(**common, people=house.people),
         validate_token=ValidateToken(**network),
         plan_deployment=PlanDeployment(
             **common, **network, **catalogue, custodians=house.custodians

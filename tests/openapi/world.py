@@ -500,6 +500,8 @@ class World:
     def _for_revoke_api_key(self) -> Supply:
         return Supply(path={"id": self._made("/v1/api_keys", {"name": "ci"})["id"]})
 
+    _for_enable_api_key = _for_revoke_api_key
+
     def _hold(self) -> Supply:
         hold = self._made("/v1/usage/holds", {"operation": "report"})
         return Supply(path={"id": hold["id"]})

@@ -1,11 +1,13 @@
 from collections import Counter
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from attrs import define, evolve, field
 
 from adapters.memory.storage.transaction import Table, Transaction, page_of
 from application.ports.storage.access import (
+    AccessEpoch,
     ApiKeys,
     EmailTakenError,
     FoundKey,
@@ -48,6 +50,34 @@ class AccessTables:
     sessions: Table[SessionId, Session] = field(factory=lambda: Table("sessions"))
     api_keys: Table[ApiKeyId, ApiKey] = field(factory=lambda: Table("api_keys"))
     login_attempts: Table[bytes, LoginFailures] = field(factory=lambda: Table("login_attempts"))
+    #: One row; none: nought.
+    epoch: Table[Literal["epoch"], int] = field(factory=lambda: Table("installation"))
+    #: Of sessions, letters and sign-ins: a column of theirs.
+    epochs: Table[UUID, int] = field(factory=lambda: Table("epochs"))
+
+
+@define(eq=False)
+class MemoryAccessEpoch(AccessEpoch):
+    _transaction: Transaction
+    _tables: AccessTables
+
+    def current(self) -> int:
+        return self._transaction.get(self._tables.epoch, "epoch") or 0
+
+    def advance(self) -> int:
+        if self._transaction.organisation != INSTALLATION:
+            raise MisuseError(f"{self._transaction.scope} ends nobody's access")
+        self._transaction.hold(self._tables.epoch, "epoch")
+        following = self.current() + 1
+        self._transaction.put(self._tables.epoch, "epoch", following)
+        return following
+
+    def stamp(self, id: UUID) -> None:
+        """What was added is of the present one."""
+        self._transaction.put(self._tables.epochs, id, self.current())
+
+    def is_over(self, id: UUID) -> bool:
+        return (self._transaction.get(self._tables.epochs, id) or 0) < self.current()
 
 
 @define(eq=False)
@@ -250,6 +280,7 @@ class MemorySubjectKeys(SubjectKeys):
 class MemorySessions(Sessions):
     _transaction: Transaction
     _tables: AccessTables
+    _epoch: MemoryAccessEpoch
 
     def add(self, session: Session) -> None:
         self._require_mine(session)
@@ -257,6 +288,7 @@ class MemorySessions(Sessions):
             raise MisuseError(f"{session.user} is no member of {session.organisation}")
         if not self._transaction.insert(self._tables.sessions, session.id, session):
             raise MisuseError(f"there is a session {session.id} already")
+        self._epoch.stamp(session.id)
 
     def get(self, id: SessionId) -> Session | None:
         session = self._transaction.get(self._tables.sessions, id)
@@ -267,7 +299,7 @@ class MemorySessions(Sessions):
         if self.get(id) is None:
             return None
         self._transaction.hold(self._tables.sessions, id)
-        return self.get(id)
+        return None if self._epoch.is_over(id) else self.get(id)
 
     def put(self, session: Session) -> None:
         self._require_mine(session)
@@ -276,13 +308,19 @@ class MemorySessions(Sessions):
         self._transaction.update(self._tables.sessions, session.id, session)
 
     def all(self, now: datetime) -> list[Session]:
-        alive = (each for each in self._unrevoked() if each.expires_at > now)
+        alive = (
+            each
+            for each in self._unrevoked()
+            if each.expires_at > now and not self._epoch.is_over(each.id)
+        )
         return sorted(alive, key=lambda each: (each.created_at, each.id), reverse=True)
 
     def revoke_all(self, now: datetime, *, but: SessionId | None = None) -> int:
         mine = [session for session in self._unrevoked() if session.id != but]
         for session in sorted(mine, key=lambda each: each.id):
-            found = self.lock(session.id)
+            self._transaction.enter(Lock.SESSION, session.id)
+            self._transaction.hold(self._tables.sessions, session.id)
+            found = self.get(session.id)
             if found is not None and found.revoked_at is None:
                 self.put(evolve(found, revoked_at=now, successor=None))
         return len(mine)
@@ -296,7 +334,7 @@ class MemorySessions(Sessions):
 
     def standing(self, id: SessionId) -> tuple[Session, Organisation, Member] | None:
         session = self.get(id)
-        if session is None:
+        if session is None or self._epoch.is_over(id):
             return None
         scope = self._transaction.organisation
         organisation = self._transaction.get(self._tables.organisations, session.organisation)
@@ -319,6 +357,7 @@ class MemorySessions(Sessions):
 class MemoryApiKeys(ApiKeys):
     _transaction: Transaction
     _tables: AccessTables
+    _epoch: MemoryAccessEpoch
 
     def add(self, key: ApiKey) -> None:
         organisation = self._transaction.require_organisation(key.organisation)
@@ -333,7 +372,9 @@ class MemoryApiKeys(ApiKeys):
 
     def find(self, id: ApiKeyId) -> FoundKey | None:
         key = self._transaction.get(self._tables.api_keys, id)
-        return FoundKey(organisation=key.organisation, id=key.id) if key else None
+        if key is None:
+            return None
+        return FoundKey(organisation=key.organisation, id=key.id, epoch=self._epoch.current())
 
     def get(self, id: ApiKeyId) -> ApiKey | None:
         key = self._transaction.get(self._tables.api_keys, id)
@@ -353,9 +394,24 @@ class MemoryApiKeys(ApiKeys):
 
     def put(self, key: ApiKey) -> None:
         self._transaction.require_organisation(key.organisation)
-        if self.get(key.id) is None:
+        self._transaction.hold(self._tables.api_keys, key.id)
+        known = self.get(key.id)
+        if known is None:
             raise MisuseError(f"there is no key {key.id}")
-        self._transaction.update(self._tables.api_keys, key.id, key)
+        changed = evolve(
+            key, revoked_at=known.revoked_at or key.revoked_at, auth_epoch=known.auth_epoch
+        )
+        self._transaction.update(self._tables.api_keys, key.id, changed)
+
+    def enable(self, id: ApiKeyId, epoch: int) -> bool:
+        if self.get(id) is None:
+            return False
+        self._transaction.hold(self._tables.api_keys, id)
+        key = self.get(id)
+        if key is None or key.revoked_at is not None or key.auth_epoch >= epoch:
+            return False
+        self._transaction.update(self._tables.api_keys, id, evolve(key, auth_epoch=epoch))
+        return True
 
     def used(self, id: ApiKeyId, now: datetime) -> None:
         key = self.get(id)

@@ -2,6 +2,7 @@ from datetime import datetime
 
 from attrs import define, evolve, field
 
+from adapters.memory.storage.access import MemoryAccessEpoch
 from adapters.memory.storage.transaction import Table, Transaction
 from application.ports.storage.letters import Letter, Letters, LetterState
 from application.ports.storage.work import Lock
@@ -19,15 +20,17 @@ class LetterTables:
 class MemoryLetters(Letters):
     _transaction: Transaction
     _tables: LetterTables
+    _epoch: MemoryAccessEpoch
 
     def add(self, letter: Letter) -> None:
         self._transaction.require_organisation(letter.organisation)
         if not self._transaction.insert(self._tables.letters, letter.id, letter):
             raise MisuseError(f"there is a letter {letter.name} already")
+        self._epoch.stamp(letter.id)
 
     def get(self, id: LetterId) -> Letter | None:
         letter = self._transaction.get(self._tables.letters, id)
-        return letter if letter and self._is_mine(letter) else None
+        return self._told(letter) if letter and self._is_mine(letter) else None
 
     def lock(self, id: LetterId) -> Letter | None:
         self._transaction.enter(Lock.LETTER, id)
@@ -68,7 +71,7 @@ class MemoryLetters(Letters):
             for _, letter in self._transaction.items(self._tables.letters)
             if letter.organisation == self._transaction.organisation
             and letter.kind is kind
-            and letter.is_good(now)
+            and self._told(letter).is_good(now)
         )
         return sorted(mine, key=lambda letter: (letter.written_at, letter.id))
 
@@ -89,6 +92,9 @@ class MemoryLetters(Letters):
         for id in sorted(over):
             self._transaction.delete(self._tables.letters, id)
         return len(over)
+
+    def _told(self, letter: Letter) -> Letter:
+        return evolve(letter, is_ended=self._epoch.is_over(letter.id))
 
     def _is_mine(self, letter: Letter) -> bool:
         organisation, user = self._transaction.organisation, self._transaction.user

@@ -2,6 +2,7 @@ from datetime import datetime
 
 from attrs import define, evolve, field
 
+from adapters.memory.storage.access import MemoryAccessEpoch
 from adapters.memory.storage.transaction import Table, Transaction
 from application.ports.storage.sign_in import Flows, Identities
 from domain.errors import MisuseError
@@ -69,15 +70,19 @@ class MemoryIdentities(Identities):
 class MemoryFlows(Flows):
     _transaction: Transaction
     _tables: SignInTables
+    _epoch: MemoryAccessEpoch
 
     def add(self, flow: Flow) -> None:
         mine = self._transaction.require_organisation()
         if not self._transaction.insert(self._tables.flows, (mine, flow.id), flow):
             raise MisuseError(f"there is a flow {flow.id} already")
+        self._epoch.stamp(flow.id)
 
     def get(self, id: FlowId) -> Flow | None:
         mine = self._transaction.organisation
-        return None if mine is None else self._transaction.get(self._tables.flows, (mine, id))
+        if mine is None or self._epoch.is_over(id):
+            return None
+        return self._transaction.get(self._tables.flows, (mine, id))
 
     def take(self, id: FlowId, now: datetime) -> bool:
         mine = self._transaction.organisation

@@ -17,6 +17,7 @@ from adapters.memory.storage.abuse import (
 )
 from adapters.memory.storage.access import (
     AccessTables,
+    MemoryAccessEpoch,
     MemoryApiKeys,
     MemoryLoginAttempts,
     MemoryMembers,
@@ -83,6 +84,7 @@ class MemoryWork(Work):
     members: MemoryMembers
     users: MemoryUsers
     subject_keys: MemorySubjectKeys
+    access_epoch: MemoryAccessEpoch
     sessions: MemorySessions
     api_keys: MemoryApiKeys
     login_attempts: MemoryLoginAttempts
@@ -217,6 +219,7 @@ class MemoryStore(SharedStore):
 
     def _work(self, transaction: Transaction) -> MemoryWork:
         organisations = self._access.organisations
+        epoch = MemoryAccessEpoch(transaction, self._access)
         return MemoryWork(
             organisations=MemoryOrganisations(
                 transaction, self._access, self._ledger.wallets, self._audit.heads
@@ -224,12 +227,13 @@ class MemoryStore(SharedStore):
             members=MemoryMembers(transaction, self._access),
             users=MemoryUsers(transaction, self._access),
             subject_keys=MemorySubjectKeys(transaction, self._access),
-            sessions=MemorySessions(transaction, self._access),
-            api_keys=MemoryApiKeys(transaction, self._access),
+            access_epoch=epoch,
+            sessions=MemorySessions(transaction, self._access, epoch),
+            api_keys=MemoryApiKeys(transaction, self._access, epoch),
             login_attempts=MemoryLoginAttempts(transaction, self._access),
-            letters=MemoryLetters(transaction, self._letters),
+            letters=MemoryLetters(transaction, self._letters, epoch),
             identities=MemoryIdentities(transaction, self._sign_in),
-            sign_in_flows=MemoryFlows(transaction, self._sign_in),
+            sign_in_flows=MemoryFlows(transaction, self._sign_in, epoch),
             throttles=MemoryThrottles(transaction, self._abuse),
             spendings=MemorySpendings(transaction, self._abuse),
             accounts=MemoryAccounts(transaction, self._accounts, organisations),

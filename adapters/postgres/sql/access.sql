@@ -129,6 +129,12 @@ UPDATE subject_keys
        destroyed_at = %(now)s
  WHERE user_id = %(user)s
 
+-- name: select_epoch
+SELECT auth_epoch FROM installation
+
+-- name: advance_epoch
+SELECT narrow.advance_auth_epoch() AS auth_epoch
+
 -- name: revoke_sessions
 UPDATE sessions
    SET revoked_at = %(now)s,
@@ -144,13 +150,15 @@ SELECT id AS session_id, user_id, organisation_id, created_at, expires_at, refre
  WHERE user_id = %(user)s
    AND revoked_at IS NULL
    AND expires_at > %(now)s
+   AND auth_epoch >= coalesce((SELECT auth_epoch FROM installation), 0)
  ORDER BY created_at DESC, id DESC
 
 -- name: insert_session
 INSERT INTO sessions (id, user_id, organisation_id, created_at, expires_at, refresh_hash,
-                      previous_hash, rotated_at, successor, revoked_at)
+                      previous_hash, rotated_at, successor, revoked_at, auth_epoch)
 VALUES (%(session_id)s, %(user_id)s, %(organisation_id)s, %(created_at)s, %(expires_at)s,
-        %(refresh_hash)s, %(previous_hash)s, %(rotated_at)s, %(successor)s, %(revoked_at)s)
+        %(refresh_hash)s, %(previous_hash)s, %(rotated_at)s, %(successor)s, %(revoked_at)s,
+        coalesce((SELECT auth_epoch FROM installation), 0))
 
 -- name: select_session
 SELECT id AS session_id, user_id, organisation_id, created_at, expires_at, refresh_hash,
@@ -165,6 +173,7 @@ SELECT id AS session_id, user_id, organisation_id, created_at, expires_at, refre
   FROM sessions
  WHERE id = %(id)s
    AND user_id = %(user)s
+   AND auth_epoch >= coalesce((SELECT auth_epoch FROM installation), 0)
    FOR UPDATE
 
 -- name: update_session
@@ -195,22 +204,24 @@ SELECT session.id AS session_id, session.user_id, session.organisation_id, sessi
   JOIN organisations AS organisation ON organisation.id = session.organisation_id
  WHERE session.id = %(id)s
    AND session.user_id = %(user)s
+   AND session.auth_epoch >= coalesce((SELECT auth_epoch FROM installation), 0)
    AND (%(organisation)s::uuid IS NULL OR session.organisation_id = %(organisation)s)
 
 -- name: insert_api_key
 INSERT INTO api_keys (organisation_id, id, name, live, scopes, secret_hash, hint, created_by,
                       created_at, expires_at, revoked_at, requests_per_minute,
-                      networks, last_used_at)
+                      networks, last_used_at, auth_epoch)
 VALUES (%(organisation_id)s, %(id)s, %(name)s, %(live)s, %(scopes)s, %(secret_hash)s, %(hint)s,
         %(created_by)s, %(created_at)s, %(expires_at)s, %(revoked_at)s, %(requests_per_minute)s,
-        %(networks)s, %(last_used_at)s)
+        %(networks)s, %(last_used_at)s, %(auth_epoch)s)
 
 -- name: find_api_key
-SELECT organisation_id, id FROM narrow.find_api_key(%(id)s)
+SELECT organisation_id, id, coalesce((SELECT auth_epoch FROM installation), 0) AS current_epoch
+  FROM narrow.find_api_key(%(id)s)
 
 -- name: select_api_key
 SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, created_at,
-       expires_at, revoked_at, requests_per_minute, networks, last_used_at
+       expires_at, revoked_at, requests_per_minute, networks, last_used_at, auth_epoch
   FROM api_keys
  WHERE organisation_id = %(organisation)s
    AND id = %(id)s
@@ -218,7 +229,7 @@ SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, c
 -- name: select_api_key_standing
 SELECT key.organisation_id, key.id, key.name, key.live, key.scopes, key.secret_hash, key.hint,
        key.created_by, key.created_at, key.expires_at, key.revoked_at,
-       key.requests_per_minute, key.networks, key.last_used_at,
+       key.requests_per_minute, key.networks, key.last_used_at, key.auth_epoch,
        organisation.name AS organisation_name, organisation.tariff,
        organisation.created_at AS organisation_created_at,
        member.id AS member_id, member.user_id, member.role,
@@ -232,14 +243,23 @@ SELECT key.organisation_id, key.id, key.name, key.live, key.scopes, key.secret_h
    AND key.id = %(id)s
 
 -- name: update_api_key
+-- Whoever read it before it was revoked does not bring it back.
 UPDATE api_keys
    SET name = %(name)s,
        scopes = %(scopes)s,
        expires_at = %(expires_at)s,
-       revoked_at = %(revoked_at)s,
+       revoked_at = coalesce(revoked_at, %(revoked_at)s),
        requests_per_minute = %(requests_per_minute)s
  WHERE organisation_id = %(organisation_id)s
    AND id = %(id)s
+
+-- name: enable_api_key
+UPDATE api_keys
+   SET auth_epoch = %(auth_epoch)s
+ WHERE organisation_id = %(organisation)s
+   AND id = %(id)s
+   AND auth_epoch < %(auth_epoch)s
+   AND revoked_at IS NULL
 
 -- name: revoke_of_erased
 SELECT narrow.revoke_api_keys_of_erased(%(user)s, %(now)s) AS revoked
@@ -252,7 +272,7 @@ UPDATE api_keys
 
 -- name: list_api_keys
 SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, created_at,
-       expires_at, revoked_at, requests_per_minute, networks, last_used_at
+       expires_at, revoked_at, requests_per_minute, networks, last_used_at, auth_epoch
   FROM api_keys
  WHERE organisation_id = %(organisation)s
    AND (%(after)s::uuid IS NULL OR id < %(after)s)

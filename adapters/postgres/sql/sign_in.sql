@@ -25,15 +25,17 @@ UPDATE identities
 
 -- name: insert_flow
 INSERT INTO sign_in_flows (organisation_id, id, secret_hash, issuer, wanted, name, user_id,
-                           session_id, started_at, expires_at, used_at)
+                           session_id, started_at, expires_at, used_at, auth_epoch)
 VALUES (%(organisation)s, %(id)s, %(secret_hash)s, %(issuer)s, %(wanted)s, %(name)s, %(user_id)s,
-        %(session_id)s, %(started_at)s, %(expires_at)s, %(used_at)s)
+        %(session_id)s, %(started_at)s, %(expires_at)s, %(used_at)s,
+        coalesce((SELECT auth_epoch FROM installation), 0))
 
 -- name: select_flow
 SELECT id, secret_hash, issuer, wanted, name, user_id, session_id, started_at, expires_at, used_at
   FROM sign_in_flows
  WHERE organisation_id = %(organisation)s
    AND id = %(id)s
+   AND auth_epoch >= coalesce((SELECT auth_epoch FROM installation), 0)
 
 -- name: take_flow
 -- Whoever comes second waits here, and finds it used.
@@ -43,6 +45,7 @@ UPDATE sign_in_flows
    AND id = %(id)s
    AND used_at IS NULL
    AND expires_at > %(now)s
+   AND auth_epoch >= coalesce((SELECT auth_epoch FROM installation), 0)
 
 -- name: purge_flows
 SELECT narrow.purge_sign_in_flows(%(before)s) AS forgotten

@@ -1,4 +1,9 @@
-"""Who is who: organisations, users, sessions, API keys, failed log-ins."""
+"""Who is who: organisations, users, sessions, API keys, failed log-ins.
+
+Whatever lets somebody in belongs to an *epoch of access*, the installation's when it was made.
+The operator ends all access by beginning the next one: sessions, letters and sign-ins of before
+are dead for good, API keys until somebody enables them.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -112,8 +117,27 @@ class Users(Protocol):
         ...
 
 
+class AccessEpoch(Protocol):
+    """The installation's."""
+
+    def current(self) -> int:
+        """Works in any scope; nought before all access was ended for the first time."""
+        ...
+
+    def advance(self) -> int:
+        """Begin the next one, and tell its number.  Of two who do, one waits for the other.
+
+        Raises: MisuseError: in another scope than the installation's.
+        """
+        ...
+
+
 class Sessions(Protocol):
-    """Sessions of the scope's user."""
+    """Sessions of the scope's user.
+
+    Each is of the epoch in which it was added.  One of an epoch before is only to be seen by
+    `get`, and revoked with all others.
+    """
 
     def add(self, session: Session) -> None: ...
 
@@ -142,13 +166,15 @@ class Sessions(Protocol):
 class FoundKey:
     organisation: OrganisationId
     id: ApiKeyId
+    #: The installation's, now; the key may be of one before.
+    epoch: int
 
 
 class ApiKeys(Protocol):
     def add(self, key: ApiKey) -> None: ...
 
     def find(self, id: ApiKeyId) -> FoundKey | None:
-        """Whose key that is; works in any scope and tells ids only."""
+        """Whose key that is; works in any scope and tells ids only, and the present epoch."""
         ...
 
     def get(self, id: ApiKeyId) -> ApiKey | None: ...
@@ -157,7 +183,15 @@ class ApiKeys(Protocol):
         """The key with its organisation and its maker: one round trip."""
         ...
 
-    def put(self, key: ApiKey) -> None: ...
+    def put(self, key: ApiKey) -> None:
+        """All but what it was made with, and its epoch.  What is revoked stays so."""
+        ...
+
+    def enable(self, id: ApiKeyId, epoch: int) -> bool:
+        """It is of *epoch* from now on; False, and nothing happens: it is of that one or of a
+        later one, or revoked, or there is none.
+        """
+        ...
 
     def used(self, id: ApiKeyId, now: datetime) -> None:
         """Write down that the key was used at *now*; works in its organisation's scope."""

@@ -37,6 +37,8 @@ class Letter:
     due_at: datetime | None = field()
     #: When its token was used, or stopped being good.
     used_at: datetime | None = None
+    #: All access was ended since it was written.  The store says so of what it reads.
+    is_ended: bool = False
 
     @due_at.validator
     def _is_due_while_queued(self, _: object, value: datetime | None) -> None:
@@ -49,7 +51,8 @@ class Letter:
 
     def is_good(self, now: datetime) -> bool:
         """Whether its token may be used."""
-        return self.secret_hash is not None and self.used_at is None and now < self.expires_at
+        is_unused = self.secret_hash is not None and self.used_at is None
+        return is_unused and not self.is_ended and now < self.expires_at
 
 
 class Letters(Protocol):

@@ -28,7 +28,10 @@ class Identities(Protocol):
 
 
 class Flows(Protocol):
-    """Sign-ins that are under way.  They belong to the scope's organisation: the installation."""
+    """Sign-ins that are under way.  They belong to the scope's organisation: the installation.
+
+    Each is of the epoch of access in which it was added, and in a later one there is none.
+    """
 
     def add(self, flow: Flow) -> None: ...
 

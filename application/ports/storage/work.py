@@ -10,6 +10,7 @@ from attrs import define, frozen
 
 from application.ports.storage.abuse import Spendings, Throttles
 from application.ports.storage.access import (
+    AccessEpoch,
     ApiKeys,
     LoginAttempts,
     Members,
@@ -118,6 +119,8 @@ class Work(Protocol):
     def users(self) -> Users: ...
     @property
     def subject_keys(self) -> SubjectKeys: ...
+    @property
+    def access_epoch(self) -> AccessEpoch: ...
     @property
     def sessions(self) -> Sessions: ...
     @property

@@ -33,7 +33,7 @@ MEANT = """
 accounts             app=ra,w(custodian state key_ref curve public_key address further_keys)
                      narrow=r readonly=r
 api_keys             app=ra,w(name scopes expires_at revoked_at requests_per_minute
-                              last_used_at)
+                              last_used_at auth_epoch)
                      narrow=r,w(revoked_at)
 approval_policies    app=ra,w(needed) readonly=r
 approvals            app=ra,w(plan_hash asked_by asked_at expires_at verdict decided_by
@@ -72,7 +72,7 @@ holds                app=ra,w(captured state closed_at corrected lease_until) re
 identities           app=ra,w(subject_hash unlinked_at)
                      narrow=r(user_id issuer subject_hash)
 idempotency_keys     app=ra,w(fingerprint operation_id refusal expires_at) narrow=rd
-installation         app=r sealer=r readonly=r
+installation         app=r narrow=r(auth_epoch),w(auth_epoch) sealer=r readonly=r
 journal              app=ra narrow=r auditor=r readonly=r
 key_changes          app=ra,w(key_ref state code ended_at)
                      narrow=r(organisation_id id requested_at ended_at) readonly=r

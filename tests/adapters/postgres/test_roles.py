@@ -33,6 +33,7 @@ NARROW = {
     "find_login": ("tallystick_narrow", "uuid"),
     "find_identity": ("tallystick_narrow", "uuid"),
     "purge_sign_in_flows": ("tallystick_narrow", "int8"),
+    "advance_auth_epoch": ("tallystick_narrow", "integer"),
     "find_api_key": ("tallystick_narrow", "organisation_id, id"),
     "requested_accounts": ("tallystick_narrow", "organisation_id, id"),
     "count_open_slots": ("tallystick_narrow", "int8"),
