@@ -80,6 +80,7 @@ from application.operator.endpoints import OperatorsEndpoints
 from application.operator.erase import EraseSubject
 from application.operator.growth import ReportActivation, ReportRecurring
 from application.operator.installation_secret import InstallationSecret
+from application.operator.leaked_key import RevokeLeakedKey
 from application.operator.limits import LiftLimits, RaiseLimit
 from application.operator.margin import ReportMargin
 from application.operator.rewrap import Rewrap
@@ -292,6 +293,7 @@ class Container(containers.DeclarativeContainer):
         EnableApiKey, store=store, clock=clock, identifiers=identifiers, people=people
     )
     end_all_access = One(EndAllAccess, store=store, clock=clock, identifiers=identifiers)
+    revoke_leaked_key = One(RevokeLeakedKey, store=store, clock=clock, identifiers=identifiers)
     erase_subject = One(EraseSubject, store=store, clock=clock, identifiers=identifiers)
 
     webhook_secrets = One(

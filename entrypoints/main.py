@@ -22,7 +22,7 @@ COMMANDS = {
     "credits": ("credits", "Give credits, take them away, undo a capture, or look."),
     "tariff": ("tariff", "Change an organisation's tariff."),
     "users": ("users", "Erase a person."),
-    "access": ("access", "End all access after a restore."),
+    "access": ("access", "End all access after a restore; revoke one API key that leaked."),
     "abuse": ("abuse", "Lift what the limits have stopped, or raise one."),
     "verify": ("verify", "Check a file of evidence, or the ledger against every invariant."),
     "audit": ("audit", "Take the audit trail away whole, or ask it what was so at an instant."),

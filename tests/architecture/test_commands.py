@@ -55,6 +55,7 @@ UNUSED = {
 ANSWERING = (
     "erase",
     "end-all",
+    "revoke-key",
     "state",
     "grant",
     "set",
