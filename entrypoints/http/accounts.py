@@ -159,7 +159,9 @@ def change_keys(
         key=None if named_key is None else KeyRef(named_key),
     )
     named = IdempotencyKey(live=account.live, route="POST /v1/accounts/{id}/key_changes", key=key)
-    made = granted(request_key_change(caller, wish, named, fingerprint(request, asked.body)))
+    made = granted(
+        request_key_change(caller, wish, named, fingerprint(caller, request, asked.body))
+    )
     headers = {"Location": f"/v1/key_changes/{made.value.named}"}
     if made.replayed:
         headers["Idempotent-Replayed"] = "true"

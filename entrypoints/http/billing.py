@@ -63,7 +63,9 @@ def create_checkout(
         raise invalid([FieldFault("/pack", "missing", "name a pack or a tariff, one of the two")])
     item = Item(pack=PackName(pack)) if pack is not None else Item(tariff=TariffName(tariff or ""))
     named = IdempotencyKey(live=False, route="POST /v1/billing/checkout", key=key)
-    started = granted(start_checkout(caller, item, named, fingerprint(request, asked.body)))
+    started = granted(
+        start_checkout(caller, item, named, fingerprint(caller, request, asked.body))
+    )
     headers = {"Idempotent-Replayed": "true"} if started.replayed else {}
     return answer(_checkout(started.value), 201, headers)
 

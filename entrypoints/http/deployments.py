@@ -106,7 +106,7 @@ def create_deployment(
     named = IdempotencyKey(
         live=chains[wanted.network].network.live, route="POST /v1/deployments", key=key
     )
-    answered = request_deployment(caller, wanted, named, fingerprint(request, asked.body))
+    answered = request_deployment(caller, wanted, named, fingerprint(caller, request, asked.body))
     return accepted(granted(answered), caller, store, chains)
 
 

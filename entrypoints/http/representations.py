@@ -79,6 +79,7 @@ def api_key(each: ApiKey, cap: Standing | None, epoch: int, now: datetime) -> Do
         "live": each.live,
         "scopes": sorted(scope.value for scope in each.scopes),
         "hint": f"…{each.hint}",
+        "api_version": each.api_version,
         "active": each.is_good(now, epoch),
         "needs_enabling": each.needs_enabling(epoch) and not each.is_over(now),
         "created_by": public_id(Prefix.MEMBER, each.created_by),

@@ -93,8 +93,8 @@ _TOKENS = _object(
 
 _API_KEY = _object(
     id=_id(Prefix.API_KEY), name=_TEXT, live=_BOOLEAN,
-    scopes=_list(_one_of(*(each.value for each in Permission))), hint=_TEXT, active=_BOOLEAN,
-    needs_enabling=_BOOLEAN, created_by=_id(Prefix.MEMBER), created_at=_INSTANT,
+    scopes=_list(_one_of(*(each.value for each in Permission))), hint=_TEXT, api_version=_TEXT,
+    active=_BOOLEAN, needs_enabling=_BOOLEAN, created_by=_id(Prefix.MEMBER), created_at=_INSTANT,
     expires_at=or_null(_INSTANT), revoked_at=or_null(_INSTANT), last_used_at=or_null(_INSTANT),
     networks=or_null(_list(_TEXT)),
     spend_cap=or_null(_object(limit=_INTEGER, held=_INTEGER, used=_INTEGER, left=_INTEGER)),

@@ -107,7 +107,7 @@ def create_operation(
         metadata=asked.get(METADATA) or {},
     )
     named = IdempotencyKey(live=token.live, route="POST /v1/tokens/{id}/operations", key=key)
-    answered = request_operation(caller, wanted, named, fingerprint(request, asked.body))
+    answered = request_operation(caller, wanted, named, fingerprint(caller, request, asked.body))
     return accepted(granted(answered), caller, store, chains)
 
 
