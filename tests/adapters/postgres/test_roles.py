@@ -34,6 +34,7 @@ NARROW = {
     "find_identity": ("tallystick_narrow", "uuid"),
     "purge_sign_in_flows": ("tallystick_narrow", "int8"),
     "advance_auth_epoch": ("tallystick_narrow", "integer"),
+    "keys_made_by": ("tallystick_narrow", "id"),
     "find_api_key": ("tallystick_narrow", "organisation_id, id"),
     "requested_accounts": ("tallystick_narrow", "organisation_id, id"),
     "count_open_slots": ("tallystick_narrow", "int8"),
@@ -90,7 +91,7 @@ NOT_THE_APPLICATIONS = {
     "queue_figures",
 }
 WATCHERS = {"queue_figures"}
-READERS = {"ledger_volumes", "seal_backlog", "trail_begins"}
+READERS = {"keys_made_by", "ledger_volumes", "seal_backlog", "trail_begins"}
 SEALERS = {"unsealed_events", "seal_backlog"}
 
 
