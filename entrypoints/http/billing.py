@@ -125,7 +125,7 @@ def list_invoices(
         id="receive_stripe_event", tag="billing", summary="For Stripe only",
         description="Events that are signed with one of the endpoint's secrets. Answered with "
         "200 when the event and its effect are recorded; otherwise Stripe tells it again.",
-        answers="PaymentEventTaken", is_public=True,
+        answers="PaymentEventTaken", is_public=True, is_limited=False,
         codes=("billing_not_configured", "signature_invalid", "event_of_other_mode",
                "payment_event_not_recorded", "body_too_large"),
     ).opt,
