@@ -1,6 +1,7 @@
 """An installation as it is run: PostgreSQL, two chains, an API, workers, and organisations."""
 
 import secrets
+import shutil
 import signal
 import subprocess
 import time
@@ -101,6 +102,7 @@ def installed(
     """
     with ExitStack() as stack:
         folder = embedded_postgres.temporary_folder()
+        stack.callback(shutil.rmtree, folder.parent, ignore_errors=True)
         database = embedded_postgres.start(folder / "postgres")
         stack.callback(embedded_postgres.stop, folder / "postgres")
         anvil = stack.enter_context(Anvil())
