@@ -14,7 +14,13 @@ import psycopg
 
 from benchmarks.figures import Read, Reading, Readings
 from benchmarks.http_client import on_time
-from benchmarks.installation import NOTES, Installation, NotReadyError, installed
+from benchmarks.installation import (
+    NOTES,
+    Installation,
+    NotReadyError,
+    await_ready,
+    installed,
+)
 from benchmarks.orders import orders
 from entrypoints.devnet import embedded_postgres
 
@@ -58,7 +64,7 @@ def recovering(place: Installation, backlog: int) -> Readings:
             place.start(name)
         _await_move(place, moved)
         seconds = time.perf_counter() - begun
-        place.parts.await_ready()
+        await_ready(place)
         errors = sum(not answer.is_good for answer in answers)
         return Read(value=seconds, count=left, errors=errors)
 
