@@ -29,6 +29,14 @@ class AccountState(Enum):
     DISABLED = "disabled"
 
 
+class Origin(Enum):
+    """Where the secret of its first key comes from."""
+
+    CUSTODIAN = "custodian"
+    #: From a passphrase of its owner's, by ARC-76: nobody makes a key before it is given.
+    ARC76 = "arc76"
+
+
 @frozen(kw_only=True)
 class AccountKey:
     """One of an account's keys."""
@@ -52,7 +60,8 @@ class AccountKey:
 class Account:
     """Never a log-in, never a ledger account.
 
-    A row starts requested; the worker creates its key, with credentials the API does not have.
+    A row starts requested; the worker creates its key, with credentials the API does not have,
+    unless its origin is a passphrase.
     """
 
     organisation: OrganisationId
@@ -61,6 +70,7 @@ class Account:
     live: bool
     #: Scheme of the custodian that shall hold, or holds, the key: ``local-keys``.
     custodian: str
+    origin: Origin = Origin.CUSTODIAN
     state: AccountState = AccountState.REQUESTED
     key: KeyRef | None = None
     public_key: PublicKey | None = None

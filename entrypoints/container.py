@@ -4,7 +4,13 @@ from dependency_injector import containers, providers
 
 from adapters.aes import AesGcm
 from adapters.argon2 import Argon2Passwords
-from adapters.system import GroupCommit, LogAlarms, SystemClock, SystemIdentifiers
+from adapters.system import (
+    DerivationPool,
+    GroupCommit,
+    LogAlarms,
+    SystemClock,
+    SystemIdentifiers,
+)
 from adapters.telemetry import Tracing
 from adapters.telemetry.watched import WatchedAlarms, WatchedTurn
 from application.access.api_keys import CreateApiKey, RevokeApiKey
@@ -23,6 +29,7 @@ from application.access.single_sign_on import SignIn
 from application.access.throttle import CountRequests
 from application.access.verify import AskToVerify, FindLetter, VerifyAddress
 from application.accounts.create_key import CreateAccountKey
+from application.accounts.derive import DeriveAccounts
 from application.anchors.request import AnchorWhenDue, RequestAnchor
 from application.audit.anchors import FindAnchors
 from application.audit.as_of import StateAsOf
@@ -156,6 +163,7 @@ class Container(containers.DeclarativeContainer):
         people=people,
         custodian=settings.provided.custodian,
         places=One(assembly.account_places, settings),
+        origin=settings.provided.account_origin,
     )
     register = One(
         Register,
@@ -333,6 +341,17 @@ class Container(containers.DeclarativeContainer):
         store=store,
         custodians=custodians,
         chains=chains,
+        clock=clock,
+        identifiers=identifiers,
+    )
+
+    derive_accounts = One(
+        DeriveAccounts,
+        store=store,
+        custodians=custodians,
+        chains=chains,
+        passwords=passwords,
+        derive=One(DerivationPool),
         clock=clock,
         identifiers=identifiers,
     )

@@ -4,6 +4,12 @@ from litestar import Response, get, post, put
 from litestar.params import FromPath, RawBody
 
 from application.access.caller import Caller
+from application.accounts.derive import (
+    LONGEST_PASSPHRASE,
+    SHORTEST_PASSPHRASE,
+    DeriveAccounts,
+    Passphrase,
+)
 from application.keys.request import ChooseCustodian, KeyWish, RequestKeyChange, SwitchAccount
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.paging import PageRequest
@@ -22,7 +28,7 @@ from entrypoints.http.deployment_requests import fingerprint, idempotency_key
 from entrypoints.http.operations import Operation
 from entrypoints.http.problems import granted, not_found
 from entrypoints.http.pursued import CURSOR, KEYED, LIMIT, PAGE
-from entrypoints.http.rules import Choice, Text
+from entrypoints.http.rules import Choice, ChosenPassword, Text, Whole
 from entrypoints.http.services import AStore, Chains, Given
 
 ACTION = Field(
@@ -41,6 +47,19 @@ CUSTODIAN = Field(
 KEY = Field(
     "key", Text(most=200, ascii_only=True), "Which one to disable, by its `key` in `keys`."
 )
+PASSPHRASE = Field(
+    "passphrase",
+    ChosenPassword(least=SHORTEST_PASSPHRASE, most=LONGEST_PASSPHRASE),
+    "At least 16 characters, and not your password. It is stored nowhere, cannot be changed, and "
+    "whoever guesses it has the accounts.",
+    required=True,
+    example="seven brown foxes under one green umbrella",
+)
+SLOT = Field(
+    "slot", Whole(least=0, most=2**31 - 1),
+    "Which account of the passphrase; they count from 0, which it is by default.",
+)  # fmt: skip
+DERIVING = Shape("SigningPassphrase", (PASSPHRASE, SLOT))
 CHOICE = Shape("CustodianWish", (CUSTODIAN,))
 CHANGE = Shape("KeyChangeRequest", (ACTION, CUSTODIAN, KEY))
 
@@ -83,6 +102,32 @@ def get_account(
     request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore
 ) -> Response[bytes]:
     return answer_if_changed(representations.account(_known(id, caller, store)), request)
+
+
+@post(
+    "/v1/accounts/derive",
+    sync_to_thread=True,
+    status_code=200,
+    opt=Operation(
+        id="derive_accounts", tag="accounts", summary="Derive the accounts from a passphrase",
+        description="Where accounts have the `origin` `arc76`, whoever registered the "
+        "organisation gives the signing passphrase once, in a session: their address, the "
+        "passphrase and the slot make all accounts' keys (ARC-76), which the custodian keeps. "
+        "Given again, it answers the same; another one is refused.",
+        body=DERIVING, answers="AccountPage",
+        codes=("session_required", "passphrase_not_offered", "passphrase_is_password",
+               "passphrase_differs", "import_not_offered", "custodian_not_configured",
+               "custodian_unavailable", "busy"),
+    ).opt,
+)  # fmt: skip
+def derive_accounts(
+    request: AnyRequest, body: RawBody, caller: Given[Caller], derive: Given[DeriveAccounts]
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_ACCOUNTS)
+    asked = DERIVING.decode(request, body)
+    passphrase = Passphrase(text=asked[PASSPHRASE], slot=asked.get(SLOT) or 0)
+    items = [representations.account(each) for each in granted(derive(caller, passphrase))]
+    return answer(page(items, has_more=False, last=None))
 
 
 @post(
@@ -265,6 +310,7 @@ HANDLERS = (
     put_custodian,
     list_accounts,
     get_account,
+    derive_accounts,
     disable_account,
     enable_account,
     change_keys,

@@ -103,6 +103,7 @@ def account(each: Account) -> Document:
         "family": each.family.value,
         "live": each.live,
         "custodian": each.custodian,
+        "origin": each.origin.value,
         "state": each.state.value,
         "address": each.address,
         "key": each.key,

@@ -20,6 +20,7 @@ from application.access.sign_in_flow import StartFlow
 from application.access.single_sign_on import SignIn
 from application.access.throttle import CountRequests
 from application.access.verify import AskToVerify, VerifyAddress
+from application.accounts.derive import DeriveAccounts
 from application.audit.anchors import FindAnchors
 from application.audit.as_of import StateAsOf
 from application.audit.personal import ReadPersonal
@@ -117,6 +118,7 @@ class Services:
     request_deployment: RequestDeployment
     request_key_change: RequestKeyChange
     switch_account: SwitchAccount
+    derive_accounts: DeriveAccounts
     choose_custodian: ChooseCustodian
     set_approval_policy: SetApprovalPolicy
     decide_approval: DecideApproval

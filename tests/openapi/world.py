@@ -415,6 +415,10 @@ class World:
 
     _for_disable_account = _for_enable_account = _an_account
 
+    def _for_derive_accounts(self) -> Supply:
+        person = self.site.register_deriving(f"derives-{next(self._numbers)}@example.org")
+        return Supply(body={"passphrase": "seven brown foxes"}, by=person)
+
     def _for_change_keys(self) -> Supply:
         return evolve(self._an_account(), body={"action": "rotate"})
 
