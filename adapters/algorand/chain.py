@@ -49,6 +49,7 @@ from domain.operation import (
     LeaseWindow,
     NoEffect,
     Outcome,
+    Party,
     Postponed,
     SignedTransaction,
     Slot,
@@ -143,6 +144,12 @@ class AlgorandChain(Chain):
         locked = deed.locked + deed.most_deposited + PER_ACCOUNT + deposit
         return locked + (group.MOST + transactions) * self.network.fee_ceiling
 
+    def longest_message(self, intent: Intent, party: Party) -> int:
+        if party is Party.SENDER:
+            return group.longest_payment(self.network)
+        note = note_of(intent, self._installation)
+        return group.longest_act(self._deed(intent), self.network, note, self._lease(intent))
+
     def plan(self, intent: Intent) -> Forecast | Refusal:
         def inquiry(reader: Reader) -> Forecast | Refusal:
             waiting = self._unrunnable(reader, intent)
@@ -155,9 +162,6 @@ class AlgorandChain(Chain):
                 gas=len(rehearsal.group.transactions) + transactions,
                 gas_price=rehearsal.group.fee,
                 deposit=rehearsal.group.deposit + deposit,
-                longest_message=max(
-                    len(each.message) for each in rehearsal.group.draft().signables
-                ),
                 warnings=self._warnings(rehearsal.group.fee),
             )
 

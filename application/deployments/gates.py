@@ -154,3 +154,14 @@ def custody_refusal(
             detail = f"the custodian {scheme} does not sign on {curve.value}"
             return Refusal(code="curve_not_offered", detail=detail)
     return None
+
+
+def length_refusal(
+    custodians: Mapping[str, Custodian], scheme: str, longest_message: int
+) -> Refusal | None:
+    """Why the custodian *scheme*, which is configured, does not sign so many bytes at once."""
+    longest = custodians[scheme].capabilities().max_message_bytes
+    if longest is None or longest_message <= longest:
+        return None
+    detail = f"{longest_message} bytes are more than the {longest} that {scheme} signs at once"
+    return Refusal(code="message_too_long", detail=detail)

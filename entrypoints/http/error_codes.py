@@ -316,6 +316,8 @@ _DEPLOYMENTS = (
               Retry.AFTER_CONFIGURATION),
     ErrorCode("curve_not_offered", 422, "The custodian cannot sign for this network",
               "Choose an account whose custodian offers the network's curve."),
+    ErrorCode("message_too_long", 422, "The custodian does not sign that much at once",
+              "Name a custodian that does (`custodian`), or choose a shorter kind of token."),
     ErrorCode("network_not_ready", 503, "The network is not ready for deployments",
               "Ask the operator to set up the treasury of this network.",
               Retry.AFTER_CONFIGURATION),

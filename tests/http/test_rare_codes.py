@@ -52,6 +52,7 @@ SAID = {
     "custodian_unavailable": ("log_in", "POST", "/v1/auth/login"),
     "outcome_open": ("cancel_deployment", "POST", "/v1/deployments/{deployment}/cancel"),
     "import_not_offered": ("derive_accounts", "POST", "/v1/accounts/derive"),
+    "message_too_long": ("request_deployment", *CREATE),
     "rekey_not_offered": ("request_key_change", "POST", "/v1/accounts/{account}/key_changes"),
     "too_many_webhook_secrets": (
         "rotate_secret", "POST", "/v1/webhook_endpoints/{endpoint}/rotate",
