@@ -67,6 +67,7 @@ from application.evidence.verify import VerifyAudit
 from application.exports.expire import ExpireExports
 from application.exports.make import MakeExport
 from application.exports.request import RequestExport
+from application.keys.adopt import AdoptAddress
 from application.keys.carry_out import CarryOutKeyChange
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
 from application.mail.send import SendLetter
@@ -371,6 +372,9 @@ class Container(containers.DeclarativeContainer):
         offered=settings.provided.offered_custodians,
         clock=clock,
         identifiers=identifiers,
+    )
+    adopt_address = One(
+        AdoptAddress, store=store, chains=chains, clock=clock, identifiers=identifiers
     )
     switch_account = One(SwitchAccount, store=store, clock=clock, identifiers=identifiers)
     carry_out_key_change = One(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
+from algosdk.encoding import is_valid_address
 from attrs import evolve, field, frozen
 
 from adapters.algorand import group, protocol, window
@@ -286,6 +287,9 @@ class AlgorandChain(Chain):
         return self._ask(inquiry)
 
     def signer_state(self, address: str) -> SignerChainState:
+        if not is_valid_address(address):
+            # What can be no account's name holds nothing, and obeys nobody.
+            return SignerChainState(balance=0, next_sequence=0)
         return self._ask(lambda reader: _state_of(reader.account(address)))
 
     def _ask(self, inquiry: Callable[[Reader], T]) -> T:

@@ -89,6 +89,7 @@ def _key_to_json(key: AccountKey) -> Row:
         "address": key.address,
         "is_enabled": key.is_enabled,
         "issues": key.issues,
+        "networks": sorted(key.networks),
     }
 
 
@@ -99,4 +100,5 @@ def _key_from_json(row: Row) -> AccountKey:
         address=row["address"],
         is_enabled=row["is_enabled"],
         issues=row.get("issues", False),
+        networks=frozenset(row.get("networks", ())),
     )

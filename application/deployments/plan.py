@@ -110,12 +110,14 @@ class PlanDeployment:
             sender = sender_of(work, chain.network.id, id)
             if isinstance(sender, Refusal):
                 return sender
-            issuer = account.issuing(custodian_of(work, account, request.custodian))
+            network = chain.network.id
+            named = custodian_of(work, account, request.custodian, network)
+            issuer = account.issuing(named, network)
             intent = _intent(caller, request, id, issuer, sender)
             if refusal := self.budgets.refusal(work, chain, intent, gates.now):
                 return refusal
-            network = work.networks.status(chain.network.id)
-            return issuer, sender, (network.halted or sender.halted) is not None
+            status = work.networks.status(network)
+            return issuer, sender, (status.halted or sender.halted) is not None
 
     def _signer(
         self, party: Party, issuer: AccountKey, sender: Signer, chain: Chain, intent: Intent

@@ -140,9 +140,10 @@ class RequestDeployment:
         sender = sender_of(work, chain.network.id, id)
         if isinstance(sender, Refusal):
             return sender
-        named = custodian_of(work, account, request.custodian)
-        issuer = account.issuing(named)
-        schemes = (named or account.custodian, sender.custodian)
+        named = custodian_of(work, account, request.custodian, chain.network.id)
+        issuer = account.issuing(named, chain.network.id)
+        holder = issuer.custodian if issuer is not None and issuer.networks else account.custodian
+        schemes = (named or holder, sender.custodian)
         if refusal := custody_refusal(self.custodians, schemes, chain.network):
             return refusal
         deployment = Deployment(
@@ -172,7 +173,7 @@ class RequestDeployment:
         )
         if refusal := _plan_differs(deployment, issuer, chain):
             return refusal
-        if issuer is not None and (request.plan_hash or named):
+        if issuer is not None and (request.plan_hash or named or issuer.networks):
             # What was planned, or chosen, stays so, whatever becomes of the account's keys.
             owned = evolve(deployment, owner=issuer.address)
             deployment = evolve(owned, predicted=chain.predicted(Pursuit.intent(owned)))

@@ -10,6 +10,7 @@ from application.accounts.derive import (
     DeriveAccounts,
     Passphrase,
 )
+from application.keys.adopt import AdoptAddress
 from application.keys.request import ChooseCustodian, KeyWish, RequestKeyChange, SwitchAccount
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.paging import PageRequest
@@ -17,7 +18,16 @@ from application.ports.storage.work import Store
 from domain.account import Account
 from domain.audit import timestamp
 from domain.deployment import Deployment
-from domain.identifiers import AccountId, KeyChangeId, KeyRef, Prefix, parse_id, public_id
+from domain.errors import FieldFault
+from domain.identifiers import (
+    AccountId,
+    KeyChangeId,
+    KeyRef,
+    NetworkId,
+    Prefix,
+    parse_id,
+    public_id,
+)
 from domain.key_change import KeyAction, KeyChange
 from domain.organisation import Permission
 from entrypoints.http import representations
@@ -26,7 +36,7 @@ from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.deployment_requests import fingerprint, idempotency_key
 from entrypoints.http.operations import Operation
-from entrypoints.http.problems import granted, not_found
+from entrypoints.http.problems import granted, invalid, not_found
 from entrypoints.http.pursued import CURSOR, KEYED, LIMIT, PAGE
 from entrypoints.http.rules import Choice, ChosenPassword, Text, Whole
 from entrypoints.http.services import AStore, Chains, Given
@@ -60,6 +70,16 @@ SLOT = Field(
     "Which account of the passphrase; they count from 0, which it is by default.",
 )  # fmt: skip
 DERIVING = Shape("SigningPassphrase", (PASSPHRASE, SLOT))
+ADDRESS = Field(
+    "address", Text(most=100, ascii_only=True), "What was made elsewhere, and obeys the account's "
+    "own key on that network.", required=True,
+    example="5AHWQJ5D52K4GRW4JWQ5GMR53F7PDSJEGT4PXVFSBQYE7VXDVG3WSPWSBM",
+)  # fmt: skip
+NETWORK = Field(
+    "network", Text(most=128), "Where it obeys it (CAIP-2).", required=True,
+    example="algorand:wGHE2Pwdvd7S12BL5FaOP20EGYesN73k",
+)  # fmt: skip
+ADOPTION = Shape("Adoption", (ADDRESS, NETWORK))
 CHOICE = Shape("CustodianWish", (CUSTODIAN,))
 CHANGE = Shape("KeyChangeRequest", (ACTION, CUSTODIAN, KEY))
 
@@ -165,6 +185,41 @@ def enable_account(
     require(caller, Permission.WRITE_ACCOUNTS)
     known = _known(id, caller, store)
     return answer(representations.account(granted(switch_account(caller, known.id, on=True))))
+
+
+@post(
+    "/v1/accounts/{id:str}/adopt",
+    sync_to_thread=True,
+    status_code=200,
+    opt=Operation(
+        id="adopt_address", tag="accounts", summary="Issue from an address made elsewhere",
+        description="On Algorand: rekey it to the account's own key first (`tallystick arc76 "
+        "rekey`); that is what is looked for on chain. From then on tokens on that network are "
+        "issued from it. The account keeps its own address, which goes on to issue elsewhere.",
+        body=ADOPTION, answers="Account",
+        codes=("not_found", "account_not_found", "account_not_ready", "account_disabled",
+               "address_not_ruled", "key_change_under_way", "rekey_not_offered",
+               "node_unavailable", "network_halted"),
+    ).opt,
+)  # fmt: skip
+def adopt_address(
+    request: AnyRequest,
+    body: RawBody,
+    id: FromPath[str],
+    caller: Given[Caller],
+    store: AStore,
+    chains: Chains,
+    adopt: Given[AdoptAddress],
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_ACCOUNTS)
+    account = _known(id, caller, store)
+    asked = ADOPTION.decode(request, body)
+    network = NetworkId(asked[NETWORK])
+    if network not in chains:
+        known = ", ".join(sorted(chains))
+        raise invalid([FieldFault("/network", "unknown_network", f"networks here: {known}")])
+    adopted = granted(adopt(caller, account.id, asked[ADDRESS], network))
+    return answer(representations.account(adopted))
 
 
 @post(
@@ -313,6 +368,7 @@ HANDLERS = (
     derive_accounts,
     disable_account,
     enable_account,
+    adopt_address,
     change_keys,
     list_key_changes,
     get_key_change,

@@ -113,9 +113,10 @@ def account(each: Account) -> Document:
                 "custodian": key.custodian,
                 "address": key.address,
                 "public_key": key.public_key.raw.hex(),
-                "own": key.key == each.key,
+                "own": key == each.own_key,
                 "enabled": key.is_enabled,
-                "issues": key.issues or key.key == each.key,
+                "issues": key.issues or key == each.own_key or bool(key.networks),
+                "networks": sorted(key.networks),
             }
             for key in each.keys
         ],

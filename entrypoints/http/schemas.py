@@ -244,7 +244,7 @@ SCHEMAS: Mapping[str, Schema] = {
         keys=_list(
             _object(
                 key=_TEXT, custodian=_TEXT, address=_TEXT, public_key=_TEXT, own=_BOOLEAN,
-                enabled=_BOOLEAN, issues=_BOOLEAN,
+                enabled=_BOOLEAN, issues=_BOOLEAN, networks=_list(_TEXT),
             )
         ),
         created_at=_INSTANT,

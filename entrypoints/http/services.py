@@ -37,6 +37,7 @@ from application.deployments.validation import ValidateToken
 from application.evidence.give import GiveEvidence
 from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
+from application.keys.adopt import AdoptAddress
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
 from application.metered.spend import SpendCredits
 from application.notifications.again import RotateSecret, SendAgain
@@ -119,6 +120,7 @@ class Services:
     request_key_change: RequestKeyChange
     switch_account: SwitchAccount
     derive_accounts: DeriveAccounts
+    adopt_address: AdoptAddress
     choose_custodian: ChooseCustodian
     set_approval_policy: SetApprovalPolicy
     decide_approval: DecideApproval

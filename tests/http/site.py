@@ -51,6 +51,7 @@ from application.deployments.validation import ValidateToken
 from application.evidence.give import GiveEvidence
 from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
+from application.keys.adopt import AdoptAddress
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
 from application.mail.write import ReadLetter
 from application.metered.serve import ServeTurn
@@ -117,6 +118,7 @@ def services_of(house: House, **changes: Any) -> Services:
         ),
         choose_custodian=ChooseCustodian(**common, offered=frozenset(house.custodians)),
         switch_account=SwitchAccount(**common),
+        adopt_address=AdoptAddress(**common, **network),
         derive_accounts=DeriveAccounts(
             **common,
             **network,
