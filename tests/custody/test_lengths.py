@@ -16,6 +16,7 @@ from domain.operation import Intent, Party
 from domain.token import Token
 from entrypoints.devnet.algod import devnet
 from tests.algod.house import CONTRACTS, SECURITY, AlgodHouse
+from tests.catalogue import UNLIMITED
 
 #: Of the fields of an application's name and symbol, in bytes.
 LONG_NAME, LONG_SYMBOL = "N" * 32, "S" * 8
@@ -41,6 +42,7 @@ def test_a_program_that_kms_cannot_sign_is_refused_at_once_and_elsewhere_it_is_n
     house, monkeypatch
 ):
     """As the published ARC-1400 is: 5,536 bytes.  The treasury only pays."""
+    house.set_tariff(house.caller.organisation, UNLIMITED, "for the test")
     token = house.contract(SECURITY, name=LONG_NAME, symbol=LONG_SYMBOL)
     kind = kinds()[SECURITY]
     programs = evolve(kind.programs, approval=kind.programs.approval.ljust(5_536, b"\x00"))
@@ -54,12 +56,13 @@ def test_a_program_that_kms_cannot_sign_is_refused_at_once_and_elsewhere_it_is_n
     narrow = aws_kms.connect("eu-central-1", {})
     where = {house.custodian_scheme: house.custodian, "aws-kms": narrow}
     refused = house.request(token=token, custodians=where)
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, Refusal), refused
     assert refused.code == "message_too_long"
     assert house.deployments() == ()
     with house.store.begin(house.scope) as work:
         work.accounts.put(account)
-    assert isinstance(house.request(token=token, custodians=where), Accepted)
+    accepted = house.request(token=token, custodians=where)
+    assert isinstance(accepted, Accepted), accepted
 
 
 def longest(house: AlgodHouse, token: Token) -> int:
