@@ -4,7 +4,13 @@ from dependency_injector import containers, providers
 
 from adapters.aes import AesGcm
 from adapters.argon2 import Argon2Passwords
-from adapters.system import GroupCommit, LogAlarms, SystemClock, SystemIdentifiers
+from adapters.system import (
+    DerivationPool,
+    GroupCommit,
+    LogAlarms,
+    SystemClock,
+    SystemIdentifiers,
+)
 from adapters.telemetry import Tracing
 from adapters.telemetry.watched import WatchedAlarms, WatchedTurn
 from application.access.api_keys import CreateApiKey, EnableApiKey, RevokeApiKey
@@ -23,6 +29,7 @@ from application.access.single_sign_on import SignIn
 from application.access.throttle import CountRequests
 from application.access.verify import AskToVerify, FindLetter, VerifyAddress
 from application.accounts.create_key import CreateAccountKey
+from application.accounts.derive import DeriveAccounts
 from application.anchors.request import AnchorWhenDue, RequestAnchor
 from application.audit.anchors import FindAnchors
 from application.audit.as_of import StateAsOf
@@ -60,6 +67,7 @@ from application.evidence.verify import VerifyAudit
 from application.exports.expire import ExpireExports
 from application.exports.make import MakeExport
 from application.exports.request import RequestExport
+from application.keys.adopt import AdoptAddress
 from application.keys.carry_out import CarryOutKeyChange
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
 from application.mail.send import SendLetter
@@ -158,6 +166,7 @@ class Container(containers.DeclarativeContainer):
         people=people,
         custodian=settings.provided.custodian,
         places=One(assembly.account_places, settings),
+        origin=settings.provided.account_origin,
     )
     register = One(
         Register,
@@ -344,6 +353,17 @@ class Container(containers.DeclarativeContainer):
         identifiers=identifiers,
     )
 
+    derive_accounts = One(
+        DeriveAccounts,
+        store=store,
+        custodians=custodians,
+        chains=chains,
+        passwords=passwords,
+        derive=One(DerivationPool),
+        clock=clock,
+        identifiers=identifiers,
+    )
+
     budgets = One(assembly.budgets, settings)
     request_key_change = One(
         RequestKeyChange,
@@ -359,6 +379,9 @@ class Container(containers.DeclarativeContainer):
         offered=settings.provided.offered_custodians,
         clock=clock,
         identifiers=identifiers,
+    )
+    adopt_address = One(
+        AdoptAddress, store=store, chains=chains, clock=clock, identifiers=identifiers
     )
     switch_account = One(SwitchAccount, store=store, clock=clock, identifiers=identifiers)
     carry_out_key_change = One(

@@ -56,6 +56,7 @@ from domain.operation import (
     Intent,
     NoEffect,
     Outcome,
+    Party,
     Postponed,
     SignedTransaction,
     Slot,
@@ -161,6 +162,9 @@ class Pool(Chain, NodePool):
 
     def allowance(self, intent: Intent) -> int:
         return self._any.allowance(intent)
+
+    def longest_message(self, intent: Intent, party: Party) -> int:
+        return self._any.longest_message(intent, party)
 
     def assemble(
         self, draft: Draft, signatures: Sequence[tuple[PublicKey, Signature]]

@@ -37,6 +37,7 @@ from domain.operation import (
     Intent,
     NoEffect,
     Outcome,
+    Party,
     Postponed,
     SignedTransaction,
     Slot,
@@ -136,6 +137,9 @@ class WatchedNode(Chain):
 
     def allowance(self, intent: Intent) -> int:
         return self.chain.allowance(intent)
+
+    def longest_message(self, intent: Intent, party: Party) -> int:
+        return self.chain.longest_message(intent, party)
 
     def planned(self, intent: Intent) -> TokenState:
         return self.chain.planned(intent)

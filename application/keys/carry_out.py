@@ -143,10 +143,13 @@ class CarryOutKeyChange:
         """Whether something on chain still obeys a key that is not the account's own."""
         if not account.family.rekeys:
             return False
+        addresses = {each.address for each in account.keys if each.key == key.key}
         for _, chain in self._networks(account):
-            state, ruler = chain.signer_state(key.address), chain.address(key.public_key)
-            if state.balance and (state.ruler or key.address) == ruler:
-                return True
+            ruler = chain.address(key.public_key)
+            for address in sorted(addresses):
+                state = chain.signer_state(address)
+                if state.balance and (state.ruler or address) == ruler:
+                    return True
         return False
 
     # Chains.

@@ -4,6 +4,13 @@ from litestar import Response, get, post, put
 from litestar.params import FromPath, RawBody
 
 from application.access.caller import Caller
+from application.accounts.derive import (
+    LONGEST_PASSPHRASE,
+    SHORTEST_PASSPHRASE,
+    DeriveAccounts,
+    Passphrase,
+)
+from application.keys.adopt import AdoptAddress
 from application.keys.request import ChooseCustodian, KeyWish, RequestKeyChange, SwitchAccount
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.paging import PageRequest
@@ -11,7 +18,16 @@ from application.ports.storage.work import Store
 from domain.account import Account
 from domain.audit import timestamp
 from domain.deployment import Deployment
-from domain.identifiers import AccountId, KeyChangeId, KeyRef, Prefix, parse_id, public_id
+from domain.errors import FieldFault
+from domain.identifiers import (
+    AccountId,
+    KeyChangeId,
+    KeyRef,
+    NetworkId,
+    Prefix,
+    parse_id,
+    public_id,
+)
 from domain.key_change import KeyAction, KeyChange
 from domain.organisation import Permission
 from entrypoints.http import representations
@@ -20,9 +36,9 @@ from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.deployment_requests import fingerprint, idempotency_key
 from entrypoints.http.operations import Operation
-from entrypoints.http.problems import granted, not_found
+from entrypoints.http.problems import granted, invalid, not_found
 from entrypoints.http.pursued import CURSOR, KEYED, LIMIT, PAGE
-from entrypoints.http.rules import Choice, Text
+from entrypoints.http.rules import Choice, ChosenPassword, Text, Whole
 from entrypoints.http.services import AStore, Chains, Given
 
 ACTION = Field(
@@ -41,6 +57,29 @@ CUSTODIAN = Field(
 KEY = Field(
     "key", Text(most=200, ascii_only=True), "Which one to disable, by its `key` in `keys`."
 )
+PASSPHRASE = Field(
+    "passphrase",
+    ChosenPassword(least=SHORTEST_PASSPHRASE, most=LONGEST_PASSPHRASE),
+    "At least 16 characters, and not your password. It is stored nowhere, cannot be changed, and "
+    "whoever guesses it has the accounts.",
+    required=True,
+    example="seven brown foxes under one green umbrella",
+)
+SLOT = Field(
+    "slot", Whole(least=0, most=2**31 - 1),
+    "Which account of the passphrase; they count from 0, which it is by default.",
+)  # fmt: skip
+DERIVING = Shape("SigningPassphrase", (PASSPHRASE, SLOT))
+ADDRESS = Field(
+    "address", Text(most=100, ascii_only=True), "What was made elsewhere, and obeys the account's "
+    "own key on that network.", required=True,
+    example="5AHWQJ5D52K4GRW4JWQ5GMR53F7PDSJEGT4PXVFSBQYE7VXDVG3WSPWSBM",
+)  # fmt: skip
+NETWORK = Field(
+    "network", Text(most=128), "Where it obeys it (CAIP-2).", required=True,
+    example="algorand:wGHE2Pwdvd7S12BL5FaOP20EGYesN73k",
+)  # fmt: skip
+ADOPTION = Shape("Adoption", (ADDRESS, NETWORK))
 CHOICE = Shape("CustodianWish", (CUSTODIAN,))
 CHANGE = Shape("KeyChangeRequest", (ACTION, CUSTODIAN, KEY))
 
@@ -86,6 +125,32 @@ def get_account(
 
 
 @post(
+    "/v1/accounts/derive",
+    sync_to_thread=True,
+    status_code=200,
+    opt=Operation(
+        id="derive_accounts", tag="accounts", summary="Derive the accounts from a passphrase",
+        description="Where accounts have the `origin` `arc76`, whoever registered the "
+        "organisation gives the signing passphrase once, in a session: their address, the "
+        "passphrase and the slot make all accounts' keys (ARC-76), which the custodian keeps. "
+        "Given again, it answers the same; another one is refused.",
+        body=DERIVING, answers="AccountPage",
+        codes=("session_required", "passphrase_not_offered", "passphrase_is_password",
+               "passphrase_differs", "import_not_offered", "custodian_not_configured",
+               "custodian_unavailable", "busy"),
+    ).opt,
+)  # fmt: skip
+def derive_accounts(
+    request: AnyRequest, body: RawBody, caller: Given[Caller], derive: Given[DeriveAccounts]
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_ACCOUNTS)
+    asked = DERIVING.decode(request, body)
+    passphrase = Passphrase(text=asked[PASSPHRASE], slot=asked.get(SLOT) or 0)
+    items = [representations.account(each) for each in granted(derive(caller, passphrase))]
+    return answer(page(items, has_more=False, last=None))
+
+
+@post(
     "/v1/accounts/{id:str}/disable",
     sync_to_thread=True,
     status_code=200,
@@ -120,6 +185,41 @@ def enable_account(
     require(caller, Permission.WRITE_ACCOUNTS)
     known = _known(id, caller, store)
     return answer(representations.account(granted(switch_account(caller, known.id, on=True))))
+
+
+@post(
+    "/v1/accounts/{id:str}/adopt",
+    sync_to_thread=True,
+    status_code=200,
+    opt=Operation(
+        id="adopt_address", tag="accounts", summary="Issue from an address made elsewhere",
+        description="On Algorand: rekey it to the account's own key first (`tallystick arc76 "
+        "rekey`); that is what is looked for on chain. From then on tokens on that network are "
+        "issued from it. The account keeps its own address, which goes on to issue elsewhere.",
+        body=ADOPTION, answers="Account",
+        codes=("not_found", "account_not_found", "account_not_ready", "account_disabled",
+               "address_not_ruled", "key_change_under_way", "rekey_not_offered",
+               "node_unavailable", "network_halted"),
+    ).opt,
+)  # fmt: skip
+def adopt_address(
+    request: AnyRequest,
+    body: RawBody,
+    id: FromPath[str],
+    caller: Given[Caller],
+    store: AStore,
+    chains: Chains,
+    adopt: Given[AdoptAddress],
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_ACCOUNTS)
+    account = _known(id, caller, store)
+    asked = ADOPTION.decode(request, body)
+    network = NetworkId(asked[NETWORK])
+    if network not in chains:
+        known = ", ".join(sorted(chains))
+        raise invalid([FieldFault("/network", "unknown_network", f"networks here: {known}")])
+    adopted = granted(adopt(caller, account.id, asked[ADDRESS], network))
+    return answer(representations.account(adopted))
 
 
 @post(
@@ -267,8 +367,10 @@ HANDLERS = (
     put_custodian,
     list_accounts,
     get_account,
+    derive_accounts,
     disable_account,
     enable_account,
+    adopt_address,
     change_keys,
     list_key_changes,
     get_key_change,

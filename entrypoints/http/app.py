@@ -169,6 +169,8 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "request_deployment": services.request_deployment,
         "request_key_change": services.request_key_change,
         "switch_account": services.switch_account,
+        "derive": services.derive_accounts,
+        "adopt": services.adopt_address,
         "choose_custodian": services.choose_custodian,
         "set_policy": services.set_approval_policy,
         "decide": services.decide_approval,

@@ -87,7 +87,7 @@ def plan_deployment(
         codes=(*_ANYTHING_THAT_HOLDS, *KEYED, "deployment_id_used", "plan_expired",
                "plan_changed", "client_reference_used", "account_not_found", "account_not_ready",
                "account_disabled", "custodian_not_offered", "custodian_not_configured",
-               "curve_not_offered"),
+               "curve_not_offered", "message_too_long"),
     ).opt,
     status_code=202,
 )  # fmt: skip

@@ -105,6 +105,7 @@ def account(each: Account) -> Document:
         "family": each.family.value,
         "live": each.live,
         "custodian": each.custodian,
+        "origin": each.origin.value,
         "state": each.state.value,
         "address": each.address,
         "key": each.key,
@@ -114,9 +115,10 @@ def account(each: Account) -> Document:
                 "custodian": key.custodian,
                 "address": key.address,
                 "public_key": key.public_key.raw.hex(),
-                "own": key.key == each.key,
+                "own": key == each.own_key,
                 "enabled": key.is_enabled,
-                "issues": key.issues or key.key == each.key,
+                "issues": key.issues or key == each.own_key or bool(key.networks),
+                "networks": sorted(key.networks),
             }
             for key in each.keys
         ],

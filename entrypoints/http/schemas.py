@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from application.ports.nodes import NodeCondition
 from application.ports.storage.letters import LetterState
 from application.ports.storage.people import UsageKey
-from domain.account import AccountState
+from domain.account import AccountState, Origin
 from domain.approval import Verdict
 from domain.catalogue import KindClass
 from domain.deployment import Reason, State
@@ -238,12 +238,13 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Account": _object(
         id=_id(Prefix.ACCOUNT), family=_one_of(*(each.value for each in Family)), live=_BOOLEAN,
-        custodian=_TEXT, state=_one_of(*(each.value for each in AccountState)),
+        custodian=_TEXT, origin=_one_of(*(each.value for each in Origin)),
+        state=_one_of(*(each.value for each in AccountState)),
         address=or_null(_TEXT), key=or_null(_TEXT),
         keys=_list(
             _object(
                 key=_TEXT, custodian=_TEXT, address=_TEXT, public_key=_TEXT, own=_BOOLEAN,
-                enabled=_BOOLEAN, issues=_BOOLEAN,
+                enabled=_BOOLEAN, issues=_BOOLEAN, networks=_list(_TEXT),
             )
         ),
         created_at=_INSTANT,

@@ -20,6 +20,7 @@ from application.access.sign_in_flow import StartFlow
 from application.access.single_sign_on import SignIn
 from application.access.throttle import CountRequests
 from application.access.verify import AskToVerify, VerifyAddress
+from application.accounts.derive import DeriveAccounts
 from application.audit.anchors import FindAnchors
 from application.audit.as_of import StateAsOf
 from application.audit.personal import ReadPersonal
@@ -36,6 +37,7 @@ from application.deployments.validation import ValidateToken
 from application.evidence.give import GiveEvidence
 from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
+from application.keys.adopt import AdoptAddress
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
 from application.metered.spend import SpendCredits
 from application.notifications.again import RotateSecret, SendAgain
@@ -118,6 +120,8 @@ class Services:
     request_deployment: RequestDeployment
     request_key_change: RequestKeyChange
     switch_account: SwitchAccount
+    derive_accounts: DeriveAccounts
+    adopt_address: AdoptAddress
     choose_custodian: ChooseCustodian
     set_approval_policy: SetApprovalPolicy
     decide_approval: DecideApproval

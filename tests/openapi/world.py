@@ -415,6 +415,17 @@ class World:
 
     _for_disable_account = _for_enable_account = _an_account
 
+    def _for_derive_accounts(self) -> Supply:
+        person = self.site.register_deriving(f"derives-{next(self._numbers)}@example.org")
+        return Supply(body={"passphrase": "seven brown foxes"}, by=person)
+
+    def _for_adopt_address(self) -> Supply:
+        """The account's own address is adopted already."""
+        supply = self._an_account()
+        assert supply.by is not None
+        address = supply.by.get(f"/v1/accounts/{supply.path['id']}").json()["address"]
+        return evolve(supply, body={"address": address, "network": self.site.house.network})
+
     def _for_change_keys(self) -> Supply:
         return evolve(self._an_account(), body={"action": "rotate"})
 
