@@ -62,6 +62,7 @@ from application.exports.make import MakeExport
 from application.exports.request import RequestExport
 from application.keys.carry_out import CarryOutKeyChange
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
+from application.keys.withdraw import WithdrawKeyChange
 from application.mail.send import SendLetter
 from application.mail.write import ReadLetter, WriteLetter
 from application.metered.serve import ServeTurn
@@ -361,6 +362,7 @@ class Container(containers.DeclarativeContainer):
         identifiers=identifiers,
     )
     switch_account = One(SwitchAccount, store=store, clock=clock, identifiers=identifiers)
+    withdraw_key_change = One(WithdrawKeyChange, store=store, clock=clock, identifiers=identifiers)
     carry_out_key_change = One(
         CarryOutKeyChange,
         store=store,

@@ -133,6 +133,7 @@ def services(container: Container, stopping: threading.Event) -> Services:
         request_deployment=container.request_deployment(),
         request_key_change=container.request_key_change(),
         switch_account=container.switch_account(),
+        withdraw_key_change=container.withdraw_key_change(),
         choose_custodian=container.choose_custodian(),
         set_approval_policy=container.set_approval_policy(),
         decide_approval=container.decide_approval(),

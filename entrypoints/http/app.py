@@ -169,6 +169,7 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "request_deployment": services.request_deployment,
         "request_key_change": services.request_key_change,
         "switch_account": services.switch_account,
+        "withdraw_key_change": services.withdraw_key_change,
         "choose_custodian": services.choose_custodian,
         "set_policy": services.set_approval_policy,
         "decide": services.decide_approval,

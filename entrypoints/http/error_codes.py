@@ -300,8 +300,6 @@ _DEPLOYMENTS = (
               Retry.AFTER_REMEDIATION),
     ErrorCode("custodian_unchanged", 422, "The key is at that custodian already",
               "Name another custodian, or rotate the key where it is."),
-    ErrorCode("rekey_not_offered", 422, "These networks know no rekeying",
-              "Rotate the key: the account gets another address."),
     ErrorCode("custodian_not_offered", 422, "The key is not at that custodian",
               "Leave `custodian` out, name the one of the issuing account, or have an address "
               "added there first (POST /v1/accounts/{id}/key_changes)."),

@@ -37,6 +37,7 @@ from application.evidence.give import GiveEvidence
 from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
+from application.keys.withdraw import WithdrawKeyChange
 from application.metered.spend import SpendCredits
 from application.notifications.again import RotateSecret, SendAgain
 from application.notifications.endpoints import ChangeEndpoints, RegisterEndpoint
@@ -118,6 +119,7 @@ class Services:
     request_deployment: RequestDeployment
     request_key_change: RequestKeyChange
     switch_account: SwitchAccount
+    withdraw_key_change: WithdrawKeyChange
     choose_custodian: ChooseCustodian
     set_approval_policy: SetApprovalPolicy
     decide_approval: DecideApproval

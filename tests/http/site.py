@@ -48,6 +48,7 @@ from application.evidence.give import GiveEvidence
 from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
+from application.keys.withdraw import WithdrawKeyChange
 from application.mail.write import ReadLetter
 from application.metered.serve import ServeTurn
 from application.metered.spend import SpendCredits
@@ -112,6 +113,7 @@ def services_of(house: House, **changes: Any) -> Services:
         ),
         choose_custodian=ChooseCustodian(**common, offered=frozenset(house.custodians)),
         switch_account=SwitchAccount(**common),
+        withdraw_key_change=WithdrawKeyChange(**common),
         set_approval_policy=SetApprovalPolicy(**common),
         decide_approval=DecideApproval(**common),
         cancel_deployment=CancelDeployment(**common, **network),

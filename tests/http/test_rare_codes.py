@@ -51,7 +51,6 @@ SAID = {
     "network_halted": ("plan_deployment", "POST", "/v1/deployments/plan"),
     "custodian_unavailable": ("log_in", "POST", "/v1/auth/login"),
     "outcome_open": ("cancel_deployment", "POST", "/v1/deployments/{deployment}/cancel"),
-    "rekey_not_offered": ("request_key_change", "POST", "/v1/accounts/{account}/key_changes"),
     "too_many_webhook_secrets": (
         "rotate_secret", "POST", "/v1/webhook_endpoints/{endpoint}/rotate",
     ),
