@@ -161,7 +161,7 @@ def test_no_single_death_of_the_worker_changes_whose_a_token_is(house):
     is_moved(house, first, change, token)
     assert healthy.calls.count("submit") == 2
     everything = [(call, death) for call in range(len(healthy.calls)) for death in DEATHS]
-    for call, death in sampled(everything, 10):
+    for call, death in sampled(everything, 20):
         first = house.somebody_new()
         token = house.issued()
         change = house.move()
@@ -170,7 +170,7 @@ def test_no_single_death_of_the_worker_changes_whose_a_token_is(house):
 
 
 def test_no_pair_of_deaths_does_either(house):
-    for pair in ((9, 30), (17, 18), (25, 60), (40, 41)):
+    for pair in ((17, 18), (25, 60)):
         first = house.somebody_new()
         token = house.issued()
         change = house.move()
