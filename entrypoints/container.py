@@ -70,6 +70,7 @@ from application.exports.request import RequestExport
 from application.keys.adopt import AdoptAddress
 from application.keys.carry_out import CarryOutKeyChange
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
+from application.keys.withdraw import WithdrawKeyChange
 from application.mail.send import SendLetter
 from application.mail.write import ReadLetter, WriteLetter
 from application.metered.serve import ServeTurn
@@ -384,6 +385,7 @@ class Container(containers.DeclarativeContainer):
         AdoptAddress, store=store, chains=chains, clock=clock, identifiers=identifiers
     )
     switch_account = One(SwitchAccount, store=store, clock=clock, identifiers=identifiers)
+    withdraw_key_change = One(WithdrawKeyChange, store=store, clock=clock, identifiers=identifiers)
     carry_out_key_change = One(
         CarryOutKeyChange,
         store=store,

@@ -129,6 +129,10 @@ class AlgorandChain(Chain):
     ) -> Order | Refusal:
         return _kind(token.kind).order(token, action, parameters)
 
+    def handing_over(self, token: Token, to: str) -> Order | None:  # noqa: ARG002 - of none
+        """None: addresses obey other keys, and tokens stay where they are."""
+        return None
+
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
         return _kind(token.kind).steps(order)
 

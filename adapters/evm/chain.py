@@ -112,6 +112,9 @@ class EvmChain(Chain):
     ) -> Order | Refusal:
         return _kind(token.kind).order(token, action, parameters)
 
+    def handing_over(self, token: Token, to: str) -> Order | None:
+        return _kind(token.kind).handing_over(to)
+
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
         if token.kind == ANCHOR:
             return anchor.OUTLINES

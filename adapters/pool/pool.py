@@ -148,6 +148,9 @@ class Pool(Chain, NodePool):
     ) -> Order | Refusal:
         return self._any.order(token, action, parameters)
 
+    def handing_over(self, token: Token, to: str) -> Order | None:
+        return self._any.handing_over(token, to)
+
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
         return self._any.steps(token, order)
 

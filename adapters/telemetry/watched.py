@@ -121,6 +121,9 @@ class WatchedNode(Chain):
     ) -> Order | Refusal:
         return self.chain.order(token, action, parameters)
 
+    def handing_over(self, token: Token, to: str) -> Order | None:
+        return self.chain.handing_over(token, to)
+
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
         return self.chain.steps(token, order)
 

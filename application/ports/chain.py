@@ -141,6 +141,14 @@ class Chain(Protocol):
         """
         ...
 
+    def handing_over(self, token: Token, to: str) -> Order | None:
+        """The order that gives *token*, and what its owner holds of it, to the address *to*.
+
+        None: nobody owns tokens of its kind, or their owner obeys another key instead.  Asks
+        nobody.
+        """
+        ...
+
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
         """The steps that bring *token* into being, or carry *order* out.  Asks nobody."""
         ...

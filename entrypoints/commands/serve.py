@@ -135,6 +135,7 @@ def services(container: Container, stopping: threading.Event) -> Services:
         switch_account=container.switch_account(),
         derive_accounts=container.derive_accounts(),
         adopt_address=container.adopt_address(),
+        withdraw_key_change=container.withdraw_key_change(),
         choose_custodian=container.choose_custodian(),
         set_approval_policy=container.set_approval_policy(),
         decide_approval=container.decide_approval(),

@@ -1,5 +1,7 @@
 """/v1/accounts: what one issues from, and what is done to its keys."""
 
+from collections.abc import Sequence
+
 from litestar import Response, get, post, put
 from litestar.params import FromPath, RawBody
 
@@ -11,7 +13,9 @@ from application.accounts.derive import (
     Passphrase,
 )
 from application.keys.adopt import AdoptAddress
+from application.keys.handed import handed_to_key_of
 from application.keys.request import ChooseCustodian, KeyWish, RequestKeyChange, SwitchAccount
+from application.keys.withdraw import WithdrawKeyChange
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Store
@@ -35,9 +39,9 @@ from entrypoints.http.answers import answer, answer_if_changed, bad_cursor, page
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.deployment_requests import fingerprint, idempotency_key
-from entrypoints.http.operations import Operation
+from entrypoints.http.operations import NOTHING, Operation
 from entrypoints.http.problems import granted, invalid, not_found
-from entrypoints.http.pursued import CURSOR, KEYED, LIMIT, PAGE
+from entrypoints.http.pursued import CURSOR, KEYED, LIMIT, PAGE, token_id
 from entrypoints.http.rules import Choice, ChosenPassword, Text, Whole
 from entrypoints.http.services import AStore, Chains, Given
 
@@ -45,8 +49,8 @@ ACTION = Field(
     "action", Choice(among=KeyAction),
     "`rotate`: the next key at the same custodian. `move`: a key at another one. `add`: an "
     "address of its own at another one, for requests that name that custodian. `rekey`: "
-    "networks that obey an earlier key obey the account's own. `disable`: a key signs nothing any "
-    "more, for ever.", required=True, example="rotate",
+    "networks, or tokens, that obey an earlier key obey the account's own. `disable`: a key signs "
+    "nothing any more, for ever.", required=True, example="rotate",
 )  # fmt: skip
 CUSTODIAN = Field(
     "custodian",
@@ -230,13 +234,13 @@ def adopt_address(
         id="change_keys", tag="accounts", summary="Rotate, move, rekey or disable a key",
         description="Accepted here and carried out by a worker: GET tells how far it is. On "
         "Algorand the account keeps its address, and every network where it exists is told; on "
-        "EVM networks the account has another address from then on, and earlier tokens stay with "
-        "the earlier key. One change of an account at a time.",
+        "EVM networks the account has another address from then on, to which its tokens are "
+        "handed over, each by a transaction of its own. One change of an account at a time.",
         body=CHANGE, answers="KeyChange", status=202, needs_idempotency_key=True,
         codes=(*KEYED, "not_found", "account_not_ready", "key_change_under_way", "key_disabled",
                "key_in_use", "custodian_unchanged", "custodian_not_offered",
                "custodian_not_configured",
-               "curve_not_offered", "rekey_not_offered"),
+               "curve_not_offered"),
     ).opt,
 )  # fmt: skip
 def change_keys(
@@ -299,7 +303,8 @@ def list_key_changes(
     sync_to_thread=True,
     opt=Operation(
         id="get_key_change", tag="accounts", summary="One change of keys, as it is now",
-        description="`networks`: those that are told, and how far each is.",
+        description="`networks`: those that are told, and how far each is. `tokens`: those that "
+        "go, or went, to its new address, likewise.",
         answers="KeyChangeInDetail", is_polled=True, codes=("not_found",),
     ).opt,
 )  # fmt: skip
@@ -316,10 +321,35 @@ def get_key_change(
             if found is not None
             and (operation := work.deployments.get(found.operation(network))) is not None
         ]
+        handed = [] if found is None else list(handed_to_key_of(work, found))
     if found is None:
         raise not_found("key change")
-    networks: representations.Document = {"networks": [_told(each) for each in told]}
-    return answer_if_changed(_shown(found) | networks, request)
+    return answer_if_changed(_in_detail(found, told, handed), request)
+
+
+@post(
+    "/v1/key_changes/{id:str}/cancel",
+    sync_to_thread=True,
+    status_code=200,
+    opt=Operation(
+        id="cancel_key_change", tag="accounts", summary="Withdraw it before it has begun",
+        description="As long as it is `requested`: no key is made or disabled for it afterwards.",
+        body=NOTHING, answers="KeyChange", codes=("not_found", "too_late_to_cancel"),
+    ).opt,
+)  # fmt: skip
+def cancel_key_change(
+    request: AnyRequest,
+    body: RawBody,
+    id: FromPath[str],
+    caller: Given[Caller],
+    withdraw_key_change: Given[WithdrawKeyChange],
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_ACCOUNTS)
+    NOTHING.decode(request, body)
+    change_id = parse_id(Prefix.KEY_CHANGE, id)
+    if change_id is None:
+        raise not_found("key change")
+    return answer(_shown(granted(withdraw_key_change(caller, KeyChangeId(change_id)))))
 
 
 @get(
@@ -374,6 +404,7 @@ HANDLERS = (
     change_keys,
     list_key_changes,
     get_key_change,
+    cancel_key_change,
 )
 
 
@@ -402,6 +433,19 @@ def _told(each: Deployment) -> representations.Document:
         "state": each.state.value,
         "waiting_for": None if each.waiting is None else each.waiting.value,
         "transaction_id": None if inclusion is None else inclusion.transaction_id,
+    }
+
+
+def _in_detail(
+    each: KeyChange, told: Sequence[Deployment], handed: Sequence[Deployment]
+) -> representations.Document:
+    return _shown(each) | {
+        "networks": [_told(operation) for operation in told],
+        "tokens": [
+            _told(operation) | {"token": token_id(operation.of), "owner": operation.owner}
+            for operation in handed
+            if operation.of is not None
+        ],
     }
 
 

@@ -171,6 +171,7 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "switch_account": services.switch_account,
         "derive": services.derive_accounts,
         "adopt": services.adopt_address,
+        "withdraw_key_change": services.withdraw_key_change,
         "choose_custodian": services.choose_custodian,
         "set_policy": services.set_approval_policy,
         "decide": services.decide_approval,

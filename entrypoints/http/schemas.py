@@ -271,6 +271,14 @@ SCHEMAS: Mapping[str, Schema] = {
                 transaction_id=or_null(_TEXT),
             )
         ),
+        tokens=_list(
+            _object(
+                token=_id(Prefix.TOKEN), owner=or_null(_TEXT), network=_TEXT,
+                operation=_id(Prefix.OPERATION), state=_one_of(*(each.value for each in State)),
+                waiting_for=or_null(_one_of(*(each.value for each in WaitReason))),
+                transaction_id=or_null(_TEXT),
+            )
+        ),
     ),
     "Network": _object(
         **{"id": _TEXT, "name": _TEXT, "class": _one_of(*(each.value for each in NetworkClass))},

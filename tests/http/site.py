@@ -53,6 +53,7 @@ from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
 from application.keys.adopt import AdoptAddress
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
+from application.keys.withdraw import WithdrawKeyChange
 from application.mail.write import ReadLetter
 from application.metered.serve import ServeTurn
 from application.metered.spend import SpendCredits
@@ -127,6 +128,7 @@ def services_of(house: House, **changes: Any) -> Services:
             passwords=MemoryPasswords(),
             derive=MemoryDerivation(),
         ),
+        withdraw_key_change=WithdrawKeyChange(**common),
         set_approval_policy=SetApprovalPolicy(**common),
         decide_approval=DecideApproval(**common),
         cancel_deployment=CancelDeployment(**common, **network),

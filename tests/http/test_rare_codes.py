@@ -54,7 +54,7 @@ SAID = {
     "address_not_ruled": ("adopt_address", "POST", "/v1/accounts/{account}/adopt"),
     "import_not_offered": ("derive_accounts", "POST", "/v1/accounts/derive"),
     "message_too_long": ("request_deployment", *CREATE),
-    "rekey_not_offered": ("request_key_change", "POST", "/v1/accounts/{account}/key_changes"),
+    "rekey_not_offered": ("adopt_address", "POST", "/v1/accounts/{account}/adopt"),
     "too_many_webhook_secrets": (
         "rotate_secret", "POST", "/v1/webhook_endpoints/{endpoint}/rotate",
     ),

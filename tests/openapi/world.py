@@ -435,6 +435,9 @@ class World:
         made = self._made(path, {"action": "rotate"}, by=supply.by)
         return Supply(path={"id": made["id"]}, by=supply.by)
 
+    def _for_cancel_key_change(self) -> Supply:
+        return evolve(self._for_get_key_change(), body={})
+
     def _for_change_password(self) -> Supply:
         body = {"current_password": PASSWORD, "password": "another battery staple"}
         return Supply(body=body, by=self._person())

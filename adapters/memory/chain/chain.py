@@ -129,6 +129,9 @@ class MemoryChain(CountingWorld):
     ) -> Order | Refusal:
         return kind_of_token.ordered(_KINDS, token, action, parameters, _is_address)
 
+    def handing_over(self, token: Token, to: str) -> Order | None:
+        return kind_of_token.handing_over(token.kind, to)
+
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
         if token.kind == ANCHOR:
             return (StepOutline(STEP),)

@@ -140,6 +140,9 @@ class MemoryWindowedChain(WindowedWorld):
     ) -> Order | Refusal:
         return kind_of_token.ordered(_KINDS, token, action, parameters, _is_address)
 
+    def handing_over(self, token: Token, to: str) -> Order | None:  # noqa: ARG002 - of none
+        return None
+
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
         """One group each, of which the treasury pays the fees."""
         if token.kind == ANCHOR:
