@@ -77,6 +77,7 @@ NARROW = {
         "tallystick_narrow",
         "organisation_id, id, placed_at, subject, since, until",
     ),
+    "turns_see_that_it_has_changed": ("tallystick_narrow", "trigger"),
     "trail_begins": ("tallystick_narrow", "timestamptz"),
     "queue_figures": ("tallystick_narrow", "figure, label, count, since"),
     "operation_keeps_its_promises": ("tallystick_narrow", "trigger"),
@@ -88,6 +89,7 @@ NOT_THE_APPLICATIONS = {
     "remember_hold",
     "a_hold_is_remembered",
     "legal_holds_in_force",
+    "turns_see_that_it_has_changed",
     "queue_figures",
 }
 WATCHERS = {"queue_figures"}
