@@ -29,7 +29,6 @@ from application.access.single_sign_on import SignIn
 from application.access.throttle import CountRequests
 from application.access.verify import AskToVerify, FindLetter, VerifyAddress
 from application.accounts.create_key import CreateAccountKey
-from application.accounts.derive import DeriveAccounts
 from application.anchors.request import AnchorWhenDue, RequestAnchor
 from application.audit.anchors import FindAnchors
 from application.audit.as_of import StateAsOf
@@ -69,6 +68,7 @@ from application.exports.make import MakeExport
 from application.exports.request import RequestExport
 from application.keys.adopt import AdoptAddress
 from application.keys.carry_out import CarryOutKeyChange
+from application.keys.derive import DeriveAccounts
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
 from application.keys.withdraw import WithdrawKeyChange
 from application.mail.send import SendLetter

@@ -6,13 +6,13 @@ from litestar import Response, get, post, put
 from litestar.params import FromPath, RawBody
 
 from application.access.caller import Caller
-from application.accounts.derive import (
+from application.keys.adopt import AdoptAddress
+from application.keys.derive import (
     LONGEST_PASSPHRASE,
     SHORTEST_PASSPHRASE,
     DeriveAccounts,
     Passphrase,
 )
-from application.keys.adopt import AdoptAddress
 from application.keys.handed import handed_to_key_of
 from application.keys.request import ChooseCustodian, KeyWish, RequestKeyChange, SwitchAccount
 from application.keys.withdraw import WithdrawKeyChange

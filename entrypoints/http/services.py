@@ -20,7 +20,6 @@ from application.access.sign_in_flow import StartFlow
 from application.access.single_sign_on import SignIn
 from application.access.throttle import CountRequests
 from application.access.verify import AskToVerify, VerifyAddress
-from application.accounts.derive import DeriveAccounts
 from application.audit.anchors import FindAnchors
 from application.audit.as_of import StateAsOf
 from application.audit.personal import ReadPersonal
@@ -38,6 +37,7 @@ from application.evidence.give import GiveEvidence
 from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
 from application.keys.adopt import AdoptAddress
+from application.keys.derive import DeriveAccounts
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
 from application.keys.withdraw import WithdrawKeyChange
 from application.metered.spend import SpendCredits

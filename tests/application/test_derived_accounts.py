@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from adapters.memory.derivation import MemoryDerivation
 from adapters.memory.passwords import MemoryPasswords
 from application.access.caller import Caller
-from application.accounts.derive import DeriveAccounts, Passphrase, canonical_email
+from application.keys.derive import DeriveAccounts, Passphrase, canonical_email
 from application.ports.custody import Capabilities, CustodyUnavailableError
 from application.ports.storage.work import Scope, StoreUnavailableError
 from domain.account import Account, AccountState, Origin

@@ -11,7 +11,7 @@ from attrs import evolve
 from litestar.testing import TestClient
 
 from adapters.system import DerivationPool
-from application.accounts.derive import DeriveAccounts
+from application.keys.derive import DeriveAccounts
 from domain.identifiers import OperationId, OrganisationId, Prefix, parse_id
 from entrypoints.devnet import embedded_postgres
 from entrypoints.devnet.algod import devnet
