@@ -94,7 +94,7 @@ def test_a_token_is_issued_from_the_address_and_signed_by_the_custodians_key(hou
     ]
     assert adopt(ada).json() == adopted == account_of(ada)
     planned = ada.plan(kind=KIND, token=dict(PARAMETERS)).json()
-    assert planned["plan"]["owner"] == IMPORTED
+    assert planned["owner"] == IMPORTED
     done, asset, receipts = deploy(ada, "first")
     assert done["owner"] == asset.creator == IMPORTED
     signed = {receipt["signer"]: receipt["key"] for receipt in receipts}
