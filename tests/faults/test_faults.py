@@ -3,8 +3,9 @@
 import json
 
 import attrs
+from attrs import asdict
 
-from tests.faults.__main__ import OUTCOME, try_out
+from tests.faults.__main__ import OUTCOME, Outcome, try_out
 from tests.faults.catalogue import FAULTS
 from tests.faults.house import wired_house
 from tests.faults.table import TABLE, table
@@ -30,16 +31,32 @@ def test_what_was_asked_for_is_done_once_all_the_same(monkeypatch):
         assert any(" is Queued" in each for each in outcome.wrong)
 
 
-def test_the_page_is_made_of_the_data():
-    told = json.loads(OUTCOME.read_text())
-    assert TABLE.read_text() == table(told)
-
-
-def test_the_data_are_of_all_faults():
-    told = json.loads(OUTCOME.read_text())
-    names = [f"{each['part']}: {each['name']}" for each in told["faults"]]
-    assert names == [f"{each.part}: {each.name}" for each in FAULTS]
+def test_the_page_is_made_of_the_data_and_both_are_of_all_faults():
+    """Whoever adds a fault tries it, or has neither."""
+    assert TABLE.exists() == OUTCOME.exists()
+    names = [f"{each.part}: {each.name}" for each in FAULTS]
     assert len(set(names)) == len(names)
+    if OUTCOME.exists():
+        told = json.loads(OUTCOME.read_text())
+        assert TABLE.read_text() == table(told)
+        assert [f"{each['part']}: {each['name']}" for each in told["faults"]] == names
+
+
+def test_the_page_tells_what_held_what_did_not_and_what_was_not_tried():
+    told = {
+        "commit": "c" * 40,
+        "processors": 2,
+        "faults": [
+            asdict(Outcome("disk", "is full", skipped="no disk")),
+            asdict(Outcome("clock", "is ahead", seconds_to_the_end=3.5, named=["I14"])),
+            asdict(Outcome("node", "lies", clients_heard={"no answer": 2}, wrong=["a is Queued"])),
+        ],
+    }
+    page = table(told)
+    assert "1 of 2 held, 1 were not tried" in page.replace("\n", " ")
+    assert "| disk | is full | not tried: no disk |  | nothing |" in page
+    assert "| clock | is ahead | held; `verify ledger` names I14 | 3.5 s | nothing |" in page
+    assert "| node | lies | **did not hold**: a is Queued |  | no answer (2) |" in page
 
 
 def _called(name):
