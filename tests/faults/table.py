@@ -31,7 +31,7 @@ def table(told: Mapping[str, Any]) -> str:
 def _lines(told: Mapping[str, Any]) -> Iterator[str]:
     tried = [each for each in told["faults"] if not each["skipped"]]
     held = [each for each in tried if not each["wrong"]]
-    yield f"At {told['commit'][:12]}, on {told['processors']} processors: {len(held)} of "
+    yield f"At {told['commit'][:12]}, on {told['processors']} processors: {len(held)} of"
     yield f"{len(tried)} held, {len(told['faults']) - len(tried)} were not tried."
     yield ""
     yield "| What | is wrong | Outcome | All had ended after | Clients heard meanwhile |"
