@@ -8,6 +8,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 from litestar.testing import TestClient
 
 from entrypoints.http.app import create_app

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from adapters.algorand.standards import kinds
 from domain.catalogue import KindClass
 from domain.errors import MisuseError, Refusal
-from domain.token import ORDERED, Order, Token, TokenKind
+from domain.token import ORDERED, Action, Order, Token, TokenKind
 
 MINTABLE, PREMINTED, SECURITY = (
     TokenKind(name) for name in ("arc200_mintable", "arc200_preminted", "arc1400_mintable")
