@@ -47,7 +47,7 @@ settings.register_profile("test", deadline=None, print_blob=True)
 settings.register_profile("prove", deadline=None, print_blob=True, max_examples=1000)
 settings.load_profile("prove" if PROVING else "test")
 
-pytest_plugins = ["tests.seen_codes"]
+pytest_plugins = ["tests.seen_codes", "tests.posts_accepted"]
 
 #: How deep a process of ours may recurse: as Python has it.
 DEEPEST = sys.getrecursionlimit()

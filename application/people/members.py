@@ -204,19 +204,17 @@ class AcceptInvitation:
 class ListMembers:
     store: Store
 
-    def __call__(self, caller: Caller) -> list[tuple[Member, User]]:
-        """With who they are.  An organisation does not see its members' rows: each is read in
-        their own name.
-        """
+    def __call__(self, caller: Caller) -> list[Member]:
+        """All of them, oldest first."""
         with self.store.begin(caller.scope) as work:
-            members = work.members.all()
-        found = []
-        for member in members:
-            with self.store.begin(Scope(user=member.user)) as work:
-                user = work.users.get()
-            if user is not None:
-                found.append((member, user))
-        return found
+            return work.members.all()
+
+    def user_of(self, member: Member) -> User | None:
+        """Who it is.  An organisation does not see its members' rows: each is read in their own
+        name, in a transaction of its own.
+        """
+        with self.store.begin(Scope(user=member.user)) as work:
+            return work.users.get()
 
 
 @frozen(kw_only=True)

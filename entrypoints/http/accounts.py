@@ -44,6 +44,7 @@ from entrypoints.http.problems import granted, invalid, not_found
 from entrypoints.http.pursued import CURSOR, KEYED, LIMIT, PAGE, token_id
 from entrypoints.http.rules import Choice, ChosenPassword, Text, Whole
 from entrypoints.http.services import AStore, Chains, Given
+from entrypoints.http.short_lists import SHORT, cut
 
 ACTION = Field(
     "action", Choice(among=KeyAction),
@@ -95,7 +96,7 @@ CHANGE = Shape("KeyChangeRequest", (ACTION, CUSTODIAN, KEY))
         id="list_accounts", tag="accounts", summary="Issuing accounts",
         description="The on-chain accounts your organisation issues from: one per family of "
         "networks and mode.",
-        answers="AccountPage", is_polled=True,
+        query=SHORT, answers="AccountPage", is_polled=True, codes=("validation_failed",),
     ).opt,
 )  # fmt: skip
 def list_accounts(
@@ -110,8 +111,9 @@ def list_accounts(
             for family in sorted(families, key=lambda family: family.value)
             for live in modes
         ]
-    items = [representations.account(each) for each in found if each is not None]
-    return answer_if_changed(page(items, has_more=False, last=None), request)
+    known = [each for each in found if each is not None]
+    part = cut(known, request, lambda each: f"{each.family.value} {each.live}")
+    return answer_if_changed(part.shown(representations.account), request)
 
 
 @get(
@@ -125,7 +127,7 @@ def list_accounts(
 def get_account(
     request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore
 ) -> Response[bytes]:
-    return answer_if_changed(representations.account(_known(id, caller, store)), request)
+    return answer_if_changed(representations.account(known_account(id, caller, store)), request)
 
 
 @post(
@@ -169,7 +171,7 @@ def disable_account(
     id: FromPath[str], caller: Given[Caller], store: AStore, switch_account: Given[SwitchAccount]
 ) -> Response[bytes]:
     require(caller, Permission.WRITE_ACCOUNTS)
-    known = _known(id, caller, store)
+    known = known_account(id, caller, store)
     return answer(representations.account(granted(switch_account(caller, known.id, on=False))))
 
 
@@ -187,7 +189,7 @@ def enable_account(
     id: FromPath[str], caller: Given[Caller], store: AStore, switch_account: Given[SwitchAccount]
 ) -> Response[bytes]:
     require(caller, Permission.WRITE_ACCOUNTS)
-    known = _known(id, caller, store)
+    known = known_account(id, caller, store)
     return answer(representations.account(granted(switch_account(caller, known.id, on=True))))
 
 
@@ -253,7 +255,7 @@ def change_keys(
 ) -> Response[bytes]:
     require(caller, Permission.WRITE_ACCOUNTS)
     key = idempotency_key(request)
-    account = _known(id, caller, store)
+    account = known_account(id, caller, store)
     asked = CHANGE.decode(request, body)
     named_key = asked.get(KEY)
     wish = KeyWish(
@@ -285,7 +287,7 @@ def list_key_changes(
     request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore
 ) -> Response[bytes]:
     asked = PAGE.query(request)
-    account = _known(id, caller, store)
+    account = known_account(id, caller, store)
     cursor = asked.get(CURSOR)
     after = parse_id(Prefix.KEY_CHANGE, read_cursor(cursor)) if cursor else None
     with store.begin(caller.scope) as work:
@@ -413,7 +415,11 @@ def _require_own(text: str, caller: Caller) -> None:
         raise not_found("organisation")
 
 
-def _known(text: str, caller: Caller, store: Store) -> Account:
+def known_account(text: str, caller: Caller, store: Store) -> Account:
+    """The caller's account of that id.
+
+    Raises: RefusedError: there is none that it may read.
+    """
     require(caller, Permission.READ_DEPLOYMENTS)
     id = parse_id(Prefix.ACCOUNT, text)
     with store.begin(caller.scope) as work:

@@ -12,6 +12,7 @@ from litestar.types import Scope
 
 from application.access.caller import Caller
 from entrypoints.http import (
+    account_balances,
     accounts,
     api_keys,
     approvals,
@@ -55,6 +56,7 @@ RESOURCES = (
     single_sign_on,
     organisations,
     accounts,
+    account_balances,
     networks,
     deployments,
     approvals,

@@ -43,6 +43,7 @@ from entrypoints.http.progress import sequence_of
 from entrypoints.http.pursued import CURSOR, DEPLOYMENT, LIMIT, LIVE
 from entrypoints.http.rules import Instant, Number, Text
 from entrypoints.http.services import AStore, Given
+from entrypoints.http.short_lists import SHORT, cut, numbered
 
 _LARGEST = 2**53 - 1
 #: How soon a sealer may have come by.
@@ -248,14 +249,14 @@ def get_consistency(
         id="list_audit_keys", tag="audit", summary="Whose signatures checkpoints have",
         description="A log has one key. Compare the fingerprint with what the operator has told "
         "you by another way. `verifier_key` is the form of C2SP signed-note.",
-        answers="AuditKeyPage",
+        query=SHORT, answers="AuditKeyPage", codes=("validation_failed",),
     ).opt,
 )  # fmt: skip
-def list_keys(caller: Given[Caller], store: AStore) -> Response[bytes]:
+def list_keys(request: AnyRequest, caller: Given[Caller], store: AStore) -> Response[bytes]:
     require(caller, Permission.READ_AUDIT)
     with store.begin(Scope()) as work:
         logs = work.seals.logs()
-    return answer(page([_key(log) for log in logs], has_more=False, last=None))
+    return answer(cut(logs, request, lambda log: numbered(log.number)).shown(_key))
 
 
 @get(

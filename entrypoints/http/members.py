@@ -24,6 +24,7 @@ from entrypoints.http.operations import Operation
 from entrypoints.http.problems import granted, not_found
 from entrypoints.http.rules import Choice, Email
 from entrypoints.http.services import AStore, Given
+from entrypoints.http.short_lists import SHORT, cut, since
 
 EMAIL = Field(
     "email", Email(most=LONGEST_EMAIL), "Whom the letter goes to.", required=True,
@@ -41,15 +42,20 @@ CHANGE = Shape("MemberChange", (ROLE,))
     sync_to_thread=True,
     opt=Operation(
         id="list_members", tag="members", summary="Members of your organisation, oldest first",
-        answers="MemberPage",
+        query=SHORT, answers="MemberPage", codes=("validation_failed",),
     ).opt,
 )  # fmt: skip
-def list_members(caller: Given[Caller], members: Given[ListMembers]) -> Response[bytes]:
+def list_members(
+    request: AnyRequest, caller: Given[Caller], members: Given[ListMembers]
+) -> Response[bytes]:
     require(caller, Permission.READ_MEMBERS)
+    found = cut(members(caller), request, lambda each: since(each.created_at, each.id))
     items = [
-        representations.member(member) | {"email": user.email} for member, user in members(caller)
+        representations.member(each) | {"email": user.email}
+        for each in found.items
+        if (user := members.user_of(each)) is not None
     ]
-    return answer(page(items, has_more=False, last=None))
+    return answer(page(items, has_more=found.has_more, last=found.last))
 
 
 @patch(
@@ -117,12 +123,16 @@ def invite_member(
     sync_to_thread=True,
     opt=Operation(
         id="list_invitations", tag="members", summary="Invitations that may be accepted",
-        answers="InvitationPage", codes=("custodian_unavailable",),
+        query=SHORT, answers="InvitationPage",
+        codes=("custodian_unavailable", "validation_failed"),
     ).opt,
 )  # fmt: skip
-def list_invitations(caller: Given[Caller], inviting: Given[Invite]) -> Response[bytes]:
-    items = [_invitation(each) for each in granted(inviting.open(caller))]
-    return answer(page(items, has_more=False, last=None))
+def list_invitations(
+    request: AnyRequest, caller: Given[Caller], inviting: Given[Invite]
+) -> Response[bytes]:
+    found = granted(inviting.open(caller))
+    part = cut(found, request, lambda each: since(each.letter.written_at, each.letter.id))
+    return answer(part.shown(_invitation))
 
 
 @delete(

@@ -8,6 +8,7 @@ from domain.catalogue import Period
 from domain.errors import FieldFault
 from domain.money import DIGITS, Money
 from entrypoints.http.decoding import Faulty, Rule, pointer_to
+from entrypoints.http.rules import YEARS
 from entrypoints.statements import month
 
 
@@ -46,8 +47,8 @@ class Amount(Rule[Money]):
             "required": ["amount", "currency"],
             "additionalProperties": False,
             "properties": {
-                "amount": {"type": "string", "pattern": r"^(0|[1-9][0-9]*)(\.[0-9]{1,4})?$"},
-                "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
+                "amount": {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,4})?$"},
+                "currency": {"type": "string", "enum": sorted(DIGITS)},
             },
         }
 
@@ -64,4 +65,4 @@ class Month(Rule[Period]):
         return found
 
     def schema(self) -> dict[str, object]:
-        return {"type": "string", "pattern": "^[1-9][0-9]{3}-(0[1-9]|1[0-2])$"}
+        return {"type": "string", "pattern": f"^{YEARS}-(0[1-9]|1[0-2])$"}

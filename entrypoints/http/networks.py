@@ -14,10 +14,12 @@ from domain.identifiers import NetworkId
 from domain.organisation import Permission
 from domain.token import KindDescription, TokenKind
 from entrypoints.http import representations
-from entrypoints.http.answers import Json, answer, page
+from entrypoints.http.answers import Json, answer
+from entrypoints.http.decoding import AnyRequest
 from entrypoints.http.operations import Operation
 from entrypoints.http.problems import not_found
 from entrypoints.http.services import AClock, AStore, Chains, Given, Pools
+from entrypoints.http.short_lists import SHORT, cut
 
 
 @get(
@@ -25,17 +27,19 @@ from entrypoints.http.services import AClock, AStore, Chains, Given, Pools
     sync_to_thread=True,
     opt=Operation(
         id="list_networks", tag="networks", summary="Networks of this installation",
-        answers="NetworkPage",
+        query=SHORT, answers="NetworkPage", codes=("validation_failed",),
     ).opt,
 )  # fmt: skip
-def list_networks(caller: Given[Caller], store: AStore, chains: Chains) -> Response[bytes]:  # noqa: ARG001 - somebody must be logged in
+def list_networks(
+    request: AnyRequest,
+    caller: Given[Caller],  # noqa: ARG001 - somebody must be logged in
+    store: AStore,
+    chains: Chains,
+) -> Response[bytes]:
     with store.begin(Scope()) as work:
         statuses = {id: work.networks.status(id) for id in chains}
-    items = [
-        representations.network(chain.network, statuses[id])
-        for id, chain in sorted(chains.items())
-    ]
-    return answer(page(items, has_more=False, last=None))
+    part = cut(chains, request, str)
+    return answer(part.shown(lambda id: representations.network(chains[id].network, statuses[id])))
 
 
 @get(
@@ -106,12 +110,16 @@ def get_network_status(
     opt=Operation(
         id="list_token_kinds", tag="networks", summary="Kinds of tokens",
         description="Each with an explanation in plain words, and the JSON Schema of `token`.",
-        answers="TokenKindPage",
+        query=SHORT, answers="TokenKindPage", codes=("validation_failed",),
     ).opt,
 )  # fmt: skip
-def list_token_kinds(caller: Given[Caller], chains: Chains) -> Response[bytes]:  # noqa: ARG001 - somebody must be logged in
-    items = [_kind(*found) for _, found in sorted(_kinds(chains).items())]
-    return answer(page(items, has_more=False, last=None))
+def list_token_kinds(
+    request: AnyRequest,
+    caller: Given[Caller],  # noqa: ARG001 - somebody must be logged in
+    chains: Chains,
+) -> Response[bytes]:
+    kinds = _kinds(chains)
+    return answer(cut(kinds, request, str).shown(lambda kind: _kind(*kinds[kind])))
 
 
 @get(

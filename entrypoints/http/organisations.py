@@ -6,14 +6,15 @@ from litestar.params import FromPath
 from application.access.caller import Caller
 from application.ports.storage.work import Scope
 from domain.identifiers import Prefix, parse_id
-from domain.organisation import Permission
+from domain.organisation import Member, Organisation, Permission
 from entrypoints.http import representations
-from entrypoints.http.answers import answer_if_changed, page
+from entrypoints.http.answers import Json, answer_if_changed
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest
 from entrypoints.http.operations import Operation
 from entrypoints.http.problems import not_found
 from entrypoints.http.services import AStore, Given
+from entrypoints.http.short_lists import SHORT, cut, since
 
 
 @get(
@@ -21,7 +22,7 @@ from entrypoints.http.services import AStore, Given
     sync_to_thread=True,
     opt=Operation(
         id="list_organisations", tag="organisations", summary="Your organisations",
-        answers="OrganisationPage", is_polled=True,
+        query=SHORT, answers="OrganisationPage", is_polled=True, codes=("validation_failed",),
     ).opt,
 )  # fmt: skip
 def list_organisations(
@@ -30,13 +31,25 @@ def list_organisations(
     require(caller, Permission.READ_ORGANISATION)
     if caller.user is not None:
         with store.begin(Scope(user=caller.user)) as work:
-            found = [(each, member.role) for each, member in work.organisations.of_user()]
-        items = [representations.organisation(each, role) for each, role in found]
+            mine = work.organisations.of_user()
+        found: list[tuple[Organisation, Member | None]] = [*mine]
     else:
         with store.begin(caller.scope) as work:
             own = work.organisations.get()
-        items = [representations.organisation(own)] if own is not None else []
-    return answer_if_changed(page(items, has_more=False, last=None), request)
+        found = [(own, None)] if own is not None else []
+    part = cut(found, request, _place)
+    return answer_if_changed(part.shown(_shown), request)
+
+
+def _place(found: tuple[Organisation, Member | None]) -> str:
+    """By when one joined; a key sees one organisation only."""
+    organisation, member = found
+    return since((member or organisation).created_at, (member or organisation).id)
+
+
+def _shown(found: tuple[Organisation, Member | None]) -> Json:
+    organisation, member = found
+    return representations.organisation(organisation, member.role if member else None)
 
 
 @get(

@@ -15,7 +15,7 @@ from application.access.register import LONGEST_EMAIL, LONGEST_PASSWORD
 from application.ports.storage.work import Scope
 from domain.identifiers import OrganisationId, Prefix, SessionId, parse_id
 from entrypoints.http import representations
-from entrypoints.http.answers import answer, page
+from entrypoints.http.answers import answer
 from entrypoints.http.auth import LETTER_WRITTEN, MAIL_TOKEN, PASSWORD
 from entrypoints.http.authentication import Source
 from entrypoints.http.decoding import AnyRequest, Field, Shape
@@ -24,6 +24,7 @@ from entrypoints.http.operations import Operation
 from entrypoints.http.problems import granted, not_found, refused
 from entrypoints.http.rules import PublicId, Text
 from entrypoints.http.services import AClock, AStore, Given
+from entrypoints.http.short_lists import SHORT, cut, since
 
 EMAIL = Field(
     "email", Text(most=LONGEST_EMAIL), "Whose password is forgotten.", required=True,
@@ -126,16 +127,18 @@ def change_password(
     sync_to_thread=True,
     opt=Operation(
         id="list_sessions", tag="auth", summary="Your sessions, newest first",
-        answers="SessionPage", codes=("session_required",),
+        query=SHORT, answers="SessionPage", codes=("session_required", "validation_failed"),
     ).opt,
 )  # fmt: skip
-def list_sessions(caller: Given[Caller], store: AStore, clock: AClock) -> Response[bytes]:
+def list_sessions(
+    request: AnyRequest, caller: Given[Caller], store: AStore, clock: AClock
+) -> Response[bytes]:
     if caller.user is None:
         raise refused("session_required", "an API key has no sessions")
     with store.begin(Scope(user=caller.user)) as work:
         found = work.sessions.all(clock.now())
-    items = [representations.session(each, caller.session) for each in found]
-    return answer(page(items, has_more=False, last=None))
+    part = cut(found, request, lambda each: since(each.created_at, each.id), newest_first=True)
+    return answer(part.shown(lambda each: representations.session(each, caller.session)))
 
 
 @delete(

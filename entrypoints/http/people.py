@@ -24,6 +24,7 @@ from entrypoints.http.problems import granted, invalid, not_found
 from entrypoints.http.pursued import CURSOR, KEYED, LIMIT, PAGE
 from entrypoints.http.rules import Ascending, Choice, OneOfIds, PublicId, Text, Whole
 from entrypoints.http.services import AClock, AStore, Given
+from entrypoints.http.short_lists import SHORT, cut, since
 
 _MOST_MEMBERS = 1_000
 _MOST_CREDITS = 2**53 - 1
@@ -69,14 +70,16 @@ GIFT = Shape("GiftRequest", (TO, CREDITS, MESSAGE, WINDOW), exclusive=((MESSAGE,
     "/v1/teams",
     sync_to_thread=True,
     opt=Operation(
-        id="list_teams", tag="people", summary="Teams, oldest first", answers="TeamPage",
+        id="list_teams", tag="people", summary="Teams, oldest first", query=SHORT,
+        answers="TeamPage", codes=("validation_failed",),
     ).opt,
 )  # fmt: skip
-def list_teams(caller: Given[Caller], store: AStore) -> Response[bytes]:
+def list_teams(request: AnyRequest, caller: Given[Caller], store: AStore) -> Response[bytes]:
     require(caller, Permission.READ_CREDITS)
     with store.begin(caller.scope) as work:
-        items = [representations.team(each) for each in work.teams.all()]
-    return answer(page(items, has_more=False, last=None))
+        found = work.teams.all()
+    part = cut(found, request, lambda each: since(each.created_at, each.id))
+    return answer(part.shown(representations.team))
 
 
 @post(
@@ -167,15 +170,20 @@ def dissolve_team(
     sync_to_thread=True,
     opt=Operation(
         id="list_quotas", tag="people", summary="Quotas, and what is left of them now",
-        answers="QuotaPage",
+        query=SHORT, answers="QuotaPage", codes=("validation_failed",),
     ).opt,
 )  # fmt: skip
-def list_quotas(caller: Given[Caller], store: AStore, clock: AClock) -> Response[bytes]:
+def list_quotas(
+    request: AnyRequest, caller: Given[Caller], store: AStore, clock: AClock
+) -> Response[bytes]:
     require(caller, Permission.READ_CREDITS)
     with store.begin(caller.scope) as work:
-        found = standings(work, work.quotas.all(), clock.now())
+        part = cut(
+            work.quotas.all(), request, lambda each: f"{each.subject.name} {each.window.value}"
+        )
+        found = standings(work, part.items, clock.now())
     items = [representations.quota(each) for each in found]
-    return answer(page(items, has_more=False, last=None))
+    return answer(page(items, has_more=part.has_more, last=part.last))
 
 
 @put(

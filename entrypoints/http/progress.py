@@ -28,6 +28,7 @@ from entrypoints.http.operations import Operation
 from entrypoints.http.problems import invalid
 from entrypoints.http.pursued import CURSOR, LIMIT, PAGE, Pursued, network_of
 from entrypoints.http.services import AStore, Chains, Given, Stopping
+from entrypoints.http.short_lists import SHORT, cut, numbered
 from entrypoints.http.timeline import Timeline
 
 LOOK_EVERY = timedelta(milliseconds=300)
@@ -48,15 +49,21 @@ def handlers(of: Pursued) -> tuple[HTTPRouteHandler, ...]:
         opt=Operation(
             id=f"get_{of.noun}_history", tag=f"{of.noun}s",
             summary="What happened, in plain words",
-            answers="History", codes=("not_found", "mode_mismatch"),
+            query=SHORT, answers="History",
+            codes=("not_found", "mode_mismatch", "validation_failed"),
         ).opt,
     )  # fmt: skip
     def get_history(
-        id: FromPath[str], caller: Given[Caller], store: AStore, chains: Chains
+        request: AnyRequest,
+        id: FromPath[str],
+        caller: Given[Caller],
+        store: AStore,
+        chains: Chains,
     ) -> Response[bytes]:
         found = of.find(caller, store, id)
-        entries = list(_Follower(caller, store, found, _timeline(found, chains)).news())
-        return answer(page(entries, has_more=False, last=None))
+        entries = _Follower(caller, store, found, _timeline(found, chains)).news()
+        part = cut(entries, request, lambda each: numbered(_sequence(each)))
+        return answer(page(part.items, has_more=part.has_more, last=part.last))
 
     @get(
         f"{of.path}/{{id:str}}/audit_events",

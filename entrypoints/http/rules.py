@@ -32,6 +32,8 @@ _VISIBLE = (
     r"\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]*$"
 )
 _ASCII = "^[ -~]*$"
+#: 1970 to 9998, whose days and months can be counted from.
+YEARS = "(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])"
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -215,7 +217,7 @@ class Day(Rule[date]):
         return _fault(pointer, "invalid_date", "must be a day, like 2026-11-21")
 
     def schema(self) -> dict[str, object]:
-        return {"type": "string", "format": "date"}
+        return {"type": "string", "format": "date", "pattern": f"^{YEARS}-[0-9]{{2}}-[0-9]{{2}}$"}
 
 
 @frozen(kw_only=True)

@@ -249,6 +249,10 @@ SCHEMAS: Mapping[str, Schema] = {
         ),
         created_at=_INSTANT,
     ),
+    "AccountBalance": _object(
+        network=_TEXT, address=_TEXT, currency=_TEXT, decimals=_INTEGER, balance=or_null(_AMOUNT),
+        balance_missing=or_null(_object(code=_one_of(*ERROR_CODES), sentence=_TEXT)),
+    ),
     "CustodianChoice": _object(custodian=or_null(_TEXT)),
     "KeyChange": _object(
         id=_id(Prefix.KEY_CHANGE), account=_id(Prefix.ACCOUNT),
@@ -656,6 +660,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Document": {"type": "object", "description": "By the token's standard: ARC-3 metadata."},
     "OrganisationPage": _page(ref("Organisation")),
     "AccountPage": _page(ref("Account")),
+    "AccountBalancePage": _page(ref("AccountBalance")),
     "KeyChangePage": _page(ref("KeyChange")),
     "NetworkPage": _page(ref("Network")),
     "TokenKindPage": _page(ref("TokenKind")),

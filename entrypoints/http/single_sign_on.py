@@ -22,7 +22,7 @@ from domain.identifiers import IdentityId, OrganisationId, Prefix, parse_id, pub
 from domain.sign_in import FLOW_LIFE, Identity
 from entrypoints.http import representations
 from entrypoints.http.access_tokens import AccessTokens
-from entrypoints.http.answers import answer, page
+from entrypoints.http.answers import answer
 from entrypoints.http.auth import ORGANISATION, tokens_of
 from entrypoints.http.authentication import Source
 from entrypoints.http.decoding import AnyRequest, Decoded, Field, Shape
@@ -31,6 +31,7 @@ from entrypoints.http.operations import TEXT, Operation
 from entrypoints.http.problems import granted, not_found, refused
 from entrypoints.http.rules import Text
 from entrypoints.http.services import AClock, Given
+from entrypoints.http.short_lists import SHORT, cut, since
 
 #: RFC 6265bis: by its prefix it is this host's only, and no other page can have put it there.
 COOKIE = "__Host-tallystick-sso"
@@ -208,12 +209,15 @@ def finish_linking(
     sync_to_thread=True,
     opt=Operation(
         id="list_identities", tag="auth", summary="Your identities at providers, oldest first",
-        answers="IdentityPage", codes=("session_required",),
+        query=SHORT, answers="IdentityPage", codes=("session_required", "validation_failed"),
     ).opt,
 )  # fmt: skip
-def list_identities(caller: Given[Caller], identities: Given[OwnIdentities]) -> Response[bytes]:
-    items = [_identity(each) for each in granted(identities.all(caller))]
-    return answer(page(items, has_more=False, last=None))
+def list_identities(
+    request: AnyRequest, caller: Given[Caller], identities: Given[OwnIdentities]
+) -> Response[bytes]:
+    found = granted(identities.all(caller))
+    part = cut(found, request, lambda each: since(each.linked_at, each.id))
+    return answer(part.shown(_identity))
 
 
 @delete(

@@ -32,7 +32,7 @@ from domain.webhook import (
     Secret,
     written_public,
 )
-from entrypoints.http.answers import Json, answer, answer_if_changed, page
+from entrypoints.http.answers import Json, answer, answer_if_changed
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.deployment_requests import fingerprint, idempotency_key
@@ -41,6 +41,7 @@ from entrypoints.http.problems import granted, not_found
 from entrypoints.http.pursued import KEYED
 from entrypoints.http.rules import Ascending, Choice, Flag, Text, Whole
 from entrypoints.http.services import AStore, Given
+from entrypoints.http.short_lists import SHORT, cut
 
 PATH = "/v1/webhook_endpoints"
 T = TypeVar("T")
@@ -132,8 +133,8 @@ def create_webhook_endpoint(
     sync_to_thread=True,
     opt=Operation(
         id="list_webhook_endpoints", tag="webhooks", summary="Endpoints, newest first",
-        description="An API key sees those of its mode.", answers="WebhookEndpointPage",
-        is_polled=True,
+        description="An API key sees those of its mode.", query=SHORT,
+        answers="WebhookEndpointPage", is_polled=True, codes=("validation_failed",),
     ).opt,
 )  # fmt: skip
 def list_webhook_endpoints(
@@ -142,8 +143,9 @@ def list_webhook_endpoints(
     require(caller, Permission.READ_WEBHOOKS)
     with store.begin(caller.scope) as work:
         mine = [each for each in work.webhooks.all() if caller.live in {None, each.live}]
-        items = [shown(each, work.webhooks.secrets(each.id)) for each in mine]
-    return answer_if_changed(page(items, has_more=False, last=None), request)
+        part = cut(mine, request, lambda each: each.name, newest_first=True)
+        found = part.shown(lambda each: shown(each, work.webhooks.secrets(each.id)))
+    return answer_if_changed(found, request)
 
 
 @get(

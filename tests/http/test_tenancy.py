@@ -15,6 +15,7 @@ from entrypoints.http.answers import write_cursor
 from entrypoints.http.app import create_app
 from entrypoints.http.openapi import operations
 from entrypoints.http.rules import PublicId
+from entrypoints.http.short_lists import SHORT
 from tests.application.house import House
 from tests.http.site import PASSWORD, services_of, without_request_id
 
@@ -46,6 +47,12 @@ WITH_CURSOR = [
     path
     for path, _, operation in ROUTES
     if operation.query is not None and "cursor" in {field.name for field in operation.query.fields}
+]
+#: Lists whose cursor is a place in the list's order.
+PLACED = [
+    path
+    for path, _, operation in ROUTES
+    if operation.query is not None and operation.query.name == SHORT.name
 ]
 #: Lists that the payment provider keeps, of the caller's own customer (tests/billing).
 FOREIGN = {"/v1/billing/invoices"}
@@ -186,7 +193,9 @@ def test_an_id_in_a_body(site, ada, things, path, name, operation):
     assert ask(theirs, "one") == ask(unknown(site, theirs), "two")
 
 
-@pytest.mark.parametrize("path", [path for path in WITH_CURSOR if path not in NUMBERED | FOREIGN])
+@pytest.mark.parametrize(
+    "path", [path for path in WITH_CURSOR if path not in {*NUMBERED, *FOREIGN, *PLACED}]
+)
 def test_an_id_in_a_cursor(site, ada, things, path):
     theirs = things[path.rpartition("/")[2]]
     if "webhook_endpoints" in path:
@@ -220,6 +229,20 @@ def test_a_number_in_a_cursor_counts_ones_own(site, ada, bob, things, path):
     everything = ada.get(path, params={"limit": 100}).json()["data"]
     for sequence in (3, 5, 1000):
         part = ada.get(path, params={"limit": 100, "cursor": write_cursor(str(sequence))})
+        assert [each for each in part.json()["data"] if each not in everything] == []
+
+
+@pytest.mark.parametrize("path", PLACED)
+def test_a_place_in_a_cursor_is_one_in_ones_own_list(site, ada, bob, things, path):
+    own = ada.deploy("own")
+    site.work_until_done()
+    operation = ada.mint(ada.issued(own))["id"]
+    (account,) = ada.get("/v1/accounts").json()["data"]
+    of = {"accounts": account["id"], "operations": operation, "deployments": own["id"]}
+    path = path.replace("{id}", of.get(path.split("/")[2], ""))
+    everything = ada.get(path).json()["data"]
+    for place in ("", "~", "2026-11-21", bob.organisation, things["deployments"]):
+        part = ada.get(path, params={"cursor": write_cursor(place)} if place else {})
         assert [each for each in part.json()["data"] if each not in everything] == []
 
 

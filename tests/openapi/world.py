@@ -100,6 +100,16 @@ class World:
         self.site.house.egress.receivers[HOOK] = lambda _: Reply(status=204)
         self._settle()
 
+    def replace(self, name: str) -> None:
+        """Somebody else is *name* now: a session or a password of theirs has ended."""
+        if not self.people[name].token.startswith("tsk_"):
+            self.people[name] = self._joined(self.owner, name)
+
+    @property
+    def session(self) -> Any:
+        """What requests are sent with, in this process."""
+        return self.site.client._session
+
     def token_of(self, name: str) -> str:
         """The access token or key of one of `people`, good for a while."""
         return self.awake(self.people[name]).token
@@ -120,6 +130,10 @@ class World:
     def _person(self) -> Person:
         name = f"person-{next(self._numbers)}"
         return self.awake(self.site.register(f"{name}@example.org", ready=False))
+
+    def somebody(self) -> str:
+        """The address of nobody yet."""
+        return f"somebody-{next(self._numbers)}@example.org"
 
     def _email(self, person: Person) -> str:
         return str(person.registered["user"]["email"])
@@ -180,15 +194,15 @@ class World:
 
     # Things.
 
-    def _key(self) -> dict[str, str]:
+    def key(self) -> dict[str, str]:
         return {"Idempotency-Key": f"key {next(self._numbers)}"}
 
     def _made(self, path: str, body: object = None, by: Person | None = None) -> dict[str, Any]:
         person = by or self.owner
-        answered = self.awake(person).post(path, body, headers=self._key())
+        answered = self.awake(person).post(path, body, headers=self.key())
         if answered.status_code == 429:
             self.site.house.pass_time(timedelta(hours=1))
-            answered = self.awake(person).post(path, body, headers=self._key())
+            answered = self.awake(person).post(path, body, headers=self.key())
         assert answered.status_code < 300, answered.text
         made: dict[str, Any] = answered.json()
         return made
@@ -216,7 +230,7 @@ class World:
             house.make_export()(organisation, id)
         owner.get(f"/v1/deployments/{deployment['id']}/evidence")
         self.sealing()
-        owner.post("/v1/audit/exports", {"format": "csv"}, headers=self._key())
+        owner.post("/v1/audit/exports", {"format": "csv"}, headers=self.key())
         self.sealing()
         self._pay()
         event = owner.get("/v1/audit/events").json()["data"][0]["event"]["id"]
@@ -296,7 +310,7 @@ class World:
             lambda self: Supply(path={"id": self.owner.organisation}),
         ),
         **dict.fromkeys(
-            ("get_account", "list_key_changes"),
+            ("get_account", "list_key_changes", "list_account_balances"),
             lambda self: Supply(path={"id": self._fixed["account"]}),
         ),
         "get_token_kind": lambda self: Supply(path={"kind": "memory_token"}),
@@ -565,9 +579,9 @@ class World:
         return evolve(self._a_member(), body=None)
 
     def _for_create_export(self) -> Supply:
-        return Supply(body={"format": "jsonl"}, by=self._rich_person())
+        return Supply(body={"format": "jsonl"}, by=self.rich_person())
 
-    def _rich_person(self) -> Person:
+    def rich_person(self) -> Person:
         return self._rich(f"rich-{next(self._numbers)}@example.org")
 
     def _for_create_webhook_endpoint(self) -> Supply:
