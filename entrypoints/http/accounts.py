@@ -218,7 +218,7 @@ def adopt_address(
     adopt: Given[AdoptAddress],
 ) -> Response[bytes]:
     require(caller, Permission.WRITE_ACCOUNTS)
-    account = _known(id, caller, store)
+    account = known_account(id, caller, store)
     asked = ADOPTION.decode(request, body)
     network = NetworkId(asked[NETWORK])
     if network not in chains:
