@@ -18,7 +18,7 @@ PYTHON_READY := $(VENV)/.ready
 NODE_READY   := tools/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-algod test-stripe check prove simulate mutants bench contracts contracts-algorand lock format clean
+.PHONY: help setup demo test test-algod test-stripe check prove simulate mutants faults bench contracts contracts-algorand lock format clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ simulate: setup ## Live through seeded histories of the whole house; ARGS="--sec
 
 mutants: setup ## See that the simulation finds what is broken on purpose; ARGS="--only NAME"
 	$(BIN)/python -m tests.simulation.hunt $(ARGS)
+
+faults: setup ## Break each part of a real installation in turn, and write docs/faults.md; ARGS="--only TEXT"
+	$(BIN)/python -m tests.faults $(ARGS)
 
 bench: setup ## Measure the figures of benchmarks/ against their limits; ARGS=hold_capture_vs_tpcb for one of them
 	$(BIN)/python -m benchmarks $(ARGS)

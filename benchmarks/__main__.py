@@ -16,8 +16,11 @@ from typing import Any
 
 from benchmarks import (
     http_writes,
+    idling,
+    issuing,
     ledger,
     plots,
+    recovering,
     sealing,
     signing,
     trail,
@@ -39,6 +42,9 @@ _ALL: Sequence[AnyFigure] = (
     *webhooks.FIGURES,
     *http_writes.FIGURES,
     *waits.FIGURES,
+    *issuing.FIGURES,
+    *idling.FIGURES,
+    *recovering.FIGURES,
     *signing.FIGURES,
 )
 FIGURES: Mapping[str, AnyFigure] = {figure.name: figure for figure in _ALL}

@@ -1,11 +1,13 @@
 """An installation as it is run: PostgreSQL, two chains, an API, workers, and organisations."""
 
 import secrets
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -20,7 +22,7 @@ from domain.errors import Refusal
 from domain.identifiers import ApiKeyId, MemberId, OrganisationId, UserId
 from domain.organisation import OF_PEOPLE, PERMISSIONS, ApiKey, Role
 from entrypoints.container import Container, build_container
-from entrypoints.demo.parts import NETWORKS, Parts, configure
+from entrypoints.demo.parts import NETWORKS, DemoError, Parts, configure
 from entrypoints.devnet import embedded_postgres
 from entrypoints.devnet.algod import AlgodProcess
 from entrypoints.devnet.anvil import Anvil
@@ -29,7 +31,7 @@ from entrypoints.settings import load
 #: Changing requests a minute: more than any measurement makes.
 _NO_LIMIT = 10_000_000
 _SECRET_BYTES = 24
-_START_SECONDS = 60.0
+_START_SECONDS = 90.0
 #: Unlimited deployments, every class of tokens.
 _TARIFF = TariffName("enterprise")
 
@@ -97,10 +99,11 @@ def installed(
 
     Where there are workers, all accounts have their keys.
 
-    Raises: NotReadyError.
+    Raises: NotReadyError, DemoError.
     """
     with ExitStack() as stack:
         folder = embedded_postgres.temporary_folder()
+        stack.push(partial(_cleared, folder.parent))
         database = embedded_postgres.start(folder / "postgres")
         stack.callback(embedded_postgres.stop, folder / "postgres")
         anvil = stack.enter_context(Anvil())
@@ -127,10 +130,16 @@ def installed(
         place.start("serve")
         for number in range(workers):
             place.start(f"work-{number}")
-        parts.await_ready()
+        await_ready(place)
         if workers:
             await_so(place, "every account has its key", _UNREADY)
         yield place
+
+
+def _cleared(folder: Path, kind: type[BaseException] | None, *_: object) -> None:
+    """Where something went wrong the logs stay."""
+    if kind is None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 #: Accounts without a key, and groundwork of the installation's own that is not laid.
@@ -138,6 +147,19 @@ _UNREADY = """
 SELECT (SELECT count(*) FROM accounts WHERE state = 'requested')
      + (SELECT count(*) FROM operations WHERE due_at IS NOT NULL)
 """
+
+
+def await_ready(place: Installation) -> None:
+    """Raises: DemoError: the API has ended, or takes longer than anybody waits."""
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            place.parts.await_ready()
+        except DemoError:
+            if place.running["serve"].poll() is not None or time.monotonic() > deadline:
+                raise
+        else:
+            return
 
 
 def await_so(place: Installation, what: str, left: str, seconds: float = _START_SECONDS) -> None:

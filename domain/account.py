@@ -5,6 +5,7 @@ keeps all that it ever had::
 
     its own key       rules `address`; what is made from now on is made with it
     earlier keys      rule what was not moved: an address of before, or a network that still obeys
+    adopted address   made elsewhere, and handed over to a key of the account, network by network
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from enum import Enum
 from attrs import evolve, frozen
 
 from domain.errors import IllegalTransitionError
-from domain.identifiers import AccountId, KeyRef, OrganisationId
+from domain.identifiers import AccountId, KeyRef, NetworkId, OrganisationId
 from domain.network import Family
 from domain.signing import PublicKey
 
@@ -27,6 +28,14 @@ class AccountState(Enum):
     FAILED = "failed"
     #: Nothing is begun or signed with it until somebody enables it.
     DISABLED = "disabled"
+
+
+class Origin(Enum):
+    """Where the secret of its first key comes from."""
+
+    CUSTODIAN = "custodian"
+    #: From a passphrase of its owner's, by ARC-76: nobody makes a key before it is given.
+    ARC76 = "arc76"
 
 
 @frozen(kw_only=True)
@@ -41,6 +50,8 @@ class AccountKey:
     is_enabled: bool = True
     #: Requests may name its custodian, and issue from its address instead of the account's own.
     issues: bool = False
+    #: Where its address was adopted: it obeys the key there, and is issued from there alone.
+    networks: frozenset[NetworkId] = frozenset()
 
     @property
     def custodian(self) -> str:
@@ -52,7 +63,8 @@ class AccountKey:
 class Account:
     """Never a log-in, never a ledger account.
 
-    A row starts requested; the worker creates its key, with credentials the API does not have.
+    A row starts requested; the worker creates its key, with credentials the API does not have,
+    unless its origin is a passphrase.
     """
 
     organisation: OrganisationId
@@ -61,6 +73,7 @@ class Account:
     live: bool
     #: Scheme of the custodian that shall hold, or holds, the key: ``local-keys``.
     custodian: str
+    origin: Origin = Origin.CUSTODIAN
     state: AccountState = AccountState.REQUESTED
     key: KeyRef | None = None
     public_key: PublicKey | None = None
@@ -89,8 +102,12 @@ class Account:
     def find(self, key: KeyRef) -> AccountKey | None:
         return next((each for each in self.keys if each.key == key), None)
 
-    def issuing(self, custodian: str | None) -> AccountKey | None:
+    def issuing(self, custodian: str | None, network: NetworkId) -> AccountKey | None:
         """From which address is issued where a request names *custodian*; None: from none."""
+        for each in reversed(self.further_keys):
+            is_meant = custodian in {None, each.custodian}
+            if network in each.networks and each.is_enabled and is_meant:
+                return each
         if custodian in {None, self.custodian}:
             return self.own_key
         return next(
@@ -126,6 +143,21 @@ class Account:
             raise IllegalTransitionError(f"account {self.id} has {key.key} already")
         return evolve(self, further_keys=(*self.further_keys, key))
 
+    def with_adopted(self, address: str, network: NetworkId) -> Account:
+        """The account once *address* obeys its own key on *network*."""
+        own = self.own_key
+        if own is None or self.state is not AccountState.READY:
+            raise IllegalTransitionError(f"account {self.id} can adopt nothing")
+        known = next(
+            (each for each in self.further_keys if (each.key, each.address) == (own.key, address)),
+            None,
+        )
+        before = known or evolve(own, address=address)
+        adopted = evolve(before, networks=before.networks | {network})
+        # Last, as the one that was adopted last is issued from.
+        others = tuple(each for each in self.further_keys if each is not known)
+        return evolve(self, further_keys=(*others, adopted))
+
     def moved_to(self, key: KeyRef) -> Account:
         """The account with one of its further keys for its own."""
         before, after = self.own_key, self.find(key)
@@ -133,7 +165,7 @@ class Account:
             raise IllegalTransitionError(f"account {self.id} cannot have {key} for its own")
         if before.key == key:
             return self
-        further = (*(each for each in self.further_keys if each.key != key), before)
+        further = (*(each for each in self.further_keys if each is not after), before)
         is_failed = self.state is AccountState.FAILED
         return evolve(
             self,

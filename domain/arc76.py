@@ -8,7 +8,7 @@
 
 Without an address its hyphen is left out too.  The 32 bytes are an Ed25519 seed, and a secp256k1
 secret as well: one leak loses both.  Whoever knows an address can try passphrases at leisure, and
-nothing can be rotated or revoked; so it is for bringing accounts in, never for making them
+nothing can be revoked; so no password that logs in is ever one, and a custodian keeps what is made
 (docs/custody.md).
 
 Text is taken as it is: another case, a space or another Unicode form is another account.

@@ -407,19 +407,34 @@ class Deployment:
         return next((step for step in self.steps if not step.is_final), self.steps[-1])
 
     @property
-    def may_cancel(self) -> bool:
+    def is_untouched(self) -> bool:
+        """Nothing of it is on chain, nor could be from one moment to the next."""
         return self.state is State.QUEUED and not self._has_live_slot
 
     @property
-    def may_retry(self) -> bool:
+    def may_cancel(self) -> bool:
+        return self.is_untouched and not self._is_of_a_key_change
+
+    @property
+    def came_to_nothing(self) -> bool:
+        """It failed, and provably had no effect."""
         return (
             self.state is State.FAILED and self.failure is not None and self.failure.without_effect
         )
 
     @property
+    def may_retry(self) -> bool:
+        return self.came_to_nothing and not self._is_of_a_key_change
+
+    @property
     def is_given_back(self) -> bool:
         """Counts neither in credits nor in the month's number."""
-        return self.state is State.CANCELLED or self.may_retry
+        return self.state is State.CANCELLED or self.came_to_nothing
+
+    @property
+    def _is_of_a_key_change(self) -> bool:
+        """Whoever wants it to be otherwise asks for another change of keys."""
+        return self.kind is OperationKind.HAND_OVER
 
     @property
     def _has_live_slot(self) -> bool:
@@ -439,6 +454,12 @@ class Deployment:
         if self.state is not State.QUEUED or (self.owner or owner) != owner:
             raise IllegalTransitionError(f"{self.id} has its owner already")
         return evolve(self, owner=owner, predicted=predicted)
+
+    def belonging_to(self, owner: str) -> Deployment:
+        """The order once its token has another owner.  Not a transition: nothing happens."""
+        if self.order is None or not self.is_untouched:
+            raise IllegalTransitionError(f"{self.id} is given by {self.owner}")
+        return evolve(self, owner=owner)
 
     def awaiting(self, reason: WaitReason | None, now: datetime) -> Deployment:
         """The deployment, waiting for *reason* since now (or since before, if it did already)."""
@@ -552,7 +573,8 @@ class Deployment:
                 self._require(self.may_cancel, event)
                 return self._moved(State.CANCELLED, Reason.USER_CANCELLED)
             case RetryRequested(hold=hold):
-                self._require(self.may_retry and (hold is None or hold != self.hold), event)
+                is_new = hold is None or hold != self.hold
+                self._require(self.came_to_nothing and is_new, event)
                 moved = self._moved(State.QUEUED, Reason.DEPLOYMENT_RETRY_REQUESTED)
                 return evolve(moved, failure=None, hold=hold, waiting=WaitReason.QUEUED)
             case Waits():

@@ -4,13 +4,15 @@
 
     Requested ──▶ Under way ──▶ Completed
         │             │
-        └─────────────┴───────▶ Failed
+        ├─────────────┴───────▶ Failed
+        └─────────────────────▶ Cancelled
 
 The row is the request and its queue: whoever finds it open goes on with it.  *Under way* is what
 has its key, and waits for chains.  An account has one change at a time.
 
 What a chain must be told is an operation of its own, whose id follows from the change and the
-network: asked for again, after however much was forgotten, it is the same one.
+network, or from a token and the address that it goes to: asked for again, after however much was
+forgotten, it is the same one.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class KeyAction(StrEnum):
     MOVE = "move"
     #: An address of its own at another custodian, beside the account's.
     ADD = "add"
-    #: Networks that obey an earlier key obey the account's own.
+    #: Networks, or tokens, that obey an earlier key obey the account's own.
     REKEY = "rekey"
     #: A key signs nothing any more, for ever.
     DISABLE = "disable"
@@ -53,6 +55,11 @@ class KeyAction(StrEnum):
     @property
     def names_a_custodian(self) -> bool:
         return self in {KeyAction.MOVE, KeyAction.ADD}
+
+    @property
+    def is_for_what_was_issued(self) -> bool:
+        """What obeys an earlier key is to obey another one."""
+        return self in {KeyAction.ROTATE, KeyAction.MOVE, KeyAction.REKEY}
 
     @property
     def makes_a_key(self) -> bool:
@@ -64,6 +71,8 @@ class KeyChangeState(StrEnum):
     UNDER_WAY = "under_way"
     COMPLETED = "completed"
     FAILED = "failed"
+    #: Withdrawn before anything was done.
+    CANCELLED = "cancelled"
 
     @property
     def is_open(self) -> bool:
@@ -72,11 +81,17 @@ class KeyChangeState(StrEnum):
 
 EDGES: Mapping[KeyChangeState, frozenset[KeyChangeState]] = {
     KeyChangeState.REQUESTED: frozenset(
-        {KeyChangeState.UNDER_WAY, KeyChangeState.COMPLETED, KeyChangeState.FAILED}
+        {
+            KeyChangeState.UNDER_WAY,
+            KeyChangeState.COMPLETED,
+            KeyChangeState.FAILED,
+            KeyChangeState.CANCELLED,
+        }
     ),
     KeyChangeState.UNDER_WAY: frozenset({KeyChangeState.COMPLETED, KeyChangeState.FAILED}),
     KeyChangeState.COMPLETED: frozenset(),
     KeyChangeState.FAILED: frozenset(),
+    KeyChangeState.CANCELLED: frozenset(),
 }
 
 
@@ -112,19 +127,32 @@ class KeyChange:
     def failed(self, code: str, at: datetime) -> KeyChange:
         return evolve(self._moved(KeyChangeState.FAILED), code=code, ended_at=at)
 
-    def operation(self, network: NetworkId) -> OperationId:
-        """The id of the operation that tells *network*: a UUIDv7 (RFC 9562, 5.7).
+    def cancelled(self, at: datetime) -> KeyChange:
+        return evolve(self._moved(KeyChangeState.CANCELLED), ended_at=at)
 
-        Of the instant of the change's own id; in place of chance it has a hash of both.
-        """
-        digest = sha256(b"rekey\0" + self.id.bytes + network.encode()).digest()
-        chance = int.from_bytes(digest) >> 256 - _RANDOM_BITS
-        high, low = chance >> 62, chance & (1 << 62) - 1
-        time = self.id.int >> 80
-        return OperationId(UUID(int=time << 80 | 7 << 76 | high << 64 | 2 << 62 | low))
+    def operation(self, network: NetworkId) -> OperationId:
+        """The id of the operation that tells *network*."""
+        return _derived(self.id, b"rekey\0" + self.id.bytes + network.encode())
 
     def _moved(self, state: KeyChangeState) -> KeyChange:
         if state not in EDGES[self.state]:
             msg = f"{self.named}: {self.state.value} to {state.value} is not in the table"
             raise IllegalTransitionError(msg)
         return evolve(self, state=state)
+
+
+def hand_over_of(token: OperationId, to: str) -> OperationId:
+    """The id of the operation that gives the token of the deployment *token* to the address *to*.
+
+    No key is made twice, so that no token goes to one address twice; and where all records of the
+    change are lost, whoever asks for it again finds what was done.
+    """
+    return _derived(token, b"hand_over\0" + token.bytes + to.encode())
+
+
+def _derived(instant: UUID, content: bytes) -> OperationId:
+    """A UUIDv7 (RFC 9562, 5.7) of the instant of another one; for chance, a hash of *content*."""
+    chance = int.from_bytes(sha256(content).digest()) >> 256 - _RANDOM_BITS
+    high, low = chance >> 62, chance & (1 << 62) - 1
+    time = instant.int >> 80
+    return OperationId(UUID(int=time << 80 | 7 << 76 | high << 64 | 2 << 62 | low))

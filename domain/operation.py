@@ -44,6 +44,8 @@ class OperationKind(StrEnum):
     BURN = "burn"
     PAUSE = "pause"
     UNPAUSE = "unpause"
+    #: The token belongs to another address from then on; costs no credits.
+    HAND_OVER = "hand_over"
     #: Puts a checkpoint of the audit trail on a network; the installation's, costs no credits.
     ANCHOR = "anchor"
     #: Has an issuing account obey another key, on one network; costs no credits.

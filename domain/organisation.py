@@ -6,6 +6,7 @@ from enum import Enum, StrEnum
 
 from attrs import field, frozen
 
+from domain.audit import API_VERSION
 from domain.catalogue import TariffName
 from domain.errors import Refusal
 from domain.identifiers import (
@@ -196,6 +197,8 @@ class ApiKey:
     last_used_at: datetime | None = None
     #: Changing requests that the operator lets it make, where that is more than others may.
     requests_per_minute: int | None = None
+    #: A date; the one that was present when it was made, for ever.
+    api_version: str = API_VERSION
     #: The epoch of the installation's access that it was made in, or enabled in since.
     auth_epoch: int = 0
 

@@ -21,7 +21,8 @@ from domain.identifiers import (
 
 #: SEC 2, 2.4.1.
 SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-_DIGEST_BYTES = 32
+#: What is signed on secp256k1.
+DIGEST_BYTES = 32
 
 
 class Curve(Enum):
@@ -175,8 +176,8 @@ def misuse(
     if purpose not in PURPOSES[use]:
         return _wrong_purpose(f"the key is for {use.value}, not for {purpose.value}")
     match purpose:
-        case Purpose.EVM_TRANSACTION if len(message) != _DIGEST_BYTES:
-            detail = f"a digest has {_DIGEST_BYTES} bytes, not {len(message)}"
+        case Purpose.EVM_TRANSACTION if len(message) != DIGEST_BYTES:
+            detail = f"a digest has {DIGEST_BYTES} bytes, not {len(message)}"
             return Misuse("wrong_length", detail)
         case Purpose.ALGORAND_TRANSACTION if not message.startswith(b"TX"):
             return _wrong_purpose("an Algorand transaction begins with TX")

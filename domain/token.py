@@ -39,12 +39,14 @@ class Token:
 
 
 class Action(StrEnum):
-    """What can be done with a token after it was issued, by the account that issued it."""
+    """What can be done with a token after it was issued, by whoever it belongs to."""
 
     MINT = "mint"
     BURN = "burn"
     PAUSE = "pause"
     UNPAUSE = "unpause"
+    #: Gives it to another address: part of a change of keys, and nobody's to order by itself.
+    HAND_OVER = "hand_over"
 
 
 @frozen(kw_only=True)
@@ -64,8 +66,12 @@ class Order:
                 return amount
             case Action.BURN:
                 return -amount
-            case Action.PAUSE | Action.UNPAUSE:
+            case Action.PAUSE | Action.UNPAUSE | Action.HAND_OVER:
                 return 0
+
+
+#: What may be asked for.
+ORDERED = tuple(action for action in Action if action is not Action.HAND_OVER)
 
 
 class Power(StrEnum):
@@ -131,6 +137,9 @@ def expected(planned: TokenState, orders: Iterable[Order]) -> TokenState:
                 state = evolve(state, paused=True)
             case Action.UNPAUSE:
                 state = evolve(state, paused=False)
+            case Action.HAND_OVER:
+                owners = (str(order.parameters["to"]),)
+                state = evolve(state, powers=dict.fromkeys(state.powers, owners))
             case Action.MINT | Action.BURN:
                 pass
     return state

@@ -4,7 +4,13 @@ from dependency_injector import containers, providers
 
 from adapters.aes import AesGcm
 from adapters.argon2 import Argon2Passwords
-from adapters.system import GroupCommit, LogAlarms, SystemClock, SystemIdentifiers
+from adapters.system import (
+    DerivationPool,
+    GroupCommit,
+    LogAlarms,
+    SystemClock,
+    SystemIdentifiers,
+)
 from adapters.telemetry import Tracing
 from adapters.telemetry.watched import WatchedAlarms, WatchedTurn
 from application.access.api_keys import CreateApiKey, EnableApiKey, RevokeApiKey
@@ -60,8 +66,11 @@ from application.evidence.verify import VerifyAudit
 from application.exports.expire import ExpireExports
 from application.exports.make import MakeExport
 from application.exports.request import RequestExport
+from application.keys.adopt import AdoptAddress
 from application.keys.carry_out import CarryOutKeyChange
+from application.keys.derive import DeriveAccounts
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
+from application.keys.withdraw import WithdrawKeyChange
 from application.mail.send import SendLetter
 from application.mail.write import ReadLetter, WriteLetter
 from application.metered.serve import ServeTurn
@@ -158,6 +167,7 @@ class Container(containers.DeclarativeContainer):
         people=people,
         custodian=settings.provided.custodian,
         places=One(assembly.account_places, settings),
+        origin=settings.provided.account_origin,
     )
     register = One(
         Register,
@@ -344,6 +354,17 @@ class Container(containers.DeclarativeContainer):
         identifiers=identifiers,
     )
 
+    derive_accounts = One(
+        DeriveAccounts,
+        store=store,
+        custodians=custodians,
+        chains=chains,
+        passwords=passwords,
+        derive=One(DerivationPool),
+        clock=clock,
+        identifiers=identifiers,
+    )
+
     budgets = One(assembly.budgets, settings)
     request_key_change = One(
         RequestKeyChange,
@@ -360,7 +381,11 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         identifiers=identifiers,
     )
+    adopt_address = One(
+        AdoptAddress, store=store, chains=chains, clock=clock, identifiers=identifiers
+    )
     switch_account = One(SwitchAccount, store=store, clock=clock, identifiers=identifiers)
+    withdraw_key_change = One(WithdrawKeyChange, store=store, clock=clock, identifiers=identifiers)
     carry_out_key_change = One(
         CarryOutKeyChange,
         store=store,

@@ -21,7 +21,16 @@ NOT_SHOWN = "[not shown]"
 
 #: Names of fields, in lower case: what stands under one of them is not shown, whatever it is.
 SECRETS = frozenset(
-    {"password", "secret", "token", "refresh_token", "access_token", "authorization", "key"}
+    {
+        "password",
+        "passphrase",
+        "secret",
+        "token",
+        "refresh_token",
+        "access_token",
+        "authorization",
+        "key",
+    }
     | {"master_key", "private_key", "email", "body", "mnemonic", "cookie", "dsn", "api_key"}
     | {"client_secret", "webhook_secret", "secret_id", "pin", "x-algo-api-token", "x-vault-token"}
 )
@@ -34,7 +43,7 @@ _REMEMBERED = 2_048
 _SHORTEST = 8
 
 _NAMES = (
-    "password|passwd|secret|client_secret|refresh_token|access_token|api_key|private_key|"
+    "password|passwd|passphrase|secret|client_secret|refresh_token|access_token|api_key|private_key|"
     "secret_key|secret_id|mnemonic|signature|x-algo-api-token|x-vault-token"
 )
 #: However they are spelt.

@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 from attrs import define, field, frozen
 
 from domain.abuse import DEFAULT_RULES, AbuseRules
+from domain.account import Origin
 from domain.catalogue import Catalogue
 from domain.gift import DAILY_CAP
 from domain.identifiers import (
@@ -106,6 +107,8 @@ class Settings:
     custodians: tuple[CustodianSettings, ...] = (CustodianSettings(scheme=LOCAL_KEYS),)
     #: Schemes of those that organisations may choose.
     offered_custodians: frozenset[str] = frozenset({LOCAL_KEYS})
+    #: Where the first keys of organisations' accounts come from.
+    account_origin: Origin = Origin.CUSTODIAN
     #: Of `local-keys`: ``<version>:<base64 of 32 bytes>`` per line; empty where others wrap.
     master_keys: str = field(repr=False)
     wrapping: WrappingSettings = field(factory=WrappingSettings)
@@ -215,6 +218,7 @@ class Settings:
                 "others": [each.redacted for each in self.custodians[1:]],
                 "offered": sorted(self.offered_custodians),
             },
+            "accounts": {"origin": self.account_origin.value},
             **self._secrets_of_custodians(),
             "local_keys": {
                 "master_key": shown(self.master_keys or None),
@@ -492,6 +496,9 @@ def _settings(reader: _Reader) -> Settings | None:
         database_connections=reader.parsed("database", "connections", _count, 10, "a number"),
         custodians=custodians,
         offered_custodians=offered,
+        account_origin=reader.parsed(
+            "accounts", "origin", Origin, Origin.CUSTODIAN, "custodian or arc76"
+        ),
         master_keys=master_keys,
         wrapping=wrapping,
         networks=networks,

@@ -1,14 +1,16 @@
 """``make prove``: every test at its full counts, and what came of it as data under docs/proofs/.
 
-A proof names the commit it was run on, which must be all there is in the working tree.  One that
-was interrupted goes on at the same commit with what has not passed yet; what failed is run again,
-and the proof says that it had failed.  Where only tests have changed since the commit of the last
-one, it takes over from it what has nothing to do with them, and says so.  With arguments, which
-are pytest's, it is a part that is run, and no proof is written.
+It goes folder by folder of tests/, the quickest first, and writes down each as soon as it is done;
+``ARGS="verifier http"`` are some of them.  Each names the commit that it was run on, which must be
+all there is in the working tree.  One that was interrupted goes on at the same commit with what
+has not passed yet; what failed is run again, and the proof says that it had failed.  Where only
+tests have changed since the commit of the last one, it takes over from it what has nothing to do
+with them, and says so.  With other arguments, which are pytest's, no proof is written.
 """
 
 import datetime as dt
 import json
+import math
 import os
 import platform
 import subprocess
@@ -16,12 +18,15 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from tests import carried, sitting
 
 ROOT = Path(__file__).parent.parent
 PROOFS = ROOT / "docs" / "proofs"
 RECORDS = ROOT / ".cache" / "proof"
+#: The tests that lie beside the folders: what commands say, how settings are read.
+COMMANDS = "commands"
 #: pytest's own: all tests have run, some have failed, there were none left.
 DONE, FAILED, NONE_LEFT = 0, 1, 5
 
@@ -37,24 +42,68 @@ def main() -> int:
     if not record.exists():
         take_over(record, commit)
     cut(record)
-    _add(record, {"begun": dt.datetime.now(dt.UTC).isoformat(timespec="seconds")})
+    _add(record, {"begun": _now()})
     arguments = sys.argv[1:]
-    status = sit(record, arguments)
-    _add(record, {"ended": dt.datetime.now(dt.UTC).isoformat(timespec="seconds")})
-    if status == NONE_LEFT:
-        status = DONE
-    if status not in {DONE, FAILED}:
+    parts = parts_of(ROOT)
+    if not set(arguments) <= parts.keys():
+        status = sit(record, arguments)
+        _add(record, {"ended": _now()})
+        print("a piece of the proof: `make prove` without arguments runs the rest")
+        return DONE if status == NONE_LEFT else status
+    file = PROOFS / "full-counts.json"
+    before = json.loads(file.read_text())["parts"] if file.exists() else {}
+    ends = [
+        prove(record, commit, part, parts[part], file)
+        for part in sorted(arguments or parts, key=lambda part: _seconds(before, part))
+    ]
+    return next((end for end in ends if end != DONE), DONE)
+
+
+def parts_of(root: Path) -> dict[str, list[str]]:
+    """What pytest is given for each part of the proof: a folder, or the files beside them."""
+    tests = root / "tests"
+    folders = sorted(
+        each.parent.relative_to(tests).parts[0] for each in tests.glob("*/**/test_*.py")
+    )
+    files = sorted(each.relative_to(root).as_posix() for each in tests.glob("test_*.py"))
+    return {
+        **{each: [f"tests/{each}"] for each in folders},
+        **({COMMANDS: files} if files else {}),
+    }
+
+
+def prove(record: Path, commit: str, part: str, paths: list[str], file: Path) -> int:
+    """Run one part, and add what came of it to *file*; pytest's exit status.
+
+    Raises: SystemExit: it was not run to its end.
+    """
+    print(f"\n{part}: {' '.join(paths)}")
+    before = len(read(record))
+    status = sit(record, paths)
+    _add(record, {"ended": _now()})
+    is_whole = not any("could_not_collect" in each for each in read(record)[before:])
+    if status not in {DONE, FAILED, NONE_LEFT} or not is_whole:
         print("not all tests have run: `make prove` goes on from here", file=sys.stderr)
-        return status
-    if arguments:
-        print("a part of the proof: `make prove` without arguments runs the rest")
-        return status
-    PROOFS.mkdir(parents=True, exist_ok=True)
-    target = PROOFS / "full-counts.json"
-    proof = {"commit": commit, **summed_up(read(record))}
-    target.write_text(json.dumps(proof, indent=2, sort_keys=True) + "\n")
-    print(f"written: {target.relative_to(ROOT)}")
-    return status
+        raise SystemExit(status or FAILED)
+    told = [each for each in read(record) if "test" not in each or _part(each["test"]) == part]
+    parts = json.loads(file.read_text())["parts"] if file.exists() else {}
+    parts[part] = {"commit": commit, **summed_up(told)}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(whole(parts), indent=2, sort_keys=True) + "\n")
+    print(f"{part}: {parts[part]['tests']} tests, {parts[part]['failed']} failed; written")
+    return DONE if status == NONE_LEFT else status
+
+
+def whole(parts: dict[str, Any]) -> dict[str, Any]:
+    """All parts, and what they come to."""
+    return {
+        "parts": parts,
+        **{
+            what: sum(part[what] for part in parts.values())
+            for what in ("tests", "failed", "skipped")
+        },
+        "commits": sorted({part["commit"] for part in parts.values()}),
+    }
 
 
 def take_over(record: Path, commit: str) -> None:
@@ -138,14 +187,24 @@ def summed_up(told: list[dict]) -> dict[str, object]:
             for test, each in outcomes.items()
             if is_good(each) and any(one["outcome"] == "failed" for one in each)
         ),
-        "by_folder": dict(sorted(Counter(map(_folder, last)).items())),
         "recorded": {test: each["says"] for test, each in last.items() if each["says"]},
     }
 
 
-def _folder(test: str) -> str:
-    """The first folder below tests/, or the file that lies there."""
-    return test.partition("::")[0].split("/")[1].removesuffix(".py")
+def _part(test: str) -> str:
+    """The first folder below tests/, or what the files beside them are called together."""
+    path = test.partition("::")[0].split("/")
+    return path[1] if len(path) > 2 else COMMANDS
+
+
+def _seconds(before: dict[str, Any], part: str) -> float:
+    """How long it took; what has never run is the last."""
+    seconds: float = before[part]["seconds_of_tests"] if part in before else math.inf
+    return seconds
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
 def _add(record: Path, line: dict) -> None:

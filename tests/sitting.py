@@ -32,6 +32,12 @@ class Recorder:
         self.file = file
         self.under_way = {}
 
+    def pytest_collectreport(self, report):
+        """Tests of a file that cannot be read are in no report."""
+        if report.failed:
+            with self.file.open("a") as record:
+                record.write(json.dumps({"could_not_collect": report.nodeid}) + "\n")
+
     def pytest_runtest_logreport(self, report):
         """A test has three reports, of which the last is always that of its teardown; or one of
         neither, where the process that ran it died.

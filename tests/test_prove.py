@@ -58,8 +58,36 @@ def test_what_has_passed_is_not_run_again_and_what_failed_is(place):
     proof = prove.summed_up(told)
     assert (proof["tests"], proof["failed"], proof["skipped"]) == (4, 0, 0)
     assert proof["failed_before"] == ["tests/some/test_some.py::test_moody"]
-    assert proof["by_folder"] == {"some": 4}
     assert proof["recorded"] == {"tests/some/test_some.py::test_good": {"histories": "12"}}
+
+
+def test_each_part_is_written_down_with_its_own_commit(place):
+    (place / "tests" / "test_beside.py").write_text("def test_beside():\n    pass\n")
+    parts = prove.parts_of(place)
+    assert parts == {"some": ["tests/some"], "commands": ["tests/test_beside.py"]}
+    record, file = place / "record.jsonl", place / "proofs" / "full-counts.json"
+    prove.cut(record)
+    assert prove.prove(record, "first", "commands", parts["commands"], file) == prove.DONE
+    assert prove.prove(record, "second", "some", parts["some"], file) == prove.FAILED
+    told = json.loads(file.read_text())
+    assert {name: part["commit"] for name, part in told["parts"].items()} == {
+        "commands": "first", "some": "second",
+    }  # fmt: skip
+    assert (told["tests"], told["failed"], told["commits"]) == (5, 1, ["first", "second"])
+    (place / "mood").touch()
+    assert prove.prove(record, "second", "some", parts["some"], file) == prove.DONE
+    told = json.loads(file.read_text())
+    assert (told["tests"], told["failed"]) == (5, 0)
+    assert told["parts"]["some"]["failed_before"] == ["tests/some/test_some.py::test_moody"]
+
+
+def test_a_part_that_cannot_be_collected_is_not_written_down(place):
+    (place / "tests" / "some" / "test_broken.py").write_text("import nothing_at_all\n")
+    record, file = place / "record.jsonl", place / "full-counts.json"
+    prove.cut(record)
+    with pytest.raises(SystemExit):
+        prove.prove(record, "first", "some", ["tests/some"], file)
+    assert not file.exists()
 
 
 def test_whoever_ends_the_process_has_failed(place):

@@ -890,7 +890,8 @@ class TestConfig:
                 for key in shown[section]} == {
             "installation.id", "installation.environment", "database.url",
             "database.migrator_url", "database.reader_url", "database.connections",
-            "custodian.new_keys", "custodian.others", "custodian.offered", "pkcs11.pin",
+            "custodian.new_keys", "custodian.others", "custodian.offered", "accounts.origin",
+            "pkcs11.pin",
             "vault.token", "vault.role_id", "vault.secret_id",
             "local_keys.master_key", "local_keys.allow", "local_keys.wrap_with",
             "wrapping.by", "wrapping.aws_kms_keys", "mail.url", "mail.from",

@@ -35,6 +35,8 @@ CONNECTIONS = (
     "TALLYSTICK_SEAL_DATABASE_URL",
 )
 STATE = "TALLYSTICK_SEAL_STATE_FILE"
+#: Tables of what lets somebody in.
+WITH_AN_EPOCH = ("sessions", "api_keys", "letters", "sign_in_flows")
 #: What a sealer must say of a copy that was restored from a dump (docs/sealing.md).
 REFUSALS = {"another_cluster", "state_behind", "state_ahead"}
 
@@ -76,6 +78,8 @@ def _drill(source: str, target: str, folder: Path) -> None:
         _program("psql", "-q", "-v", "ON_ERROR_STOP=1", "-c", f"CREATE DATABASE {COPY}", target)
         _program("pg_restore", "--exit-on-error", "--dbname", copy, str(dump))
     environment = _of_the_copy(target, folder)
+    with _step("all access of the copy ended: access end-all"):
+        _ends_all_access(environment, copy)
     with _step("the ledger of the copy: verify ledger"):
         _holds(environment, "verify", "ledger")
     with _step("the trail of the copy: verify audit"):
@@ -131,6 +135,21 @@ def _holds(environment: Mapping[str, str], *command: str) -> None:
     done = _tallystick(environment, *command)
     if done.returncode:
         raise DrillError(f"tallystick {' '.join(command)}: {_said(done)}")
+
+
+def _ends_all_access(environment: Mapping[str, str], copy: str) -> None:
+    """Whoever could come in by what the backup brings back is out."""
+    before = int(_program("psql", "-At", "-c", "SELECT auth_epoch FROM installation", copy))
+    done = _tallystick(
+        environment, "access", "end-all", "--yes", "--reason", "restore drill", "--json"
+    )
+    if done.returncode or json.loads(done.stdout) != {"auth_epoch": before + 1}:
+        raise DrillError(f"tallystick access end-all: {_said(done)}")
+    for table in WITH_AN_EPOCH:
+        # The names are ours, and psql takes no parameters.
+        left = f"SELECT count(*) FROM {table} WHERE auth_epoch > {before}"  # noqa: S608 - as said
+        if int(_program("psql", "-At", "-c", left, copy)):
+            raise DrillError(f"{table} of the copy are good after all access was ended")
 
 
 def _is_refused(environment: Mapping[str, str]) -> None:

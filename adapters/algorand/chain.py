@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
+from algosdk.encoding import is_valid_address
 from attrs import evolve, field, frozen
 
 from adapters.algorand import group, protocol, window
@@ -49,6 +50,7 @@ from domain.operation import (
     LeaseWindow,
     NoEffect,
     Outcome,
+    Party,
     Postponed,
     SignedTransaction,
     Slot,
@@ -127,6 +129,10 @@ class AlgorandChain(Chain):
     ) -> Order | Refusal:
         return _kind(token.kind).order(token, action, parameters)
 
+    def handing_over(self, token: Token, to: str) -> Order | None:  # noqa: ARG002 - of none
+        """None: addresses obey other keys, and tokens stay where they are."""
+        return None
+
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
         return _kind(token.kind).steps(order)
 
@@ -143,6 +149,12 @@ class AlgorandChain(Chain):
         locked = deed.locked + deed.most_deposited + PER_ACCOUNT + deposit
         return locked + (group.MOST + transactions) * self.network.fee_ceiling
 
+    def longest_message(self, intent: Intent, party: Party) -> int:
+        if party is Party.SENDER:
+            return group.longest_payment(self.network)
+        note = note_of(intent, self._installation)
+        return group.longest_act(self._deed(intent), self.network, note, self._lease(intent))
+
     def plan(self, intent: Intent) -> Forecast | Refusal:
         def inquiry(reader: Reader) -> Forecast | Refusal:
             waiting = self._unrunnable(reader, intent)
@@ -155,9 +167,6 @@ class AlgorandChain(Chain):
                 gas=len(rehearsal.group.transactions) + transactions,
                 gas_price=rehearsal.group.fee,
                 deposit=rehearsal.group.deposit + deposit,
-                longest_message=max(
-                    len(each.message) for each in rehearsal.group.draft().signables
-                ),
                 warnings=self._warnings(rehearsal.group.fee),
             )
 
@@ -282,6 +291,9 @@ class AlgorandChain(Chain):
         return self._ask(inquiry)
 
     def signer_state(self, address: str) -> SignerChainState:
+        if not is_valid_address(address):
+            # What can be no account's name holds nothing, and obeys nobody.
+            return SignerChainState(balance=0, next_sequence=0)
         return self._ask(lambda reader: _state_of(reader.account(address)))
 
     def _ask(self, inquiry: Callable[[Reader], T]) -> T:

@@ -4,7 +4,7 @@ import json
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
-from adapters.algorand.line import Line, NotSentError, TooLongError
+from adapters.line import Line, NotSentError, TooLongError
 from application.ports.chain import ChainUnavailableError
 
 _ANSWER_WITHIN_SECONDS = 10

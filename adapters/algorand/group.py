@@ -32,6 +32,7 @@ from nacl.signing import VerifyKey
 from adapters.algorand.deed import Deed, Deposit
 from adapters.algorand.reads import Account, Parameters, lacking
 from adapters.algorand.window import Span
+from domain.network import Network
 from domain.operation import Draft, Signable, SignedTransaction, TransactionId
 from domain.signing import Curve, PublicKey, Purpose, Signature
 
@@ -40,6 +41,10 @@ _PREFIX = b"TX"
 MOST = 3
 #: Stands for a fee and a signature where only their sizes count: none that is offered takes more.
 _LONG_FEE = 2**32 - 1
+#: Rounds, fees and amounts of nine bytes; a name that no network's is longer than; an address.
+_LONG = 2**63
+_LONG_GENESIS_ID = "g" * 32
+_ANYBODY = str(encoding.encode_address(b"\xff" * 32))
 _LONG_SIGNATURE = base64.b64encode(b"\xff" * 64).decode()
 
 
@@ -165,6 +170,27 @@ class Sponsorship:
             gen=self.parameters.genesis_id,
             flat_fee=True,
         )
+
+
+def longest_payment(network: Network) -> int:
+    """How many bytes the payer of a group signs at once, at most."""
+    return _length(transaction.PaymentTxn(_ANYBODY, _longest_header(network), _ANYBODY, _LONG))
+
+
+def longest_act(deed: Deed, network: Network, note: bytes, lease: bytes) -> int:
+    """How many bytes the issuer signs for *deed*, at most."""
+    return _length(deed.transaction(_ANYBODY, _longest_header(network), note, lease))
+
+
+def _longest_header(network: Network) -> transaction.SuggestedParams:
+    return transaction.SuggestedParams(
+        fee=_LONG, first=_LONG, last=_LONG, gh=network.genesis, gen=_LONG_GENESIS_ID, flat_fee=True
+    )
+
+
+def _length(longest: transaction.Transaction) -> int:
+    longest.group = b"\xff" * 32
+    return len(_PREFIX + _encoded(longest))
 
 
 def assemble(

@@ -11,7 +11,7 @@ from algosdk import constants
 from algosdk.error import AlgodHTTPError
 from algosdk.v2client.algod import AlgodClient, api_version_path_prefix
 
-from adapters.algorand.line import Line, NotSentError, TooLongError
+from adapters.line import Line, NotSentError, TooLongError
 from application.ports.chain import ChainUnavailableError
 from application.ports.nodes import Endpoint
 

@@ -41,6 +41,7 @@ from domain.operation import (
     NoEffect,
     NonceLine,
     Outcome,
+    Party,
     Postponed,
     SignedTransaction,
     Slot,
@@ -48,7 +49,7 @@ from domain.operation import (
     Submission,
     WaitReason,
 )
-from domain.signing import Curve, PublicKey, Signature
+from domain.signing import DIGEST_BYTES, Curve, PublicKey, Signature
 from domain.token import (
     Action,
     Document,
@@ -111,6 +112,9 @@ class EvmChain(Chain):
     ) -> Order | Refusal:
         return _kind(token.kind).order(token, action, parameters)
 
+    def handing_over(self, token: Token, to: str) -> Order | None:
+        return _kind(token.kind).handing_over(to)
+
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
         if token.kind == ANCHOR:
             return anchor.OUTLINES
@@ -124,6 +128,9 @@ class EvmChain(Chain):
 
     def allowance(self, intent: Intent) -> int:
         return gas.allowance_of(intent) * self.network.fee_ceiling
+
+    def longest_message(self, intent: Intent, party: Party) -> int:  # noqa: ARG002 - a digest
+        return DIGEST_BYTES
 
     def plan(self, intent: Intent) -> Forecast | Refusal:
         call = self._call(intent)

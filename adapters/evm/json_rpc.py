@@ -1,13 +1,27 @@
 """One node over HTTP: questions, answers, and what went wrong in between."""
 
 from datetime import timedelta
+from http.client import HTTPException
 from typing import Any
 
-from web3 import HTTPProvider
-from web3.types import RPCEndpoint
+from web3.providers.base import JSONBaseProvider
+from web3.types import RPCEndpoint, RPCResponse
 
+from adapters.line import Line, NotSentError, TooLongError
 from application.ports.chain import ChainUnavailableError
 from application.ports.nodes import Endpoint
+
+#: Bytes of an answer; there are large blocks, and many logs.
+USUAL_SIZE = 2**22
+LARGE_SIZE = 2**26
+_LARGE = frozenset({"eth_getBlockByNumber", "eth_getLogs"})
+#: Where a line breaks or an answer is not JSON: sockets and HTTP raise the first three, reading
+#: the others.
+_FAILURES = (OSError, HTTPException, TooLongError, ValueError, RecursionError)
+
+
+class _StatusError(Exception):
+    """The server has answered, and not with what was asked for."""
 
 
 class RpcError(Exception):
@@ -25,14 +39,7 @@ class Node:
 
     def __init__(self, endpoint: Endpoint, answer_within: timedelta) -> None:
         self.name = endpoint.name
-        headers = HTTPProvider.get_request_headers()
-        if endpoint.token is not None:
-            headers["Authorization"] = f"Bearer {endpoint.token}"
-        self._provider = HTTPProvider(
-            endpoint.url,
-            request_kwargs={"timeout": answer_within.total_seconds(), "headers": headers},
-            exception_retry_configuration=None,
-        )
+        self._provider = _Provider(endpoint, answer_within)
 
     def request(self, method: str, *parameters: object) -> Any:
         """The result the node gives.
@@ -43,11 +50,19 @@ class Node:
         """
         try:
             answer = self._provider.make_request(RPCEndpoint(method), list(parameters))
-        except (OSError, ValueError) as error:
-            # Everything requests raises is an OSError; what is not JSON is a ValueError.  The
-            # cause is cut off: it quotes the URL, and with it whatever password is in there.
-            msg = f"{self.name}: {method}: {type(error).__name__}"
-            raise ChainUnavailableError(msg) from None
+        except _StatusError as error:
+            failure = str(error)
+        except NotSentError as error:
+            failure = type(error.__cause__).__name__
+        except _FAILURES as error:
+            failure = type(error).__name__
+        else:
+            return self._result(method, answer)
+        # Raised out here, it has neither cause nor context: those may quote the URL, and with it
+        # whatever password is in there.
+        raise ChainUnavailableError(f"{self.name}: {method}: {failure}")
+
+    def _result(self, method: str, answer: RPCResponse) -> Any:
         content: object = answer  # web3 believes it to be what JSON-RPC asks for
         if not isinstance(content, dict) or not {"result", "error"} & content.keys():
             raise ChainUnavailableError(f"{self.name}: {method}: the answer is not JSON-RPC")
@@ -63,3 +78,30 @@ class Node:
                 error_object.get("data"),
             )
         raise RpcError(self.name, method, None, str(error_object), None)
+
+
+class _Provider(JSONBaseProvider):
+    """web3's questions, over a line of ours."""
+
+    def __init__(self, endpoint: Endpoint, answer_within: timedelta) -> None:
+        """Raises: ValueError: the URL is not of HTTP."""
+        super().__init__()
+        self._line = Line(endpoint.url)
+        self._within_seconds = answer_within.total_seconds()
+        self._headers = {"Content-Type": "application/json", "User-Agent": "tallystick"}
+        if endpoint.token is not None:
+            self._headers["Authorization"] = f"Bearer {endpoint.token}"
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        """Raises: NotSentError, _StatusError, any of `_FAILURES`."""
+        reply = self._line.ask(
+            "POST",
+            "?".join(filter(None, (self._line.path or "/", self._line.query))),
+            self._headers,
+            self.encode_rpc_request(method, params),
+            within_seconds=self._within_seconds,
+            at_most=LARGE_SIZE if method in _LARGE else USUAL_SIZE,
+        )
+        if not 200 <= reply.status < 300:
+            raise _StatusError(f"status {reply.status}")
+        return self.decode_rpc_response(reply.body)

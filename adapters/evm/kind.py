@@ -26,6 +26,10 @@ class Kind(Protocol):
         self, token: Token, action: Action, parameters: Mapping[str, object]
     ) -> Order | Refusal: ...
 
+    def handing_over(self, to: str) -> Order | None:  # noqa: ARG002 - of those that have an owner
+        """The order that gives a token of the kind to *to*; None: nobody owns those."""
+        return None
+
     def creation(self, intent: Intent, installation: InstallationId) -> StepCall:
         """The call that creates the intent's contract."""
         ...

@@ -56,6 +56,7 @@ from domain.operation import (
     Intent,
     NoEffect,
     Outcome,
+    Party,
     Postponed,
     SignedTransaction,
     Slot,
@@ -147,6 +148,9 @@ class Pool(Chain, NodePool):
     ) -> Order | Refusal:
         return self._any.order(token, action, parameters)
 
+    def handing_over(self, token: Token, to: str) -> Order | None:
+        return self._any.handing_over(token, to)
+
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
         return self._any.steps(token, order)
 
@@ -161,6 +165,9 @@ class Pool(Chain, NodePool):
 
     def allowance(self, intent: Intent) -> int:
         return self._any.allowance(intent)
+
+    def longest_message(self, intent: Intent, party: Party) -> int:
+        return self._any.longest_message(intent, party)
 
     def assemble(
         self, draft: Draft, signatures: Sequence[tuple[PublicKey, Signature]]

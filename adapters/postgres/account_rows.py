@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from domain.account import Account, AccountKey, AccountState
+from domain.account import Account, AccountKey, AccountState, Origin
 from domain.key_change import KeyAction, KeyChange, KeyChangeState
 from domain.network import Family
 from domain.signing import Curve, PublicKey
@@ -21,6 +21,7 @@ def account_from_row(row: Row) -> Account:
         family=Family(row["family"]),
         live=row["live"],
         custodian=row["custodian"],
+        origin=Origin(row["origin"]),
         state=AccountState(row["state"]),
         key=row["key_ref"],
         public_key=None if public_key is None else PublicKey(Curve(row["curve"]), public_key),
@@ -37,6 +38,7 @@ def account_to_row(account: Account) -> Row:
         "family": account.family.value,
         "live": account.live,
         "custodian": account.custodian,
+        "origin": account.origin.value,
         "state": account.state.value,
         "key_ref": account.key,
         "curve": account.public_key and account.public_key.curve.value,
@@ -87,6 +89,7 @@ def _key_to_json(key: AccountKey) -> Row:
         "address": key.address,
         "is_enabled": key.is_enabled,
         "issues": key.issues,
+        "networks": sorted(key.networks),
     }
 
 
@@ -97,4 +100,5 @@ def _key_from_json(row: Row) -> AccountKey:
         address=row["address"],
         is_enabled=row["is_enabled"],
         issues=row.get("issues", False),
+        networks=frozenset(row.get("networks", ())),
     )

@@ -11,6 +11,7 @@ from datetime import datetime
 from fractions import Fraction
 from itertools import count
 from typing import Any, LiteralString
+from uuid import UUID
 
 import psycopg
 from attrs import define, field, frozen
@@ -112,22 +113,27 @@ class _Opened(OrganisationBooks):
 
     def quota_windows(self) -> Iterator[QuotaWindowRow]:
         for quota in self._rows("quota_windows"):
-            member = public_id(Prefix.MEMBER, quota["subject_id"])
-            is_member = quota["subject_kind"] == Prefix.MEMBER
             asked = {
                 "window": quota["window"],
                 "set_at": quota["set_at"],
                 "subject": quota["subject_id"],
-                "member": member if is_member else None,
+                "names": self._names(Prefix(quota["subject_kind"]), quota["subject_id"]),
             }
             for row in self._rows("quota_taken", asked):
                 yield QuotaWindowRow(
-                    subject=member if is_member else public_id(Prefix.TEAM, quota["subject_id"]),
+                    subject=public_id(Prefix(quota["subject_kind"]), quota["subject_id"]),
                     window=quota["window"],
                     since=row["since"],
                     most=quota["most"] + row["shifted"],
                     taken=row["taken"],
                 )
+
+    def _names(self, kind: Prefix, id: UUID) -> list[str] | None:
+        """As holds have whose they are; None: a team's, which has its own rows."""
+        if kind is Prefix.TEAM:
+            return None
+        keys = self._rows("quota_keys", {"member": id}) if kind is Prefix.MEMBER else ()
+        return [public_id(kind, id), *(public_id(Prefix.API_KEY, row["id"]) for row in keys)]
 
     def licence_changes(self) -> list[LicenceRow]:
         return [

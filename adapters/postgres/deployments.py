@@ -149,6 +149,15 @@ class PostgresDeployments(Deployments):
         found = self._transaction.rows(OPERATIONS["on_token"], {"of": deployment})
         return [*reversed(self._load([row["id"] for row in found]))]
 
+    def handed_to(self, tokens: Collection[OperationId]) -> Mapping[OperationId, str]:
+        found = self._transaction.rows(OPERATIONS["handed_to"], {"tokens": list(tokens)})
+        return {OperationId(row["of_id"]): row["address"] for row in found}
+
+    def held_by(self, account: AccountId, addresses: Collection[str]) -> Sequence[OperationId]:
+        parameters = {"account": account, "addresses": list(addresses)}
+        found = self._transaction.rows(OPERATIONS["held_by"], parameters)
+        return [OperationId(row["id"]) for row in found]
+
     def anchors_from(self, origin: str, size: int) -> Sequence[Deployment]:
         found = self._transaction.rows(
             OPERATIONS["anchors_from"], {"origin": origin, "size": size}

@@ -2,7 +2,7 @@
 
 An entry is taken out while a turn is decided about it, and comes back when that has committed: it
 has one owner at a time, and what went wrong is forgotten.  Whether it is still so is for the
-database to say, when the turn is written (`store_turn`, migration 0047).
+database to say, when the turn is written (`keep_turn`, migration 0065).
 """
 
 from __future__ import annotations
@@ -171,6 +171,8 @@ def remembered(account: Account, before: Entry | None) -> Entry | None:
     """
     facts = account.facts
     if facts["has_payments"] or facts["has_licence"] or facts["has_people"]:
+        return None
+    if account.has_kept_answers:
         return None
     if not all(isinstance(event, _USUAL) for event in account.history):
         return None

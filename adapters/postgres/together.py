@@ -23,7 +23,7 @@ from adapters.postgres.abuse import (
 from adapters.postgres.access import PostgresOrganisations
 from adapters.postgres.audit import PostgresAuditLog
 from adapters.postgres.billing import PostgresBilling
-from adapters.postgres.binary import text, uuid
+from adapters.postgres.binary import uuid
 from adapters.postgres.errors import translated
 from adapters.postgres.idempotency import PostgresIdempotencyKeys
 from adapters.postgres.ledger import PostgresLedger, changed
@@ -75,6 +75,8 @@ class Account:
     #: Credits by the facts of plans, of the last two months.
     plans: Mapping[str, int]
     remembered: Mapping[IdempotencyKey, Remembered]
+    #: There are more answers now than `facts` tell of.
+    has_kept_answers: bool = False
     #: Whose counters are others than those that were loaded.
     counted: set[str] = field(factory=set)
     spent: set[str] = field(factory=set)
@@ -269,6 +271,10 @@ class TurnIdempotencyKeys(PostgresIdempotencyKeys):
             if key in keys and each.expires_at >= now
         }
 
+    def keep(self, remembered: Mapping[IdempotencyKey, Remembered]) -> None:
+        super().keep(remembered)
+        self.account.has_kept_answers = True
+
 
 @define
 class TurnLedger(PostgresLedger):
@@ -345,7 +351,8 @@ class KnownTurn(Turn):
         tables = rows_of(self.accounts, all_of_them=True)
         for id, account in self.accounts.items():
             owner, wanted = uuid(id), account.wanted
-            tables["keys"] += [turn_rows.key(owner, key, account.now) for key in wanted.keys]
+            if account.facts["has_answers"]:
+                tables["keys"] += [turn_rows.key(owner, key, account.now) for key in wanted.keys]
             if wanted.new:
                 wallet = account.after or account.wallet
                 missing = wanted.new - {hold.id for hold in wallet.holds}
@@ -399,12 +406,9 @@ def rows_of(accounts: Mapping[OrganisationId, Account], *, all_of_them: bool = F
 
 def _add_books(tables: Tables, owner: bytes, account: Account) -> None:
     before, after = account.before or account.wallet, account.after or account.wallet
-    name, tariff = account.facts["organisation_name"], account.facts["tariff"]
     tables["books"].append(
         turn_rows.book(
             owner,
-            text(name),
-            text(tariff),
             before,
             after,
             (account.wallet_mark, account.head_mark),

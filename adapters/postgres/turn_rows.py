@@ -1,4 +1,4 @@
-"""What a turn writes: values to rows of the types that `store_turn` takes (migration 0047).
+"""What a turn writes: values to rows of the types that `keep_turn` takes (migrations 0047, 0065).
 
 A row's columns stand in the order of its type; a test compares both.
 """
@@ -83,11 +83,9 @@ COUNTER = Shape(
     },
 )
 BOOK = Shape(
-    "turn_book",
+    "turn_account",
     {
         "organisation_id": "uuid",
-        "name": "text",
-        "tariff": "text",
         "available": "bigint",
         "held": "bigint",
         "debt": "bigint",
@@ -221,7 +219,7 @@ SPENDING = Shape(
     },
 )
 
-#: By the names of the parameters of `store_turn`, in their order.
+#: By the names of the parameters of `keep_turn`, in their order.
 TABLES = {
     "books": BOOK,
     "keys": KEY,
@@ -262,20 +260,16 @@ def counter(owner: bytes, subject: str, before: Throttle, after: Throttle) -> by
 
 def book(
     owner: bytes,
-    name: bytes,
-    tariff: bytes,
     before: Wallet,
     after: Wallet,
     marks: tuple[str, str],
     heads: tuple[int, int],
 ) -> bytes:
-    """*name*, *tariff*: cells.  *marks*: of wallet and head.  *heads*: before and after."""
+    """*marks*: of wallet and head.  *heads*: before and after."""
     watch = after.watch
     return _row(
         BOOK.begin,
         owner,
-        name,
-        tariff,
         bigint(after.available),
         bigint(after.held),
         bigint(after.debt),

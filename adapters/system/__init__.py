@@ -2,6 +2,7 @@
 
 from adapters.system.alarms import LogAlarms
 from adapters.system.clock import SystemClock
+from adapters.system.derivations import DerivationPool
 from adapters.system.group_commit import GroupCommit
 from adapters.system.identifiers import SystemIdentifiers
 from adapters.system.no_mail import NoMail
@@ -9,6 +10,7 @@ from adapters.system.no_payments import NoPayments
 from adapters.system.seal_state import SealStateFile
 
 __all__ = [
+    "DerivationPool",
     "GroupCommit",
     "LogAlarms",
     "NoMail",

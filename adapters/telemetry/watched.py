@@ -37,6 +37,7 @@ from domain.operation import (
     Intent,
     NoEffect,
     Outcome,
+    Party,
     Postponed,
     SignedTransaction,
     Slot,
@@ -120,6 +121,9 @@ class WatchedNode(Chain):
     ) -> Order | Refusal:
         return self.chain.order(token, action, parameters)
 
+    def handing_over(self, token: Token, to: str) -> Order | None:
+        return self.chain.handing_over(token, to)
+
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
         return self.chain.steps(token, order)
 
@@ -136,6 +140,9 @@ class WatchedNode(Chain):
 
     def allowance(self, intent: Intent) -> int:
         return self.chain.allowance(intent)
+
+    def longest_message(self, intent: Intent, party: Party) -> int:
+        return self.chain.longest_message(intent, party)
 
     def planned(self, intent: Intent) -> TokenState:
         return self.chain.planned(intent)

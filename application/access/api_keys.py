@@ -12,7 +12,7 @@ from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store, Work
 from application.secret_hash import hash_secret
-from domain.audit import JsonValue
+from domain.audit import API_VERSION, JsonValue
 from domain.errors import Refusal
 from domain.identifiers import ApiKeyId, NetworkId, Prefix, parse_id, public_id
 from domain.organisation import OF_PEOPLE, ApiKey, Permission
@@ -99,6 +99,7 @@ class CreateApiKey:
                 created_at=now,
                 expires_at=request.expires_at,
                 networks=caller.networks if request.networks is None else request.networks,
+                api_version=API_VERSION,
                 auth_epoch=epoch,
             )
             work.api_keys.add(key)

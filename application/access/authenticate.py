@@ -84,6 +84,7 @@ class Authenticate:
             networks=key.networks,
             tariff=organisation.tariff,
             requests_per_minute=key.requests_per_minute,
+            api_version=key.api_version,
         )
 
     def _remember_use(self, key: ApiKey) -> None:

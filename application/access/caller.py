@@ -7,7 +7,7 @@ from attrs import field, frozen
 from application.audit.trail import Trail
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope
-from domain.audit import Actor
+from domain.audit import API_VERSION, Actor
 from domain.catalogue import TariffName
 from domain.errors import Refusal
 from domain.identifiers import (
@@ -43,6 +43,8 @@ class Caller:
     #: many changing requests a minute may make.
     tariff: TariffName | None = None
     requests_per_minute: int | None = None
+    #: In which version of the API it speaks; a session always in the present one.
+    api_version: str = API_VERSION
     #: Set for a session only.
     user: UserId | None = None
     session: SessionId | None = None

@@ -20,6 +20,7 @@ from application.ports.identifiers import Identifiers
 from application.ports.storage.access import EmailTakenError
 from application.ports.storage.subjects import SubjectKey
 from application.ports.storage.work import Scope, Store, Work
+from domain.account import Origin
 from domain.audit import Actor
 from domain.catalogue import Catalogue
 from domain.errors import Refusal
@@ -69,6 +70,8 @@ class Enrol:
     custodian: str
     #: Of the configured networks.
     places: frozenset[AccountPlace]
+    #: Of the accounts' first keys.
+    origin: Origin = Origin.CUSTODIAN
 
     def __call__(self, newcomer: Newcomer, proof: Proof) -> Registered | Refusal:
         """*proof* is asked in the transaction, before anything is written."""
@@ -149,6 +152,8 @@ class Enrol:
         )
         if newcomer.identity is not None:
             say_linked(trail, newcomer.identity, person, now, by="registration")
-        ask_for_accounts(work, trail, organisation.id, self.custodian, self.places, now)
+        ask_for_accounts(
+            work, trail, organisation.id, self.custodian, self.places, now, self.origin
+        )
         post_all(work, orders_due(work, trail, self.catalogue, now), now)
         trail.write(work)

@@ -154,8 +154,8 @@ class VerifyAddress:
         with self.store.begin(Scope(organisation=organisation.id)) as work:
             trail = self._trail(member, request_id)
             custodian, places = self.enrol.custodian, self.enrol.places
-            now = self.clock.now()
-            ask_for_accounts(work, trail, organisation.id, custodian, places, now)
+            now, origin = self.clock.now(), self.enrol.origin
+            ask_for_accounts(work, trail, organisation.id, custodian, places, now, origin)
             trail.write(work)
 
     def _trail(self, member: Member, request_id: str) -> Trail:

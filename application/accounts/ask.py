@@ -7,7 +7,7 @@ from attrs import frozen
 
 from application.audit.trail import Trail
 from application.ports.storage.work import Work
-from domain.account import Account
+from domain.account import Account, Origin
 from domain.identifiers import AccountId, OrganisationId, Prefix, public_id
 from domain.network import Family
 
@@ -28,6 +28,7 @@ def ask_for_accounts(
     custodian: str,
     places: Iterable[AccountPlace],
     now: datetime,
+    origin: Origin = Origin.CUSTODIAN,
 ) -> None:
     """Those of *places* that the organisation has not.  The caller writes the trail."""
     for place in sorted(places):
@@ -38,12 +39,14 @@ def ask_for_accounts(
             family=family,
             live=place.live,
             custodian=custodian,
+            origin=origin,
             created_at=now,
         )
         if work.accounts.find(family, live=place.live) or not work.accounts.add(account):
             continue
         name = public_id(Prefix.ACCOUNT, account.id)
-        work.outbox.add("account.requested", name)
+        if origin is Origin.CUSTODIAN:
+            work.outbox.add("account.requested", name)
         trail.add(
             "account.requested",
             name,

@@ -10,7 +10,7 @@ from application.ports.clock import Clock
 from application.ports.custody import Custodian
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store
-from domain.account import Account, AccountState
+from domain.account import Account, AccountState, Origin
 from domain.audit import WORKER
 from domain.identifiers import AccountId, NetworkId, OrganisationId, Prefix, public_id
 from domain.network import Family
@@ -31,6 +31,8 @@ class CreateAccountKey:
     def __call__(self, organisation: OrganisationId, id: AccountId) -> Account | None:
         """The account with its key.  Doing it twice, or two at once, gives one key.
 
+        One whose origin is a passphrase waits for it.
+
         Raises:
             NotConfiguredError, CustodyRefusedError, CustodyUnavailableError.
         """
@@ -39,11 +41,12 @@ class CreateAccountKey:
             account = work.accounts.get(id)
         if account is None or account.state is not AccountState.REQUESTED:
             return account
+        if account.origin is not Origin.CUSTODIAN:
+            return account
         custodian = self.custodians.get(account.custodian)
         if custodian is None:
             raise NotConfiguredError(f"no custodian {account.custodian} is configured")
-        chain = self._chain(account.family)
-        family = account.family
+        chain, family = chain_of(self.chains, account.family), account.family
         described = custodian.create_key(organisation, id, family.curve, family.key_use)
         with self.store.begin(scope) as work:
             account = work.accounts.lock(id)
@@ -63,8 +66,13 @@ class CreateAccountKey:
             trail.write(work)
         return ready
 
-    def _chain(self, family: Family) -> Chain:
-        for chain in self.chains.values():
-            if chain.network.family is family:
-                return chain
-        raise NotConfiguredError(f"no network of the family {family.value} is configured")
+
+def chain_of(chains: Mapping[NetworkId, Chain], family: Family) -> Chain:
+    """One that knows what addresses of *family* look like.
+
+    Raises: NotConfiguredError.
+    """
+    for chain in chains.values():
+        if chain.network.family is family:
+            return chain
+    raise NotConfiguredError(f"no network of the family {family.value} is configured")

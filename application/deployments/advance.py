@@ -16,6 +16,7 @@ from attrs import frozen
 from application.audit.trail import Trail
 from application.credits.fees import charge, valued
 from application.credits.licence import why_not_begin
+from application.deployments.belonging import changing_hands, giver_of
 from application.deployments.findings import Finding, Reserve
 from application.deployments.halt import Halt
 from application.deployments.issuer_balance import tell_issuer_balance, with_issuer_balance
@@ -80,6 +81,16 @@ _NEVER: Mapping[State, Reason] = {
 }
 
 
+@frozen
+class Parties:
+    """In whose names an operation is carried out."""
+
+    account: Account | None
+    payer: Signer | None
+    #: Whom an order's token belongs to by now, where it was handed over and the order untouched.
+    giver: str | None
+
+
 @frozen(kw_only=True)
 class Advance:
     store: Store
@@ -114,6 +125,7 @@ class Advance:
             payer = work.signers.get(seen.network, seen.sender)
             halted = work.networks.status(seen.network).halted
             now = self.clock.now()
+            giver = giver_of(work, seen)
             approval = work.approvals.get(seen.id) if seen.state is State.QUEUED else None
             withdrawn = why_not_begin(work, seen, now)
             if withdrawn is None and approval is not None:
@@ -126,20 +138,19 @@ class Advance:
         elif withdrawn is None and approval is not None and approval.waits(now):
             finding = _waits(WaitReason.APPROVAL, "another member has to approve the plan")
         else:
-            finding = self._ask(seen, chain, account, payer, withdrawn)
+            finding = self._ask(seen, chain, Parties(account, payer, giver), withdrawn)
         return self._record(claim, seen, finding, chain.network if chain else None)
 
     def _ask(
         self,
         seen: Deployment,
         chain: Chain,
-        account: Account | None,
-        payer: Signer | None,
+        parties: Parties,
         withdrawn: Refusal | None,
     ) -> Finding:
         """Act, and turn bad news from outside into a reason to wait."""
         try:
-            return self._act(seen, chain, account, payer, withdrawn)
+            return self._act(seen, chain, parties, withdrawn)
         except HistoryUnavailableError as error:
             # Waiting does not bring it back; a node that keeps history does.
             where = f"{seen.network} {seen.named}"
@@ -157,10 +168,10 @@ class Advance:
         self,
         seen: Deployment,
         chain: Chain,
-        account: Account | None,
-        payer: Signer | None,
+        parties: Parties,
         withdrawn: Refusal | None,
     ) -> Finding:
+        account, payer = parties.account, parties.payer
         match seen.state:
             case State.QUEUED | State.SUBMITTED | State.PENDING:
                 if payer is None:
@@ -177,7 +188,7 @@ class Advance:
                 if account is not None and _party_of(placed, chain) is Party.OWNER:
                     signer = self._introduce(account, placed.owner, chain)
                 if slot is None:
-                    sought = self._seek_slot(placed, chain, signer)
+                    sought = self._seek_slot(placed, chain, signer, parties.giver)
                     return with_issuer_balance(self.store, chain, signer, sought)
                 return self.pursuit(
                     Case(
@@ -223,14 +234,21 @@ class Advance:
             work.signers.add(fresh)
             return work.signers.get(network, mine.address) or fresh
 
-    def _seek_slot(self, seen: Deployment, chain: Chain, signer: Signer) -> Finding:
-        """Before a slot is given: nothing must be there yet, and it must be going to work."""
+    def _seek_slot(
+        self, seen: Deployment, chain: Chain, signer: Signer, giver: str | None
+    ) -> Finding:
+        """Before a slot is given: nothing must be there yet, and it must be going to work.
+
+        *giver* is whose order it is by now, where that may be somebody else.
+        """
         # Also of what is adopted: a restored backup may have forgotten the document, too.
         document = chain.document_of(seen.token) if seen.order is None else None
         unpublished = self.publish(document)
         if unpublished is not None:
             return Finding(owner=seen.owner, predicted=seen.predicted, wait=unpublished)
         intent = self.pursuit.intent(seen)
+        if giver is not None and giver != seen.owner and _is_given_by(giver, seen, chain):
+            return Finding(owner=giver)
         effect = chain.effect_of(intent)
         if isinstance(effect, Effect):
             return self.pursuit.adopt(seen, effect, self.clock.now(), signer=signer.address)
@@ -302,21 +320,26 @@ class Advance:
         halt_reason: str | None = None
         with self.store.begin(Scope(organisation=claim.organisation)) as work:
             account = None
-            if finding.reserve is not None and seen.account is not None:
+            is_placed = finding.owner is not None and seen.owner is None
+            if (finding.reserve is not None or is_placed) and seen.account is not None:
                 # Whoever changes its keys stands in line here.
                 account = work.accounts.lock(seen.account)
+                if is_placed and account is not None and account.address != finding.owner:
+                    return seen, True
             fresh = work.deployments.lock(claim.operation)
             if fresh is None or (fresh.state, fresh.steps) != (seen.state, seen.steps):
                 return fresh, False
             allowed = before_the_first(work, fresh, finding, self.clock)
             if allowed is None:
                 return fresh, True
-            finding = allowed
+            finding = _unless_it_changes_hands(work, fresh, allowed)
             now = self.clock.now()
             if finding.is_withdrawn:
                 give_back(work, trail, fresh, now)
             if finding.owner is not None and fresh.owner is None:
                 fresh = fresh.placed(finding.owner, finding.predicted)
+            elif finding.owner is not None and finding.owner != fresh.owner:
+                fresh = fresh.belonging_to(finding.owner)
             fresh = apply_all(work, trail, fresh, finding.events, now)
             if network is not None and finding.events:
                 fresh = valued(work, self.catalogue, fresh, network, now)
@@ -400,6 +423,32 @@ class Advance:
             event = Waits(reason=wait.reason, detail=wait.detail)
             name_event(trail, deployment, deployment.apply(event), event, now)
         return deployment.awaiting(wait.reason, now)
+
+
+def _is_given_by(giver: str, seen: Deployment, chain: Chain) -> bool:
+    """Whether nothing of the order was done in the name of its token's owner of before.
+
+    A restored backup may have forgotten what was.
+    """
+    try:
+        chain.effect_of(Pursuit.intent(seen.belonging_to(giver)))
+    except ChainUnavailableError:
+        # Something was done under its id, and not for this one: the other one is asked for.
+        return False
+    return True
+
+
+def _unless_it_changes_hands(work: Work, fresh: Deployment, finding: Finding) -> Finding:
+    """*finding*, unless it says of an order that it does not work, whose token changes hands.
+
+    It may be that alone why it does not: whoever is to give it has no power over the token any
+    more, or not yet.
+    """
+    has_failed = any(isinstance(event, Failed) for event in finding.events)
+    if not has_failed or finding.is_withdrawn or fresh.kind is OperationKind.HAND_OVER:
+        return finding
+    wait = changing_hands(work, fresh)
+    return finding if wait is None else Finding(wait=wait)
 
 
 def _party_of(deployment: Deployment, chain: Chain) -> Party:

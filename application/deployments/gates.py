@@ -109,7 +109,7 @@ class Gates:
         if not fits:
             return Refusal(code="account_not_found", detail="this account is for other networks")
         is_own = custodian in {None, account.custodian}
-        if not is_own and account.issuing(custodian) is None:
+        if not is_own and account.issuing(custodian, self.network.id) is None:
             return Refusal(
                 code="custodian_not_offered",
                 detail=f"the issuing account's key is at {account.custodian}, and it has no "
@@ -120,7 +120,9 @@ class Gates:
         return account
 
 
-def custodian_of(work: Work, account: Account, named: str | None) -> str | None:
+def custodian_of(
+    work: Work, account: Account, named: str | None, network: NetworkId
+) -> str | None:
     """Whose key issues: the one that the request names, or else that the organisation chose.
 
     None: the account's own.  What was chosen counts where the account has an address there.
@@ -128,7 +130,8 @@ def custodian_of(work: Work, account: Account, named: str | None) -> str | None:
     if named is not None:
         return named
     chosen = work.accounts.chosen()
-    return chosen if chosen is not None and account.issuing(chosen) is not None else None
+    is_there = chosen is not None and account.issuing(chosen, network) is not None
+    return chosen if is_there else None
 
 
 def sender_of(work: Work, network: NetworkId, id: OperationId) -> Signer | Refusal:
@@ -154,3 +157,14 @@ def custody_refusal(
             detail = f"the custodian {scheme} does not sign on {curve.value}"
             return Refusal(code="curve_not_offered", detail=detail)
     return None
+
+
+def length_refusal(
+    custodians: Mapping[str, Custodian], scheme: str, longest_message: int
+) -> Refusal | None:
+    """Why the custodian *scheme*, which is configured, does not sign so many bytes at once."""
+    longest = custodians[scheme].capabilities().max_message_bytes
+    if longest is None or longest_message <= longest:
+        return None
+    detail = f"{longest_message} bytes are more than the {longest} that {scheme} signs at once"
+    return Refusal(code="message_too_long", detail=detail)

@@ -2,9 +2,11 @@
 
 What was signed by the one key could not land after a rekey, and would fail through no fault of its
 own.  So a rekey takes its slot when nothing else of the account has one, and while a change is
-under way nothing else is given one: both are decided under the account's lock.
+under way nothing else is given one: both are decided under the account's lock.  Where tokens go
+with the account, it is the same for each token and what is ordered of it.
 """
 
+from application.deployments.belonging import changing_hands
 from application.ports.storage.work import Work
 from domain.account import Account, AccountState
 from domain.deployment import Deployment
@@ -21,11 +23,12 @@ def keys_at_rest(work: Work, operation: Deployment, account: Account | None) -> 
             detail = f"{others} operations of the account are in flight"
             return Postponed(WaitReason.QUEUED, detail)
         return None
-    if account.state is AccountState.DISABLED:
+    is_of_a_change = operation.kind is OperationKind.HAND_OVER
+    if account.state is AccountState.DISABLED and not is_of_a_change:
         detail = "the issuing account is disabled"
         return Postponed(WaitReason.ACCOUNT_NOT_READY, detail)
     if not account.family.rekeys:
-        return None
+        return changing_hands(work, operation)
     change = work.key_changes.open_of(account.id)
     rekey = work.deployments.get(change.operation(operation.network)) if change else None
     if change is None or rekey is None or not rekey.state.is_open:

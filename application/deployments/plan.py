@@ -6,7 +6,13 @@ from attrs import evolve, field, frozen
 
 from application.access.caller import Caller
 from application.deployments.budget import Budgets
-from application.deployments.gates import Gates, custodian_of, custody_refusal, sender_of
+from application.deployments.gates import (
+    Gates,
+    custodian_of,
+    custody_refusal,
+    length_refusal,
+    sender_of,
+)
 from application.deployments.request import DeploymentRequest
 from application.ports.chain import Chain
 from application.ports.clock import Clock
@@ -62,7 +68,7 @@ class PlanDeployment:
                 StepPlan(
                     name=step.name,
                     signers=tuple(
-                        self._signer(party, issuer, sender, chain, forecast.longest_message)
+                        self._signer(party, issuer, sender, chain, intent)
                         for party in step.signed_by
                     ),
                 )
@@ -104,29 +110,27 @@ class PlanDeployment:
             sender = sender_of(work, chain.network.id, id)
             if isinstance(sender, Refusal):
                 return sender
-            issuer = account.issuing(custodian_of(work, account, request.custodian))
+            network = chain.network.id
+            named = custodian_of(work, account, request.custodian, network)
+            issuer = account.issuing(named, network)
             intent = _intent(caller, request, id, issuer, sender)
             if refusal := self.budgets.refusal(work, chain, intent, gates.now):
                 return refusal
-            network = work.networks.status(chain.network.id)
-            return issuer, sender, (network.halted or sender.halted) is not None
+            status = work.networks.status(network)
+            return issuer, sender, (status.halted or sender.halted) is not None
 
     def _signer(
-        self, party: Party, issuer: AccountKey, sender: Signer, chain: Chain, longest_message: int
+        self, party: Party, issuer: AccountKey, sender: Signer, chain: Chain, intent: Intent
     ) -> SignerPlan:
         is_sender = party is Party.SENDER
         scheme = sender.custodian if is_sender else issuer.custodian
-        impediment = None
-        if refusal := custody_refusal(self.custodians, [scheme], chain.network):
-            impediment = refusal.code
-        else:
-            longest = self.custodians[scheme].capabilities().max_message_bytes
-            if longest is not None and longest_message > longest:
-                impediment = "message_too_long"
+        refusal = custody_refusal(self.custodians, [scheme], chain.network) or length_refusal(
+            self.custodians, scheme, chain.longest_message(intent, party)
+        )
         return SignerPlan(
             address=sender.address if is_sender else issuer.address,
             custodian=scheme,
-            impediment=impediment,
+            impediment=None if refusal is None else refusal.code,
         )
 
 

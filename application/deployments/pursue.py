@@ -119,7 +119,7 @@ class Case:
         if self.issuer is None or self.issuer.find(key) is None:
             return
         is_stopped = self.issuer.state is AccountState.DISABLED
-        if is_stopped and self.seen.kind is not OperationKind.REKEY:
+        if is_stopped and self.seen.kind not in {OperationKind.REKEY, OperationKind.HAND_OVER}:
             raise CustodyRefusedError("key_disabled", "the issuing account is disabled")
 
 

@@ -13,7 +13,13 @@ from application.credits.post import Order, post_all
 from application.credits.spending import count_spend, frozen_refusal
 from application.deployments.approve import ask_for_approval, without_a_plan
 from application.deployments.budget import Budgets, intent_of
-from application.deployments.gates import Gates, custodian_of, custody_refusal, sender_of
+from application.deployments.gates import (
+    Gates,
+    custodian_of,
+    custody_refusal,
+    length_refusal,
+    sender_of,
+)
 from application.deployments.pursue import Pursuit
 from application.once import Answered, Once
 from application.ports.chain import Chain
@@ -134,9 +140,10 @@ class RequestDeployment:
         sender = sender_of(work, chain.network.id, id)
         if isinstance(sender, Refusal):
             return sender
-        named = custodian_of(work, account, request.custodian)
-        issuer = account.issuing(named)
-        schemes = (named or account.custodian, sender.custodian)
+        named = custodian_of(work, account, request.custodian, chain.network.id)
+        issuer = account.issuing(named, chain.network.id)
+        holder = issuer.custodian if issuer is not None and issuer.networks else account.custodian
+        schemes = (named or holder, sender.custodian)
         if refusal := custody_refusal(self.custodians, schemes, chain.network):
             return refusal
         deployment = Deployment(
@@ -166,11 +173,16 @@ class RequestDeployment:
         )
         if refusal := _plan_differs(deployment, issuer, chain):
             return refusal
-        if issuer is not None and (request.plan_hash or named):
+        if issuer is not None and (request.plan_hash or named or issuer.networks):
             # What was planned, or chosen, stays so, whatever becomes of the account's keys.
             owned = evolve(deployment, owner=issuer.address)
             deployment = evolve(owned, predicted=chain.predicted(Pursuit.intent(owned)))
-        if refusal := self.budgets.refusal(work, chain, intent_of(deployment), now):
+        intent = intent_of(deployment)
+        for party, scheme in zip((Party.OWNER, Party.SENDER), schemes, strict=True):
+            longest = chain.longest_message(intent, party)
+            if refusal := length_refusal(self.custodians, scheme, longest):
+                return refusal
+        if refusal := self.budgets.refusal(work, chain, intent, now):
             return refusal
         return self._hold_and_store(work, caller, chain, deployment, kind_class, now)
 

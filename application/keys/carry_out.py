@@ -4,6 +4,8 @@
 
     rotate, move   a key is made ─▶ on networks that rekey: an operation each, all of them over ─▶
                    it is the account's own
+                   elsewhere: it is the account's own at once ─▶ what belongs to earlier ones is
+                   handed over, an operation for each token, all of them over
     add            a key is made, and rules its own address beside the account's
     rekey          as for a rotation, with the key that is the account's own already
     disable        nothing obeys it any more ─▶ it is disabled where it is held
@@ -18,8 +20,10 @@ from collections.abc import Iterator, Mapping
 from attrs import evolve, frozen
 
 from application.audit.trail import Trail
+from application.deployments.belonging import owner_of
 from application.deployments.gates import sender_of
 from application.deployments.pursue import Pursuit
+from application.deployments.recording import action_for, apply_all
 from application.ports.chain import Chain, ChainUnavailableError, WrongChainError
 from application.ports.clock import Clock
 from application.ports.custody import Custodian, CustodyRefusedError, CustodyUnavailableError
@@ -28,12 +32,20 @@ from application.ports.storage.deployments import DeploymentIdTakenError
 from application.ports.storage.work import Scope, Store, Work
 from domain.account import Account, AccountKey
 from domain.audit import WORKER, JsonValue, details_of
-from domain.deployment import Deployment, Queued, State
+from domain.deployment import ACTIONS, Deployment, Queued, RetryRequested, State
 from domain.errors import Refusal
-from domain.identifiers import KeyChangeId, NetworkId, OrganisationId, Prefix, public_id
-from domain.key_change import KeyAction, KeyChange, KeyChangeState
+from domain.identifiers import (
+    KeyChangeId,
+    NetworkId,
+    OperationId,
+    OrganisationId,
+    Prefix,
+    public_id,
+)
+from domain.key_change import KeyAction, KeyChange, KeyChangeState, hand_over_of
 from domain.operation import OperationKind, Step
 from domain.rekey import Rekey
+from domain.token import Order, Token
 
 #: What custody refuses for reasons that an operator may change: it is tried again.
 _MAY_CHANGE = frozenset({"denied", "unknown_key"})
@@ -78,9 +90,11 @@ class CarryOutKeyChange:
             return self._disable(account, change)
         if change.state is KeyChangeState.REQUESTED:
             account, change = self._begin(account, change)
-        if change.action is KeyAction.ADD or not account.family.rekeys:
+        if change.action is KeyAction.ADD:
             return self._complete(change)
-        return self._rekey(account, change)
+        if account.family.rekeys:
+            return self._rekey(account, change)
+        return self._follow(account, change)
 
     # A key.
 
@@ -97,7 +111,12 @@ class CarryOutKeyChange:
             work.key_changes.put(begun)
             if account.find(made.key) is None:
                 account = account.with_further(made)
-                work.accounts.put(account)
+            if not account.family.rekeys and change.action is not KeyAction.ADD:
+                # Whoever accepts something stands in line at the wallet: what was accepted for
+                # the address of before is seen by who looks for it next.
+                work.ledger.lock()
+                account = account.moved_to(made.key)
+            work.accounts.put(account)
             self._tell(work, account, begun, "key_change.begun", key=made.key)
         return account, begun
 
@@ -128,6 +147,9 @@ class CarryOutKeyChange:
             raise AssertionError("what is to be disabled is one of the account's keys")
         if key.key != account.key and self._is_obeyed(account, key):
             return self._fail(change, "key_in_use")
+        change = self._begun(change, key)
+        if not change.state.is_open:
+            return change
         self._custodian(change.custodian).disable(key.key)
         with self.store.begin(Scope(organisation=change.organisation)) as work:
             account, fresh = self._locked(work, change)
@@ -139,17 +161,137 @@ class CarryOutKeyChange:
             self._tell(work, account, done, "key.disabled", key=key.key)
         return done
 
+    def _begun(self, change: KeyChange, key: AccountKey) -> KeyChange:
+        """From here on it cannot be withdrawn."""
+        with self.store.begin(Scope(organisation=change.organisation)) as work:
+            account, fresh = self._locked(work, change)
+            if fresh.state is KeyChangeState.REQUESTED:
+                fresh = fresh.begun(key.key)
+                work.key_changes.put(fresh)
+                self._tell(work, account, fresh, "key_change.begun", key=key.key)
+        return fresh
+
     def _is_obeyed(self, account: Account, key: AccountKey) -> bool:
         """Whether something on chain still obeys a key that is not the account's own."""
         if not account.family.rekeys:
-            return False
+            # An address that was added has no successor: what it has made ends with its key.
+            return not key.issues and self._has_a_token(account, key.address)
+        addresses = {each.address for each in account.keys if each.key == key.key}
         for _, chain in self._networks(account):
-            state, ruler = chain.signer_state(key.address), chain.address(key.public_key)
-            if state.balance and (state.ruler or key.address) == ruler:
+            ruler = chain.address(key.public_key)
+            for address in sorted(addresses):
+                state = chain.signer_state(address)
+                if state.balance and (state.ruler or address) == ruler:
+                    return True
+        return False
+
+    def _has_a_token(self, account: Account, address: str) -> bool:
+        scope = Scope(organisation=account.organisation)
+        with self.store.begin(scope) as work:
+            held = [
+                found
+                for id in work.deployments.held_by(account.id, [address])
+                if (found := work.deployments.get(id)) is not None
+            ]
+        for each in held:
+            chain = self.chains.get(each.network)
+            if each.state.is_open:
+                return True
+            state = chain.state(each.token, each.result or "") if chain is not None else None
+            if state is not None and any(address in whose for whose in state.powers.values()):
                 return True
         return False
 
     # Chains.
+
+    def _follow(self, account: Account, change: KeyChange) -> KeyChange:
+        """Have tokens of earlier addresses belong to the account's own."""
+        own = account.own_key
+        if own is None or own.key != change.key:
+            raise AssertionError("what is under way has its key, and that is the account's own")
+        earlier = [each.address for each in account.further_keys if _is_followed(each, own)]
+        with self.store.begin(Scope(organisation=change.organisation)) as work:
+            held = work.deployments.held_by(account.id, earlier)
+        told = [
+            operation
+            for id in held
+            if (operation := self._handed(account, change, id, own.address)) is not None
+        ]
+        if any(each.state.is_open for each in told):
+            return change
+        # Since they were listed some may be over: only a list without any is the end.
+        if all(each.state is State.COMPLETED for each in told):
+            return self._complete(change) if not told else change
+        return self._fail(change, "hand_over_failed")
+
+    def _handed(
+        self, account: Account, change: KeyChange, made_by: OperationId, to: str
+    ) -> Deployment | None:
+        """What has to be over first: a token's deployment, or the operation that hands it over.
+
+        None: there is nothing to hand over, or nobody here to ask its network.
+        """
+        scope, id = Scope(organisation=change.organisation), hand_over_of(made_by, to)
+        with self.store.begin(scope) as work:
+            made, known = work.deployments.get(made_by), work.deployments.get(id)
+            sender = sender_of(work, made.network, id) if made is not None else None
+            owner = owner_of(work, made) if made is not None else None
+        if made is None or sender is None:
+            raise AssertionError("a deployment is never deleted")
+        if known is not None and known.came_to_nothing:
+            return self._tried_again(change, known)
+        if known is not None or made.state.is_open:
+            return known or made
+        chain = self.chains.get(made.network)
+        order = chain.handing_over(made.token, to) if chain is not None else None
+        if chain is None or order is None or owner == to:
+            return None
+        if isinstance(sender, Refusal):
+            raise NotYetError(f"{change.named}: {sender.detail}")
+        now = self.clock.now()
+        wanted = Deployment(
+            organisation=account.organisation,
+            id=id,
+            kind=OperationKind.HAND_OVER,
+            network=made.network,
+            live=made.live,
+            account=account.id,
+            requested_by=change.requested_by,
+            token=made.token,
+            order=order,
+            of=made.id,
+            sender=sender.address,
+            owner=owner,
+            predicted=made.result,
+            fee_ceiling=chain.network.fee_ceiling,
+            credits=0,
+            accepted_at=now,
+            steps=_steps_of(chain, made.token, order),
+            waiting_since=now,
+        )
+        queued = Queued(
+            kind=made.token.kind,
+            network=made.network,
+            credits=0,
+            token=public_id(Prefix.TOKEN, made.id),
+            order=order,
+        )
+        return self._added(account, change, wanted, details_of(queued))
+
+    def _tried_again(self, change: KeyChange, failed: Deployment) -> Deployment:
+        """What came to nothing before *change* was asked for is queued again; else it is over."""
+        if failed.accepted_at >= change.requested_at:
+            return failed
+        with self.store.begin(Scope(organisation=change.organisation)) as work:
+            fresh = work.deployments.lock(failed.id)
+            if fresh is None or not fresh.came_to_nothing:
+                return fresh or failed
+            now, trail = self.clock.now(), self._trail(change)
+            again = apply_all(work, trail, fresh, [RetryRequested(hold=None)], now)
+            again = evolve(again, accepted_at=now, waiting_since=now)
+            work.deployments.put(again, due_at=now, claim=None)
+            trail.write(work)
+        return again
 
     def _rekey(self, account: Account, change: KeyChange) -> KeyChange:
         target = account.find(change.key) if change.key is not None else None
@@ -191,25 +333,9 @@ class CarryOutKeyChange:
         if not state.balance or (state.ruler or address) == ruler:
             return None
         wanted = self._operation(account, change, chain, sender.address, ruler)
-        try:
-            with self.store.begin(scope) as work:
-                work.deployments.add(wanted, due_at=wanted.accepted_at)
-                queued = Queued(kind=wanted.token.kind, network=network, credits=0)
-                trail = self._trail(change)
-                trail.add(
-                    "rekey.queued",
-                    wanted.named,
-                    wanted.accepted_at,
-                    live=account.live,
-                    correlation=change.named,
-                    details=details_of(queued) | dict(wanted.token.parameters),
-                )
-                trail.write(work)
-        except DeploymentIdTakenError:
-            # Somebody else goes on with the same change.
-            with self.store.begin(scope) as work:
-                return work.deployments.get(id)
-        return wanted
+        queued = Queued(kind=wanted.token.kind, network=network, credits=0)
+        details = details_of(queued) | dict(wanted.token.parameters)
+        return self._added(account, change, wanted, details)
 
     def _operation(
         self, account: Account, change: KeyChange, chain: Chain, sender: str, ruler: str
@@ -230,13 +356,36 @@ class CarryOutKeyChange:
             fee_ceiling=network.fee_ceiling,
             credits=0,
             accepted_at=now,
-            steps=tuple(
-                Step(number=number, name=step.name)
-                for number, step in enumerate(chain.steps(token), start=1)
-            ),
+            steps=_steps_of(chain, token),
             waiting_since=now,
         )
         return evolve(operation, predicted=chain.predicted(Pursuit.intent(operation)))
+
+    def _added(
+        self,
+        account: Account,
+        change: KeyChange,
+        wanted: Deployment,
+        details: dict[str, JsonValue],
+    ) -> Deployment:
+        """The operation *wanted*, queued; or as it is, where somebody else was faster."""
+        try:
+            with self.store.begin(Scope(organisation=change.organisation)) as work:
+                work.deployments.add(wanted, due_at=wanted.accepted_at)
+                trail = self._trail(change)
+                trail.add(
+                    action_for(wanted.kind, ACTIONS[Queued]),
+                    wanted.named,
+                    wanted.accepted_at,
+                    live=account.live,
+                    correlation=change.named,
+                    details=details,
+                )
+                trail.write(work)
+        except DeploymentIdTakenError:
+            with self.store.begin(Scope(organisation=change.organisation)) as work:
+                return work.deployments.get(wanted.id) or wanted
+        return wanted
 
     def _networks(self, account: Account) -> Iterator[tuple[NetworkId, Chain]]:
         for id, chain in sorted(self.chains.items()):
@@ -303,3 +452,13 @@ class CarryOutKeyChange:
         if custodian is None:
             raise NotYetError(f"no custodian {scheme} is configured")
         return custodian
+
+
+def _is_followed(earlier: AccountKey, own: AccountKey) -> bool:
+    """Whether what belongs to the address of one key is to belong to that of the other."""
+    return earlier.is_enabled and not earlier.issues and earlier.address != own.address
+
+
+def _steps_of(chain: Chain, token: Token, order: Order | None = None) -> tuple[Step, ...]:
+    outlines = enumerate(chain.steps(token, order), start=1)
+    return tuple(Step(number=number, name=step.name) for number, step in outlines)

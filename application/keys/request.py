@@ -125,12 +125,10 @@ class RequestKeyChange:
             return Refusal(code="account_not_ready", detail="the account has no key yet")
         if wish.action is KeyAction.DISABLE:
             return _disabled_at(account, wish.key)
-        if account.family.rekeys and not own.is_enabled:
-            detail = "a disabled key cannot hand over its address"
+        keeps_its_key = account.family.rekeys or wish.action is KeyAction.REKEY
+        if keeps_its_key and not own.is_enabled:
+            detail = "a disabled key neither hands over its address nor signs for another's"
             return Refusal(code="key_disabled", detail=detail)
-        if wish.action is KeyAction.REKEY and not account.family.rekeys:
-            detail = f"on {account.family.value} networks an address is its key"
-            return Refusal(code="rekey_not_offered", detail=detail)
         scheme = wish.custodian if wish.action.names_a_custodian else account.custodian
         is_there = wish.action.names_a_custodian and scheme == account.custodian
         if scheme is None or is_there:

@@ -21,6 +21,7 @@ from domain.operation import (
     Intent,
     NoEffect,
     Outcome,
+    Party,
     Postponed,
     SignedTransaction,
     Slot,
@@ -65,8 +66,6 @@ class Forecast:
     gas_price: int
     #: Native coin that stays locked up for as long as the token is held, in base units.
     deposit: int = 0
-    #: What the longest message has that somebody must sign for it; in bytes.
-    longest_message: int = 32
     warnings: tuple[str, ...] = ()
 
 
@@ -142,6 +141,14 @@ class Chain(Protocol):
         """
         ...
 
+    def handing_over(self, token: Token, to: str) -> Order | None:
+        """The order that gives *token*, and what its owner holds of it, to the address *to*.
+
+        None: nobody owns tokens of its kind, or their owner obeys another key instead.  Asks
+        nobody.
+        """
+        ...
+
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
         """The steps that bring *token* into being, or carry *order* out.  Asks nobody."""
         ...
@@ -160,6 +167,10 @@ class Chain(Protocol):
         All its steps at the network's price ceiling, with what they lock up and hand on, and room
         for one that comes to nothing.  Asks nobody.
         """
+        ...
+
+    def longest_message(self, intent: Intent, party: Party) -> int:
+        """How many bytes *party* signs at once for the intent's step, at most.  Asks nobody."""
         ...
 
     def plan(self, intent: Intent) -> Forecast | Refusal:

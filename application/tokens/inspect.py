@@ -16,7 +16,7 @@ from domain.deployment import Deployment, State
 from domain.errors import Refusal
 from domain.identifiers import NetworkId, OperationId
 from domain.operation import Step
-from domain.token import Order, TokenState, differences, expected
+from domain.token import Action, Order, TokenState, differences, expected
 
 
 @frozen(kw_only=True)
@@ -24,6 +24,8 @@ class Inspection:
     #: The one that made the token.
     deployment: Deployment
     expected: TokenState
+    #: Whom it belongs to: who issued it, or to whom it was handed over last.
+    owner: str | None
     #: None: there is no such thing on the chain.
     found: TokenState | None
     #: In words; () if none.
@@ -67,6 +69,7 @@ class Inspect:
         return Inspection(
             deployment=deployment,
             expected=wanted,
+            owner=_owner(deployment, done),
             found=found,
             differences=told,
             under_way=under_way,
@@ -97,6 +100,13 @@ def _in_effect(operations: Sequence[Deployment]) -> list[Deployment]:
     """Those that were carried out, in the order in which the chain did."""
     done = [each for each in operations if each.state is State.COMPLETED]
     return sorted(done, key=lambda each: (_block_of(each.steps[-1]), each.id))
+
+
+def _owner(deployment: Deployment, done: Sequence[Deployment]) -> str | None:
+    for order in reversed(_orders(done)):
+        if order.action is Action.HAND_OVER:
+            return str(order.parameters["to"])
+    return deployment.owner
 
 
 def _orders(operations: Sequence[Deployment]) -> list[Order]:

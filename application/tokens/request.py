@@ -10,6 +10,7 @@ from datetime import datetime
 from attrs import evolve, field, frozen
 
 from application.access.caller import Caller
+from application.deployments.belonging import owner_of
 from application.deployments.budget import Budgets, intent_of
 from application.deployments.gates import Gates, custody_refusal, sender_of
 from application.deployments.recording import action_for
@@ -137,7 +138,8 @@ class RequestTokenOperation:
         sender = sender_of(work, chain.network.id, id)
         if isinstance(sender, Refusal):
             return sender
-        ruling = account.ruling(deployment.owner or "")
+        owner = owner_of(work, deployment)
+        ruling = account.ruling(owner or "")
         if ruling is not None and not ruling.is_enabled:
             detail = f"the key of {ruling.address} is disabled for good"
             return Refusal(code="key_disabled", detail=detail)
@@ -159,7 +161,7 @@ class RequestTokenOperation:
             order=request.order,
             of=deployment.id,
             sender=sender.address,
-            owner=deployment.owner,
+            owner=owner,
             predicted=deployment.result,
             fee_ceiling=chain.network.fee_ceiling,
             credits=self.catalogue.token_operation_credits,

@@ -99,7 +99,7 @@ def add(
     _ask(ctx, organisation, wish, wait=wait, as_json=as_json)
 
 
-@command.command("rekey", help="Have networks that obey an earlier key obey the account's own.")
+@command.command("rekey", help="Have what obeys an earlier key obey the account's own.")
 @organisation
 @account
 @wait

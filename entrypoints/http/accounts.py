@@ -1,17 +1,37 @@
 """/v1/accounts: what one issues from, and what is done to its keys."""
 
+from collections.abc import Sequence
+
 from litestar import Response, get, post, put
 from litestar.params import FromPath, RawBody
 
 from application.access.caller import Caller
+from application.keys.adopt import AdoptAddress
+from application.keys.derive import (
+    LONGEST_PASSPHRASE,
+    SHORTEST_PASSPHRASE,
+    DeriveAccounts,
+    Passphrase,
+)
+from application.keys.handed import handed_to_key_of
 from application.keys.request import ChooseCustodian, KeyWish, RequestKeyChange, SwitchAccount
+from application.keys.withdraw import WithdrawKeyChange
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Store
 from domain.account import Account
 from domain.audit import timestamp
 from domain.deployment import Deployment
-from domain.identifiers import AccountId, KeyChangeId, KeyRef, Prefix, parse_id, public_id
+from domain.errors import FieldFault
+from domain.identifiers import (
+    AccountId,
+    KeyChangeId,
+    KeyRef,
+    NetworkId,
+    Prefix,
+    parse_id,
+    public_id,
+)
 from domain.key_change import KeyAction, KeyChange
 from domain.organisation import Permission
 from entrypoints.http import representations
@@ -19,10 +39,10 @@ from entrypoints.http.answers import answer, answer_if_changed, bad_cursor, page
 from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.deployment_requests import fingerprint, idempotency_key
-from entrypoints.http.operations import Operation
-from entrypoints.http.problems import granted, not_found
-from entrypoints.http.pursued import CURSOR, KEYED, LIMIT, PAGE
-from entrypoints.http.rules import Choice, Text
+from entrypoints.http.operations import NOTHING, Operation
+from entrypoints.http.problems import granted, invalid, not_found
+from entrypoints.http.pursued import CURSOR, KEYED, LIMIT, PAGE, token_id
+from entrypoints.http.rules import Choice, ChosenPassword, Text, Whole
 from entrypoints.http.services import AStore, Chains, Given
 from entrypoints.http.short_lists import SHORT, cut
 
@@ -30,8 +50,8 @@ ACTION = Field(
     "action", Choice(among=KeyAction),
     "`rotate`: the next key at the same custodian. `move`: a key at another one. `add`: an "
     "address of its own at another one, for requests that name that custodian. `rekey`: "
-    "networks that obey an earlier key obey the account's own. `disable`: a key signs nothing any "
-    "more, for ever.", required=True, example="rotate",
+    "networks, or tokens, that obey an earlier key obey the account's own. `disable`: a key signs "
+    "nothing any more, for ever.", required=True, example="rotate",
 )  # fmt: skip
 CUSTODIAN = Field(
     "custodian",
@@ -42,6 +62,29 @@ CUSTODIAN = Field(
 KEY = Field(
     "key", Text(most=200, ascii_only=True), "Which one to disable, by its `key` in `keys`."
 )
+PASSPHRASE = Field(
+    "passphrase",
+    ChosenPassword(least=SHORTEST_PASSPHRASE, most=LONGEST_PASSPHRASE),
+    "At least 16 characters, and not your password. It is stored nowhere, cannot be changed, and "
+    "whoever guesses it has the accounts.",
+    required=True,
+    example="seven brown foxes under one green umbrella",
+)
+SLOT = Field(
+    "slot", Whole(least=0, most=2**31 - 1),
+    "Which account of the passphrase; they count from 0, which it is by default.",
+)  # fmt: skip
+DERIVING = Shape("SigningPassphrase", (PASSPHRASE, SLOT))
+ADDRESS = Field(
+    "address", Text(most=100, ascii_only=True), "What was made elsewhere, and obeys the account's "
+    "own key on that network.", required=True,
+    example="5AHWQJ5D52K4GRW4JWQ5GMR53F7PDSJEGT4PXVFSBQYE7VXDVG3WSPWSBM",
+)  # fmt: skip
+NETWORK = Field(
+    "network", Text(most=128), "Where it obeys it (CAIP-2).", required=True,
+    example="algorand:wGHE2Pwdvd7S12BL5FaOP20EGYesN73k",
+)  # fmt: skip
+ADOPTION = Shape("Adoption", (ADDRESS, NETWORK))
 CHOICE = Shape("CustodianWish", (CUSTODIAN,))
 CHANGE = Shape("KeyChangeRequest", (ACTION, CUSTODIAN, KEY))
 
@@ -88,6 +131,32 @@ def get_account(
 
 
 @post(
+    "/v1/accounts/derive",
+    sync_to_thread=True,
+    status_code=200,
+    opt=Operation(
+        id="derive_accounts", tag="accounts", summary="Derive the accounts from a passphrase",
+        description="Where accounts have the `origin` `arc76`, whoever registered the "
+        "organisation gives the signing passphrase once, in a session: their address, the "
+        "passphrase and the slot make all accounts' keys (ARC-76), which the custodian keeps. "
+        "Given again, it answers the same; another one is refused.",
+        body=DERIVING, answers="AccountPage",
+        codes=("session_required", "passphrase_not_offered", "passphrase_is_password",
+               "passphrase_differs", "import_not_offered", "custodian_not_configured",
+               "custodian_unavailable", "busy"),
+    ).opt,
+)  # fmt: skip
+def derive_accounts(
+    request: AnyRequest, body: RawBody, caller: Given[Caller], derive: Given[DeriveAccounts]
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_ACCOUNTS)
+    asked = DERIVING.decode(request, body)
+    passphrase = Passphrase(text=asked[PASSPHRASE], slot=asked.get(SLOT) or 0)
+    items = [representations.account(each) for each in granted(derive(caller, passphrase))]
+    return answer(page(items, has_more=False, last=None))
+
+
+@post(
     "/v1/accounts/{id:str}/disable",
     sync_to_thread=True,
     status_code=200,
@@ -125,6 +194,41 @@ def enable_account(
 
 
 @post(
+    "/v1/accounts/{id:str}/adopt",
+    sync_to_thread=True,
+    status_code=200,
+    opt=Operation(
+        id="adopt_address", tag="accounts", summary="Issue from an address made elsewhere",
+        description="On Algorand: rekey it to the account's own key first (`tallystick arc76 "
+        "rekey`); that is what is looked for on chain. From then on tokens on that network are "
+        "issued from it. The account keeps its own address, which goes on to issue elsewhere.",
+        body=ADOPTION, answers="Account",
+        codes=("not_found", "account_not_found", "account_not_ready", "account_disabled",
+               "address_not_ruled", "key_change_under_way", "rekey_not_offered",
+               "node_unavailable", "network_halted"),
+    ).opt,
+)  # fmt: skip
+def adopt_address(
+    request: AnyRequest,
+    body: RawBody,
+    id: FromPath[str],
+    caller: Given[Caller],
+    store: AStore,
+    chains: Chains,
+    adopt: Given[AdoptAddress],
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_ACCOUNTS)
+    account = known_account(id, caller, store)
+    asked = ADOPTION.decode(request, body)
+    network = NetworkId(asked[NETWORK])
+    if network not in chains:
+        known = ", ".join(sorted(chains))
+        raise invalid([FieldFault("/network", "unknown_network", f"networks here: {known}")])
+    adopted = granted(adopt(caller, account.id, asked[ADDRESS], network))
+    return answer(representations.account(adopted))
+
+
+@post(
     "/v1/accounts/{id:str}/key_changes",
     sync_to_thread=True,
     status_code=202,
@@ -132,13 +236,13 @@ def enable_account(
         id="change_keys", tag="accounts", summary="Rotate, move, rekey or disable a key",
         description="Accepted here and carried out by a worker: GET tells how far it is. On "
         "Algorand the account keeps its address, and every network where it exists is told; on "
-        "EVM networks the account has another address from then on, and earlier tokens stay with "
-        "the earlier key. One change of an account at a time.",
+        "EVM networks the account has another address from then on, to which its tokens are "
+        "handed over, each by a transaction of its own. One change of an account at a time.",
         body=CHANGE, answers="KeyChange", status=202, needs_idempotency_key=True,
         codes=(*KEYED, "not_found", "account_not_ready", "key_change_under_way", "key_disabled",
                "key_in_use", "custodian_unchanged", "custodian_not_offered",
                "custodian_not_configured",
-               "curve_not_offered", "rekey_not_offered"),
+               "curve_not_offered"),
     ).opt,
 )  # fmt: skip
 def change_keys(
@@ -161,7 +265,9 @@ def change_keys(
         key=None if named_key is None else KeyRef(named_key),
     )
     named = IdempotencyKey(live=account.live, route="POST /v1/accounts/{id}/key_changes", key=key)
-    made = granted(request_key_change(caller, wish, named, fingerprint(request, asked.body)))
+    made = granted(
+        request_key_change(caller, wish, named, fingerprint(caller, request, asked.body))
+    )
     headers = {"Location": f"/v1/key_changes/{made.value.named}"}
     if made.replayed:
         headers["Idempotent-Replayed"] = "true"
@@ -199,7 +305,8 @@ def list_key_changes(
     sync_to_thread=True,
     opt=Operation(
         id="get_key_change", tag="accounts", summary="One change of keys, as it is now",
-        description="`networks`: those that are told, and how far each is.",
+        description="`networks`: those that are told, and how far each is. `tokens`: those that "
+        "go, or went, to its new address, likewise.",
         answers="KeyChangeInDetail", is_polled=True, codes=("not_found",),
     ).opt,
 )  # fmt: skip
@@ -216,10 +323,35 @@ def get_key_change(
             if found is not None
             and (operation := work.deployments.get(found.operation(network))) is not None
         ]
+        handed = [] if found is None else list(handed_to_key_of(work, found))
     if found is None:
         raise not_found("key change")
-    networks: representations.Document = {"networks": [_told(each) for each in told]}
-    return answer_if_changed(_shown(found) | networks, request)
+    return answer_if_changed(_in_detail(found, told, handed), request)
+
+
+@post(
+    "/v1/key_changes/{id:str}/cancel",
+    sync_to_thread=True,
+    status_code=200,
+    opt=Operation(
+        id="cancel_key_change", tag="accounts", summary="Withdraw it before it has begun",
+        description="As long as it is `requested`: no key is made or disabled for it afterwards.",
+        body=NOTHING, answers="KeyChange", codes=("not_found", "too_late_to_cancel"),
+    ).opt,
+)  # fmt: skip
+def cancel_key_change(
+    request: AnyRequest,
+    body: RawBody,
+    id: FromPath[str],
+    caller: Given[Caller],
+    withdraw_key_change: Given[WithdrawKeyChange],
+) -> Response[bytes]:
+    require(caller, Permission.WRITE_ACCOUNTS)
+    NOTHING.decode(request, body)
+    change_id = parse_id(Prefix.KEY_CHANGE, id)
+    if change_id is None:
+        raise not_found("key change")
+    return answer(_shown(granted(withdraw_key_change(caller, KeyChangeId(change_id)))))
 
 
 @get(
@@ -267,11 +399,14 @@ HANDLERS = (
     put_custodian,
     list_accounts,
     get_account,
+    derive_accounts,
     disable_account,
     enable_account,
+    adopt_address,
     change_keys,
     list_key_changes,
     get_key_change,
+    cancel_key_change,
 )
 
 
@@ -304,6 +439,19 @@ def _told(each: Deployment) -> representations.Document:
         "state": each.state.value,
         "waiting_for": None if each.waiting is None else each.waiting.value,
         "transaction_id": None if inclusion is None else inclusion.transaction_id,
+    }
+
+
+def _in_detail(
+    each: KeyChange, told: Sequence[Deployment], handed: Sequence[Deployment]
+) -> representations.Document:
+    return _shown(each) | {
+        "networks": [_told(operation) for operation in told],
+        "tokens": [
+            _told(operation) | {"token": token_id(operation.of), "owner": operation.owner}
+            for operation in handed
+            if operation.of is not None
+        ],
     }
 
 

@@ -55,7 +55,8 @@ CREATE = Shape("ApiKeyRequest", (NAME, LIVE, SCOPES, EXPIRES_AT, NETWORKS, SPEND
     sync_to_thread=True,
     opt=Operation(
         id="create_api_key", tag="api_keys", summary="Make an API key",
-        description="`key` is shown in this answer and never again.",
+        description="`key` is shown in this answer and never again. It speaks `api_version` for "
+        "ever: a repeat of what it has asked for before an upgrade is a repeat after it.",
         body=CREATE, answers="NewApiKey", status=201,
         codes=("validation_failed", "expiry_in_the_past", "mode_mismatch",
                "custodian_unavailable"),

@@ -249,7 +249,7 @@ def log_out(
     sync_to_thread=True,
     opt=Operation(
         id="get_jwks", tag="auth", summary="Public keys of access tokens", answers="Jwks",
-        is_public=True,
+        is_public=True, is_limited=False,
     ).opt,
 )  # fmt: skip
 def get_jwks(tokens: Given[AccessTokens]) -> Response[bytes]:

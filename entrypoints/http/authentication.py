@@ -24,7 +24,7 @@ from entrypoints.http.decoding import AnyRequest
 from entrypoints.http.edge import add_headers, remember_caller, request_id_of, trace_of
 from entrypoints.http.operations import Operation
 from entrypoints.http.problems import RefusedError, granted
-from entrypoints.http.rate_limit import Allowance, RateLimits
+from entrypoints.http.rate_limit import Allowance, Policy, RateLimits
 from entrypoints.http.services import Limits, Services
 
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -87,13 +87,13 @@ class Gatekeeper:
         if _is_change(request):
             self._count_change(request.scope, caller)
         else:
-            self._count(request.scope, f"{caller.name} reads", self.limits.read_limit_per_minute)
+            self._count(request.scope, f"{caller.name} reads", Policy.READS)
         return caller
 
     def source(self, request: AnyRequest) -> "Source":
         """Where a request comes from that nobody is logged in for.  Raises: RefusedError: 429."""
         prefix = self._prefix(request)
-        self._count(request.scope, prefix, self.limits.read_limit_per_minute)
+        self._count(request.scope, prefix, Policy.NETWORK)
         return Source(prefix)
 
     def _prefix(self, request: AnyRequest) -> str:
@@ -122,13 +122,15 @@ class Gatekeeper:
     def _count_change(self, scope: Scope, caller: Caller) -> None:
         verdict = self.count.change(caller)
         if verdict.allowance is not None:
-            add_headers(scope, Allowance.of(verdict.allowance).headers)
+            allowance = Allowance.of(verdict.allowance)
+            add_headers(scope, allowance.headers(Policy.CHANGES))
         if verdict.refusal is not None:
             raise RefusedError(verdict.refusal)
 
-    def _count(self, scope: Scope, key: str, limit: int) -> None:
+    def _count(self, scope: Scope, key: str, policy: Policy) -> None:
+        limit = self.limits.read_limit_per_minute
         allowance = self._rates.take(key, limit, self.clock.now())
-        add_headers(scope, allowance.headers)
+        add_headers(scope, allowance.headers(policy))
         if not allowance.is_allowed:
             detail = f"more than {limit} requests in a minute"
             raise RefusedError(

@@ -63,7 +63,9 @@ def create_checkout(
         raise invalid([FieldFault("/pack", "missing", "name a pack or a tariff, one of the two")])
     item = Item(pack=PackName(pack)) if pack is not None else Item(tariff=TariffName(tariff or ""))
     named = IdempotencyKey(live=False, route="POST /v1/billing/checkout", key=key)
-    started = granted(start_checkout(caller, item, named, fingerprint(request, asked.body)))
+    started = granted(
+        start_checkout(caller, item, named, fingerprint(caller, request, asked.body))
+    )
     headers = {"Idempotent-Replayed": "true"} if started.replayed else {}
     return answer(_checkout(started.value), 201, headers)
 
@@ -123,7 +125,7 @@ def list_invoices(
         id="receive_stripe_event", tag="billing", summary="For Stripe only",
         description="Events that are signed with one of the endpoint's secrets. Answered with "
         "200 when the event and its effect are recorded; otherwise Stripe tells it again.",
-        answers="PaymentEventTaken", is_public=True,
+        answers="PaymentEventTaken", is_public=True, is_limited=False,
         codes=("billing_not_configured", "signature_invalid", "event_of_other_mode",
                "payment_event_not_recorded", "body_too_large"),
     ).opt,

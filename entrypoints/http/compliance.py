@@ -85,7 +85,7 @@ def indicators(
         "issuer": deployment.owner,
         **values,
         "sentences": {name: _sentence(name, value, amounts) for name, value in values.items()},
-        "powers": [_power(power, found, deployment.owner) for power in Power],
+        "powers": [_power(power, found, each.owner) for power in Power],
         "supply": str(found.supply),
         "expected_supply": str(wanted.supply),
         "cap": None if found.cap is None else str(found.cap),

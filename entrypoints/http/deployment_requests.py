@@ -4,10 +4,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+from application.access.caller import Caller
 from application.deployments.request import DeploymentRequest
 from application.deployments.validation import ValidateToken
 from application.ports.chain import Chain
-from domain.audit import API_VERSION
 from domain.deployment import Payer
 from domain.errors import FieldFault, Refusal
 from domain.identifiers import AccountId, NetworkId, OperationId, Prefix
@@ -143,9 +143,13 @@ def idempotency_key(request: AnyRequest) -> str:
     return key
 
 
-def fingerprint(request: AnyRequest, body: Mapping[str, object]) -> bytes:
-    """SHA-256 by which a repeat is told from another request under the same key."""
-    what = {"api_version": API_VERSION, "body": body, "path": request.url.path}
+def fingerprint(caller: Caller, request: AnyRequest, body: Mapping[str, object]) -> bytes:
+    """SHA-256 by which a repeat is told from another request under the same key.
+
+    The same words may mean something else in another version of the API: they are no repeat then.
+    An API key keeps its version, so that what it sent before an upgrade is a repeat after it.
+    """
+    what = {"api_version": caller.api_version, "body": body, "path": request.url.path}
     return hashlib.sha256(
         json.dumps(what, sort_keys=True, separators=(",", ":")).encode()
     ).digest()

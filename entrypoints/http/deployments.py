@@ -87,7 +87,7 @@ def plan_deployment(
         codes=(*_ANYTHING_THAT_HOLDS, *KEYED, "deployment_id_used", "plan_expired",
                "plan_changed", "client_reference_used", "account_not_found", "account_not_ready",
                "account_disabled", "custodian_not_offered", "custodian_not_configured",
-               "curve_not_offered"),
+               "curve_not_offered", "message_too_long"),
     ).opt,
     status_code=202,
 )  # fmt: skip
@@ -106,7 +106,7 @@ def create_deployment(
     named = IdempotencyKey(
         live=chains[wanted.network].network.live, route="POST /v1/deployments", key=key
     )
-    answered = request_deployment(caller, wanted, named, fingerprint(request, asked.body))
+    answered = request_deployment(caller, wanted, named, fingerprint(caller, request, asked.body))
     return accepted(granted(answered), caller, store, chains)
 
 

@@ -90,7 +90,7 @@ def create_export(
         correlation=asked.get(CORRELATION),
     )
     named = IdempotencyKey(live=bool(caller.live), route="POST /v1/audit/exports", key=key)
-    mark = fingerprint(request, asked.body)
+    mark = fingerprint(caller, request, asked.body)
     wish = ExportRequest(format=asked[FORMAT], wanted=wanted)
     made = granted(request_export(caller, wish, named, mark))
     headers = {"Location": f"/v1/audit/exports/{made.value.name}"}

@@ -14,7 +14,7 @@ from entrypoints.http.services import Readiness
     sync_to_thread=False,
     opt=Operation(
         id="get_health", tag="health", summary="Whether this process runs", answers="Health",
-        is_public=True,
+        is_public=True, is_limited=False,
     ).opt,
 )  # fmt: skip
 def get_health() -> Response[bytes]:
@@ -27,7 +27,7 @@ def get_health() -> Response[bytes]:
     opt=Operation(
         id="get_readiness", tag="health", summary="Whether it can do its work",
         description="Nodes have a status of their own, in /v1/networks.", answers="Health",
-        is_public=True, codes=("not_ready",),
+        is_public=True, is_limited=False, codes=("not_ready",),
     ).opt,
 )  # fmt: skip
 def get_readiness(ready: Readiness) -> Response[bytes]:

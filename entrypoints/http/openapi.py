@@ -26,14 +26,15 @@ _OF_BODIES = ("malformed_json", "body_not_an_object", "validation_failed", "body
 #: Of answers, by what they say.
 _HEADERS = {
     "X-Request-Id": "Name of this request, for whoever you ask about it.",
-    "RateLimit": 'What is left: `"default";r=50;t=30`, requests and seconds.',
-    "RateLimit-Policy": 'What there is: `"default";q=100;w=60`, requests in seconds.',
+    "RateLimit": 'What is left: `"reads";r=50;t=30`, requests and seconds.',
+    "RateLimit-Policy": 'What there is: `"reads";q=100;w=60`, requests in seconds. `"changes"` '
+    'are counted apart, and so is a `"network"` where nobody is logged in.',
     "Retry-After": "Seconds after which the request may be sent again.",
     "ETag": "Of exactly these bytes; send it as If-None-Match when you ask again.",
     "Location": "Where what was made or accepted is.",
     "Idempotent-Replayed": "`true` where the request was answered before.",
 }
-_ALWAYS = ("X-Request-Id", "RateLimit", "RateLimit-Policy")
+_RATE_FIELDS = ("RateLimit", "RateLimit-Policy")
 
 #: Requests that hold a token in the words of its kind.
 _WITH_A_TOKEN = ("PlanRequest", "DeploymentRequest")
@@ -200,8 +201,9 @@ def _query(shape: Shape | None) -> Iterable[Schema]:
 
 def _responses(operation: Operation) -> Schema:
     of_keys = ("Location", "Idempotent-Replayed") if operation.needs_idempotency_key else ()
+    always = ("X-Request-Id", *(_RATE_FIELDS if operation.is_limited else ()))
     good: Schema = {
-        "description": operation.summary, "headers": _headers(*_ALWAYS, *of_keys),
+        "description": operation.summary, "headers": _headers(*always, *of_keys),
     }  # fmt: skip
     if operation.answers is not None:
         content: Schema = {operation.media_type: {"schema": ref(operation.answers)}}
@@ -221,14 +223,14 @@ def _responses(operation: Operation) -> Schema:
     problems = {
         str(status): {
             "description": ", ".join(codes),
-            **_retrying(codes),
+            **_retrying(status, codes, operation),
             "content": {MEDIA_TYPE: {"schema": ref("Problem")}},
         }
         for status, codes in sorted(by_status.items())
     }
     empty: Schema = {str(status): {"description": why} for status, why in operation.empty.items()}
     if operation.is_polled:
-        good["headers"] = _headers(*_ALWAYS, "ETag")
+        good["headers"] = _headers(*always, "ETag")
         empty["304"] = {"description": "It is as you have it.", "headers": _headers("ETag")}
     return {str(operation.status): good, **waiting, **empty, **problems}
 
@@ -237,9 +239,10 @@ def _headers(*names: str) -> Schema:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _retrying(codes: Iterable[str]) -> Schema:
+def _retrying(status: int, codes: Iterable[str], operation: Operation) -> Schema:
     has_time = any(ERROR_CODES[code].retry_after_seconds is not None for code in codes)
-    return {"headers": _headers("Retry-After")} if has_time else {}
+    fields = _RATE_FIELDS if status == 429 and operation.is_limited else ()
+    return {"headers": _headers("Retry-After", *fields)} if has_time else {}
 
 
 def codes_of(operation: Operation) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ class Operation:
     #: Needs somebody to be logged in, or an API key.
     is_public: bool = False
     needs_idempotency_key: bool = False
+    #: Carries rate fields, and is 429 for whoever asks too often.
+    is_limited: bool = True
     #: Does not change anything, although it is a POST.
     is_read: bool = False
     #: Other good answers, all without a body: status, and what it means.

@@ -97,7 +97,7 @@ def create_team(
     named = _named(request, "POST /v1/teams")
     asked = TEAM.decode(request, body)
     members = frozenset(MemberId(each) for each in asked.get(MEMBERS) or ())
-    mark = fingerprint(request, asked.body)
+    mark = fingerprint(caller, request, asked.body)
     made = granted(change_teams.create(caller, asked[NAME], members, named, mark))
     shown = representations.team(made.value)
     headers = {"Location": f"/v1/teams/{shown['id']}", **_replayed(made.replayed)}
@@ -261,7 +261,7 @@ def send_gift(
     named = _named(request, "POST /v1/credits/gifts")
     asked = GIFT.decode(request, body)
     (prefix, to), amount = asked[TO], asked[CREDITS]
-    mark = fingerprint(request, asked.body)
+    mark = fingerprint(caller, request, asked.body)
     if prefix is Prefix.MEMBER:
         if asked.get(MESSAGE) is not None:
             raise invalid([FieldFault("/message", "conflicting_fields", "excludes a member")])

@@ -22,6 +22,7 @@ from litestar.exceptions import HTTPException
 
 from application.ports.chain import ChainUnavailableError, WrongChainError
 from application.ports.custody import CustodyUnavailableError
+from application.ports.derivation import DerivationsBusyError
 from application.ports.metadata import MetadataUnavailableError
 from application.ports.passwords import PasswordsBusyError
 from application.ports.storage.deployments import (
@@ -60,6 +61,7 @@ _OF_EXCEPTION: Mapping[type[Exception], str] = {
     StoreUnavailableError: "storage_unavailable",
     MetadataUnavailableError: "storage_unavailable",
     PasswordsBusyError: "busy",
+    DerivationsBusyError: "busy",
     ChainUnavailableError: "node_unavailable",
     WrongChainError: "network_halted",
     CustodyUnavailableError: "custodian_unavailable",

@@ -7,10 +7,25 @@ through.  What changes something is counted in the store (`application.access.th
 import math
 import threading
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from attrs import define, evolve, field, frozen
 
 from domain import abuse
+
+
+class Policy(StrEnum):
+    """What is counted together.  A client that keeps to one knows nothing of the others: each has
+    its name, which stays, as the draft wants it.
+    """
+
+    #: Of a session or an API key.
+    READS = "reads"
+    #: Of a member with the API keys they made, or of a key with a number of its own.
+    CHANGES = "changes"
+    #: Of a network, where nobody is logged in.
+    NETWORK = "network"
+
 
 #: Buckets beyond this many are forgotten, the longest unused first.
 MOST_BUCKETS = 10_000
@@ -55,12 +70,11 @@ class Allowance:
     def wait(self) -> timedelta:
         return timedelta(seconds=self.seconds)
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """RateLimit fields of draft-ietf-httpapi-ratelimit-headers-11."""
+    def headers(self, policy: Policy) -> dict[str, str]:
+        """RateLimit fields of draft-ietf-httpapi-ratelimit-headers-11: lists of RFC 9651."""
         return {
-            "RateLimit-Policy": f'"default";q={self.limit};w=60',
-            "RateLimit": f'"default";r={self.remaining};t={self.seconds}',
+            "RateLimit-Policy": f'"{policy}";q={self.limit};w=60',
+            "RateLimit": f'"{policy}";r={self.remaining};t={self.seconds}',
         }
 
 

@@ -79,6 +79,7 @@ def api_key(each: ApiKey, cap: Standing | None, epoch: int, now: datetime) -> Do
         "live": each.live,
         "scopes": sorted(scope.value for scope in each.scopes),
         "hint": f"…{each.hint}",
+        "api_version": each.api_version,
         "active": each.is_good(now, epoch),
         "needs_enabling": each.needs_enabling(epoch) and not each.is_over(now),
         "created_by": public_id(Prefix.MEMBER, each.created_by),
@@ -104,6 +105,7 @@ def account(each: Account) -> Document:
         "family": each.family.value,
         "live": each.live,
         "custodian": each.custodian,
+        "origin": each.origin.value,
         "state": each.state.value,
         "address": each.address,
         "key": each.key,
@@ -113,9 +115,10 @@ def account(each: Account) -> Document:
                 "custodian": key.custodian,
                 "address": key.address,
                 "public_key": key.public_key.raw.hex(),
-                "own": key.key == each.key,
+                "own": key == each.own_key,
                 "enabled": key.is_enabled,
-                "issues": key.issues or key.key == each.key,
+                "issues": key.issues or key == each.own_key or bool(key.networks),
+                "networks": sorted(key.networks),
             }
             for key in each.keys
         ],

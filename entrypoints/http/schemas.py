@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from application.ports.nodes import NodeCondition
 from application.ports.storage.letters import LetterState
 from application.ports.storage.people import UsageKey
-from domain.account import AccountState
+from domain.account import AccountState, Origin
 from domain.approval import Verdict
 from domain.catalogue import KindClass
 from domain.deployment import Reason, State
@@ -93,8 +93,8 @@ _TOKENS = _object(
 
 _API_KEY = _object(
     id=_id(Prefix.API_KEY), name=_TEXT, live=_BOOLEAN,
-    scopes=_list(_one_of(*(each.value for each in Permission))), hint=_TEXT, active=_BOOLEAN,
-    needs_enabling=_BOOLEAN, created_by=_id(Prefix.MEMBER), created_at=_INSTANT,
+    scopes=_list(_one_of(*(each.value for each in Permission))), hint=_TEXT, api_version=_TEXT,
+    active=_BOOLEAN, needs_enabling=_BOOLEAN, created_by=_id(Prefix.MEMBER), created_at=_INSTANT,
     expires_at=or_null(_INSTANT), revoked_at=or_null(_INSTANT), last_used_at=or_null(_INSTANT),
     networks=or_null(_list(_TEXT)),
     spend_cap=or_null(_object(limit=_INTEGER, held=_INTEGER, used=_INTEGER, left=_INTEGER)),
@@ -238,12 +238,13 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Account": _object(
         id=_id(Prefix.ACCOUNT), family=_one_of(*(each.value for each in Family)), live=_BOOLEAN,
-        custodian=_TEXT, state=_one_of(*(each.value for each in AccountState)),
+        custodian=_TEXT, origin=_one_of(*(each.value for each in Origin)),
+        state=_one_of(*(each.value for each in AccountState)),
         address=or_null(_TEXT), key=or_null(_TEXT),
         keys=_list(
             _object(
                 key=_TEXT, custodian=_TEXT, address=_TEXT, public_key=_TEXT, own=_BOOLEAN,
-                enabled=_BOOLEAN, issues=_BOOLEAN,
+                enabled=_BOOLEAN, issues=_BOOLEAN, networks=_list(_TEXT),
             )
         ),
         created_at=_INSTANT,
@@ -270,6 +271,14 @@ SCHEMAS: Mapping[str, Schema] = {
             _object(
                 network=_TEXT, operation=_id(Prefix.OPERATION),
                 state=_one_of(*(each.value for each in State)),
+                waiting_for=or_null(_one_of(*(each.value for each in WaitReason))),
+                transaction_id=or_null(_TEXT),
+            )
+        ),
+        tokens=_list(
+            _object(
+                token=_id(Prefix.TOKEN), owner=or_null(_TEXT), network=_TEXT,
+                operation=_id(Prefix.OPERATION), state=_one_of(*(each.value for each in State)),
                 waiting_for=or_null(_one_of(*(each.value for each in WaitReason))),
                 transaction_id=or_null(_TEXT),
             )

@@ -81,7 +81,7 @@ def handlers(
         failed = of.known(caller, store, id)
         route = f"POST {of.path}/{{id}}/retry"
         named = IdempotencyKey(live=failed.live, route=route, key=key)
-        answered = retry(caller, failed.id, named, fingerprint(request, asked.body))
+        answered = retry(caller, failed.id, named, fingerprint(caller, request, asked.body))
         return accepted(granted(answered), caller, store, chains)
 
     return (cancel_it, retry_it)

@@ -36,7 +36,10 @@ from application.deployments.validation import ValidateToken
 from application.evidence.give import GiveEvidence
 from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
+from application.keys.adopt import AdoptAddress
+from application.keys.derive import DeriveAccounts
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
+from application.keys.withdraw import WithdrawKeyChange
 from application.metered.spend import SpendCredits
 from application.notifications.again import RotateSecret, SendAgain
 from application.notifications.endpoints import ChangeEndpoints, RegisterEndpoint
@@ -118,6 +121,9 @@ class Services:
     request_deployment: RequestDeployment
     request_key_change: RequestKeyChange
     switch_account: SwitchAccount
+    derive_accounts: DeriveAccounts
+    adopt_address: AdoptAddress
+    withdraw_key_change: WithdrawKeyChange
     choose_custodian: ChooseCustodian
     set_approval_policy: SetApprovalPolicy
     decide_approval: DecideApproval

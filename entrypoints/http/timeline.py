@@ -155,6 +155,10 @@ _ORDERS: Mapping[Action, tuple[str, str]] = {
     Action.MINT: ("create {amount}", "{amount} more exist"),
     Action.BURN: ("destroy {amount}", "{amount} exist no more"),
     Action.PAUSE: ("stop all transfers of {symbol}", "All transfers of {symbol} are stopped"),
+    Action.HAND_OVER: (
+        "give {symbol} to the address of your account's new key",
+        "{symbol} belongs to the address of your account's new key",
+    ),
     Action.UNPAUSE: ("let {symbol} be transferred again", "{symbol} can be transferred again"),
 }
 

@@ -13,7 +13,7 @@ from application.tokens.request import (
 from domain.deployment import Deployment
 from domain.errors import FieldFault, Refusal
 from domain.organisation import Permission
-from domain.token import Action, Order
+from domain.token import ORDERED, Action, Order
 from entrypoints.http import progress, second_thoughts
 from entrypoints.http.answers import answer_if_changed
 from entrypoints.http.authentication import require
@@ -43,8 +43,8 @@ from entrypoints.http.services import AStore, Chains, Given
 from entrypoints.http.tokens import issued
 
 ACTION = Field(
-    "action", Choice(among=Action), "One of the token's `actions`.", required=True,
-    example="mint",
+    "action", Choice(among=Action, withheld=frozenset(Action).difference(ORDERED)),
+    "One of the token's `actions`.", required=True, example="mint",
 )  # fmt: skip
 PARAMETERS = Field(
     "parameters", Parameters(), "By the schema of the action, in GET /v1/token_kinds; none by "
@@ -107,7 +107,7 @@ def create_operation(
         metadata=asked.get(METADATA) or {},
     )
     named = IdempotencyKey(live=token.live, route="POST /v1/tokens/{id}/operations", key=key)
-    answered = request_operation(caller, wanted, named, fingerprint(request, asked.body))
+    answered = request_operation(caller, wanted, named, fingerprint(caller, request, asked.body))
     return accepted(granted(answered), caller, store, chains)
 
 

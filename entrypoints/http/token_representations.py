@@ -10,8 +10,13 @@ from entrypoints.http.error_codes import ERROR_CODES
 from entrypoints.http.representations import Document, block, token_url
 
 
-def token(each: Deployment, kind: KindDescription | None, network: Network | None) -> Document:
-    """As it was issued by the deployment *each*.  *kind*: None where it is offered no longer."""
+def token(
+    each: Deployment, owner: str | None, kind: KindDescription | None, network: Network | None
+) -> Document:
+    """As it was issued by the deployment *each*, and of whom it is now.
+
+    *kind*: None where it is offered no longer.
+    """
     id = public_id(Prefix.TOKEN, each.id)
     path = f"/v1/tokens/{id}"
     return {
@@ -27,7 +32,7 @@ def token(each: Deployment, kind: KindDescription | None, network: Network | Non
         "token": dict(each.token.parameters),
         "address": each.result,
         "address_url": token_url(network, each.token, each.result),
-        "owner": each.owner,
+        "owner": owner,
         "account": None if each.account is None else public_id(Prefix.ACCOUNT, each.account),
         "actions": [] if kind is None else [action.value for action in kind.actions],
         "client_reference": each.client_reference,

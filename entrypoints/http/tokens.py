@@ -4,6 +4,7 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from application.access.caller import Caller
+from application.deployments.belonging import owner_of
 from application.ports.chain import ChainUnavailableError, WrongChainError
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Store
@@ -32,8 +33,8 @@ LISTING = Shape("TokenQuery", (LIMIT, CURSOR, NETWORK, LIVE, KIND))
     sync_to_thread=True,
     opt=Operation(
         id="list_tokens", tag="tokens", summary="Tokens that were issued, newest first",
-        description="Of completed deployments only, and as they were issued: one token alone is "
-        "read together with its chain.",
+        description="Of completed deployments only, and as they were issued, with the owner that "
+        "each has now: one token alone is read together with its chain.",
         query=LISTING, answers="TokenPage", is_polled=True,
         codes=("validation_failed", "mode_mismatch"),
     ).opt,
@@ -53,7 +54,8 @@ def list_tokens(
             kinds=TOKEN.kinds,
             token_kind=TokenKind(kind) if kind is not None else None,
         )
-    items = [_token(each, chains) for each in found.items]
+        owners = work.deployments.handed_to([each.id for each in found.items])
+    items = [_token(each, owners.get(each.id, each.owner), chains) for each in found.items]
     last = token_id(found.items[-1].id) if found.items else None
     return answer_if_changed(page(items, has_more=found.has_more, last=last), request)
 
@@ -78,7 +80,9 @@ def get_token(
     inspect: Given[Inspect],
 ) -> Response[bytes]:
     deployment = issued(caller, store, id)
-    shown = _token(deployment, chains)
+    with store.begin(caller.scope) as work:
+        owner = owner_of(work, deployment)
+    shown = _token(deployment, owner, chains)
     seen = _look(inspect, caller, deployment)
     if isinstance(seen, str):
         return answer(shown | token_representations.unseen(seen))
@@ -140,9 +144,9 @@ def _look(inspect: Inspect, caller: Caller, deployment: Deployment) -> Inspectio
     return seen.code if isinstance(seen, Refusal) else seen
 
 
-def _token(deployment: Deployment, chains: Chains) -> representations.Document:
+def _token(deployment: Deployment, owner: str | None, chains: Chains) -> representations.Document:
     kind = _kind(deployment, chains)
-    return token_representations.token(deployment, kind, network_of(chains, deployment))
+    return token_representations.token(deployment, owner, kind, network_of(chains, deployment))
 
 
 def _kind(deployment: Deployment, chains: Chains) -> KindDescription | None:

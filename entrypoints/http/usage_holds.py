@@ -98,7 +98,7 @@ def create_usage_hold(
     live = bool(caller.live)
     usage = HoldUsage(
         key=IdempotencyKey(live=live, route=ROUTE, key=key),
-        fingerprint=fingerprint(request, asked.body),
+        fingerprint=fingerprint(caller, request, asked.body),
         operation=asked[OPERATION],
         units=asked.get(UNITS) or 1,
         output_units=asked.get(OUTPUT_UNITS),

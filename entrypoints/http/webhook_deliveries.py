@@ -79,7 +79,7 @@ def send_test(
 ) -> Response[bytes]:
     known = find(id, caller, store, Permission.WRITE_WEBHOOKS)
     named = named_key(request, known, "test")
-    mark = fingerprint(request, NOTHING.decode(request, body).body)
+    mark = fingerprint(caller, request, NOTHING.decode(request, body).body)
     made = granted(send_again.test(caller, known.id, named, mark))
     return answer(shown(made.value), 202, _place(made.value, id) | replayed(made))
 
@@ -165,7 +165,7 @@ def resend_webhook_delivery(
     known = find(id, caller, store, Permission.WRITE_WEBHOOKS)
     parsed = _delivery_id(delivery)
     named = named_key(request, known, f"deliveries/{parsed}/resend")
-    mark = fingerprint(request, NOTHING.decode(request, body).body)
+    mark = fingerprint(caller, request, NOTHING.decode(request, body).body)
     made = granted(send_again.resend(caller, known.id, parsed, named, mark))
     return answer(shown(made.value), 202, _place(made.value, id) | replayed(made))
 
@@ -193,7 +193,7 @@ def replay_webhook_events(
     known = find(id, caller, store, Permission.WRITE_WEBHOOKS)
     named = named_key(request, known, "replay")
     asked = REPLAY.decode(request, body)
-    mark = fingerprint(request, asked.body)
+    mark = fingerprint(caller, request, asked.body)
     made = granted(send_again.replay(caller, known.id, asked[SINCE], named, mark))
     return answer(with_secrets(made.value, caller, store), 202, replayed(made))
 

@@ -120,7 +120,9 @@ def create_webhook_endpoint(
         event_types=_names(asked.get(EVENT_TYPES)) or frozenset(),
     )
     named = IdempotencyKey(live=wish.live, route=f"POST {PATH}", key=key)
-    made = granted(register_endpoint(caller, wish, named, fingerprint(request, asked.body)))
+    made = granted(
+        register_endpoint(caller, wish, named, fingerprint(caller, request, asked.body))
+    )
     endpoint = made.value.endpoint
     shown = with_secrets(endpoint, caller, store) | {"secret": made.value.secret}
     return answer(shown, 201, {"Location": f"{PATH}/{endpoint.name}"} | replayed(made))
@@ -236,7 +238,7 @@ def rotate_webhook_secret(
     asked = ROTATE.decode(request, body)
     hours = asked.get(OVERLAP_HOURS)
     overlap = OVERLAP if hours is None else hours * _HOUR
-    mark = fingerprint(request, asked.body)
+    mark = fingerprint(caller, request, asked.body)
     made = granted(rotate_secret(caller, known.id, overlap, named, mark))
     shown = with_secrets(made.value.endpoint, caller, store) | {"secret": made.value.secret}
     return answer(shown, headers=replayed(made))

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 #: Folder, contract, and the beginning of keccak-256 of its creation code.
 EVM = """
     factory          TallystickFactory    da8fad4ea438ad774a801cf25804c34c
-    standards/erc20  TallystickMintable   5d24bec6947f1d5ddb067758bf014436
+    standards/erc20  TallystickMintable   d25b8ce488c5357ea8823e397a24c7b7
     standards/erc20  TallystickPreminted  10d88141c93bfb13cb3a0457a33333fd
 """
 #: Folder, contract, and the beginning of SHA-256 of its approval program.

@@ -6,13 +6,15 @@ import warnings
 from typing import Any
 
 from adapters.memory.custody import DevelopmentOnlyWarning, MemoryCustodian
+from application.access.caller import Caller
 from application.keys.carry_out import CarryOutKeyChange, NotYetError
 from application.keys.request import KeyWish, RequestKeyChange, SwitchAccount
+from application.keys.withdraw import WithdrawKeyChange
 from application.once import Answered
 from application.ports.custody import Custodian
 from application.ports.storage.work import Scope, StoreUnavailableError
 from domain.account import Account
-from domain.deployment import Deployment
+from domain.deployment import Deployment, State
 from domain.errors import Refusal
 from domain.identifiers import KeyChangeId, KeyRef
 from domain.key_change import KeyAction, KeyChange
@@ -96,6 +98,17 @@ class KeyedHouse(House):
     def rekeys(self) -> list[Deployment]:
         return [each for each in self.operations() if each.kind is OperationKind.REKEY]
 
+    def hand_overs(self) -> list[Deployment]:
+        """Oldest first."""
+        found = [each for each in self.operations() if each.kind is OperationKind.HAND_OVER]
+        return sorted(found, key=lambda each: each.id)
+
+    def withdraw(self, id: KeyChangeId, caller: Caller | None = None) -> KeyChange | Refusal:
+        withdraw = WithdrawKeyChange(
+            store=self.store, clock=self.clock, identifiers=self.identifiers
+        )
+        return withdraw(caller or self.caller, id)
+
     def life(self, fate: Fate) -> None:
         if self.change_keys(fate):
             super().life(fate)
@@ -134,6 +147,10 @@ class KeyedHouse(House):
     def _is_consistent(self, deployment: Deployment) -> None:
         if deployment.kind is OperationKind.REKEY:
             assert deployment.hold is None
+            return
+        if deployment.kind is OperationKind.HAND_OVER:
+            assert (deployment.hold, deployment.credits) == (None, 0)
+            assert self.effects(deployment) == (deployment.state is State.COMPLETED)
             return
         super()._is_consistent(deployment)
 

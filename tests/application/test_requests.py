@@ -462,6 +462,23 @@ def test_a_plan_says_whether_the_custodian_takes_messages_that_long(longest, imp
     assert [s.impediment for step in planned.steps for s in step.signers] == [impediment]
 
 
+@pytest.mark.parametrize(("longest", "is_accepted_there"), [(31, False), (32, True)])
+def test_what_is_longer_than_the_custodian_signs_is_not_accepted(longest, is_accepted_there):
+    """Else it would be held for, and fail at its first signature."""
+    house = House()
+
+    class Narrow:
+        def capabilities(self) -> Capabilities:
+            return evolve(house.custodian.capabilities(), max_message_bytes=longest)
+
+    answer = house.request(custodians={house.custodian_scheme: Narrow()})
+    if is_accepted_there:
+        is_accepted(answer)
+    else:
+        is_refused(answer, "message_too_long")
+        nothing_happened(house)
+
+
 class Edwards:
     """A custodian of a key service that has no secp256k1."""
 

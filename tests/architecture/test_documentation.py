@@ -143,7 +143,7 @@ class TestReadme:
                                 "vault", "http", "metadata", "worker", "catalogue", "credits",
                                 "abuse", "stripe", "exports", "egress", "audit", "seal",
                                 "retention", "mail", "treasury", "wrapping", "logs", "oidc",
-                                "metrics", "traces")
+                                "metrics", "traces", "accounts")
                 if variable.startswith(f"TALLYSTICK_{section.upper()}_")
             )  # fmt: skip
             assert f"| `[{section}] {key}` | `{variable}` |" in text_of(README)

@@ -14,9 +14,10 @@ CLIENTS = {
 #: Who may, and whose URLs these are.  A new line is a decision: are they really the operator's?
 ALLOWED = {
     "adapters/egress/": "members': this is the guard",
-    "adapters/algorand/line.py": "nodes of the configuration",
+    "adapters/line/": "nodes of the configuration",
     "adapters/algorand/development.py": "the same, for an exception's name",
     "adapters/algorand/node.py": "the same, for an exception's name",
+    "adapters/evm/json_rpc.py": "the same, for an exception's name",
     "adapters/ipfs/metadata.py": "an IPFS node of the configuration",
     "adapters/smtp/": "a mail server of the configuration",
     "adapters/vault/": "a Vault of the configuration, for an exception's name",

@@ -101,6 +101,18 @@ def test_a_price_above_the_ceiling_postpones(chain: ASubjectChain):
         assert answer.reason is WaitReason.FEE_ABOVE_CEILING
 
 
+def test_nobody_signs_more_at_once_than_was_said(chain: ASubjectChain):
+    errand = an_errand(chain)
+    draft = chain.chain.prepare(errand.intent, errand.slot, AttemptRole.EFFECT, chain.fee_ceiling)
+    assert isinstance(draft, Draft)
+    (step, *_) = chain.chain.steps(errand.intent.token)
+    longest = [chain.chain.longest_message(errand.intent, party) for party in step.signed_by]
+    signed = [len(each.message) for each in draft.signables]
+    assert len(signed) == len(longest)
+    assert all(one <= most for one, most in zip(signed, longest, strict=True)), (signed, longest)
+    assert max(longest) <= 2 * max(signed), "it is no bound that refuses everything"
+
+
 def test_what_is_set_aside_is_enough_for_what_is_planned(chain: ASubjectChain):
     errand = an_errand(chain)
     forecast = chain.chain.plan(errand.intent)

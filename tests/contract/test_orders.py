@@ -21,7 +21,7 @@ from domain.operation import (
     Postponed,
     WaitReason,
 )
-from domain.token import Action, Order, Token, TokenState
+from domain.token import Action, Order, Token, TokenState, expected
 from tests.contract.errand import TAKEN, Errand, an_errand
 from tests.contract.subjects import AnOrderingChain
 
@@ -181,6 +181,30 @@ def test_orders_are_carried_out_one_after_the_other(ordering_chain: AnOrderingCh
         paused = {Action.PAUSE: True, Action.UNPAUSE: False}.get(action, before.paused)
         assert after == evolve(before, supply=after.supply, paused=paused, at=after.at)
         before = after
+
+
+def test_a_token_that_is_handed_over_is_its_new_owners(ordering_chain: AnOrderingChain):
+    """Where addresses are keys; elsewhere nothing has to be, and the chain says so."""
+    token, to = made(ordering_chain), ordering_chain.stranger
+    order = ordering_chain.chain.handing_over(token.token, to)
+    assert (order is None) is ordering_chain.chain.network.family.rekeys
+    if order is None:
+        return
+    before = shown(ordering_chain, token)
+    place = place_of(token, ordering_chain)
+    intent = evolve(token, operation=OperationId(uuid4()), step=1, order=order, place=place)
+    for errand in all_done(ordering_chain, intent):
+        assert ordering_chain.chain.read_back(errand.intent, place) == ()
+    after = shown(ordering_chain, token)
+    wanted = expected(before, [order])
+    assert {to.lower()} == {
+        whose.lower() for holders in after.powers.values() for whose in holders
+    }
+    assert after.powers.keys() == wanted.powers.keys() == before.powers.keys()
+    assert evolve(after, at=None, powers={}) == evolve(wanted, at=None, powers={})
+    again = evolve(intent, operation=OperationId(uuid4()))
+    refused = ordering_chain.chain.preflight(again, ordering_chain.fee_ceiling)
+    assert isinstance(refused, Refusal)
 
 
 def test_what_is_set_aside_is_enough_for_an_order(ordering_chain: AnOrderingChain):

@@ -33,6 +33,7 @@ from domain.payment import Subscription, SubscriptionId
 from domain.quota import Quota, Standing, Subject, Team, Window
 from tests.catalogue import STARTER, TOKENS
 from tests.contract.tenants import FREE, NOW, Tenant, a_grant, a_tenant, act, at_once
+from tests.contract.test_store_access import a_key
 from tests.strategies import examples
 
 DAY = timedelta(days=1)
@@ -241,6 +242,81 @@ def test_i15_however_many_threads_no_more_than_the_quota_is_captured(store: Stor
     assert standing(store, tenant, own).taken.used == counts["captured 0"]
     team_used = standing(store, tenant, shared).taken
     assert (team_used.held, team_used.used) == (0, counts["captured 0"] + counts["captured 1"])
+
+
+def keys_of(store: Store, tenant: Tenant, number: int) -> list[str]:
+    """Names of API keys that the tenant's member has made."""
+    keys = [a_key(tenant) for _ in range(number)]
+    with store.begin(tenant.scope) as work:
+        for key in keys:
+            work.api_keys.add(key)
+    return [public_id(Prefix.API_KEY, key.id) for key in keys]
+
+
+def test_i15_a_member_and_their_three_keys_share_one_quota_however_many_threads(store: Store):
+    """By deployments and by metered calls, in two processes.  What is counted is the answers."""
+    tenant = a_tenant(store, granted=10_000)
+    names = [name_of(tenant.member), *keys_of(store, tenant, 3)]
+    own = limit(store, tenant, Subject.member(tenant.member), 60)
+    month = limit(store, tenant, Subject.member(tenant.member), 61, Window.MONTH)
+    processes = [metered(store), metered(store)]
+
+    def spend(number: int) -> Counter[str]:
+        done: Counter[str] = Counter()
+        name = names[number % 4]
+        for turn in range(6):
+            if turn % 2:
+                answer = processes[number % 2](
+                    key_caller(tenant, name), a_report(f"{number}/{turn}"), live=False
+                )
+                done["refused" if isinstance(answer, Refusal) else "metered"] += 1
+                continue
+            hold = evolve(a_hold(5, tenant.member), member=name)
+            if do(store, tenant, hold) is not None:
+                done["refused"] += 1
+            elif turn == 2:
+                assert do(store, tenant, Release(id=hold.id)) is None
+            else:
+                assert do(store, tenant, Capture(id=hold.id, amount=4)) is None
+                done["captured"] += 4
+        return done
+
+    counts = sum(at_once([lambda n=n: spend(n) for n in range(12)]), Counter())
+    assert counts["refused"] > 0
+    taken = counts["captured"] + REPORT * counts["metered"]
+    assert 50 < taken <= 60
+    for quota in (own, month):
+        seen = standing(store, tenant, quota).taken
+        assert (seen.held, seen.used) == (REPORT * counts["metered"], counts["captured"])
+    left = 60 - taken
+    for name in [*names, *keys_of(store, tenant, 1)]:
+        hold = evolve(a_hold(left + 1, tenant.member), member=name)
+        assert code_of(do(store, tenant, hold)) == "quota_exceeded"
+
+
+#: Credits of one in the catalogue.
+REPORT = 2
+
+
+def a_report(name: str) -> HoldUsage:
+    return HoldUsage(
+        key=IdempotencyKey(live=False, route="usage", key=name),
+        fingerprint=name.encode().ljust(32),
+        operation="report",
+    )
+
+
+def key_caller(tenant: Tenant, name: str) -> Caller:
+    is_key = name.startswith(Prefix.API_KEY)
+    return Caller(
+        organisation=tenant.organisation,
+        actor=Actor("api_key" if is_key else "member", name),
+        permissions=PERMISSIONS[Role.OWNER],
+        live=False if is_key else None,
+        request_id="req_1",
+        member=tenant.member,
+        user=None if is_key else tenant.user,
+    )
 
 
 @settings(drawn, max_examples=examples(15))

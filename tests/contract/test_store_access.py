@@ -49,6 +49,7 @@ def a_key(tenant: Tenant) -> ApiKey:
         created_by=tenant.member,
         created_at=NOW,
         requests_per_minute=90,
+        api_version="2026-01-31",
     )
 
 

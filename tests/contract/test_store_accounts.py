@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from application.ports.custody import Wrapped
 from application.ports.storage.work import Scope, Store
-from domain.account import AccountState
+from domain.account import AccountState, Origin
 from domain.errors import MisuseError
 from domain.identifiers import AccountId
 from domain.network import Family
@@ -88,6 +88,18 @@ def test_accounts_without_a_key_are_told_in_any_scope(store: Store):
         assert (tenant.organisation, tenant.account) in waiting
         assert (other.organisation, other.account) not in waiting
         assert len(work.accounts.requested(1)) == 1
+
+
+def test_an_account_of_a_passphrase_waits_for_no_worker(store: Store):
+    tenant = a_tenant(store)
+    account = an_account(tenant, AccountId(uuid4()), live=True)
+    with store.begin(tenant.scope) as work:
+        assert work.accounts.add(evolve(account, origin=Origin.ARC76))
+    with store.begin(tenant.scope) as work:
+        assert work.accounts.get(account.id) == evolve(account, origin=Origin.ARC76)
+        assert (tenant.organisation, account.id) not in work.accounts.requested(10_000)
+    with pytest.raises(MisuseError), store.begin(tenant.scope) as work:
+        work.accounts.put(account)
 
 
 @settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])

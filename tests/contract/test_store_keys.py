@@ -92,6 +92,16 @@ def test_what_becomes_of_a_change_is_kept(store: Store):
             assert work.key_changes.get(change.id) == now
 
 
+def test_a_withdrawn_change_is_over(store: Store):
+    tenant = a_tenant(store)
+    cancelled = stored(store, tenant).cancelled(NOW + timedelta(minutes=1))
+    with store.begin(tenant.scope) as work:
+        work.key_changes.put(cancelled)
+    with store.begin(tenant.scope) as work:
+        assert work.key_changes.get(cancelled.id) == cancelled
+        assert work.key_changes.open_of(tenant.account) is None
+
+
 def test_an_account_has_one_change_at_a_time(store: Store):
     tenant = a_tenant(store)
     first, second = stored(store, tenant), a_change(tenant)

@@ -1,15 +1,27 @@
 """What is done with tokens, and whose nonces are taken for it, in every store."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import count
 from uuid import uuid4
 
 import pytest
 from attrs import evolve
 
 from application.ports.storage.work import Scope, Store
-from domain.deployment import Broadcast, Deployment, Event, Signed, SlotReserved, StepFinal
+from domain.deployment import (
+    Broadcast,
+    Completed,
+    Deployment,
+    Event,
+    Failed,
+    ReadBack,
+    Reason,
+    Signed,
+    SlotReserved,
+    StepFinal,
+)
 from domain.errors import MisuseError
-from domain.identifiers import OperationId
+from domain.identifiers import AccountId, OperationId
 from domain.network import Block
 from domain.operation import (
     Attempt,
@@ -77,6 +89,89 @@ def test_what_is_on_a_token_is_told_oldest_first_and_nothing_else(store: Store):
         assert list(work.deployments.on_token(other.id)) == []
     with store.begin(a_tenant(store).scope) as work:
         assert list(work.deployments.on_token(gold.id)) == []
+
+
+def completed(store: Store, tenant: Tenant, deployment: Deployment, at: datetime) -> None:
+    """As if its worker had done it."""
+    number = count()
+    for step in deployment.steps:
+        id = TransactionId(f"0x{uuid4().hex}")
+        slot = Slot(
+            number=1, network=tenant.network, signer=f"0x{uuid4().hex}", sequence=next(number)
+        )
+        attempt = Attempt(
+            number=1, transaction_id=id, raw=b"raw", body=b"body", fee_cap=1, signed_at=NOW
+        )
+        inclusion = Inclusion(
+            transaction_id=id, block=Block(number=7, hash="0x7"), succeeded=True, cost=1
+        )
+        for event in (
+            SlotReserved(step=step.number, slot=slot),
+            Signed(step=step.number, attempt=attempt),
+            Broadcast(step=step.number, transaction_id=id, at=NOW),
+            StepFinal(step=step.number, inclusion=inclusion, token="0xtoken"),
+        ):
+            deployment = deployment.apply(event)
+    for ended in (ReadBack(token="0xtoken"), Completed(credits=0)):
+        deployment = deployment.apply(ended)
+    with store.begin(tenant.scope) as work:
+        assert work.deployments.lock(deployment.id) is not None
+        work.deployments.put(evolve(deployment, accepted_at=at), NOW, None)
+
+
+def handed(store: Store, tenant: Tenant, of: OperationId, to: str) -> Deployment:
+    """Accepted, and not begun."""
+    order = Order(action=Action.HAND_OVER, parameters={"to": to})
+    return add(store, tenant, an_order(tenant, of, kind=OperationKind.HAND_OVER, order=order))
+
+
+def test_whose_a_token_is_says_the_hand_over_that_was_completed_last(store: Store):
+    tenant, other = a_tenant(store), a_tenant(store)
+    gold, silver = sorted([added(store, tenant).id for _ in range(2)])
+    theirs = added(store, other)
+    ended = added(store, tenant)
+    failed = Failed(reason=Reason.DEPLOYMENT_VALIDATION_FAILED, without_effect=True, detail="no")
+    with store.begin(tenant.scope) as work:
+        locked = work.deployments.lock(ended.id)
+        work.deployments.put(locked.apply(failed), NOW, None)
+    first, second = (handed(store, tenant, gold, to) for to in ("0xsecond", "0xthird"))
+    handed(store, tenant, silver, "0xsecond")
+
+    def seen() -> tuple[object, ...]:
+        with store.begin(tenant.scope) as work:
+            asked = work.deployments
+            return (
+                asked.handed_to([gold, silver, theirs.id]),
+                *(
+                    list(asked.held_by(tenant.account, [address]))
+                    for address in ("0xissuer", "0xsecond", "0xthird")
+                ),
+            )
+
+    assert seen() == ({}, [gold, silver], [], [])
+    completed(store, tenant, second, NOW + timedelta(minutes=2))
+    assert seen() == ({gold: "0xthird"}, [silver], [], [gold])
+    # Whatever their ids are: what was accepted later counts.
+    completed(store, tenant, first, NOW + timedelta(minutes=1))
+    assert seen() == ({gold: "0xthird"}, [silver], [], [gold])
+    with store.begin(tenant.scope) as work:
+        both = work.deployments.held_by(tenant.account, ["0xthird", "0xissuer"])
+        assert list(both) == [gold, silver]
+        assert list(work.deployments.held_by(AccountId(uuid4()), ["0xissuer"])) == []
+        assert work.deployments.handed_to([]) == {}
+    with store.begin(other.scope) as work:
+        assert work.deployments.handed_to([gold]) == {}
+
+
+def test_an_order_is_given_by_another_owner_as_long_as_it_is_untouched(store: Store):
+    tenant = a_tenant(store)
+    order = add(store, tenant, an_order(tenant, added(store, tenant).id))
+    with store.begin(tenant.scope) as work:
+        locked = work.deployments.lock(order.id)
+        given = locked.belonging_to("0xsecond")
+        work.deployments.put(given, NOW, None)
+    with store.begin(tenant.scope) as work:
+        assert work.deployments.get(order.id) == given == evolve(order, owner="0xsecond")
 
 
 def test_the_months_number_is_of_deployments(store: Store):

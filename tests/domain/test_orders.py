@@ -55,6 +55,7 @@ def an_order() -> Deployment:
         (Action.BURN, {"amount": "5"}, -5),
         (Action.PAUSE, {}, 0),
         (Action.UNPAUSE, {}, 0),
+        (Action.HAND_OVER, {"to": "0xnext"}, 0),
     ],
 )
 def test_an_order_says_by_how_much_the_supply_changes(action, parameters, change):

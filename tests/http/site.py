@@ -10,12 +10,14 @@ from uuid import UUID
 from attrs import define, evolve, field
 from litestar.testing import TestClient
 
+from adapters.memory.derivation import MemoryDerivation
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.wrapping import MemoryKeyWrapping
 from adapters.system import NoPayments
 from adapters.system.group_commit import GroupCommit
 from application.access.api_keys import CreateApiKey, EnableApiKey, RevokeApiKey
 from application.access.authenticate import Authenticate
+from application.access.enrol import Registered
 from application.access.identities import FinishLinking, OwnIdentities, StartLinking
 from application.access.log_in import LogIn
 from application.access.log_out import LogOut
@@ -23,6 +25,7 @@ from application.access.own_password import CheckOwnPassword
 from application.access.own_sessions import EndSession, SwitchOrganisation
 from application.access.passwords import AskForPassword, ChangePassword, ResetPassword
 from application.access.refresh import Refresh
+from application.access.register import Registration
 from application.access.sign_in_flow import FinishFlow, StartFlow
 from application.access.single_sign_on import SignIn
 from application.access.throttle import CountRequests
@@ -47,7 +50,10 @@ from application.deployments.validation import ValidateToken
 from application.evidence.give import GiveEvidence
 from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
+from application.keys.adopt import AdoptAddress
+from application.keys.derive import DeriveAccounts
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
+from application.keys.withdraw import WithdrawKeyChange
 from application.mail.write import ReadLetter
 from application.metered.serve import ServeTurn
 from application.metered.spend import SpendCredits
@@ -63,6 +69,7 @@ from application.ports.storage.work import Scope
 from application.tokens.inspect import Inspect
 from application.tokens.request import RequestTokenOperation, ValidateOrder
 from domain.abuse import AbuseRules
+from domain.account import Origin
 from domain.audit import OPERATOR
 from domain.identifiers import (
     AccountId,
@@ -71,6 +78,7 @@ from domain.identifiers import (
     OrganisationId,
     Prefix,
     parse_id,
+    public_id,
 )
 from domain.ledger import PRIORITIES, Grant, Lot, Source
 from domain.network import Block
@@ -112,6 +120,15 @@ def services_of(house: House, **changes: Any) -> Services:
         ),
         choose_custodian=ChooseCustodian(**common, offered=frozenset(house.custodians)),
         switch_account=SwitchAccount(**common),
+        adopt_address=AdoptAddress(**common, **network),
+        derive_accounts=DeriveAccounts(
+            **common,
+            **network,
+            custodians=house.custodians,
+            passwords=MemoryPasswords(),
+            derive=MemoryDerivation(),
+        ),
+        withdraw_key_change=WithdrawKeyChange(**common),
         set_approval_policy=SetApprovalPolicy(**common),
         decide_approval=DecideApproval(**common),
         cancel_deployment=CancelDeployment(**common, **network),
@@ -444,6 +461,18 @@ class Site:
         if ready:
             self.give_key(registered["organisation"]["id"])
         return Person(self, registered["tokens"]["access_token"], registered)
+
+    def register_deriving(self, email: str = "ada@example.org") -> Person:
+        """Somebody whose accounts wait for a passphrase."""
+        house = self.house
+        answered = house.registering(enrol=house.enrol(origin=Origin.ARC76))(
+            Registration(
+                email=email, password=PASSWORD, organisation="Ada's Assets", request_id="req_3"
+            )
+        )
+        assert isinstance(answered, Registered)
+        name = public_id(Prefix.ORGANISATION, answered.organisation.id)
+        return Person(self, self.log_in(email), {"organisation": {"id": name}})
 
     def person(self, registered: dict[str, Any]) -> Person:
         """Whoever was answered that."""

@@ -37,8 +37,9 @@ def change(person, once="change-1", **wish):
 
 
 def work(house):
-    house.change_keys_of_everybody()
-    house.work(rounds=4)
+    for _ in range(12):
+        house.change_keys_of_everybody()
+        house.work()
 
 
 def changed(person, answered):
@@ -61,10 +62,19 @@ def test_a_key_is_rotated_by_the_worker_and_the_next_token_is_its(house, ada):
     assert [each["own"] for each in after["keys"]] == [True, False]
     token = ada.issue("after")
     assert token["owner"] == after["address"]
-    # What was issued before is still its first address's, whose key still signs.
+    # What was issued before went with the account.
+    assert old["owner"] == before["address"]
+    now = ada.get(f"/v1/tokens/{old['id']}").json()
+    assert (now["owner"], now["differences"]) == (after["address"], [])
+    assert now["state"]["powers"]["mint"] == [after["address"]]
+    listed = {each["id"]: each["owner"] for each in ada.get("/v1/tokens").json()["data"]}
+    assert set(listed.values()) == {after["address"]}
+    told = ada.get(f"/v1/tokens/{old['id']}/compliance-indicators").json()
+    assert all(holder["is_issuer"] for each in told["powers"] for holder in each["holders"])
     minted = ada.mint(old, key="mint-old")
     house.work(rounds=12)
-    assert ada.get(f"/v1/operations/{minted['id']}").json()["state"] == "Completed"
+    found = ada.get(f"/v1/operations/{minted['id']}").json()
+    assert (found["state"], found["owner"]) == ("Completed", after["address"])
     events = ada.get("/v1/audit/events?limit=100").json()["data"]
     told = [each["event"]["action"] for each in events]
     assert {"key_change.requested", "key_change.begun", "key_change.completed"} <= set(told)
@@ -103,8 +113,10 @@ def test_a_request_names_the_custodian_that_it_is_to_be_signed_by(house, ada):
     change(ada, "2", action="rotate")
     work(house)
     house.work(rounds=12)
+    work(house)
     assert ada.issued(planned)["owner"] == added["address"]
-    assert ada.issued(named)["owner"] == own["address"]
+    assert ada.get(f"/v1/deployments/{named['id']}").json()["owner"] == own["address"]
+    assert ada.issued(named)["owner"] == account_of(ada)["address"] != own["address"]
     minted = ada.mint(ada.issued(planned), key="mint")
     house.work(rounds=12)
     assert ada.get(f"/v1/operations/{minted['id']}").json()["state"] == "Completed"
@@ -134,14 +146,66 @@ def test_an_organisation_chooses_who_signs_where_a_request_does_not_say(house, a
 
 def test_what_needs_a_disabled_key_is_refused(house, ada):
     old, account = ada.issue("old"), account_of(ada)
-    change(ada, "1", action="rotate")
-    work(house)
-    asked = change(ada, "2", action="disable", key=account["key"])
+    ada.post(f"/v1/accounts/{account['id']}/disable")
+    asked = change(ada, "1", action="disable", key=account["key"])
     work(house)
     assert changed(ada, asked) == ("completed", None)
+    # A disabled key hands nothing over.
+    rotated = change(ada, "2", action="rotate")
+    work(house)
+    assert changed(ada, rotated) == ("completed", None)
     order = ada.order(old, "mint", {"amount": "5", "to": old["owner"]})
     is_refused(order, 409, "key_disabled")
     assert ada.issue("new")["owner"] == account_of(ada)["address"]
+
+
+def test_a_change_of_keys_tells_of_each_token_how_far_it_is(house, ada):
+    old, before = [ada.issue(name) for name in ("one", "two")], account_of(ada)
+    asked = change(ada, action="rotate")
+    path = asked.headers["location"]
+    assert ada.get(path).json()["tokens"] == []
+    house.change_keys_of_everybody()
+    begun = ada.get(path).json()
+    assert begun["state"] == "under_way"
+    assert {each["token"] for each in begun["tokens"]} == {each["id"] for each in old}
+    assert {(each["state"], each["owner"]) for each in begun["tokens"]} == {
+        ("Queued", before["address"])
+    }
+    # It is an operation on the token, and no member's to cancel.
+    (handing,) = ada.get(f"/v1/tokens/{old[0]['id']}/operations").json()["data"]
+    assert (handing["action"], handing["credits"], handing["hold"]) == ("hand_over", 0, None)
+    assert (handing["may_cancel"], handing["may_retry"]) == (False, False)
+    is_refused(ada.post(f"/v1/operations/{handing['id']}/cancel"), 409, "too_late_to_cancel")
+    is_refused(ada.order(old[0], "hand_over", {"to": before["address"]}), 400, "validation_failed")
+    work(house)
+    ended = ada.get(path).json()
+    assert ended["state"] == "completed"
+    assert {each["state"] for each in ended["tokens"]} == {"Completed"}
+    assert all(each["transaction_id"] for each in ended["tokens"])
+    story = ada.get(f"/v1/operations/{handing['id']}/history").json()["data"]
+    assert "belongs to the address of your account's new key" in story[-1]["message"]
+
+
+def test_a_change_is_withdrawn_before_it_has_begun_and_not_afterwards(site, house, ada):
+    before = account_of(ada)
+    first = change(ada, action="rotate").headers["location"]
+    eve = site.register("eve@example.org")
+    is_refused(eve.post(f"{first}/cancel"), 404, "not_found")
+    is_refused(ada.key().post(f"{first}/cancel"), 403, "forbidden")
+    is_refused(ada.post("/v1/key_changes/kc_1/cancel"), 404, "not_found")
+    for _ in range(2):
+        cancelled = ada.post(f"{first}/cancel")
+        assert cancelled.status_code == 200, cancelled.text
+        assert cancelled.json()["state"] == "cancelled"
+        assert cancelled.json()["ended_at"]
+    work(house)
+    assert account_of(ada) == before
+    second = change(ada, "2", action="rotate").headers["location"]
+    house.change_keys_of_everybody()
+    is_refused(ada.post(f"{second}/cancel"), 409, "too_late_to_cancel")
+    events = ada.get("/v1/audit/events?limit=100").json()["data"]
+    told = [each["event"]["action"] for each in events]
+    assert told.count("key_change.cancelled") == 1
 
 
 def test_asking_again_with_the_same_key_is_asking_once(house, ada):

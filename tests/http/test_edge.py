@@ -213,13 +213,13 @@ def test_changing_requests_have_a_limit_per_member(house):
         ada = site.register()
         assert ada.deploy("one")
         fresh = ada.create("one")
-        assert fresh.headers["RateLimit-Policy"] == '"default";q=2;w=60'
+        assert fresh.headers["RateLimit-Policy"] == '"changes";q=2;w=60'
         # A second counts until all of it is a minute old.
-        assert fresh.headers["RateLimit"] == '"default";r=0;t=61'
+        assert fresh.headers["RateLimit"] == '"changes";r=0;t=61'
         limited = ada.create("two")
         assert (limited.status_code, limited.json()["code"]) == (429, "rate_limited")
         assert limited.headers["Retry-After"] == "61"
-        assert limited.headers["RateLimit"] == '"default";r=0;t=61'
+        assert limited.headers["RateLimit"] == '"changes";r=0;t=61'
         assert ada.get("/v1/deployments").status_code == 200, "reads are counted apart"
         assert ada.plan().status_code == 200, "and plans are reads"
         house.pass_time(timedelta(seconds=61))

@@ -75,6 +75,29 @@ def test_the_months_number_is_a_limit(site, ada):
     assert (refused.status_code, refused.json()["code"]) == (403, "monthly_quota_exceeded")
 
 
+def test_a_key_says_the_version_of_the_api_in_which_it_was_made(ada):
+    key = ada.key()
+    assert key.registered["api_version"] == "2026-11-01"
+    (listed,) = ada.get("/v1/api_keys").json()["data"]
+    assert listed["api_version"] == "2026-11-01"
+
+
+def test_a_key_of_before_an_upgrade_repeats_what_it_has_asked_for_before(site, ada, monkeypatch):
+    """After it, too; and in another version the same words are another request."""
+    old = ada.key()
+    first = old.create("one")
+    monkeypatch.setattr("application.access.api_keys.API_VERSION", "2027-02-01")
+    new = ada.key()
+    assert new.registered["api_version"] == "2027-02-01"
+    assert old.registered["api_version"] == "2026-11-01"
+    again = old.create("one")
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    assert again.headers["Idempotent-Replayed"] == "true"
+    other = new.create("one")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert old.create("one").json()["id"] == first.json()["id"]
+
+
 def test_faulty_requests_use_up_no_key(ada):
     assert ada.create("one", kind="nonsense").status_code == 400
     assert ada.create("one").status_code == 202

@@ -51,7 +51,10 @@ SAID = {
     "network_halted": ("plan_deployment", "POST", "/v1/deployments/plan"),
     "custodian_unavailable": ("log_in", "POST", "/v1/auth/login"),
     "outcome_open": ("cancel_deployment", "POST", "/v1/deployments/{deployment}/cancel"),
-    "rekey_not_offered": ("request_key_change", "POST", "/v1/accounts/{account}/key_changes"),
+    "address_not_ruled": ("adopt_address", "POST", "/v1/accounts/{account}/adopt"),
+    "import_not_offered": ("derive_accounts", "POST", "/v1/accounts/derive"),
+    "message_too_long": ("request_deployment", *CREATE),
+    "rekey_not_offered": ("adopt_address", "POST", "/v1/accounts/{account}/adopt"),
     "too_many_webhook_secrets": (
         "rotate_secret", "POST", "/v1/webhook_endpoints/{endpoint}/rotate",
     ),
@@ -67,6 +70,8 @@ def bodies(site, ada):
         "/v1/deployments/plan": site.body(),
         "/v1/auth/login": {"email": "ada@example.org", "password": PASSWORD},
         "/v1/accounts/{account}/key_changes": {"action": "rekey"},
+        "/v1/accounts/{account}/adopt": {"address": "ADA", "network": site.house.network},
+        "/v1/accounts/derive": {"passphrase": "seven brown foxes"},
         "/v1/credits/gifts": {"to": ada.organisation, "credits": 1},
     }
 

@@ -8,7 +8,7 @@ import pytest
 DESCRIPTION = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text())
 SCHEMAS = DESCRIPTION["components"]["schemas"]
 #: Their network is none of the tests': the token is held against its kind in tests/http.
-ELSEWHERE = {"plan_deployment", "create_deployment"}
+ELSEWHERE = {"plan_deployment", "create_deployment", "adopt_address"}
 #: What the example names is not set up in the tests' installation, and said to be so.
 NOT_SET_UP = {"choose_custodian": "custodian_not_offered"}
 #: Whose password or address the example has is nobody of the tests: somebody is put there.

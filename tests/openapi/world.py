@@ -429,6 +429,17 @@ class World:
 
     _for_disable_account = _for_enable_account = _an_account
 
+    def _for_derive_accounts(self) -> Supply:
+        person = self.site.register_deriving(f"derives-{next(self._numbers)}@example.org")
+        return Supply(body={"passphrase": "seven brown foxes"}, by=person)
+
+    def _for_adopt_address(self) -> Supply:
+        """The account's own address is adopted already."""
+        supply = self._an_account()
+        assert supply.by is not None
+        address = supply.by.get(f"/v1/accounts/{supply.path['id']}").json()["address"]
+        return evolve(supply, body={"address": address, "network": self.site.house.network})
+
     def _for_change_keys(self) -> Supply:
         return evolve(self._an_account(), body={"action": "rotate"})
 
@@ -437,6 +448,9 @@ class World:
         path = f"/v1/accounts/{supply.path['id']}/key_changes"
         made = self._made(path, {"action": "rotate"}, by=supply.by)
         return Supply(path={"id": made["id"]}, by=supply.by)
+
+    def _for_cancel_key_change(self) -> Supply:
+        return evolve(self._for_get_key_change(), body={})
 
     def _for_change_password(self) -> Supply:
         body = {"current_password": PASSWORD, "password": "another battery staple"}

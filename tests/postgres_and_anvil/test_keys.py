@@ -3,7 +3,7 @@
 import pytest
 
 from domain.deployment import State
-from domain.key_change import KeyAction, KeyChangeState
+from domain.key_change import KeyAction
 from tests.application.keys import ELSEWHERE, KeyedHouse
 from tests.application.mortal import Fate
 from tests.postgres_and_anvil.house import a_house
@@ -43,19 +43,6 @@ def mints(house, token, key):
     sent = ended.steps[-1].slots[0].attempts[0].transaction_id
     found = house.anvil.call("eth_getTransactionByHash", sent)
     assert found["from"] == token.owner.lower()
-
-
-def test_a_moved_account_issues_with_its_new_key_and_the_first_keeps_what_it_made(house):
-    before, old = house.account, house.issued()
-    change = house.move()
-    house.lives(Fate({}))
-    assert house.changed(change.id).state is KeyChangeState.COMPLETED
-    after = house.account
-    assert (after.custodian, after.key) == (ELSEWHERE, house.changed(change.id).key)
-    new = house.issued()
-    assert (old.owner, new.owner) == (before.address, after.address)
-    mints(house, new, after.key)
-    mints(house, old, before.key)
 
 
 def test_an_address_at_another_custodian_issues_where_a_request_names_it(house):

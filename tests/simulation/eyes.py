@@ -52,10 +52,13 @@ class Eyes:
     def look(
         self, number: int, id: OperationId, plan_hash: bytes, eyes: str, after: float
     ) -> None:
-        """Some seconds after it was accepted; also once more, when a backup has forgotten it."""
-        known = self.looked.get(number)
-        looked = self.looked[number] = Looked(number, id, plan_hash, eyes)
-        looked.has_a_yes = known is not None and known.has_a_yes
+        """Some seconds after it was accepted; also once more, when a backup has forgotten it.
+
+        And when it was asked for anew, since a retry needs a yes of its own.
+        """
+        # One record for all looks: an earlier one may still be on its way.
+        looked = self.looked.setdefault(number, Looked(number, id, plan_hash, eyes))
+        looked.is_over = False
         self.scheduler.sleep(after)
         if not looked.has_a_yes and self.effects(id):
             self.surprises.append(f"{id} is on chain before anybody has approved it")

@@ -234,7 +234,9 @@ class People:
             except NoAnswerError:
                 self.scheduler.sleep(2.0)
                 continue
-            return
+            break
+        # Whether or not it was answered.
+        self._have_approved(asked, id)
 
     def grant(self, number: int, who: int, amount: int) -> None:
         """The operator's, who does not rest before it is certain."""

@@ -8,19 +8,21 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import httpx
 from attrs import define, field
 
-from entrypoints.demo.parts import NETWORKS, Parts, configure
+from entrypoints.demo.parts import ALGORAND, EVM, NETWORKS, Parts, configure
 from entrypoints.devnet import embedded_postgres
 from entrypoints.devnet.algod import AlgodProcess
 from entrypoints.devnet.anvil import Anvil
 
 ONE_TOKEN = {"decimals": 0, "initial_supply": "1", "cap": "1"}
 ONE_ASSET = {"decimals": 0, "total": "1"}
+_ENDED = frozenset({"Completed", "Failed", "Cancelled"})
 VICTIMS = ("serve", "work-1", "work-2", "postgres", "anvil", "algod")
 
 
@@ -128,6 +130,37 @@ class Client:
     api: str
     key: str
     give_up_seconds: float = 300.0
+    #: How often it heard what, other than what it wanted: a problem's code, or no answer.
+    heard: Counter[str] = field(factory=Counter)
+
+    def deploy(self, number: int) -> str:
+        """Ask for one, and return its id; every other one on Algorand, where all look alike."""
+        if number % 2:
+            kind, network = "asa_ft", ALGORAND
+            token = ONE_ASSET | {"name": "Token", "unit_name": "T"}
+        else:
+            kind, network = "erc20_mintable", EVM
+            token = ONE_TOKEN | {"name": f"Token {number}", "symbol": f"T{number}"}
+        body = {
+            "kind": kind,
+            "network": network,
+            "token": token,
+            "client_reference": f"order {number}",
+        }
+        return str(self.post("/v1/deployments", body, f"order-{number}")["id"])
+
+    def await_end(self, ids: Sequence[str], seconds: float = 600.0) -> list[str]:
+        """Their states when all have ended, or when so much time has passed."""
+        deadline = time.monotonic() + seconds
+        states = dict.fromkeys(ids, "")
+        while time.monotonic() < deadline:
+            for id, state in states.items():
+                if state not in _ENDED:
+                    states[id] = str(self.get(f"/v1/deployments/{id}")["state"])
+            if _ENDED.issuperset(states.values()):
+                break
+            time.sleep(1)
+        return list(states.values())
 
     def post(self, path: str, body: object, idempotency_key: str) -> dict[str, object]:
         headers = {"Idempotency-Key": idempotency_key}
@@ -150,6 +183,7 @@ class Client:
                     answer = ask(client)
             except httpx.HTTPError as error:
                 last = error
+                self.heard["no answer"] += 1
                 time.sleep(0.2)
                 continue
             if answer.status_code in wanted:
@@ -157,14 +191,15 @@ class Client:
             last = answer.text
             may_repeat = answer.status_code >= 500 or answer.status_code in {409, 429}
             assert may_repeat, answer.text
+            self.heard[f"{answer.status_code} {answer.json()['code']}"] += 1
             time.sleep(0.2)
         raise AssertionError(f"no answer for {self.give_up_seconds} s: {last}")
 
 
-def sign_up(parts: Parts) -> tuple[str, str]:
-    """An organisation on the largest tariff, and an API key of it."""
+def sign_up(parts: Parts, email: str = "ada@example.com") -> tuple[str, str]:
+    """An organisation of its own, and an API key of it."""
     with httpx.Client(base_url=parts.api, timeout=30) as client:
-        person = {"email": "ada@example.com", "password": "correct horse battery"}
+        person = {"email": email, "password": "correct horse battery"}
         registered = client.post("/v1/auth/register", json=person | {"organisation": "Ada & Co"})
         assert registered.status_code == 201, registered.text
         session = client.post("/v1/auth/login", json=person).json()

@@ -92,11 +92,15 @@ def test_accounts_are_moved_by_whoever_has_the_credentials(world):
             after = {each["family"]: each for each in accounts()}
             assert {each["custodian"] for each in after.values()} == {"vault"}
             second = {network: issued(network, "after") for network in TOKENS}
+            token = client.get(f"/v1/tokens/{first[EVM]['id'].replace('dep', 'tok')}").json()
         finally:
             worker.terminate()
             worker.wait(30)
     assert second[ALGORAND]["owner"] == first[ALGORAND]["owner"]
     assert second[EVM]["owner"] == after["evm"]["address"] != first[EVM]["owner"]
+    # What was issued before went with its issuer.
+    assert token["owner"] == after["evm"]["address"]
+    assert token["state"]["powers"]["mint"] == [after["evm"]["address"]]
     node = parts.algod[0]
     seen = httpx.get(f"{node}/v2/accounts/{first[ALGORAND]['owner']}").json()
     assert seen["auth-addr"]

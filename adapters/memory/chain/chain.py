@@ -66,7 +66,7 @@ from domain.operation import (
     Verdict,
     WaitReason,
 )
-from domain.signing import Curve, PublicKey, Purpose, Signature
+from domain.signing import DIGEST_BYTES, Curve, PublicKey, Purpose, Signature
 from domain.token import (
     Action,
     Document,
@@ -129,6 +129,9 @@ class MemoryChain(CountingWorld):
     ) -> Order | Refusal:
         return kind_of_token.ordered(_KINDS, token, action, parameters, _is_address)
 
+    def handing_over(self, token: Token, to: str) -> Order | None:
+        return kind_of_token.handing_over(token.kind, to)
+
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
         if token.kind == ANCHOR:
             return (StepOutline(STEP),)
@@ -151,6 +154,9 @@ class MemoryChain(CountingWorld):
         paid = [act for act, step in zip(acts, steps, strict=True) if step.slot_of is Party.SENDER]
         ceiling = self._network.fee_ceiling
         return sum(2 * gas_of(act) * ceiling + value_of(act) for act in paid)
+
+    def longest_message(self, intent: Intent, party: Party) -> int:  # noqa: ARG002 - a digest
+        return DIGEST_BYTES
 
     def plan(self, intent: Intent) -> Forecast | Refusal:
         def answer() -> Forecast | Refusal:

@@ -79,6 +79,9 @@ class Contract:
                 if self.promised is None:
                     return "it was bootstrapped before"
                 return evolve(self, supply=self.promised, own=self.promised, promised=None)
+            case Action.HAND_OVER if command.to is not None:
+                # What the owner has goes with it.
+                return evolve(self, owner=command.to)
             case Action.PAUSE | Action.UNPAUSE:
                 is_paused = command.action == Action.PAUSE
                 if self.is_paused is is_paused:

@@ -66,7 +66,7 @@ DESCRIPTION = _described(
     KIND,
     "Token in memory",
     "A token that exists until the process ends, for tests.",
-    tuple(Action),
+    tuple(_ORDERS),
 )
 DESCRIPTION_OF_FIXED = _described(
     FIXED, "Fixed token in memory", "A token that nobody can change any more, for tests.", ()
@@ -133,6 +133,12 @@ def ordered(
         detail = f"{len(faults)} fields are faulty"
         return Refusal(code="invalid_order", detail=detail, faults=tuple(faults))
     return Order(action=action, parameters=dict(cast("Parameters", parameters)))
+
+
+def handing_over(kind: TokenKind, to: str) -> Order | None:
+    if kind == FIXED:
+        return None
+    return Order(action=Action.HAND_OVER, parameters={"to": to})
 
 
 def _shape_faults(parameters: Mapping[str, object], fields: Collection[str]) -> list[FieldFault]:

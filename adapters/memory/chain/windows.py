@@ -100,6 +100,8 @@ _MEANINGS = {
     REFUSED: Submission(Verdict.UNKNOWN, REFUSED),
     UNDERPRICED: Submission(Verdict.UNKNOWN, UNDERPRICED, Hint.UNDERPRICED),
 }
+#: For the digits that rounds and fees may have more than now.
+_ROOM = 100
 _ADDRESS = re.compile(r"MEM[0-9A-F]{40}")
 _KINDS = (
     kind_of_token.DESCRIPTION,
@@ -138,6 +140,9 @@ class MemoryWindowedChain(WindowedWorld):
     ) -> Order | Refusal:
         return kind_of_token.ordered(_KINDS, token, action, parameters, _is_address)
 
+    def handing_over(self, token: Token, to: str) -> Order | None:  # noqa: ARG002 - of none
+        return None
+
     def steps(self, token: Token, order: Order | None = None) -> tuple[StepOutline, ...]:
         """One group each, of which the treasury pays the fees."""
         if token.kind == ANCHOR:
@@ -159,6 +164,11 @@ class MemoryWindowedChain(WindowedWorld):
         # Whoever asks before the owner has an address has to set aside as much as afterwards.
         signed = sum(len(step.signed_by) for step in self.steps(intent.token, intent.order))
         return 2 * signed * self._network.fee_ceiling + group.deposit
+
+    def longest_message(self, intent: Intent, party: Party) -> int:
+        del party
+        group = self._group(intent, Cell.around(self._next, self._network.window))
+        return len(PREFIX + self._draft(group).body) + _ROOM
 
     def plan(self, intent: Intent) -> Forecast | Refusal:
         def answer() -> Forecast | Refusal:

@@ -5,7 +5,7 @@ from application.ports.custody import Wrapped
 from application.ports.storage.accounts import Accounts, KeyChanges, SealedSecrets
 from application.ports.storage.paging import Page, PageRequest
 from application.ports.storage.work import Lock
-from domain.account import Account, AccountState
+from domain.account import Account, AccountState, Origin
 from domain.errors import MisuseError
 from domain.identifiers import AccountId, KeyChangeId, OrganisationId
 from domain.key_change import KeyChange
@@ -74,6 +74,8 @@ class MemoryAccounts(Accounts):
             raise MisuseError(f"there is no account {account.id}")
         if (before.family, before.live) != (account.family, account.live):
             raise MisuseError("an account keeps its family and its mode")
+        if before.origin is not account.origin:
+            raise MisuseError("an account keeps its origin")
         if account.state is AccountState.READY and None in {
             account.key,
             account.public_key,
@@ -103,7 +105,7 @@ class MemoryAccounts(Accounts):
         waiting = [
             account
             for _, account in self._transaction.items(self._tables.accounts)
-            if account.state is AccountState.REQUESTED
+            if account.state is AccountState.REQUESTED and account.origin is Origin.CUSTODIAN
         ]
         waiting.sort(key=lambda account: (account.created_at, account.id.int))
         return [(account.organisation, account.id) for account in waiting[:limit]]

@@ -188,6 +188,31 @@ class MemoryDeployments(Deployments):
         found = (each for each in self._mine() if each.of == deployment)
         return sorted(found, key=lambda each: each.id)
 
+    def handed_to(self, tokens: Collection[OperationId]) -> Mapping[OperationId, str]:
+        done = [
+            each
+            for each in self._mine()
+            if each.kind is OperationKind.HAND_OVER
+            and each.state is State.COMPLETED
+            and each.of in tokens
+        ]
+        return {
+            each.of: str(each.order.parameters["to"])
+            for each in sorted(done, key=lambda each: each.accepted_at)
+            if each.of is not None and each.order is not None
+        }
+
+    def held_by(self, account: AccountId, addresses: Collection[str]) -> Sequence[OperationId]:
+        made = [
+            each
+            for each in self._mine()
+            if each.kind is OperationKind.DEPLOYMENT
+            and each.account == account
+            and each.state not in {State.FAILED, State.CANCELLED}
+        ]
+        handed = self.handed_to([each.id for each in made])
+        return sorted(each.id for each in made if handed.get(each.id, each.owner) in addresses)
+
     def anchors_from(self, origin: str, size: int) -> Sequence[Deployment]:
         smallest: dict[NetworkId, Deployment] = {}
         for each in self._mine():

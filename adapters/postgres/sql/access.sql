@@ -210,10 +210,10 @@ SELECT session.id AS session_id, session.user_id, session.organisation_id, sessi
 -- name: insert_api_key
 INSERT INTO api_keys (organisation_id, id, name, live, scopes, secret_hash, hint, created_by,
                       created_at, expires_at, revoked_at, requests_per_minute,
-                      networks, last_used_at, auth_epoch)
+                      networks, last_used_at, api_version, auth_epoch)
 VALUES (%(organisation_id)s, %(id)s, %(name)s, %(live)s, %(scopes)s, %(secret_hash)s, %(hint)s,
         %(created_by)s, %(created_at)s, %(expires_at)s, %(revoked_at)s, %(requests_per_minute)s,
-        %(networks)s, %(last_used_at)s, %(auth_epoch)s)
+        %(networks)s, %(last_used_at)s, %(api_version)s, %(auth_epoch)s)
 
 -- name: find_api_key
 SELECT organisation_id, id, coalesce((SELECT auth_epoch FROM installation), 0) AS current_epoch
@@ -221,7 +221,8 @@ SELECT organisation_id, id, coalesce((SELECT auth_epoch FROM installation), 0) A
 
 -- name: select_api_key
 SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, created_at,
-       expires_at, revoked_at, requests_per_minute, networks, last_used_at, auth_epoch
+       expires_at, revoked_at, requests_per_minute, networks, last_used_at,
+       api_version, auth_epoch
   FROM api_keys
  WHERE organisation_id = %(organisation)s
    AND id = %(id)s
@@ -229,7 +230,7 @@ SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, c
 -- name: select_api_key_standing
 SELECT key.organisation_id, key.id, key.name, key.live, key.scopes, key.secret_hash, key.hint,
        key.created_by, key.created_at, key.expires_at, key.revoked_at,
-       key.requests_per_minute, key.networks, key.last_used_at, key.auth_epoch,
+       key.requests_per_minute, key.networks, key.last_used_at, key.api_version, key.auth_epoch,
        organisation.name AS organisation_name, organisation.tariff,
        organisation.created_at AS organisation_created_at,
        member.id AS member_id, member.user_id, member.role,
@@ -272,7 +273,8 @@ UPDATE api_keys
 
 -- name: list_api_keys
 SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, created_at,
-       expires_at, revoked_at, requests_per_minute, networks, last_used_at, auth_epoch
+       expires_at, revoked_at, requests_per_minute, networks, last_used_at,
+       api_version, auth_epoch
   FROM api_keys
  WHERE organisation_id = %(organisation)s
    AND (%(after)s::uuid IS NULL OR id < %(after)s)

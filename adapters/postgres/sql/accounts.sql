@@ -1,20 +1,20 @@
 -- name: insert_account
-INSERT INTO accounts (organisation_id, id, family, live, custodian, state, key_ref, curve,
+INSERT INTO accounts (organisation_id, id, family, live, custodian, origin, state, key_ref, curve,
                       public_key, address, further_keys, created_at)
-VALUES (%(organisation_id)s, %(id)s, %(family)s, %(live)s, %(custodian)s, %(state)s, %(key_ref)s,
-        %(curve)s, %(public_key)s, %(address)s, %(further_keys)s, %(created_at)s)
+VALUES (%(organisation_id)s, %(id)s, %(family)s, %(live)s, %(custodian)s, %(origin)s, %(state)s,
+        %(key_ref)s, %(curve)s, %(public_key)s, %(address)s, %(further_keys)s, %(created_at)s)
     ON CONFLICT (organisation_id, family, live) DO NOTHING
 
 -- name: select_account
-SELECT organisation_id, id, family, live, custodian, state, key_ref, curve, public_key, address,
-       further_keys, created_at
+SELECT organisation_id, id, family, live, custodian, origin, state, key_ref, curve, public_key,
+       address, further_keys, created_at
   FROM accounts
  WHERE organisation_id = %(organisation)s
    AND id = %(id)s
 
 -- name: lock_account
-SELECT organisation_id, id, family, live, custodian, state, key_ref, curve, public_key, address,
-       further_keys, created_at
+SELECT organisation_id, id, family, live, custodian, origin, state, key_ref, curve, public_key,
+       address, further_keys, created_at
   FROM accounts
  WHERE organisation_id = %(organisation)s
    AND id = %(id)s
@@ -33,10 +33,11 @@ UPDATE accounts
    AND id = %(id)s
    AND family = %(family)s
    AND live = %(live)s
+   AND origin = %(origin)s
 
 -- name: find_account
-SELECT organisation_id, id, family, live, custodian, state, key_ref, curve, public_key, address,
-       further_keys, created_at
+SELECT organisation_id, id, family, live, custodian, origin, state, key_ref, curve, public_key,
+       address, further_keys, created_at
   FROM accounts
  WHERE organisation_id = %(organisation)s
    AND family = %(family)s

@@ -112,25 +112,32 @@ SELECT organisation.created_at AS registered_at,
                      WHERE state <> 'archived'), '-infinity')
 
 -- name: quota_windows
--- Days and months (UTC) that began when the quota was in force already.  A subscription's period
--- is not to be told afterwards.
+-- Days and months (UTC) that began when the quota was in force already, and all that came after an
+-- API key's cap was set.  A subscription's period is not to be told afterwards.
 SELECT quota.subject_kind, quota.subject_id, quota.quota_window AS window,
        quota.most, quota.set_at
   FROM quotas AS quota
  WHERE quota.organisation_id = %(organisation)s
    AND quota.most IS NOT NULL
-   AND quota.quota_window IN ('day', 'month')
+   AND quota.quota_window IN ('day', 'month', 'ever')
+
+-- name: quota_keys
+-- What they take is their maker's.
+SELECT id FROM narrow.keys_made_by(%(member)s)
 
 -- name: quota_taken
 WITH taken AS (
-    SELECT date_trunc(%(window)s, hold.held_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS since,
+    SELECT CASE WHEN %(window)s = 'ever'
+                THEN %(set_at)s::timestamptz
+                ELSE date_trunc(%(window)s, hold.held_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+           END AS since,
            sum(CASE WHEN hold.state = 'held' THEN hold.amount
                     ELSE hold.captured - hold.corrected END)::bigint AS taken
       FROM holds AS hold
      WHERE hold.organisation_id = %(organisation)s
        AND hold.held_at >= %(set_at)s
-       AND CASE WHEN %(member)s::text IS NOT NULL
-                THEN hold.member = %(member)s
+       AND CASE WHEN %(names)s::text[] IS NOT NULL
+                THEN hold.member = ANY(%(names)s::text[])
                 ELSE EXISTS (SELECT
                                FROM hold_teams AS team
                               WHERE team.organisation_id = hold.organisation_id

@@ -213,6 +213,44 @@ SELECT id
  WHERE organisation_id = %(organisation)s
    AND of_id = %(of)s
 
+-- name: handed_to
+SELECT DISTINCT ON (handed.of_id) handed.of_id, handed.order_parameters ->> 'to' AS address
+  FROM deployments AS handed
+  JOIN operations AS done
+    ON done.organisation_id = handed.organisation_id
+   AND done.id = handed.id
+ WHERE handed.organisation_id = %(organisation)s
+   AND handed.of_id = ANY(%(tokens)s)
+   AND done.kind = 'hand_over'
+   AND done.state = 'Completed'
+ ORDER BY handed.of_id, done.accepted_at DESC
+
+-- name: held_by
+-- Whose a token is says its last hand-over, or else the deployment.
+SELECT deployment.id
+  FROM deployments AS deployment
+  JOIN operations AS operation
+    ON operation.organisation_id = deployment.organisation_id
+   AND operation.id = deployment.id
+  LEFT JOIN LATERAL (
+       SELECT handed.order_parameters ->> 'to' AS address
+         FROM deployments AS handed
+         JOIN operations AS done
+           ON done.organisation_id = handed.organisation_id
+          AND done.id = handed.id
+        WHERE handed.organisation_id = deployment.organisation_id
+          AND handed.of_id = deployment.id
+          AND done.kind = 'hand_over'
+          AND done.state = 'Completed'
+        ORDER BY done.accepted_at DESC
+        LIMIT 1) AS latest ON true
+ WHERE deployment.organisation_id = %(organisation)s
+   AND deployment.account_id = %(account)s
+   AND operation.kind = 'deployment'
+   AND operation.state NOT IN ('Failed', 'Cancelled')
+   AND coalesce(latest.address, deployment.owner) = ANY(%(addresses)s)
+ ORDER BY deployment.id
+
 -- name: anchors_from
 -- The index `anchors_by_size` has exactly these expressions, and is left at the first that is
 -- the network's: there is one for every hour.

@@ -58,6 +58,14 @@ SELECT organisation.id AS organisation_id, organisation.name AS organisation_nam
        EXISTS (SELECT FROM quotas AS each WHERE each.organisation_id = organisation.id)
        OR EXISTS (SELECT FROM teams AS each WHERE each.organisation_id = organisation.id)
           AS has_people,
+       -- Answers to holds that are remembered; whoever adds one leaves a mark (migration 0065).
+       EXISTS (SELECT
+                 FROM idempotency_keys AS each
+                WHERE each.organisation_id = organisation.id
+                  AND each.live = ANY (ARRAY[false, true])
+                  AND each.route = 'POST /v1/usage/holds'
+                  AND each.expires_at >= %(now)s)
+          AS has_answers,
        -- The soonest end of a lease that is not over.
        (SELECT min(hold.lease_until)
           FROM holds AS hold
@@ -149,5 +157,5 @@ SELECT typname AS name, oid::bigint AS oid
    AND typname = ANY($1)
 
 -- name: write
--- What a turn has decided (migration 0047).
-SELECT store_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)::text
+-- What a turn has decided (migration 0065).
+SELECT keep_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)::text

@@ -34,7 +34,9 @@ class Accounts(Protocol):
     def choose(self, custodian: str | None) -> None: ...
 
     def requested(self, limit: int) -> list[tuple[OrganisationId, AccountId]]:
-        """Accounts of all organisations that still have no key; ids only, in any scope."""
+        """Accounts of all organisations that a custodian has still made no key for, and shall;
+        ids only, in any scope.
+        """
         ...
 
 

@@ -22,6 +22,8 @@ NOBODY = Cause()
 DEPLOYMENTS = frozenset({OperationKind.DEPLOYMENT, OperationKind.INSTALL_FACTORY})
 #: What is done with tokens.
 ON_TOKENS = frozenset(kind for kind in OperationKind if kind.is_on_a_token)
+#: What gives tokens to other addresses.
+HAND_OVERS = frozenset({OperationKind.HAND_OVER})
 #: Checkpoints on chain; the installation's.
 ANCHORS = frozenset({OperationKind.ANCHOR})
 
@@ -92,6 +94,20 @@ class Deployments(Protocol):
 
     def on_token(self, deployment: OperationId) -> Sequence[Deployment]:
         """All operations on the token of *deployment*, oldest first."""
+        ...
+
+    def handed_to(self, tokens: Collection[OperationId]) -> Mapping[OperationId, str]:
+        """To which address each token was handed over last; those that never were are left out.
+
+        Tokens are named by the deployments that made them.
+        """
+        ...
+
+    def held_by(self, account: AccountId, addresses: Collection[str]) -> Sequence[OperationId]:
+        """What *account* has made, or is making, that belongs to one of *addresses*.
+
+        Deployments, oldest first, without those that came to nothing.
+        """
         ...
 
     def anchors_from(self, origin: str, size: int) -> Sequence[Deployment]:

@@ -696,6 +696,7 @@ ACTS = {
     "burn": ("burnOnce(bytes32,uint256)", 5, "holder"),
     "pause": ("pauseOnce(bytes32)", None, "owner"),
     "unpause": ("unpauseOnce(bytes32)", None, "owner"),
+    "hand over": ("handOverOnce(bytes32,address)", None, "owner"),
 }
 
 
@@ -705,6 +706,8 @@ def an_act(token: Contract, name: str, id: bytes, people: People) -> tuple[Contr
     arguments = [] if amount is None else [amount]
     if name == "mint":
         arguments = [people.holder, *arguments]
+    if name == "hand over":
+        arguments = [people.treasury]
     function = token.get_function_by_signature(signature)
     return function(id, *arguments), getattr(people, who)
 
@@ -724,6 +727,12 @@ def test_what_is_done_under_an_operation_id_is_done_once_and_can_be_read(
     what = keccak(web3.eth.get_transaction(receipt["transactionHash"])["input"])
     assert token.functions.doneUnder(sender, operation).call() == what
     done = receipt["logs"][0]
+    if name == "hand over":
+        # Nothing else is the first owner's to do any more.
+        for each in ("mint", "pause", "unpause", "hand over"):
+            other, _ = an_act(token, each, os.urandom(32), people)
+            with pytest.raises(ContractLogicError):
+                other.call({"from": sender})
     assert [bytes(topic) for topic in done["topics"]] == [
         keccak(text="OperationDone(address,bytes32,bytes32)"),
         bytes(12) + bytes.fromhex(sender[2:]),
@@ -737,7 +746,7 @@ def test_what_is_done_under_an_operation_id_is_done_once_and_can_be_read(
     again = web3.eth.wait_for_transaction_receipt(call.transact({"from": sender, "gas": 300_000}))
     assert again["status"] == 0
     assert token.functions.totalSupply().call() == supply
-    for other in ACTS:
+    for other in ACTS if name != "hand over" else ():
         twice, its_sender = an_act(token, other, operation, people)
         if its_sender == sender:
             with refused("OperationAlreadyDone(bytes32,bytes32)", operation, what):
@@ -810,6 +819,52 @@ def test_ownership_can_be_handed_over_and_read_back(
         send(token.renounceRole(role, people.owner), people.owner)
     for role in ROLES:
         assert token.getRoleMembers(role).call() == [people.stranger]
+
+
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_it_is_handed_over_in_one_call_with_all_that_the_owner_holds(
+    tokens: Tokens, send: Send, people: People, is_paused: bool
+) -> None:
+    token = tokens.mintable(supply=400, holder=people.owner).functions
+    send(token.transfer(people.holder, 150), people.owner)
+    if is_paused:
+        send(token.pause(), people.owner)
+
+    send(token.handOverOnce(os.urandom(32), people.stranger), people.owner)
+
+    for role in ROLES:
+        assert token.getRoleMembers(role).call() == [people.stranger]
+    held = [token.balanceOf(each).call() for each in (people.owner, people.stranger)]
+    assert held == [0, 250]
+    assert token.balanceOf(people.holder).call() == 150
+    assert token.totalSupply().call() == 400
+    assert token.paused().call() is is_paused
+
+
+def test_only_what_the_owner_has_is_handed_over_and_others_keep_theirs(
+    tokens: Tokens, send: Send, people: People
+) -> None:
+    token = tokens.mintable().functions
+    send(token.grantRole(MINTER, people.holder), people.owner)
+    send(token.renounceRole(PAUSER, people.owner), people.owner)
+
+    send(token.handOverOnce(os.urandom(32), people.stranger), people.owner)
+
+    assert token.getRoleMembers(bytes(32)).call() == [people.stranger]
+    assert set(token.getRoleMembers(MINTER).call()) == {people.holder, people.stranger}
+    assert token.getRoleMembers(PAUSER).call() == []
+
+
+def test_it_is_handed_to_somebody_and_by_its_administrator_alone(
+    tokens: Tokens, send: Send, people: People
+) -> None:
+    token = tokens.mintable().functions
+    with refused("OwnerIsZero()"):
+        token.handOverOnce(os.urandom(32), ZERO).call({"from": people.owner})
+    send(token.grantRole(MINTER, people.holder), people.owner)
+    for person in (people.holder, people.stranger):
+        with refused("AccessControlUnauthorizedAccount(address,bytes32)", person, bytes(32)):
+            token.handOverOnce(os.urandom(32), person).call({"from": person})
 
 
 def test_a_mintable_token_that_contradicts_itself_is_never_born(tokens: Tokens) -> None:

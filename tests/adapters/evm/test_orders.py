@@ -14,7 +14,7 @@ from adapters.evm.standards import kinds
 from domain.errors import MisuseError, Refusal
 from domain.identifiers import InstallationId, OperationId, OrganisationId
 from domain.operation import Intent, Party
-from domain.token import Action, Order, TokenKind
+from domain.token import ORDERED, Action, Order, TokenKind
 from tests.adapters.json_schema import faults as schema_faults
 
 MINTABLE, PREMINTED = kinds()[TokenKind("erc20_mintable")], kinds()[TokenKind("erc20_preminted")]
@@ -66,7 +66,7 @@ def faults(action, **parameters):
 
 
 def test_mintable_tokens_have_four_actions_and_preminted_ones_none():
-    assert list(MINTABLE.description.actions) == list(Action)
+    assert list(MINTABLE.description.actions) == list(ORDERED)
     assert PREMINTED.description.actions == {}
     for action in Action:
         refusal = ordered(action, PREMINTED)
@@ -115,7 +115,7 @@ def test_every_fault_is_told_at_once():
     assert faults(Action.MINT, amount="5", to="0x" + "0" * 40) == {("/to", "not_an_address")}
 
 
-@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("action", ORDERED)
 def test_the_schema_of_an_action_takes_what_its_rules_take(action):
     schema = MINTABLE.description.actions[action]
     (example,) = schema["examples"]
@@ -140,6 +140,7 @@ SELECTORS = {
     "burnOnce(bytes32,uint256)": "c8ba7bda",
     "pauseOnce(bytes32)": "abb0cc98",
     "unpauseOnce(bytes32)": "fd4e4c89",
+    "handOverOnce(bytes32,address)": "77ed0695",
 }
 
 
@@ -182,7 +183,20 @@ def test_the_second_step_is_the_issuers_own_call_of_its_token(
     assert call.funds is None
 
 
-@pytest.mark.parametrize("action", Action)
+def test_a_token_is_handed_over_by_its_owner_and_by_nobodys_order():
+    assert PREMINTED.handing_over(HOLDER) is None
+    assert ordered(Action.HAND_OVER, to=HOLDER).code == "action_not_offered"
+    order = MINTABLE.handing_over(HOLDER)
+    assert order == Order(action=Action.HAND_OVER, parameters={"to": HOLDER})
+    intent = evolve(intent_of(Action.PAUSE), order=order)
+    call = orders.step_of(intent, MINTABLE, INSTALLATION)
+    assert call.data == by_hand("handOverOnce(bytes32,address)", ID, HOLDER)
+    assert (call.sender, call.through) == (OWNER, PLACE)
+    fund, act = orders.outlines(order)
+    assert (fund.slot_of, act.name, act.slot_of) == (Party.SENDER, "hand_over", Party.OWNER)
+
+
+@pytest.mark.parametrize("action", ORDERED)
 def test_the_first_step_is_the_treasurys_call_of_the_factory(action):
     parameters = {"amount": "5"} if action in {Action.MINT, Action.BURN} else {}
     call = call_of(action, 1, **parameters)

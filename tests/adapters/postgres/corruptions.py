@@ -4,6 +4,10 @@ Statements are divided by semicolons; `%(captured)s` and so on are of `Ledger` i
 test_verify_ledger.py.
 """
 
+from uuid import UUID
+
+from domain.identifiers import Prefix, public_id
+
 OF = "WHERE organisation_id = %(organisation)s"
 LOT = f"{OF} AND fact ="
 LINE = f"{OF} AND sequence ="
@@ -34,6 +38,16 @@ def quota(kind: str, id: str, window: str, most: int) -> str:
         "INSERT INTO quotas (organisation_id, subject_kind, subject_id, quota_window, most,"
         f" set_at) VALUES (%(organisation)s, '{kind}', {id}, '{window}', {most}, '2020-01-01')"
     )
+
+
+#: Of a key that the member has made.
+KEY = UUID("01960000-0000-7000-8000-000000000007")
+SPENT_BY_A_KEY = (
+    "INSERT INTO api_keys (organisation_id, id, name, live, scopes, secret_hash, hint, created_by,"
+    f" created_at) VALUES (%(organisation)s, '{KEY}', 'ci', false, '{{}}', '', '', %(member)s,"
+    f" now()); UPDATE holds SET member = '{public_id(Prefix.API_KEY, KEY)}' {OF}"
+    " AND id = %(captured)s"
+)
 
 
 def licence_changed(state: str, at: str) -> str:
@@ -186,6 +200,9 @@ BREAKING = {
     "I15": [
         quota("mem", "%(member)s", "day", 8),
         quota("mem", "%(member)s", "month", 8),
+        f"{SPENT_BY_A_KEY};" + quota("mem", "%(member)s", "day", 8),
+        f"{SPENT_BY_A_KEY};" + quota("key", f"'{KEY}'", "ever", 8),
+        f"{SPENT_BY_A_KEY};" + quota("key", f"'{KEY}'", "month", 8),
         "INSERT INTO teams (organisation_id, id, name, members, created_at) VALUES"
         " (%(organisation)s, %(open)s, 'All', '{}', now());"
         " INSERT INTO hold_teams VALUES (%(organisation)s, %(open)s, %(open)s);"

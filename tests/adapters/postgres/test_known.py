@@ -34,6 +34,7 @@ from application.metered.usage import (
     hold_of,
 )
 from application.ports.storage.idempotency import IdempotencyKey
+from application.ports.storage.licence import LicenceRecord
 from application.ports.storage.together import StaleError, Wanted
 from application.ports.storage.work import StoreUnavailableError
 from domain.abuse import AbuseRules
@@ -41,6 +42,7 @@ from domain.audit import WORKER, Actor
 from domain.identifiers import HoldId, LotId
 from domain.ledger import Adjust, Clawback, Grant, Lot, Source
 from domain.organisation import PERMISSIONS, Role
+from domain.quota import Quota, Subject, Window
 from tests.catalogue import FOR_TESTS
 from tests.contract.subjects.postgres import application_url, database
 from tests.contract.tenants import NOW, a_tenant, an_event
@@ -420,6 +422,56 @@ def test_what_is_not_as_it_was_known_is_not_kept(server, store, clock, known, ch
     assert store.known({known.organisation: wanted}, clock) is None
 
 
+def test_what_the_application_changes_beside_the_ledger_is_seen(store, other, clock, known):
+    """Told in no trail, and in its own scope: the change itself leaves the mark."""
+    with other.begin(known.scope) as work:
+        work.quotas.put(
+            Quota(
+                organisation=known.organisation,
+                subject=Subject.member(known.member),
+                window=Window.DAY,
+                limit=0,
+                set_at=NOW,
+            )
+        )
+    with pytest.raises(StaleError), store.known({known.organisation: Wanted()}, clock) as joint:
+        joint.works[known.organisation].audit.append(an_event(known))
+
+
+@pytest.mark.parametrize("where", ["here", "elsewhere"])
+def test_a_refusal_that_is_remembered_repeats(store, other, clock, known, where):
+    """Also where nothing else has moved since the organisation was known."""
+    serve = serving(store, clock)
+    refusing = serve if where == "here" else serving(other, clock)
+    too_much = hold_usage("too much", units=70)
+    assert told(ask(refusing, known, too_much)) == ["insufficient_credits"]
+    # A few would be there.
+    few = hold_usage("too much")
+    assert told(ask(serve, known, few)) == ["insufficient_credits"]
+    # It is known again, and that there are answers: they are looked for.
+    ask(serve, known, hold_usage("some"))
+    ask(serve, known, hold_usage("some more"))
+    assert is_known(store, clock, known)
+    assert told(ask(serve, known, few)) == ["insufficient_credits"]
+    clock.advance(timedelta(hours=25))
+    ask(serve, known, hold_usage("the next day"))
+    assert isinstance(*ask(serve, known, few), Served)
+
+
+def test_a_mark_is_left_when_all_else_is_done(server, store, known):
+    """The audit head is the last lock of all: nobody keeps it while waiting for another."""
+    with (
+        store.begin(known.scope) as work,
+        psycopg.connect(server, autocommit=True) as superuser,
+    ):
+        work.ledger.lock()
+        work.licences.put(LicenceRecord())
+        superuser.execute("SET lock_timeout = '1s'")
+        superuser.execute(
+            "SELECT FROM audit_heads WHERE organisation_id = %s FOR UPDATE", (known.organisation,)
+        )
+
+
 def test_when_a_lot_is_over_is_known_with_its_wallet(server, store, clock, known):
     with psycopg.connect(server, autocommit=True) as superuser:
         superuser.execute(
@@ -505,7 +557,7 @@ def test_a_wallet_that_somebody_holds_is_waited_for_a_moment_only(
 
 def test_what_no_turn_should_hear_is_told(server, store, clock, known, caplog):
     with psycopg.connect(server, autocommit=True) as superuser:
-        superuser.execute("ALTER FUNCTION store_turn RENAME TO lost")
+        superuser.execute("ALTER FUNCTION keep_turn RENAME TO lost")
         try:
             with (
                 pytest.raises(StaleError),
@@ -513,9 +565,9 @@ def test_what_no_turn_should_hear_is_told(server, store, clock, known, caplog):
             ):
                 joint.works[known.organisation].audit.append(an_event(known))
         finally:
-            superuser.execute("ALTER FUNCTION lost RENAME TO store_turn")
+            superuser.execute("ALTER FUNCTION lost RENAME TO keep_turn")
     assert [record.levelname for record in caplog.records] == ["ERROR"]
-    assert "function store_turn" in caplog.text
+    assert "function keep_turn" in caplog.text
     assert "\n" not in caplog.records[0].getMessage()
 
 

@@ -46,7 +46,7 @@ attempts             app=ra,w(broadcast_at rejected cost cost_rate cost_currency
 audit_checkpoints    app=r narrow=r sealer=ra auditor=r readonly=r
 audit_events         app=r,a(organisation_id sequence id at action subject live salt body)
                      narrow=r auditor=r readonly=r
-audit_heads          app=ra,w(sequence) narrow=r auditor=r readonly=r
+audit_heads          app=ra,w(sequence) narrow=r,w(sequence) auditor=r readonly=r
 audit_leaves         app=r narrow=r sealer=ra auditor=r readonly=r
 audit_logs           app=r narrow=r sealer=ra,w(cluster closed_at closed_because) auditor=r
                      readonly=r

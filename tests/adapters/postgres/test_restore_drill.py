@@ -75,10 +75,17 @@ def test_a_backup_is_restored_beside_and_refused_by_the_sealer(site, source, run
 
     done = run(*drill)
     assert done.returncode == 0, done.stdout + done.stderr
-    for words in ("verify ledger", "verify audit", "another_cluster", "can be restored"):
+    for words in (
+        "access end-all",
+        "verify ledger",
+        "verify audit",
+        "another_cluster",
+        "can be restored",
+    ):
         assert words in done.stdout
     assert (site.folder / "sealer.json").read_bytes() == before
     assert site.admin("SELECT count(*), max(size) FROM audit_checkpoints") == signed
+    assert site.admin("SELECT auth_epoch FROM installation") == [(0,)], "in the copy only"
 
     if os.environ.get("TALLYSTICK_PROVE") != "1":
         return  # a whole drill more takes its time

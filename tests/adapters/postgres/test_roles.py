@@ -34,6 +34,7 @@ NARROW = {
     "find_identity": ("tallystick_narrow", "uuid"),
     "purge_sign_in_flows": ("tallystick_narrow", "int8"),
     "advance_auth_epoch": ("tallystick_narrow", "integer"),
+    "keys_made_by": ("tallystick_narrow", "id"),
     "find_api_key": ("tallystick_narrow", "organisation_id, id"),
     "requested_accounts": ("tallystick_narrow", "organisation_id, id"),
     "count_open_slots": ("tallystick_narrow", "int8"),
@@ -76,6 +77,7 @@ NARROW = {
         "tallystick_narrow",
         "organisation_id, id, placed_at, subject, since, until",
     ),
+    "turns_see_that_it_has_changed": ("tallystick_narrow", "trigger"),
     "trail_begins": ("tallystick_narrow", "timestamptz"),
     "queue_figures": ("tallystick_narrow", "figure, label, count, since"),
     "operation_keeps_its_promises": ("tallystick_narrow", "trigger"),
@@ -87,10 +89,11 @@ NOT_THE_APPLICATIONS = {
     "remember_hold",
     "a_hold_is_remembered",
     "legal_holds_in_force",
+    "turns_see_that_it_has_changed",
     "queue_figures",
 }
 WATCHERS = {"queue_figures"}
-READERS = {"ledger_volumes", "seal_backlog", "trail_begins"}
+READERS = {"keys_made_by", "ledger_volumes", "seal_backlog", "trail_begins"}
 SEALERS = {"unsealed_events", "seal_backlog"}
 
 

@@ -33,7 +33,7 @@ def test_a_shape_is_the_type_in_the_database(connection, shape):
 
 def test_the_parameters_of_the_function_stand_in_that_order(connection):
     (names,) = connection.execute(
-        "SELECT proargnames FROM pg_proc WHERE proname = 'store_turn'"
+        "SELECT proargnames FROM pg_proc WHERE proname = 'keep_turn'"
     ).fetchone()
     assert names == ["meant", "organisations", *turn_rows.TABLES]
 

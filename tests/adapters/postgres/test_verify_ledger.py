@@ -20,7 +20,14 @@ from domain.books.promises import GiftsBetween
 from domain.identifiers import Prefix, public_id
 from domain.ledger import Capture, Clawback, Correct, GiftOut, Release, Source
 from tests.adapters.postgres.bookkeeping import Bookkeeper
-from tests.adapters.postgres.corruptions import CORRUPTIONS, OF, licence_changed, quota
+from tests.adapters.postgres.corruptions import (
+    CORRUPTIONS,
+    KEY,
+    OF,
+    SPENT_BY_A_KEY,
+    licence_changed,
+    quota,
+)
 from tests.contract.subjects.postgres import application_url, database
 from tests.contract.tenants import NOW, a_tenant, at_once
 from tests.strategies import examples
@@ -222,6 +229,17 @@ def test_a_quota_that_was_not_there_yet_or_is_not_exceeded_is_kept(verify, ledge
     ):
         ledger.corrupt(statement)
     assert not verify(ledger.organisation).findings
+
+
+def test_a_quota_that_is_kept_by_a_member_and_their_keys_is_kept(verify, ledger):
+    ledger.corrupt(SPENT_BY_A_KEY)
+    for kind, id, window in (
+        ("mem", "%(member)s", "day"),
+        ("key", f"'{KEY}'", "day"),
+        ("key", f"'{KEY}'", "ever"),
+    ):
+        ledger.corrupt(quota(kind, id, window, 9))
+    assert "I15" not in verify(ledger.organisation).findings.counts
 
 
 def test_a_licence_that_changed_in_time_is_kept(verify, ledger):

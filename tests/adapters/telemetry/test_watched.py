@@ -22,7 +22,7 @@ from domain.signing import Curve, KeyUse
 SILENT = {
     Chain: {"kinds", "token", "stored_token", "document_of", "address", "order", "steps",
             "groundwork", "predicted", "assemble", "planned",
-            "allowance"},
+            "allowance", "longest_message"},
     Custodian: {"capabilities"},
 }  # fmt: skip
 

@@ -30,7 +30,7 @@ from adapters.algorand.standards.arc1400.specification import (
     validated,
 )
 from domain.catalogue import KindClass
-from domain.errors import Refusal
+from domain.errors import MisuseError, Refusal
 from domain.fields import Field, schema_of
 from domain.operation import Intent
 from domain.token import Action, KindDescription, Order, Power, Token, TokenKind
@@ -132,6 +132,8 @@ class Arc1400(ApplicationKind):
                 )
             case Action.PAUSE | Action.UNPAUSE:
                 return Call(signature=f"{order.action.value}(byte[32])void", arguments=())
+            case Action.HAND_OVER:
+                raise MisuseError("the address of its owner obeys another key instead")
 
     def powers(
         self, owner: str | None, application: Application | None, intent: Intent | None

@@ -22,7 +22,7 @@ from adapters.algorand.standards.arc200.specification import (
     validated,
 )
 from domain.catalogue import KindClass
-from domain.errors import Refusal
+from domain.errors import MisuseError, Refusal
 from domain.fields import Field, schema_of
 from domain.operation import Intent
 from domain.token import Action, KindDescription, Order, Power, Token, TokenKind
@@ -103,6 +103,8 @@ class Arc200(ApplicationKind):
                 )
             case Action.PAUSE | Action.UNPAUSE:
                 return Call(signature=f"{order.action.value}(byte[32])void", arguments=())
+            case Action.HAND_OVER:
+                raise MisuseError("the address of its owner obeys another key instead")
 
     def powers(
         self,

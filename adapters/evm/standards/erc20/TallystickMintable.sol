@@ -13,7 +13,7 @@ import {TallystickPermit} from "./TallystickPermit.sol";
 ///  - Every role belongs to the owner named in the constructor. Whoever sends or relays the deployment gets none: the
 ///    constructor never looks at msg.sender.
 ///  - The supply never exceeds the cap. Burning makes room again: the cap bounds what exists, not what was ever minted.
-///  - While paused nothing moves: no transfer, no mint, no burn.
+///  - While paused nothing moves: no transfer, no mint, no burn; save what an owner takes along who hands the token over.
 ///  - One account does one thing under one operation id, and does it once, also when it has forgotten that it did. What
 ///    it did can be read for ever.
 ///  - Ids are each account's own: nobody, another minter or pauser included, can use up somebody else's.
@@ -92,6 +92,18 @@ contract TallystickMintable is ERC20, ERC20Burnable, ERC20Capped, ERC20Pausable,
         _unpause();
     }
 
+    /// @notice Hand the token over under an operation id: every role that the sender has, and all of it that the sender
+    /// holds, go to `to` in one transaction. Who else has a role keeps it.
+    /// @dev What the sender holds moves while paused, too: an administrator could unpause, move it and pause again.
+    function handOverOnce(bytes32 operationId, address to) external onlyRole(DEFAULT_ADMIN_ROLE) once(operationId) {
+        if (to == address(0)) revert OwnerIsZero();
+        _pass(MINTER_ROLE, to);
+        _pass(PAUSER_ROLE, to);
+        _pass(DEFAULT_ADMIN_ROLE, to);
+        uint256 held = balanceOf(msg.sender);
+        if (held != 0) ERC20._update(msg.sender, to, held);
+    }
+
     /// @notice What `by` did under the operation id: the hash of that call, and 0 where it has done nothing.
     function doneUnder(address by, bytes32 operationId) external view returns (bytes32 what) {
         return _done[by][operationId];
@@ -105,6 +117,10 @@ contract TallystickMintable is ERC20, ERC20Burnable, ERC20Capped, ERC20Pausable,
         _done[msg.sender][operationId] = what;
         emit OperationDone(msg.sender, operationId, what);
         _;
+    }
+
+    function _pass(bytes32 role, address to) private {
+        if (_revokeRole(role, msg.sender)) _grantRole(role, to);
     }
 
     function _update(address from, address to, uint256 value) internal override(ERC20, ERC20Capped, ERC20Pausable) {

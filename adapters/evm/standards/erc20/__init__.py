@@ -55,6 +55,9 @@ class Erc20(Kind):
     ) -> Order | Refusal:
         return orders.validated(token, action, parameters)
 
+    def handing_over(self, to: str) -> Order | None:
+        return orders.handing_over(self.name, to)
+
     def creation(self, intent: Intent, installation: InstallationId) -> StepCall:
         return factory.creation(intent, installation, init_code(intent), self.made)
 

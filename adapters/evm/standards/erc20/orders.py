@@ -62,10 +62,17 @@ def validated(token: Token, action: Action, parameters: Mapping[str, object]) ->
     return Order(action=action, parameters=values)
 
 
+def handing_over(kind: TokenKind, to: str) -> Order | None:
+    """What is preminted has no owner: who holds some of it can give it away, and nobody else."""
+    if kind != MINTABLE:
+        return None
+    return Order(action=Action.HAND_OVER, parameters={"to": to})
+
+
 def calldata(intent: Intent, id: bytes) -> bytes:
     """The call that carries the intent's order out under the operation *id*."""
     order = intent.order
-    if order is None or order.action not in _OFFERED[intent.token.kind]:
+    if order is None or not _OFFERED[intent.token.kind]:
         raise MisuseError(f"{order} cannot be done with an {intent.token.kind}")
     match order.action:
         case Action.MINT:
@@ -77,6 +84,9 @@ def calldata(intent: Intent, id: bytes) -> bytes:
             return _call("pauseOnce(bytes32)", id)
         case Action.UNPAUSE:
             return _call("unpauseOnce(bytes32)", id)
+        case Action.HAND_OVER:
+            to = str(order.parameters["to"])
+            return _call("handOverOnce(bytes32,address)", id, to.lower())
 
 
 def _amount(order: Order) -> int:

@@ -1,0 +1,212 @@
+"""Derive an organisation's accounts from a passphrase of its founder's (ARC-76).
+
+::
+
+    passphrase ─▶ derived, in memory ─▶ the custodian takes it in ─▶ the accounts are ready
+
+The passphrase is stored nowhere, and what comes of it only where its custodian keeps it.  Nothing
+is known of an account before its custodian has its key, and from then on that key is the
+account's: whoever dies in between gives the same passphrase again, and another one is refused.
+"""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from attrs import field, frozen
+
+from application.access.caller import Caller
+from application.accounts.create_key import chain_of
+from application.audit.trail import Trail
+from application.ports.chain import Chain
+from application.ports.clock import Clock
+from application.ports.custody import Custodian, CustodyRefusedError, KeyDescription
+from application.ports.derivation import Derivation
+from application.ports.identifiers import Identifiers
+from application.ports.passwords import Passwords
+from application.ports.storage.work import Scope, Store, Work
+from domain.account import Account, AccountState, Origin
+from domain.errors import FieldFault, Refusal
+from domain.identifiers import AccountId, NetworkId, Prefix, public_id
+from domain.network import Family
+from domain.organisation import Permission, User
+
+SHORTEST_PASSPHRASE = 16
+LONGEST_PASSPHRASE = 1_000
+
+
+@frozen(kw_only=True)
+class Passphrase:
+    text: str = field(repr=False)
+    #: Several accounts may be of one passphrase; they count from 0.
+    slot: int = 0
+
+
+@frozen(kw_only=True)
+class DeriveAccounts:
+    store: Store
+    #: By the scheme of their key references.
+    custodians: Mapping[str, Custodian]
+    chains: Mapping[NetworkId, Chain]
+    passwords: Passwords
+    derive: Derivation
+    clock: Clock
+    identifiers: Identifiers
+
+    def __call__(self, caller: Caller, passphrase: Passphrase) -> Sequence[Account] | Refusal:
+        """The accounts with their keys; the same again where they have them already.
+
+        Raises:
+            CustodyUnavailableError: ask again, with the same passphrase.
+            PasswordsBusyError, DerivationsBusyError: likewise.
+        """
+        if refusal := caller.refusal(Permission.WRITE_ACCOUNTS):
+            return refusal
+        if fault := passphrase_fault(passphrase.text):
+            return Refusal(
+                code="validation_failed",
+                detail="the passphrase will not do",
+                faults=(FieldFault("/passphrase", *fault),),
+            )
+        user = self._founder(caller)
+        if isinstance(user, Refusal):
+            return user
+        accounts = self._accounts(caller)
+        if isinstance(accounts, Refusal):
+            return accounts
+        # Only of the one that is about to count, so that nobody tries passwords here.  In constant
+        # time, as every log-in: the comparison is Argon2's.
+        is_new = any(each.state is AccountState.REQUESTED for each in accounts)
+        if is_new and self.passwords.verify(user.password_hash, passphrase.text):
+            return Refusal(
+                code="passphrase_is_password",
+                detail="the passphrase must be another one than the password that logs in",
+            )
+        secret = self.derive(canonical_email(user.email), passphrase.text, passphrase.slot)
+        try:
+            made = {each.id: self._taken_in(each, secret) for each in accounts}
+        except CustodyRefusedError as error:
+            return _refusal_of(error)
+        finally:
+            secret[:] = bytes(len(secret))
+        return self._ready(caller, made)
+
+    def _accounts(self, caller: Caller) -> Sequence[Account] | Refusal:
+        """Those that are derived, oldest first: so another passphrase meets the first one's key.
+
+        Refused where there is none, and where a custodian does not take in what is derived.
+        """
+        families = {chain.network.family for chain in self.chains.values()}
+        with self.store.begin(caller.scope) as work:
+            accounts = [each for each in _derived(work) if each.family in families]
+        if not accounts:
+            return Refusal(
+                code="passphrase_not_offered",
+                detail="the keys of this organisation's accounts are made by a custodian",
+            )
+        for each in accounts:
+            custodian, curve = self.custodians.get(each.custodian), each.family.curve
+            if custodian is None:
+                detail = f"the custodian {each.custodian} is not configured"
+                return Refusal(code="custodian_not_configured", detail=detail)
+            if curve not in custodian.capabilities().imports:
+                detail = f"the custodian {each.custodian} takes in no {curve.value} keys"
+                return Refusal(code="import_not_offered", detail=detail)
+        return accounts
+
+    def _founder(self, caller: Caller) -> User | Refusal:
+        """Who registered: by their address, which is nobody else's, no two organisations derive
+        the same account.
+        """
+        if caller.user is None:
+            return Refusal(code="session_required", detail="an API key has no address")
+        with self.store.begin(Scope(organisation=caller.organisation, user=caller.user)) as work:
+            user, members = work.users.get(), work.members.ever()
+        first = min(members, key=lambda member: (member.created_at, member.id.int))
+        if user is None or first.user != user.id:
+            return Refusal(
+                code="forbidden", detail="this needs whoever has registered the organisation"
+            )
+        return user
+
+    def _taken_in(self, account: Account, secret: bytearray) -> KeyDescription:
+        """Raises: CustodyRefusedError, CustodyUnavailableError."""
+        family = account.family
+        return self.custodians[account.custodian].import_key(
+            account.organisation, account.id, family.curve, family.key_use, secret
+        )
+
+    def _ready(
+        self, caller: Caller, made: Mapping[AccountId, KeyDescription]
+    ) -> Sequence[Account]:
+        """All of them at once, so that no organisation has half of its accounts."""
+        with self.store.begin(caller.scope) as work:
+            trail = caller.trail(self.identifiers)
+            accounts = [self._with_key(work, trail, id, key) for id, key in made.items()]
+            trail.write(work)
+        return accounts
+
+    def _with_key(
+        self, work: Work, trail: Trail, id: AccountId, described: KeyDescription
+    ) -> Account:
+        account = work.accounts.lock(id)
+        if account is None:
+            raise AssertionError("an account is never deleted")
+        if account.state is not AccountState.REQUESTED:
+            return account
+        address = chain_of(self.chains, account.family).address(described.public_key)
+        ready = account.with_key(described.key, described.public_key, address)
+        work.accounts.put(ready)
+        trail.add(
+            "account.ready",
+            public_id(Prefix.ACCOUNT, id),
+            self.clock.now(),
+            live=ready.live,
+            details={"address": address, "key": described.key},
+        )
+        return ready
+
+
+def canonical_email(email: str) -> str:
+    """As accounts are derived from it: without blanks around, in lower case, composed (NFC)."""
+    return unicodedata.normalize("NFC", email.strip().lower())
+
+
+def passphrase_fault(text: str) -> tuple[str, str] | None:
+    """Code and message of what is wrong with it."""
+    if len(text) < SHORTEST_PASSPHRASE:
+        return "too_short", f"a signing passphrase has {SHORTEST_PASSPHRASE} characters or more"
+    if len(text) > LONGEST_PASSPHRASE:
+        return "too_long", f"a signing passphrase has {LONGEST_PASSPHRASE} characters at most"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "control_character", "a signing passphrase is Unicode text"
+    return None
+
+
+def _derived(work: Work) -> list[Account]:
+    found = [
+        account
+        for family in Family
+        for live in (False, True)
+        if (account := work.accounts.find(family, live=live)) is not None
+        and account.origin is Origin.ARC76
+    ]
+    return sorted(found, key=lambda account: (account.created_at, account.id.int))
+
+
+def _refusal_of(error: CustodyRefusedError) -> Refusal:
+    """What the custodian's word means to whoever gave a passphrase.
+
+    Raises: CustodyRefusedError: nothing that they could change.
+    """
+    if error.code == "key_exists":
+        return Refusal(
+            code="passphrase_differs",
+            detail="the accounts are derived from another passphrase, or slot",
+        )
+    if error.code == "denied":
+        return Refusal(
+            code="custodian_not_configured", detail="the custodian lets nobody here take keys in"
+        )
+    raise error

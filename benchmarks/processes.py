@@ -1,0 +1,23 @@
+"""What processes take, as Linux tells of them in /proc."""
+
+import os
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+#: proc_pid_stat(5): utime and stime, counted from the state behind the name in parentheses.
+_USER, _SYSTEM = 11, 12
+_MEGABYTE = 1_000_000
+
+
+def processor_seconds(pid: int) -> float:
+    """Of the process itself, all its threads, in user and system mode."""
+    told = Path(f"/proc/{pid}/stat").read_text()
+    fields = told.rpartition(")")[2].split()
+    return (int(fields[_USER]) + int(fields[_SYSTEM])) / _TICKS
+
+
+def resident_megabytes(pid: int) -> float:
+    """What it has in memory, shared pages included, in units of 1,000,000 bytes."""
+    resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return resident * _PAGE / _MEGABYTE

@@ -1,0 +1,232 @@
+"""Accounts that are derived from a passphrase of their founder's, and from no password."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.memory.derivation import MemoryDerivation
+from adapters.memory.passwords import MemoryPasswords
+from application.access.caller import Caller
+from application.keys.derive import DeriveAccounts, Passphrase, canonical_email
+from application.ports.custody import Capabilities, CustodyUnavailableError
+from application.ports.storage.work import Scope, StoreUnavailableError
+from domain.account import Account, AccountState, Origin
+from domain.errors import Refusal
+from domain.identifiers import INSTALLATION, AccountId, MemberId
+from domain.organisation import Member, Role
+from domain.signing import Curve
+from tests.application.house import House
+from tests.application.mortal import DEATHS, Death, Fate, Mortal, MortalStore
+
+WORDS = "seven brown foxes under one umbrella"
+PASSWORD = "correct horse battery"
+
+
+class DerivingHouse(House):
+    """Whoever registers here has accounts that wait for a passphrase."""
+
+    def enrol(self, **changes: Any) -> Any:
+        return super().enrol(**{"origin": Origin.ARC76} | changes)
+
+    def deriving(self, **changes: Any) -> DeriveAccounts:
+        parts: dict[str, Any] = {
+            "store": self.store,
+            "custodians": self.custodians,
+            "chains": self.chains,
+            "passwords": MemoryPasswords(),
+            "derive": MemoryDerivation(),
+            "clock": self.clock,
+            "identifiers": self.identifiers,
+        }
+        return DeriveAccounts(**parts | changes)
+
+    def derive(self, text: str = WORDS, **changes: Any) -> Any:
+        slot = changes.pop("slot", 0)
+        caller: Caller = changes.pop("caller", self.caller)
+        return self.deriving(**changes)(caller, Passphrase(text=text, slot=slot))
+
+    @property
+    def account(self) -> Account:
+        with self.store.begin(self.scope) as work:
+            found = work.accounts.find(self.chain.network.family, live=False)
+        assert found is not None
+        return found
+
+    @property
+    def expected(self) -> str:
+        """The address that the passphrase makes, by no way of ours."""
+        secret = MemoryDerivation()("ada@example.com", WORDS, 0)
+        family, elsewhere = self.chain.network.family, AccountId(uuid4())
+        made = self.custodian.import_key(
+            INSTALLATION, elsewhere, family.curve, family.key_use, secret
+        )
+        return self.chain.address(made.public_key)
+
+
+@pytest.fixture
+def house():
+    return DerivingHouse()
+
+
+def is_refused(answer: object, code: str) -> None:
+    assert isinstance(answer, Refusal), answer
+    assert answer.code == code
+
+
+def test_no_worker_makes_the_key_of_an_account_that_is_derived(house):
+    assert house.account.state is AccountState.REQUESTED
+    house.prepare_account()
+    assert house.account.state is AccountState.REQUESTED
+    with house.store.begin(Scope()) as work:
+        assert work.accounts.requested(100) == []
+
+
+def test_the_passphrase_makes_the_key_which_the_custodian_keeps(house):
+    (derived,) = house.derive()
+    assert derived == house.account
+    assert (derived.state, derived.address) == (AccountState.READY, house.expected)
+    assert house.custodian.describe(derived.key).public_key == derived.public_key
+    house.is_intact()
+
+
+def test_the_same_passphrase_again_answers_the_same(house):
+    (first,), (second,) = house.derive(), house.derive()
+    assert first == second
+
+
+@pytest.mark.parametrize("other", [{"text": WORDS + "!"}, {"slot": 1}])
+def test_another_passphrase_is_refused(house, other):
+    before = house.derive()
+    is_refused(house.derive(**other), "passphrase_differs")
+    assert [house.account] == before
+
+
+def test_a_passphrase_that_logs_in_is_refused(house):
+    is_refused(house.derive(PASSWORD), "passphrase_is_password")
+    assert house.account.state is AccountState.REQUESTED
+
+
+def test_whoever_found_a_session_tries_no_passwords_on_accounts_that_are_there(house):
+    house.derive()
+    is_refused(house.derive(PASSWORD), "passphrase_differs")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("x" * 15, "too_short"), ("x" * 1001, "too_long"), ("\ud800" * 20, "control_character")],
+)
+def test_a_passphrase_has_a_length(house, text, code):
+    answer = house.derive(text)
+    is_refused(answer, "validation_failed")
+    (fault,) = answer.faults
+    assert (fault.pointer, fault.code) == ("/passphrase", code)
+    assert text not in repr(answer)
+
+
+def test_where_a_custodian_makes_the_keys_no_passphrase_is_taken():
+    class Plain(DerivingHouse):
+        def enrol(self, **changes: Any) -> Any:
+            return super().enrol(**{"origin": Origin.CUSTODIAN} | changes)
+
+    house = Plain()
+    before = house.account
+    assert before.state is AccountState.READY
+    is_refused(house.derive(), "passphrase_not_offered")
+    assert house.account == before
+
+
+def test_a_custodian_that_takes_nothing_in_is_told_before_anything_is_derived(house):
+    class Closed:
+        def capabilities(self) -> Capabilities:
+            return Capabilities(curves=frozenset(Curve))
+
+    def derive(*_: object) -> bytearray:
+        raise AssertionError("it was derived")
+
+    closed = {house.custodian_scheme: Closed()}
+    is_refused(house.derive(custodians=closed, derive=derive), "import_not_offered")
+    is_refused(house.derive(custodians={}, derive=derive), "custodian_not_configured")
+
+
+def test_whoever_was_invited_derives_nothing(house):
+    """By their own address it would be an account of their own organisation's as well."""
+    grace = house.register("grace@example.com")
+    joined = Member(
+        organisation=house.registered.organisation.id,
+        id=MemberId(house.identifiers.next()),
+        user=grace.user.id,
+        role=Role.OWNER,
+        created_at=house.clock.now(),
+    )
+    with house.store.begin(house.scope) as work:
+        work.members.add(joined)
+    caller = evolve(house.caller, user=grace.user.id, member=joined.id)
+    is_refused(house.derive(caller=caller), "forbidden")
+    is_refused(house.derive(caller=evolve(house.caller, user=None)), "session_required")
+    is_refused(house.derive(caller=evolve(house.caller, permissions=frozenset())), "forbidden")
+
+
+@pytest.mark.parametrize("address", ["Ada@Example.com", " ada@example.com\t", "ADA@EXAMPLE.COM"])
+def test_an_address_has_one_form(address):
+    assert canonical_email(address) == "ada@example.com"
+
+
+def test_an_accent_is_composed():
+    assert canonical_email("Ame\u0301lie@example.com") == "am\u00e9lie@example.com"
+
+
+@given(st.dictionaries(st.integers(0, 8), st.sampled_from(DEATHS), max_size=3))
+def test_whoever_dies_leaves_no_half_account_and_gives_the_same_passphrase_again(schedule):
+    house, fate = DerivingHouse(), Fate(schedule)
+    for _ in range(len(schedule) + 1):
+        mortal = {
+            "store": MortalStore(house.store, fate),
+            "custodians": {house.custodian_scheme: Mortal(house.custodian, fate)},
+            "derive": lambda *asked: fate("derive", MemoryDerivation(), *asked),
+        }
+        try:
+            answer = house.derive(**mortal)
+        except (Death, CustodyUnavailableError, StoreUnavailableError):
+            account = house.account
+            assert account.state is AccountState.READY or account.key is None
+            continue
+        break
+    assert answer == house.derive()
+    assert house.account.address == house.expected
+    is_refused(house.derive(WORDS + "?"), "passphrase_differs")
+    house.is_intact()
+
+
+def test_a_custodian_that_had_the_key_before_somebody_died_takes_no_other(house):
+    fate = Fate({4: "death before"})
+    with pytest.raises(Death):
+        house.derive(store=MortalStore(house.store, fate))
+    assert fate.calls[4] == "begin"
+    assert house.account.state is AccountState.REQUESTED
+    is_refused(house.derive(WORDS + "?"), "passphrase_differs")
+    assert house.account.state is AccountState.REQUESTED
+    (derived,) = house.derive()
+    assert derived.address == house.expected
+
+
+def test_what_was_derived_is_overwritten(house):
+    made: list[bytearray] = []
+
+    def derive(*asked: Any) -> bytearray:
+        made.append(MemoryDerivation()(*asked))
+        return made[-1]
+
+    house.derive(derive=derive)
+    house.derive(WORDS + "!", derive=derive)
+    assert made == [bytearray(32), bytearray(32)]
+
+
+def test_nothing_that_is_shown_has_the_passphrase(house):
+    assert WORDS not in repr(Passphrase(text=WORDS))
+    assert WORDS not in repr(house.derive())

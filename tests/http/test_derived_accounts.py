@@ -1,0 +1,79 @@
+"""A signing passphrase over HTTP: accounts that wait for it, and get it once."""
+
+import logging
+
+import pytest
+
+from tests.http.site import PASSWORD
+from tests.http.test_identity import is_refused
+
+WORDS = "seven brown foxes under one umbrella"
+
+
+def derive(person, passphrase=WORDS, **changes):
+    return person.post("/v1/accounts/derive", {"passphrase": passphrase} | changes)
+
+
+def account_of(person):
+    (found,) = person.get("/v1/accounts").json()["data"]
+    return found
+
+
+@pytest.fixture
+def ada(site):
+    return site.register_deriving()
+
+
+def test_an_account_waits_for_its_passphrase_and_issues_then(site, ada):
+    waiting = account_of(ada)
+    assert (waiting["origin"], waiting["state"], waiting["address"]) == (
+        "arc76",
+        "requested",
+        None,
+    )
+    is_refused(ada.plan(), 409, "account_not_ready")
+    answered = derive(ada)
+    assert answered.status_code == 200, answered.text
+    (derived,) = answered.json()["data"]
+    assert derived == account_of(ada)
+    assert derived["state"] == "ready"
+    assert ada.issue()["owner"] == derived["address"]
+    assert derive(ada).json() == answered.json()
+
+
+def test_what_is_no_passphrase_is_said(ada):
+    is_refused(derive(ada, PASSWORD), 422, "passphrase_is_password")
+    for passphrase, code in (("short", "too_short"), ("x" * 1001, "too_long"), (7, "wrong_type")):
+        answered = derive(ada, passphrase)
+        is_refused(answered, 400, "validation_failed")
+        assert [(each["pointer"], each["code"]) for each in answered.json()["errors"]] == [
+            ("/passphrase", code)
+        ]
+    is_refused(derive(ada, slot=-1), 400, "validation_failed")
+    assert account_of(ada)["state"] == "requested"
+
+
+def test_the_first_passphrase_is_the_only_one(ada):
+    assert derive(ada).status_code == 200
+    before = account_of(ada)
+    is_refused(derive(ada, WORDS + "!"), 409, "passphrase_differs")
+    is_refused(derive(ada, slot=1), 409, "passphrase_differs")
+    assert account_of(ada) == before
+
+
+def test_whoever_has_accounts_of_a_custodian_gives_none(site):
+    is_refused(derive(site.register("bob@example.org")), 422, "passphrase_not_offered")
+
+
+def test_an_api_key_gives_none(ada):
+    is_refused(derive(ada.key()), 403, "forbidden")
+
+
+def test_a_passphrase_is_nowhere_in_what_is_said(ada, caplog):
+    caplog.set_level(logging.DEBUG)
+    told = [derive(ada, "short canary").text, derive(ada).text, derive(ada, WORDS + "!").text]
+    told += [ada.get("/v1/accounts").text, ada.get("/v1/audit/events").text, caplog.text]
+    heard = "\n".join(told)
+    assert "account.ready" in heard
+    assert WORDS not in heard
+    assert "short canary" not in heard
