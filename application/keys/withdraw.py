@@ -11,7 +11,7 @@ from domain.identifiers import KeyChangeId, Prefix, public_id
 from domain.key_change import KeyChange, KeyChangeState
 from domain.organisation import Permission
 
-_UNKNOWN = Refusal(code="not_found", detail="there is no such change of keys")
+_UNKNOWN = Refusal(code="not_found", detail="there is no such key change")
 
 
 @frozen(kw_only=True)

@@ -90,7 +90,8 @@ def machine_of(schema: Any, world: World, about: str, seen: Counter[tuple[str, i
             if case.meta.generation.mode is GenerationMode.NEGATIVE:
                 return
             if id not in MAKERS:
-                case.body = exact(case.body)
+                if isinstance(case.body, dict):
+                    case.body = exact(case.body)
                 return
             needed = dict(MAKERS[id])
             if id == "create_deployment":
