@@ -198,9 +198,10 @@ def legal_events(deployment: Deployment, hold: HoldId | None) -> st.SearchStrate
                 network=st.just(deployment.network),
                 credits=st.just(deployment.credits),
             ),
-            st.just(Cancelled()),
             st.just(_failed(Reason.DEPLOYMENT_VALIDATION_FAILED)),
         ]
+        if deployment.kind is not OperationKind.HAND_OVER:
+            choices.append(st.just(Cancelled()))
     if state in {State.QUEUED, State.SUBMITTED, State.PENDING}:
         if slot is None and deployment.owner is not None:
             choices.append(

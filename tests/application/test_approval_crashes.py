@@ -71,7 +71,7 @@ def test_nothing_is_signed_before_the_yes_and_one_token_is_issued_after_it(sched
         assert not isinstance(eyes.decide(Verdict.APPROVED, fate, by, plan_hash), Approval)
     lives(eyes, fate)
     assert eyes.house.get(eyes.id).state is State.QUEUED
-    assert eyes.house.chain.node.mined == []
+    assert not eyes.house.chain.node.mined
     assert eyes.house.signer_now().next_sequence == 0
     answer = eyes.decide(Verdict.APPROVED, fate)
     assert isinstance(answer, Approval)
@@ -93,7 +93,7 @@ def test_what_was_rejected_issues_nothing_and_costs_nothing(schedule):
     assert eyes.decide(Verdict.APPROVED, fate).code == "approval_decided"
     eyes.house.lives(fate)
     assert eyes.house.get(eyes.id).state is State.FAILED
-    assert (eyes.tokens, eyes.house.chain.node.mined) == (0, [])
+    assert (eyes.tokens, eyes.house.chain.node.mined) == (0, {})
     assert eyes.house.credits == (25, 0, 0)
     assert eyes.verdicts() == ["approval.refused"]
     eyes.house.is_intact()

@@ -101,12 +101,10 @@ def test_a_rotated_key_takes_them_too_and_so_does_the_one_after_it():
     house.move()
     house.lives(Fate({}))
     assert owner(house, house.gold[0]) == house.account.address != second.address
-    one, two = house.hand_overs()
-    assert (one.owner, two.owner) == (house.first.address, second.address)
-    assert (one.order.parameters["to"], two.order.parameters["to"]) == (
-        second.address,
-        house.account.address,
-    )
+    assert {each.owner: each.order.parameters["to"] for each in house.hand_overs()} == {
+        house.first.address: second.address,
+        second.address: house.account.address,
+    }
     house.is_intact()
 
 

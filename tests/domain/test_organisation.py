@@ -57,9 +57,11 @@ def test_a_key_is_good_until_it_is_revoked_or_its_time_is_over():
         created_by=MemberId(UUID(int=1)),
         created_at=NOW,
     )
-    assert key.is_good(NOW + timedelta(days=10_000))
-    assert not evolve(key, revoked_at=NOW).is_good(NOW)
+    assert key.is_good(NOW + timedelta(days=10_000), 0)
+    assert not key.is_good(NOW, 1)
+    assert evolve(key, auth_epoch=1).is_good(NOW, 1)
+    assert not evolve(key, revoked_at=NOW).is_good(NOW, 0)
     expiring = evolve(key, expires_at=NOW)
-    assert expiring.is_good(NOW - timedelta(microseconds=1))
-    assert not expiring.is_good(NOW)
+    assert expiring.is_good(NOW - timedelta(microseconds=1), 0)
+    assert not expiring.is_good(NOW, 0)
     assert "hash'" not in repr(key)

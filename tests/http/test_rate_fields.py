@@ -8,6 +8,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 from litestar.testing import TestClient
 
 from entrypoints.http.app import create_app
@@ -114,9 +115,11 @@ def knocking(site, person):
 )
 def test_who_asks_too_often_is_told_when_to_come_back_and_may_then(house, ask, name, good):
     counted = count_requests(house, requests_per_minute=2)
-    with TestClient(create_app(services_of(house, count_requests=counted))) as client:
-        person = Site(house, services_of(house), client).register()
-    services = services_of(house, count_requests=counted, limits=Limits(read_limit_per_minute=2))
+    before = services_of(house)
+    with TestClient(create_app(before)) as client:
+        person = Site(house, before, client).register()
+    # The same keys sign sessions.
+    services = evolve(before, count_requests=counted, limits=Limits(read_limit_per_minute=2))
     with TestClient(create_app(services), raise_server_exceptions=False) as client:
         site = person.site = Site(house, services, client)
         asked = [fields_of(ask(site, person))[:3] for _ in range(2)]

@@ -71,12 +71,16 @@ class OrderHouse(RealHouse):
 
     def paid_for(self, token: Deployment) -> Deployment:
         """A mint whose first step is final, and of whose second nothing has been done."""
-        operation, advance = self.minting(token), self.advance()
+        return self.begun(self.minting(token).id)
+
+    def begun(self, id: OperationId) -> Deployment:
+        """The one that is open: its first step is final, its second untouched."""
+        advance = self.advance()
         (claim,) = self.claims()
-        while not self.get(operation.id).has_begun:
+        while not self.get(id).has_begun:
             advance.step(claim)
         self.give_back([claim])
-        return self.get(operation.id)
+        return self.get(id)
 
     # Orders are operations, too.
 

@@ -200,7 +200,7 @@ def test_a_hand_over_that_is_stuck_is_replaced_at_a_higher_fee_and_lands_once(ho
     change = house.move()
     house.change_keys_of_everybody()
     (handing,) = house.hand_overs()
-    house.until(handing.id, lambda seen: seen.has_begun)
+    house.begun(handing.id)
     house.anvil.call("evm_setAutomine", False)
     try:
         house.until(handing.id, lambda seen: seen.steps[1].attempts)
@@ -219,7 +219,7 @@ def test_a_hand_over_that_a_node_has_dropped_is_sent_again(house, first):
     change = house.move()
     house.change_keys_of_everybody()
     (handing,) = house.hand_overs()
-    house.until(handing.id, lambda seen: seen.has_begun)
+    house.begun(handing.id)
     house.anvil.call("evm_setAutomine", False)
     try:
         seen = house.until(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from adapters.algorand.standards import kinds
 from domain.catalogue import KindClass
 from domain.errors import MisuseError, Refusal
-from domain.token import Action, Order, Token, TokenKind
+from domain.token import ORDERED, Action, Order, Token, TokenKind
 
 MINTABLE, PREMINTED, SECURITY = (
     TokenKind(name) for name in ("arc200_mintable", "arc200_preminted", "arc1400_mintable")
@@ -94,7 +94,7 @@ def test_the_shipped_kinds_are_these():
         SECURITY: (KindClass.COMPLIANCE, "ARC-1400"),
     }
     for name, each in found.items():
-        assert set(each.actions) == ({*Action} if name != PREMINTED else set())
+        assert set(each.actions) == (set(ORDERED) if name != PREMINTED else set())
 
 
 @pytest.mark.parametrize("kind", GOOD)

@@ -102,7 +102,7 @@ def test_who_takes_too_long_is_not_waited_for(answer):
         begun = time.monotonic()
         with pytest.raises(EgressUnavailableError) as late:
             post(Guard(LOCAL), receiver.url())
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 8
     assert late.value.code == "timeout"
 
 
@@ -116,7 +116,7 @@ def test_a_body_that_drips_ends_with_the_deadline_and_its_status_counts():
     with receiving(answer) as receiver:
         begun = time.monotonic()
         reply = post(Guard(LOCAL), receiver.url())
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 8
     assert (reply.status, reply.is_cut) == (200, True)
 
 
@@ -245,7 +245,7 @@ def test_a_resolver_that_hangs_is_not_waited_for():
     begun = time.monotonic()
     with pytest.raises(EgressUnavailableError):
         guard.check("https://slow.example/")
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 8
     over.set()
 
 

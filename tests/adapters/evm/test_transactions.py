@@ -48,11 +48,11 @@ ASKED = {
     },
 }
 PREDICTED = {
-    "erc20_mintable": "0xda0e7c1CE96D2f4eb59F184905a46C5b5070893D",
+    "erc20_mintable": "0xb017335B0046927327C4c6fCe7b4C2ee64779cf7",
     "erc20_preminted": "0xAe6d92F33059E8471Bf5F80286DE97eA9B4FAb02",
 }
 CALL_HASH = {
-    "erc20_mintable": "480e14ec818f2fa7337ab0b18b64fc9e32dce7be4c626a064d469027a623eb14",
+    "erc20_mintable": "ede6a85e98bb8a4cb78b7640563c525f18d32ac449456264d059e3aff272e9ce",
     "erc20_preminted": "18acf05a263422d86c724983983a561d0ef67d8303df908cf271926700bfd081",
 }
 RAW = (

@@ -443,7 +443,7 @@ def test_a_refusal_that_is_remembered_repeats(store, other, clock, known, where)
     """Also where nothing else has moved since the organisation was known."""
     serve = serving(store, clock)
     refusing = serve if where == "here" else serving(other, clock)
-    too_much = hold_usage("too much", units=70)
+    too_much = hold_usage("too much", units=40)
     assert told(ask(refusing, known, too_much)) == ["insufficient_credits"]
     # A few would be there.
     few = hold_usage("too much")

@@ -24,6 +24,8 @@ BROKEN = {
         INSERT INTO export_parts (organisation_id, export_id, number, name, bytes, sha256, events,
                                   first_sequence, last_sequence)
         VALUES (%(organisation)s, gen_random_uuid(), 1, 'part', 1, sha256(''), 1, 2, 1)""",
+    "an_origin_is_known": """
+        UPDATE accounts SET origin = 'guessed'""",
     "a_trace_is_written_as_w3c_says": """
         UPDATE operations SET traceparent = '00-' || repeat('A', 32) || '-' || repeat('b', 16)
                                             || '-01'""",

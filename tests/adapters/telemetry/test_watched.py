@@ -22,7 +22,7 @@ from domain.signing import Curve, KeyUse
 SILENT = {
     Chain: {"kinds", "token", "stored_token", "document_of", "address", "order", "steps",
             "groundwork", "predicted", "assemble", "planned",
-            "allowance", "longest_message"},
+            "allowance", "longest_message", "handing_over"},
     Custodian: {"capabilities"},
 }  # fmt: skip
 
