@@ -72,7 +72,7 @@ TOMBSTONES = frozenset({"get_team"})
 def machine_of(schema: Any, world: World, about: str, seen: Counter[tuple[str, int]]) -> Any:
     """Of what is asked in a life *about* that; *seen* counts what was answered to what."""
 
-    class Life(schema.include(operation_id=[*LIVES[about]]).as_state_machine()):  # type: ignore[misc]
+    class Life(schema.include(operation_id=[*LIVES[about]]).as_state_machine()):
         #: How many lives there were.
         begun = 0
 
