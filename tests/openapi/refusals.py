@@ -32,6 +32,8 @@ WHY: Mapping[str, str] = {
     "not_money": "a currency has so many digits and no more",
     "not_offered": "which networks there are is configured",
     "out_of_range": "a span has so many days and no more",
+    "passphrase_is_password": "what one's password is",
+    "passphrase_not_offered": "what the installation derives is configured",
     "plan_changed": "the hash of a plan is of one request",
     "rekey_not_offered": "what the account's network can do",
     "too_many_credits": "what an operation costs is in the catalogue",
@@ -59,6 +61,7 @@ _TOKENS = frozenset({"unknown_network", "custodian_not_offered", "not_money", "p
 MAY_REFUSE: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(_PAGES, frozenset({"invalid_cursor"})),
     "list_audit_events": frozenset({"invalid_cursor", "invalid_instant"}),
+    "adopt_address": frozenset({"rekey_not_offered", "unknown_network"}),
     "accept_invitation": frozenset({"invalid_mail_token"}),
     "capture_usage_hold": frozenset({"exceeds_hold"}),
     "change_keys": frozenset({
@@ -81,6 +84,9 @@ MAY_REFUSE: Mapping[str, frozenset[str]] = {
     }),
     "list_events": frozenset({"conflicting_fields", "invalid_cursor"}),
     "create_webhook_endpoint": frozenset({"webhook_url_refused", "webhook_url_unresolved"}),
+    "derive_accounts": frozenset({
+        "passphrase_is_password", "passphrase_not_offered", "weak_password",
+    }),
     "get_state_as_of": frozenset({"invalid_instant"}),
     "get_usage": frozenset({"out_of_range"}),
     "invite_member": frozenset({"invalid_email"}),
