@@ -90,6 +90,7 @@ def in_pages(person, path, limit=1):
         if not told["has_more"]:
             assert told["next_cursor"] is None
             return items
+        assert told["next_cursor"] != query.get("cursor"), "it does not go on"
         query["cursor"] = told["next_cursor"]
 
 
