@@ -51,7 +51,7 @@ def main() -> int:
         print("a piece of the proof: `make prove` without arguments runs the rest")
         return DONE if status == NONE_LEFT else status
     file = PROOFS / "full-counts.json"
-    before = json.loads(file.read_text())["parts"] if file.exists() else {}
+    before = proved(file)
     ends = [
         prove(record, commit, part, parts[part], file)
         for part in sorted(arguments or parts, key=lambda part: _seconds(before, part))
@@ -86,12 +86,18 @@ def prove(record: Path, commit: str, part: str, paths: list[str], file: Path) ->
         print("not all tests have run: `make prove` goes on from here", file=sys.stderr)
         raise SystemExit(status or FAILED)
     told = [each for each in read(record) if "test" not in each or _part(each["test"]) == part]
-    parts = json.loads(file.read_text())["parts"] if file.exists() else {}
+    parts = proved(file)
     parts[part] = {"commit": commit, **summed_up(told)}
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(whole(parts), indent=2, sort_keys=True) + "\n")
     print(f"{part}: {parts[part]['tests']} tests, {parts[part]['failed']} failed; written")
     return DONE if status == NONE_LEFT else status
+
+
+def proved(file: Path) -> dict[str, Any]:
+    """What has been written down, by part; nothing, where it is of before there were parts."""
+    parts: dict[str, Any] = json.loads(file.read_text()).get("parts", {}) if file.exists() else {}
+    return parts
 
 
 def whole(parts: dict[str, Any]) -> dict[str, Any]:
