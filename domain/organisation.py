@@ -174,6 +174,9 @@ class Session:
     successor: bytes | None = field(default=None, repr=False)
     revoked_at: datetime | None = None
 
+    def is_over(self, now: datetime) -> bool:
+        return self.revoked_at is not None or self.expires_at <= now
+
 
 @frozen(kw_only=True)
 class ApiKey:

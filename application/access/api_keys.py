@@ -215,8 +215,10 @@ def _is_capped(work: Work, caller: Caller) -> bool:
 
 def _out(work: Work, caller: Caller, epoch: int, now: datetime) -> Refusal | None:
     """Why whoever was let in a moment ago is out by now; None: they are not."""
-    if caller.session is not None and work.sessions.standing(caller.session) is None:
-        return Refusal(code="invalid_token", detail="this session is over; log in again")
+    if caller.session is not None:
+        standing = work.sessions.standing(caller.session)
+        if standing is None or standing[0].is_over(now):
+            return Refusal(code="invalid_token", detail="this session is over; log in again")
     id = parse_id(Prefix.API_KEY, caller.name)
     key = None if id is None else work.api_keys.get(ApiKeyId(id))
     if key is not None and not key.is_good(now, epoch):

@@ -37,7 +37,7 @@ class Authenticate:
         if standing is None:
             return _WRONG_SESSION
         session, organisation, member = standing
-        if session.revoked_at is not None or session.expires_at <= self.clock.now():
+        if session.is_over(self.clock.now()):
             return _WRONG_SESSION
         return Caller(
             organisation=organisation.id,

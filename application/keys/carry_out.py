@@ -90,6 +90,9 @@ class CarryOutKeyChange:
             return self._disable(account, change)
         if change.state is KeyChangeState.REQUESTED:
             account, change = self._begin(account, change)
+            if not change.state.is_open:
+                # Somebody has withdrawn it while the custodian made the key.
+                return change
         if change.action is KeyAction.ADD:
             return self._complete(change)
         if account.family.rekeys:
@@ -197,8 +200,13 @@ class CarryOutKeyChange:
             chain = self.chains.get(each.network)
             if each.state.is_open:
                 return True
-            state = chain.state(each.token, each.result or "") if chain is not None else None
-            if state is not None and any(address in whose for whose in state.powers.values()):
+            if chain is None:
+                raise NotYetError(f"nobody here can ask {each.network} whose {each.id} is")
+            state = chain.state(each.token, each.result or "")
+            if state is None:
+                # A node that is behind: a key is disabled for ever, so it is asked again.
+                raise NotYetError(f"{each.network} does not know of {each.id} (yet)")
+            if any(address in whose for whose in state.powers.values()):
                 return True
         return False
 

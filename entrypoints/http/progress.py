@@ -163,7 +163,10 @@ class _Credentials:
         """Whether the one who opened the stream would still be let in."""
         header = self.request.headers.get("Authorization")
         found = self.gatekeeper.door(header, request_id_of(self.request.scope))
-        return not isinstance(found, Refusal) and not found.refusal(Permission.READ_DEPLOYMENTS)
+        if isinstance(found, Refusal) or found.refusal(Permission.READ_DEPLOYMENTS):
+            return False
+        # A session may have gone over to another organisation since.
+        return found.organisation == self.caller.organisation
 
 
 async def _tell(

@@ -3,11 +3,14 @@
 Whose a token is says the program on the chain, which knows nothing of our records.
 """
 
+import contextlib
+
 import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from application.keys.carry_out import CarryOutKeyChange, NotYetError
 from domain.account import AccountState
 from domain.deployment import Deployment, State
 from domain.errors import Refusal
@@ -332,6 +335,42 @@ def test_a_change_that_has_begun_is_not_withdrawn():
     assert house.withdraw(change.id).code == "too_late_to_cancel"
     house.lives(Fate({}))
     is_moved(house, change)
+
+
+def test_a_key_is_not_disabled_while_nobody_can_say_whose_a_token_is(monkeypatch):
+    """A node that is behind knows of no token, and a key is disabled for ever."""
+    house = an_issuer(1)
+    house.move()
+    house.change_keys(Fate({}))
+    house.chain.refuses = "a role was given away"
+    house.life(Fate({}))
+    house.lives(Fate({}))
+    house.chain.refuses = None
+    disabling = house.change(KeyAction.DISABLE, key=house.first.key)
+    with monkeypatch.context() as behind:
+        behind.setattr(type(house.chain), "state", lambda *_: None)
+        with contextlib.suppress(NotYetError):
+            house.change_keys(Fate({}))
+        assert house.changed(disabling.id).state.is_open
+    house.pass_time(LEASE_IS_OVER)
+    house.lives(Fate({}))
+    assert house.changed(disabling.id).code == "key_in_use"
+    assert house.custodian.describe(house.first.key).enabled
+
+
+def test_a_change_that_is_withdrawn_while_its_key_is_made_changes_nothing(monkeypatch):
+    house = an_issuer(1)
+    change, make = house.move(), CarryOutKeyChange._made
+
+    def withdrawn(self, account, asked):
+        made = make(self, account, asked)
+        house.withdraw(asked.id)
+        return made
+
+    monkeypatch.setattr(CarryOutKeyChange, "_made", withdrawn)
+    house.lives(Fate({}))
+    assert house.changed(change.id).state is KeyChangeState.CANCELLED
+    assert house.account == house.first
 
 
 @pytest.mark.parametrize("action", [KeyAction.MOVE, KeyAction.DISABLE])

@@ -183,3 +183,12 @@ def test_whoever_was_let_in_a_moment_before_makes_no_key_that_lasts(site, ada): 
     assert services.create_api_key(session, wanted).code == "invalid_token"
     assert services.create_api_key(by_key, wanted).code == "invalid_api_key"
     assert services.create_api_key(evolve(session, session=None), wanted).key.auth_epoch == 1
+
+
+def test_whoever_was_let_in_a_moment_before_they_were_logged_out_makes_none(site, ada):  # noqa: F811
+    services = site.services
+    bearer = services.tokens.verify(ada.token, site.house.clock.now())
+    session = services.authenticate.session(bearer.session, bearer.user, "req_1")
+    ada.post("/v1/auth/logout")
+    wanted = KeyRequest(name="x", live=False, scopes=None, expires_at=None)
+    assert services.create_api_key(session, wanted).code == "invalid_token"

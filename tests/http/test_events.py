@@ -21,6 +21,7 @@ from entrypoints.http import timeline
 from entrypoints.http.authentication import Gatekeeper
 from entrypoints.http.problems import RefusedError
 from entrypoints.http.timeline import WAITING, Mover
+from tests.http.test_members import GRACE, joined, switched
 
 NEVER_SAID = re.compile(r"nonce|mempool|RPC|wei|slot|\bhash\b|lease|UUID|None", re.IGNORECASE)
 
@@ -210,6 +211,20 @@ def test_a_stream_ends_when_its_token_does(site, ada, monkeypatch):
         streamed = pool.submit(ada.get, deployment["links"]["events"])
         site.stop.wait_for_a_stream()
         site.house.pass_time(timedelta(minutes=11))
+        told = events(streamed.result(20).text)
+    assert [name for _, name, _ in told] == ["deployment.queued"]
+
+
+def test_a_stream_ends_when_its_session_goes_to_another_organisation(site, ada, monkeypatch):
+    monkeypatch.setattr("entrypoints.http.progress.CHECK_EVERY", timedelta(0))
+    grace = site.register(GRACE)
+    joined(ada, grace)
+    deployment, home = ada.deploy(), grace.organisation
+    switched(grace, ada)
+    with ThreadPoolExecutor(1) as pool:
+        streamed = pool.submit(grace.get, deployment["links"]["events"])
+        site.stop.wait_for_a_stream()
+        assert grace.post("/v1/auth/switch", {"organisation": home}).status_code == 200
         told = events(streamed.result(20).text)
     assert [name for _, name, _ in told] == ["deployment.queued"]
 
