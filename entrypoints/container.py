@@ -252,10 +252,11 @@ class Container(containers.DeclarativeContainer):
         finish=finish_flow,
         rules=settings.provided.sign_in_rules,
     )
+    check_own_password = One(CheckOwnPassword, store=store, clock=clock, passwords=passwords)
     start_linking = One(
         StartLinking,
         start=start_flow,
-        check=One(CheckOwnPassword, store=store, clock=clock, passwords=passwords),
+        check=check_own_password,
     )
     finish_linking = One(
         FinishLinking,
@@ -359,7 +360,7 @@ class Container(containers.DeclarativeContainer):
         store=store,
         custodians=custodians,
         chains=chains,
-        passwords=passwords,
+        check=check_own_password,
         derive=One(DerivationPool),
         clock=clock,
         identifiers=identifiers,

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from attrs import field, frozen
 
 from application.access.caller import Caller
+from application.access.own_password import CheckOwnPassword
 from application.accounts.create_key import chain_of
 from application.audit.trail import Trail
 from application.ports.chain import Chain
@@ -22,8 +23,8 @@ from application.ports.clock import Clock
 from application.ports.custody import Custodian, CustodyRefusedError, KeyDescription
 from application.ports.derivation import Derivation
 from application.ports.identifiers import Identifiers
-from application.ports.passwords import Passwords
 from application.ports.storage.work import Scope, Store, Work
+from application.secret_hash import is_same
 from domain.account import Account, AccountState, Origin
 from domain.errors import FieldFault, Refusal
 from domain.identifiers import AccountId, NetworkId, Prefix, public_id
@@ -47,13 +48,18 @@ class DeriveAccounts:
     #: By the scheme of their key references.
     custodians: Mapping[str, Custodian]
     chains: Mapping[NetworkId, Chain]
-    passwords: Passwords
+    check: CheckOwnPassword
     derive: Derivation
     clock: Clock
     identifiers: Identifiers
 
-    def __call__(self, caller: Caller, passphrase: Passphrase) -> Sequence[Account] | Refusal:
+    def __call__(
+        self, caller: Caller, password: str, passphrase: Passphrase
+    ) -> Sequence[Account] | Refusal:
         """The accounts with their keys; the same again where they have them already.
+
+        *password*: the one that logs in.  Whoever has found a session does not choose keys that
+        nobody can change; a wrong one counts like a failed log-in.
 
         Raises:
             CustodyUnavailableError: ask again, with the same passphrase.
@@ -73,10 +79,12 @@ class DeriveAccounts:
         accounts = self._accounts(caller)
         if isinstance(accounts, Refusal):
             return accounts
-        # Only of the one that is about to count, so that nobody tries passwords here.  In constant
-        # time, as every log-in: the comparison is Argon2's.
+        known = self.check(user.id, password, caller.source or "")
+        if isinstance(known, Refusal):
+            return known
+        # What counts already stays good, whatever the password has become.
         is_new = any(each.state is AccountState.REQUESTED for each in accounts)
-        if is_new and self.passwords.verify(user.password_hash, passphrase.text):
+        if is_new and is_same(passphrase.text.encode(), password.encode()):
             return Refusal(
                 code="passphrase_is_password",
                 detail="the passphrase must be another one than the password that logs in",

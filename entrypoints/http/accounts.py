@@ -40,6 +40,7 @@ from entrypoints.http.authentication import require
 from entrypoints.http.decoding import AnyRequest, Field, Shape
 from entrypoints.http.deployment_requests import fingerprint, idempotency_key
 from entrypoints.http.operations import NOTHING, Operation
+from entrypoints.http.passwords_and_sessions import CURRENT
 from entrypoints.http.problems import granted, invalid, not_found
 from entrypoints.http.pursued import CURSOR, KEYED, LIMIT, PAGE, token_id
 from entrypoints.http.rules import Choice, ChosenPassword, Text, Whole
@@ -74,7 +75,7 @@ SLOT = Field(
     "slot", Whole(least=0, most=2**31 - 1),
     "Which account of the passphrase; they count from 0, which it is by default.",
 )  # fmt: skip
-DERIVING = Shape("SigningPassphrase", (PASSPHRASE, SLOT))
+DERIVING = Shape("SigningPassphrase", (CURRENT, PASSPHRASE, SLOT))
 ADDRESS = Field(
     "address", Text(most=100, ascii_only=True), "What was made elsewhere, and obeys the account's "
     "own key on that network.", required=True,
@@ -139,10 +140,12 @@ def get_account(
         description="Where accounts have the `origin` `arc76`, whoever registered the "
         "organisation gives the signing passphrase once, in a session: their address, the "
         "passphrase and the slot make all accounts' keys (ARC-76), which the custodian keeps. "
-        "Given again, it answers the same; another one is refused.",
+        "Given again, it answers the same; another one is refused. Takes your password as well: "
+        "a wrong one counts like a failed log-in.",
         body=DERIVING, answers="AccountPage",
-        codes=("session_required", "passphrase_not_offered", "passphrase_is_password",
-               "passphrase_differs", "import_not_offered", "custodian_not_configured",
+        codes=("session_required", "invalid_credentials", "account_locked",
+               "passphrase_not_offered", "passphrase_is_password", "passphrase_differs",
+               "import_not_offered", "custodian_not_configured",
                "custodian_unavailable", "busy"),
     ).opt,
 )  # fmt: skip
@@ -152,7 +155,10 @@ def derive_accounts(
     require(caller, Permission.WRITE_ACCOUNTS)
     asked = DERIVING.decode(request, body)
     passphrase = Passphrase(text=asked[PASSPHRASE], slot=asked.get(SLOT) or 0)
-    items = [representations.account(each) for each in granted(derive(caller, passphrase))]
+    items = [
+        representations.account(each)
+        for each in granted(derive(caller, asked[CURRENT], passphrase))
+    ]
     return answer(page(items, has_more=False, last=None))
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from adapters.memory.derivation import MemoryDerivation
 from adapters.memory.passwords import MemoryPasswords
 from application.access.caller import Caller
+from application.access.own_password import CheckOwnPassword
 from application.keys.derive import DeriveAccounts, Passphrase, canonical_email
 from application.ports.custody import Capabilities, CustodyUnavailableError
 from application.ports.storage.work import Scope, StoreUnavailableError
@@ -39,7 +40,9 @@ class DerivingHouse(House):
             "store": self.store,
             "custodians": self.custodians,
             "chains": self.chains,
-            "passwords": MemoryPasswords(),
+            "check": CheckOwnPassword(
+                store=self.store, clock=self.clock, passwords=MemoryPasswords()
+            ),
             "derive": MemoryDerivation(),
             "clock": self.clock,
             "identifiers": self.identifiers,
@@ -49,7 +52,8 @@ class DerivingHouse(House):
     def derive(self, text: str = WORDS, **changes: Any) -> Any:
         slot = changes.pop("slot", 0)
         caller: Caller = changes.pop("caller", self.caller)
-        return self.deriving(**changes)(caller, Passphrase(text=text, slot=slot))
+        words = Passphrase(text=text, slot=slot)
+        return self.deriving(**changes)(caller, PASSWORD, words)
 
     @property
     def account(self) -> Account:

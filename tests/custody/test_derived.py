@@ -23,7 +23,7 @@ from tests.contract.custody import guarded
 from tests.custody.test_canary import forms
 from tests.domain.test_arc76 import VECTORS
 from tests.http.prepared import app_of
-from tests.http.site import Site, services_of
+from tests.http.site import PASSWORD, Site, services_of
 from tests.postgres_and_anvil import house as on_anvil
 from tests.postgres_and_anvil.house import a_house as an_anvil_house
 
@@ -42,7 +42,7 @@ def deriving(house):
         **common,
         custodians={house.custodian_scheme: guarded(house.custodian)},
         chains=house.chains,
-        passwords=services.derive_accounts.passwords,
+        check=services.derive_accounts.check,
         derive=DerivationPool(),
     )
     return evolve(services, derive_accounts=derive)
@@ -53,7 +53,11 @@ def derived(site):
     person = site.register_deriving(TYPED)
     organisation = OrganisationId(parse_id(Prefix.ORGANISATION, person.organisation))
     site.house.set_tariff(organisation, UNLIMITED, "for the test")
-    body = {"passphrase": VECTOR["password"], "slot": VECTOR["slot"]}
+    body = {
+        "current_password": PASSWORD,
+        "passphrase": VECTOR["password"],
+        "slot": VECTOR["slot"],
+    }
     answered = person.post("/v1/accounts/derive", body)
     assert answered.status_code == 200, answered.text
     return person
@@ -109,7 +113,7 @@ def test_neither_passphrase_nor_seed_is_in_a_dump_or_a_log(anvil, server_url, ca
         with TestClient(app_of(services), raise_server_exceptions=False) as client:
             person = derived(Site(house, services, client))
             told = [person.get("/v1/accounts").text, person.get("/v1/audit/events").text]
-            wrong = {"passphrase": VECTOR["password"] + "!"}
+            wrong = {"current_password": PASSWORD, "passphrase": VECTOR["password"] + "!"}
             told.append(person.post("/v1/accounts/derive", wrong).text)
         assert VECTOR["evm"] in told[0]
         file = tmp_path / "dump.sql"

@@ -125,7 +125,9 @@ def services_of(house: House, **changes: Any) -> Services:
             **common,
             **network,
             custodians=house.custodians,
-            passwords=MemoryPasswords(),
+            check=CheckOwnPassword(
+                store=house.store, clock=house.clock, passwords=MemoryPasswords()
+            ),
             derive=MemoryDerivation(),
         ),
         withdraw_key_change=WithdrawKeyChange(**common),

@@ -11,7 +11,8 @@ WORDS = "seven brown foxes under one umbrella"
 
 
 def derive(person, passphrase=WORDS, **changes):
-    return person.post("/v1/accounts/derive", {"passphrase": passphrase} | changes)
+    body = {"current_password": PASSWORD, "passphrase": passphrase}
+    return person.post("/v1/accounts/derive", body | changes)
 
 
 def account_of(person):
@@ -50,6 +51,13 @@ def test_what_is_no_passphrase_is_said(ada):
             ("/passphrase", code)
         ]
     is_refused(derive(ada, slot=-1), 400, "validation_failed")
+    assert account_of(ada)["state"] == "requested"
+
+
+def test_whoever_has_found_a_session_chooses_no_keys(ada):
+    for _ in range(5):
+        is_refused(derive(ada, current_password="not this one"), 401, "invalid_credentials")
+    is_refused(derive(ada), 423, "account_locked")
     assert account_of(ada)["state"] == "requested"
 
 

@@ -71,7 +71,10 @@ def bodies(site, ada):
         "/v1/auth/login": {"email": "ada@example.org", "password": PASSWORD},
         "/v1/accounts/{account}/key_changes": {"action": "rekey"},
         "/v1/accounts/{account}/adopt": {"address": "ADA", "network": site.house.network},
-        "/v1/accounts/derive": {"passphrase": "seven brown foxes"},
+        "/v1/accounts/derive": {
+            "current_password": PASSWORD,
+            "passphrase": "seven brown foxes",
+        },
         "/v1/credits/gifts": {"to": ada.organisation, "credits": 1},
     }
 

@@ -85,7 +85,7 @@ MAY_REFUSE: Mapping[str, frozenset[str]] = {
     "list_events": frozenset({"conflicting_fields", "invalid_cursor"}),
     "create_webhook_endpoint": frozenset({"webhook_url_refused", "webhook_url_unresolved"}),
     "derive_accounts": frozenset({
-        "passphrase_is_password", "passphrase_not_offered", "weak_password",
+        "account_locked", "passphrase_is_password", "passphrase_not_offered", "weak_password",
     }),
     "get_state_as_of": frozenset({"invalid_instant"}),
     "get_usage": frozenset({"out_of_range"}),

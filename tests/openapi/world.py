@@ -431,7 +431,9 @@ class World:
 
     def _for_derive_accounts(self) -> Supply:
         person = self.site.register_deriving(f"derives-{next(self._numbers)}@example.org")
-        return Supply(body={"passphrase": "seven brown foxes"}, by=person)
+        return Supply(
+            body={"current_password": PASSWORD, "passphrase": "seven brown foxes"}, by=person
+        )
 
     def _for_adopt_address(self) -> Supply:
         """The account's own address is adopted already."""
