@@ -40,7 +40,8 @@ class PostgresSpendings(Spendings):
     _transaction: Transaction
 
     def get(self, subjects: Collection[str]) -> Mapping[str, Spending]:
-        found = self._transaction.rows(ABUSE["select_spendings"], {"subjects": list(subjects)})
+        asked = {"subjects": list(subjects)}
+        (found,) = self._transaction.read((ABUSE["select_spendings"], asked))
         known = {row["subject"]: spending_from_row(row) for row in found}
         return {subject: known.get(subject, Spending()) for subject in subjects}
 

@@ -11,6 +11,7 @@ from application.ports.storage.access import (
     ApiKeys,
     EmailTakenError,
     FoundKey,
+    KeyStanding,
     LoginAttempts,
     Members,
     Organisations,
@@ -47,8 +48,8 @@ class PostgresOrganisations(Organisations):
         self._transaction.batch([(ACCESS[insert], row) for insert in inserts])
 
     def get(self) -> Organisation | None:
-        row = self._transaction.row(ACCESS["select_organisation"])
-        return rows.organisation_from_row(row) if row else None
+        (found,) = self._transaction.read((ACCESS["select_organisation"], {}))
+        return rows.organisation_from_row(found[0]) if found else None
 
     def set_tariff(self, tariff: TariffName) -> None:
         self._transaction.update("organisation", ACCESS["set_tariff"], {"tariff": tariff})
@@ -231,14 +232,18 @@ class PostgresApiKeys(ApiKeys):
         row = self._transaction.row(ACCESS["select_api_key"], {"id": id})
         return rows.api_key_from_row(row) if row else None
 
-    def standing(self, id: ApiKeyId) -> tuple[ApiKey, Organisation, Member] | None:
-        row = self._transaction.row(ACCESS["select_api_key_standing"], {"id": id})
-        if row is None:
+    def recognise(self, id: ApiKeyId) -> KeyStanding | None:
+        # For as long as the second one takes, the scope is that of the key's organisation.
+        steps = ("enter_scope_of_key", "select_key_in_scope", "leave_scope_of_key")
+        entered, found, _ = self._transaction.batch([(ACCESS[step], {"id": id}) for step in steps])
+        epoch, row = entered.fetchone(), found.fetchone()
+        if epoch is None or row is None:
             return None
-        return (
-            rows.api_key_from_row(row),
-            rows.organisation_from_row(row),
-            rows.member_from_row(row),
+        return KeyStanding(
+            key=rows.api_key_from_row(row),
+            organisation=rows.organisation_from_row(row),
+            maker=rows.member_from_row(row),
+            epoch=epoch["current_epoch"],
         )
 
     def put(self, key: ApiKey) -> None:

@@ -89,14 +89,12 @@ class PostgresBilling(Billing):
         return row is not None and row["is_recorded"]
 
     def facts(self) -> BillingFacts:
-        subscriptions, disputes, purchases = self._transaction.batch(
-            [
-                (BILLING["select_subscriptions"], {"id": None}),
-                (BILLING["select_disputes"], {"payment": None}),
-                (BILLING["newest_purchase"], {}),
-            ]
+        subscriptions, disputes, purchases = self._transaction.read(
+            (BILLING["select_subscriptions"], {"id": None}),
+            (BILLING["select_disputes"], {"payment": None}),
+            (BILLING["newest_purchase"], {}),
         )
-        newest = purchases.fetchone()
+        newest = purchases[0] if purchases else None
         return BillingFacts(
             subscriptions=tuple(map(_subscription, subscriptions)),
             disputes=tuple(map(_dispute, disputes)),

@@ -56,19 +56,16 @@ class PostgresLedger(Ledger):
             "lots": list(lots),
             "now": now,
         }
-        wallet, found, known = self._transaction.batch(
-            [
-                (LEDGER["lock_wallet"], parameters),
-                (LEDGER["select_lots"], parameters),
-                (LEDGER["select_holds"], parameters),
-            ]
+        wallet, found, known = self._transaction.read(
+            (LEDGER["lock_wallet"], parameters),
+            (LEDGER["select_lots"], parameters),
+            (LEDGER["select_holds"], parameters),
         )
-        row = wallet.fetchone()
         organisation = self._transaction.scope.organisation
-        if row is None or organisation is None:
+        if not wallet or organisation is None:
             raise MisuseError(f"{organisation} has no wallet")
         self._is_locked = True
-        return _wallet(organisation, row, found, known)
+        return _wallet(organisation, wallet[0], found, known)
 
     def granted(self, facts: Collection[str]) -> dict[str, int]:
         found = self._transaction.rows(LEDGER["granted"], {"facts": list(facts)})

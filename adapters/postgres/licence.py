@@ -19,9 +19,10 @@ class PostgresLicences(Licences):
     _transaction: Transaction
 
     def get(self) -> LicenceRecord:
-        row = self._transaction.row(LICENCE["select_licence"])
-        if row is None:
+        (found,) = self._transaction.read((LICENCE["select_licence"], {}))
+        if not found:
             return LicenceRecord()
+        row = found[0]
         return LicenceRecord(
             arranged_at=row["arranged_at"], told=LicenceState(row["told"]), due_at=row["due_at"]
         )

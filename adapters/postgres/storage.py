@@ -10,11 +10,12 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from operator import attrgetter
 from typing import Generic, TypeVar
+from uuid import UUID
 
 import psycopg
 from attrs import define, field, frozen
 from psycopg import Connection, Cursor
-from psycopg.pq import ConnStatus
+from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.rows import DictRow
 from psycopg_pool import ConnectionPool
 
@@ -79,7 +80,7 @@ from adapters.postgres.tokens import PostgresTokenWatches
 from adapters.postgres.transaction import Statement, Transaction
 from adapters.postgres.webhooks import PostgresWebhooks
 from adapters.postgres.wrapped import PostgresWrappedSecrets
-from adapters.postgres.writing import Turns
+from adapters.postgres.writing import Turns, failure
 from application.ports.clock import Clock
 from application.ports.storage.together import Joint, SharedStore, StaleError, Wanted
 from application.ports.storage.work import Scope, StoreUnavailableError, Work
@@ -87,7 +88,7 @@ from domain.identifiers import OrganisationId
 
 log = logging.getLogger("tallystick.store")
 
-SCOPE = queries.load("scope.sql")
+_BEGIN = queries.load("scope.sql")["begin"]
 
 #: What a turn that is not kept may hear: something is otherwise, or somebody else is at it.
 _TURN_IS_STALE = "TU001"
@@ -359,14 +360,14 @@ class PostgresStore(SharedStore):
 
     @contextmanager
     def transaction(self, scope: Scope) -> Iterator[Transaction]:
-        with self._entered([_scoped(scope)]) as (connection, _):
+        with self._entered(lambda connection: _begin(connection, scope)) as (connection, _):
             yield Transaction(connection, scope)
 
     @contextmanager
     def _entered(
-        self, statements: Sequence[Statement]
-    ) -> Iterator[tuple[Connection[DictRow], list[Cursor[DictRow]]]]:
-        connection, found = self._enter(statements)
+        self, first: Callable[[Connection[DictRow]], R]
+    ) -> Iterator[tuple[Connection[DictRow], R]]:
+        connection, found = self._enter(first)
         try:
             try:
                 yield connection, found
@@ -481,7 +482,8 @@ class PostgresStore(SharedStore):
         askers = sum(len(each.askers) for each in wanted.values())
         entries = self._known.take(wanted)
         for opens in (False, True):
-            with self._entered(locking(wanted, opens=opens)) as (connection, found):
+            locks = locking(wanted, opens=opens)
+            with self._entered(lambda it: _asked(it, locks)) as (connection, found):  # noqa: B023 - called at once
                 throttles = found[-2 if len(wanted) > 1 else -4].fetchall()
                 if len(throttles) < askers and not opens:
                     # Somebody's first command.  Counters come before wallets: once more, then.
@@ -524,10 +526,8 @@ class PostgresStore(SharedStore):
         with translated(), self._pool.connection() as connection:
             return health.installation(connection)
 
-    def _enter(
-        self, statements: Sequence[Statement]
-    ) -> tuple[Connection[DictRow], list[Cursor[DictRow]]]:
-        """A connection with a transaction begun on it, and what each of *statements* found.
+    def _enter(self, first: Callable[[Connection[DictRow]], R]) -> tuple[Connection[DictRow], R]:
+        """A connection on which *first* has begun a transaction, and what that has found.
 
         The pool may hold connections that died with the server; nothing has happened on them yet,
         so the next one will do.
@@ -537,11 +537,7 @@ class PostgresStore(SharedStore):
             while True:
                 connection = self._pool.getconn()
                 try:
-                    with connection.pipeline():
-                        found = [
-                            connection.execute(query, parameters)
-                            for query, parameters in statements
-                        ]
+                    found = first(connection)
                 except BaseException as error:
                     is_dead = connection.closed
                     self._pool.putconn(connection)
@@ -557,13 +553,24 @@ class PostgresStore(SharedStore):
                     return connection, found
 
 
-def _scoped(scope: Scope) -> Statement:
-    return SCOPE["enter"], {
-        "organisation": _setting(scope.organisation),
-        "user": _setting(scope.user),
-    }
+def _begin(connection: Connection[DictRow], scope: Scope) -> None:
+    """One message there, one back, and none of it parsed here.  Raises: psycopg.Error."""
+    ids = {"organisation": _setting(scope.organisation), "user": _setting(scope.user)}
+    done = connection.pgconn.exec_(_BEGIN.format_map(ids).encode())
+    if done.status != ExecStatus.TUPLES_OK:
+        raise failure(connection.pgconn, done)
 
 
-def _setting(id: object) -> str:
-    """A setting has no null; the policies read an empty one as none."""
-    return "" if id is None else str(id)
+def _asked(
+    connection: Connection[DictRow], statements: Sequence[Statement]
+) -> list[Cursor[DictRow]]:
+    with connection.pipeline():
+        return [connection.execute(query, parameters) for query, parameters in statements]
+
+
+def _setting(id: UUID | None) -> str:
+    """A setting has no null; the policies read an empty one as none.
+
+    Written into the statement as it is: of an id nothing has to be quoted.
+    """
+    return "" if id is None else str(UUID(int=id.int))

@@ -192,6 +192,7 @@ class TurnTransaction(Transaction):
     _turn: Turn = field(kw_only=True)
 
     def batch(self, statements: Sequence[Statement]) -> list[Cursor[DictRow]]:
+        self._known.clear()
         self._turn.flush()
         with translated(), self._turn.connection.pipeline():
             self._turn.enter(self.scope)

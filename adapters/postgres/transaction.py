@@ -1,6 +1,8 @@
 """One database transaction, as the repositories use it."""
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, LiteralString
 
 from attrs import field, frozen
@@ -14,6 +16,9 @@ from domain.errors import LockOrderError, MisuseError
 Parameters = Mapping[str, Any]
 Statement = tuple[LiteralString, Parameters]
 
+#: Of statements that write, or wait for somebody who may have written; also through a function.
+_CHANGES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|FOR SHARE|narrow\.|keep_turn|pg_\w*advisory\w*)")
+
 
 @frozen
 class Transaction:
@@ -23,6 +28,8 @@ class Transaction:
     scope: Scope
     _locks: LockSequence = field(factory=LockSequence)
     _newest: dict[Lock, Any] = field(factory=dict)
+    #: What `read` has found since anything here wrote or waited.
+    _known: dict[object, list[DictRow]] = field(factory=dict)
 
     def enter(self, lock: Lock, id: Any) -> None:
         """Say which lock comes next, before asking the database for it: by rank, then by id."""
@@ -42,6 +49,21 @@ class Transaction:
     def rows(self, query: LiteralString, parameters: Parameters | None = None) -> list[DictRow]:
         return self._run(query, parameters).fetchall()
 
+    def read(self, *statements: Statement) -> list[list[DictRow]]:
+        """What each of them finds, in one round trip; what was asked before is not asked again.
+
+        Several rules of one transaction ask for the same facts, each for itself.  Where anything
+        was written since, or a lock waited for, they are asked anew.
+        """
+        asked = [(_key(*each), each) for each in statements]
+        missing = {key: each for key, each in asked if key not in self._known}
+        if missing:
+            found = self.batch(list(missing.values()))
+            self._known.update(
+                (key, cursor.fetchall()) for key, cursor in zip(missing, found, strict=True)
+            )
+        return [self._known[key] for key, _ in asked]
+
     def change(self, query: LiteralString, parameters: Parameters | None = None) -> int:
         """How many rows it touched."""
         return self._run(query, parameters).rowcount
@@ -53,10 +75,17 @@ class Transaction:
 
     def batch(self, statements: Sequence[Statement]) -> list[Cursor[DictRow]]:
         """All of them in order, in one round trip; each sees what those before it did."""
+        if len(statements) == 1:
+            ((query, parameters),) = statements
+            return [self._run(query, parameters)]
+        if any(changes(query) for query, _ in statements):
+            self._known.clear()
         with translated(), self._connection.pipeline():
             return [self._connection.execute(query, self._with(p)) for query, p in statements]
 
     def _run(self, query: LiteralString, parameters: Parameters | None) -> Cursor[DictRow]:
+        if changes(query):
+            self._known.clear()
         with translated():
             return self._connection.execute(query, self._with(parameters or {}))
 
@@ -66,3 +95,13 @@ class Transaction:
             "user": self.scope.user,
             **parameters,
         }
+
+
+@lru_cache(maxsize=1_024)
+def changes(query: LiteralString) -> bool:
+    return _CHANGES.search(query) is not None
+
+
+def _key(query: LiteralString, parameters: Parameters) -> object:
+    values = parameters.items()
+    return query, *((name, tuple(v) if isinstance(v, list) else v) for name, v in values)

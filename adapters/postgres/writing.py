@@ -5,7 +5,7 @@ from typing import cast
 from weakref import WeakKeyDictionary
 
 from attrs import field, frozen
-from psycopg import Connection, OperationalError
+from psycopg import Connection, Error, OperationalError
 from psycopg.errors import InvalidSqlStatementName, error_from_result
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
@@ -106,7 +106,14 @@ def _succeeded(wire: PGconn, result: PGresult, expected: ExecStatus) -> PGresult
     """Raises: psycopg.OperationalError: the connection died, or psycopg.Error: it was refused."""
     if result.status == expected:
         return result
+    raise failure(wire, result)
+
+
+def failure(wire: PGconn, result: PGresult) -> Error:
+    """What *result* says that went wrong; an `OperationalError` where the connection died."""
     error = error_from_result(result)
-    if wire.status != ConnStatus.OK:
-        raise OperationalError(str(error)) from error
-    raise error
+    if wire.status == ConnStatus.OK:
+        return error
+    died = OperationalError(str(error))
+    died.__cause__ = error
+    return died

@@ -57,18 +57,14 @@ class Authenticate:
             return _WRONG_KEY
         id, secret = parsed
         with self.store.begin(Scope()) as work:
-            found = work.api_keys.find(id)
-        if found is None:
-            return _WRONG_KEY
-        with self.store.begin(Scope(organisation=found.organisation)) as work:
-            standing = work.api_keys.standing(id)
+            standing = work.api_keys.recognise(id)
         if standing is None:
             return _WRONG_KEY
-        key, organisation, maker = standing
+        key, organisation, maker = standing.key, standing.organisation, standing.maker
         is_right = is_same(hash_secret(secret.encode()), key.secret_hash)
         if not is_right or key.is_over(self.clock.now()) or maker.removed_at is not None:
             return _WRONG_KEY
-        if key.needs_enabling(found.epoch):
+        if key.needs_enabling(standing.epoch):
             # Told to whoever has the secret only.
             return _NOT_ENABLED
         self._remember_use(key)

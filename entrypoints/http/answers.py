@@ -1,12 +1,12 @@
 """How good news leaves: JSON bytes, entity tags, pages and their cursors."""
 
 import hashlib
-import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from litestar import Request, Response
 
 from domain.errors import FieldFault
@@ -86,4 +86,4 @@ def bad_cursor() -> RefusedError:
 
 
 def _encoded(value: Json) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return msgspec.json.encode(value)

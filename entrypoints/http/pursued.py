@@ -151,10 +151,12 @@ def document(
     each: Deployment, caller: Caller, store: Store, chains: Chains
 ) -> representations.Document:
     """One of them, and when it is looked at next."""
-    with store.begin(caller.scope) as work:
-        next_look_at = work.deployments.due_at(each.id)
+    next_look_at = None
+    if each.state.is_open:
+        with store.begin(caller.scope) as work:
+            next_look_at = work.deployments.due_at(each.id)
     network = network_of(chains, each)
-    return representations.pursued(each, network, next_look_at if each.state.is_open else None)
+    return representations.pursued(each, network, next_look_at)
 
 
 def listed(found: Page[Deployment], chains: Chains, request: AnyRequest) -> Response[bytes]:

@@ -69,9 +69,9 @@ def test_where_a_key_may_issue_and_when_it_was_used_is_kept(store: Store):
         work.api_keys.used(key.id, NOW)
         used = evolve(key, last_used_at=NOW)
         assert work.api_keys.get(key.id) == used
-        standing = work.api_keys.standing(key.id)
+        standing = work.api_keys.recognise(key.id)
         assert standing is not None
-        assert standing[0] == used
+        assert standing.key == used
 
 
 def test_a_stranger_writes_down_no_use(store: Store):

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from attrs import evolve
 
-from application.ports.storage.access import EmailTakenError, FoundKey
+from application.ports.storage.access import EmailTakenError, FoundKey, KeyStanding
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Scope, Store
 from domain.abuse import LoginFailures
@@ -242,13 +242,22 @@ def test_an_api_key_is_added_found_changed_and_listed(store: Store):
         )
     with store.begin(tenant.scope) as work:
         assert work.api_keys.get(revoked.id) == revoked
-        assert work.api_keys.standing(revoked.id) == (
-            revoked,
-            work.organisations.get(),
-            work.organisations.member(tenant.user),
-        )
+        organisation, maker = work.organisations.get(), work.organisations.member(tenant.user)
+        assert organisation is not None
+        assert maker is not None
         first = work.api_keys.list(PageRequest(limit=2))
         rest = work.api_keys.list(PageRequest(limit=2, after=first.items[-1].id))
+    with store.begin(Scope()) as work:
+        standing = KeyStanding(
+            key=revoked, organisation=organisation, maker=maker, epoch=work.access_epoch.current()
+        )
+        assert work.api_keys.recognise(revoked.id) == standing
+        assert work.api_keys.recognise(ApiKeyId(uuid4())) is None
+        assert work.api_keys.get(revoked.id) is None
+        assert work.organisations.get() is None
+    with store.begin(tenant.scope) as work:
+        assert work.api_keys.recognise(revoked.id) == standing
+        assert work.api_keys.get(revoked.id) == revoked
     assert first.has_more
     assert not rest.has_more
     expected = sorted([revoked, *keys[1:]], key=by_id, reverse=True)
@@ -335,9 +344,9 @@ def test_whoever_was_removed_is_nobody_here_and_their_row_stays(store: Store):
         assert work.organisations.member(eve.user) is None
         assert not work.teams.are_members([guest.id])
         assert not work.users.is_verified(guest.id)
-        standing = work.api_keys.standing(key.id)
+        standing = work.api_keys.recognise(key.id)
         assert standing is not None
-        assert standing[2] == gone
+        assert standing.maker == gone
         work.members.put(evolve(gone, role=Role.OWNER, removed_at=None))
     with store.begin(both) as work:
         assert work.sessions.standing(session.id) is not None

@@ -11,6 +11,7 @@ from application.ports.storage.access import (
     ApiKeys,
     EmailTakenError,
     FoundKey,
+    KeyStanding,
     LoginAttempts,
     Members,
     Organisations,
@@ -380,8 +381,8 @@ class MemoryApiKeys(ApiKeys):
         key = self._transaction.get(self._tables.api_keys, id)
         return key if key and key.organisation == self._transaction.organisation else None
 
-    def standing(self, id: ApiKeyId) -> tuple[ApiKey, Organisation, Member] | None:
-        key = self.get(id)
+    def recognise(self, id: ApiKeyId) -> KeyStanding | None:
+        key = self._transaction.get(self._tables.api_keys, id)
         if key is None:
             return None
         organisation = self._transaction.get(self._tables.organisations, key.organisation)
@@ -390,7 +391,11 @@ class MemoryApiKeys(ApiKeys):
             for _, member in self._transaction.items(self._tables.members)
             if member.id == key.created_by
         )
-        return (key, organisation, maker) if organisation else None
+        if organisation is None:
+            return None
+        return KeyStanding(
+            key=key, organisation=organisation, maker=maker, epoch=self._epoch.current()
+        )
 
     def put(self, key: ApiKey) -> None:
         self._transaction.require_organisation(key.organisation)

@@ -227,7 +227,16 @@ SELECT organisation_id, id, name, live, scopes, secret_hash, hint, created_by, c
  WHERE organisation_id = %(organisation)s
    AND id = %(id)s
 
--- name: select_api_key_standing
+-- name: enter_scope_of_key
+SELECT set_config('app.organisation_id', found.organisation_id::text, true),
+       coalesce((SELECT auth_epoch FROM installation), 0) AS current_epoch
+  FROM narrow.find_api_key(%(id)s) AS found
+
+-- name: leave_scope_of_key
+SELECT set_config('app.organisation_id', coalesce(%(organisation)s::text, ''), true)
+
+-- name: select_key_in_scope
+-- Of nobody's key nothing was entered, and another one's is not seen: row-level security.
 SELECT key.organisation_id, key.id, key.name, key.live, key.scopes, key.secret_hash, key.hint,
        key.created_by, key.created_at, key.expires_at, key.revoked_at,
        key.requests_per_minute, key.networks, key.last_used_at, key.api_version, key.auth_epoch,
@@ -240,7 +249,7 @@ SELECT key.organisation_id, key.id, key.name, key.live, key.scopes, key.secret_h
   JOIN members AS member
     ON member.organisation_id = key.organisation_id
    AND member.id = key.created_by
- WHERE key.organisation_id = %(organisation)s
+ WHERE key.organisation_id = nullif(current_setting('app.organisation_id', true), '')::uuid
    AND key.id = %(id)s
 
 -- name: update_api_key

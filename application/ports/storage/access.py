@@ -170,6 +170,17 @@ class FoundKey:
     epoch: int
 
 
+@frozen(kw_only=True)
+class KeyStanding:
+    """An API key, and what its being good depends on."""
+
+    key: ApiKey
+    organisation: Organisation
+    maker: Member
+    #: The installation's, now; the key may be of one before.
+    epoch: int
+
+
 class ApiKeys(Protocol):
     def add(self, key: ApiKey) -> None: ...
 
@@ -179,8 +190,11 @@ class ApiKeys(Protocol):
 
     def get(self, id: ApiKeyId) -> ApiKey | None: ...
 
-    def standing(self, id: ApiKeyId) -> tuple[ApiKey, Organisation, Member] | None:
-        """The key with its organisation and its maker: one round trip."""
+    def recognise(self, id: ApiKeyId) -> KeyStanding | None:
+        """Whoever comes with a key, before anybody knows whose it is; works in any scope.
+
+        Everything about it in one round trip; what follows is in the scope that it was.
+        """
         ...
 
     def put(self, key: ApiKey) -> None:
