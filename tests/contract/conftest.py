@@ -14,6 +14,7 @@ PORTS = (
     "seal_state",
     "verification",
     "chain",
+    "gruff_node",
     "patient_chain",
     "counting_chain",
     "windowed_chain",
@@ -63,6 +64,7 @@ verification = pytest.fixture(_subject, name="verification")
 seal_state = pytest.fixture(_subject, name="seal_state")
 sealed_store = pytest.fixture(_subject, name="sealed_store")
 chain = pytest.fixture(_subject, name="chain")
+gruff_node = pytest.fixture(_subject, name="gruff_node")
 patient_chain = pytest.fixture(_subject, name="patient_chain")
 counting_chain = pytest.fixture(_subject, name="counting_chain")
 windowed_chain = pytest.fixture(_subject, name="windowed_chain")
