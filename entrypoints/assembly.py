@@ -28,6 +28,7 @@ from application.ports.custody import (
     KeyWrapping,
     Verifies,
 )
+from application.ports.derivation import PublicKeys
 from application.ports.egress import Egress
 from application.ports.files import Files
 from application.ports.identity_provider import IdentityProvider
@@ -350,15 +351,21 @@ def has_documents(metadata: MetadataStore, network: Network) -> bool:
     return network.family is not Family.ALGORAND or may_point_at(metadata.url_of(b""), network)
 
 
+def public_keys() -> PublicKeys:
+    """Of secrets made elsewhere."""
+    made: PublicKeys = import_module("adapters.local_keys.curves").public_key_of
+    return made
+
+
 def addresses_of(secret: bytearray) -> dict[str, str]:
     """Of the accounts that 32 bytes are the secret of, by the name of the family.
 
     Raises:
         ValueError: they are no secret of one of the curves.
     """
-    curves = import_module("adapters.local_keys.curves")
+    public_key_of = public_keys()
     return {
-        family.value: adapter(family.value).address_of(curves.public_key_of(family.curve, secret))
+        family.value: adapter(family.value).address_of(public_key_of(family.curve, secret))
         for family in Family
     }
 

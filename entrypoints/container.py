@@ -362,6 +362,7 @@ class Container(containers.DeclarativeContainer):
         chains=chains,
         check=check_own_password,
         derive=One(DerivationPool),
+        public_key_of=One(assembly.public_keys),
         clock=clock,
         identifiers=identifiers,
     )

@@ -173,6 +173,14 @@ class _Found(FoundKey):
         return self._custodian.signed(self._description.key, message)
 
 
+def public_key_of(curve: Curve, secret: bytearray) -> PublicKey:
+    """Raises: ValueError: it is no secret of *curve*."""
+    try:
+        return _public(_read(curve, bytes(secret)))
+    except CustodyRefusedError as error:
+        raise ValueError(str(error)) from None
+
+
 def _read(curve: Curve, secret: bytes) -> _Private:
     try:
         # The library would fill a short one up.

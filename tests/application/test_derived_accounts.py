@@ -10,19 +10,23 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.memory.custody import public_key_of
 from adapters.memory.derivation import MemoryDerivation
 from adapters.memory.passwords import MemoryPasswords
 from application.access.caller import Caller
 from application.access.own_password import CheckOwnPassword
 from application.keys.derive import DeriveAccounts, Passphrase, canonical_email
 from application.ports.custody import Capabilities, CustodyUnavailableError
+from application.ports.derivation import TooManyDerivationsError
 from application.ports.storage.work import Scope, StoreUnavailableError
 from domain.account import Account, AccountState, Origin
 from domain.errors import Refusal
 from domain.identifiers import INSTALLATION, AccountId, MemberId
+from domain.key_change import KeyChangeState
 from domain.organisation import Member, Role
 from domain.signing import Curve
 from tests.application.house import House
+from tests.application.keys import ELSEWHERE, KeyedHouse
 from tests.application.mortal import DEATHS, Death, Fate, Mortal, MortalStore
 
 WORDS = "seven brown foxes under one umbrella"
@@ -44,6 +48,7 @@ class DerivingHouse(House):
                 store=self.store, clock=self.clock, passwords=MemoryPasswords()
             ),
             "derive": MemoryDerivation(),
+            "public_key_of": public_key_of,
             "clock": self.clock,
             "identifiers": self.identifiers,
         }
@@ -65,12 +70,16 @@ class DerivingHouse(House):
     @property
     def expected(self) -> str:
         """The address that the passphrase makes, by no way of ours."""
-        secret = MemoryDerivation()("ada@example.com", WORDS, 0)
+        secret = MemoryDerivation()(INSTALLATION, "ada@example.com", WORDS, 0)
         family, elsewhere = self.chain.network.family, AccountId(uuid4())
         made = self.custodian.import_key(
             INSTALLATION, elsewhere, family.curve, family.key_use, secret
         )
         return self.chain.address(made.public_key)
+
+
+class MovingHouse(DerivingHouse, KeyedHouse):
+    """Whose accounts may be moved to another custodian."""
 
 
 @pytest.fixture
@@ -156,6 +165,45 @@ def test_a_custodian_that_takes_nothing_in_is_told_before_anything_is_derived(ho
     closed = {house.custodian_scheme: Closed()}
     is_refused(house.derive(custodians=closed, derive=derive), "import_not_offered")
     is_refused(house.derive(custodians={}, derive=derive), "custodian_not_configured")
+
+
+@pytest.fixture
+def moved():
+    """A house whose account was derived, and moved to another custodian."""
+    house = MovingHouse()
+    house.derive()
+    change = house.move()
+    assert house.change_keys(Fate({}))
+    assert house.changed(change.id).state is KeyChangeState.COMPLETED
+    assert house.account.custodian == ELSEWHERE
+    return house
+
+
+def test_the_passphrase_stays_the_one_wherever_the_account_is_moved(moved):
+    before = moved.account
+    assert moved.derive() == [before]
+    is_refused(moved.derive(WORDS + "!"), "passphrase_differs")
+    is_refused(moved.derive(slot=1), "passphrase_differs")
+    assert moved.account == before
+
+
+def test_no_custodian_is_asked_which_passphrase_was_the_one(moved):
+    assert moved.derive(custodians={}) == [moved.account]
+    is_refused(moved.derive(WORDS + "!", custodians={}), "passphrase_differs")
+
+
+def test_a_passphrase_that_makes_no_key_is_another_one(moved):
+    is_refused(moved.derive(derive=lambda *_: bytearray(32)), "passphrase_differs")
+
+
+def test_an_organisation_that_derives_enough_already_is_told_to_wait(house):
+    def derive(*_: object) -> bytearray:
+        raise TooManyDerivationsError("2 are under way for this organisation")
+
+    answer = house.derive(derive=derive)
+    is_refused(answer, "rate_limited")
+    assert answer.retry_after is not None
+    assert house.account.awaits_passphrase
 
 
 def test_whoever_was_invited_derives_nothing(house):

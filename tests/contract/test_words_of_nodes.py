@@ -15,7 +15,9 @@ def test_words_are_kept_as_they_are_said(gruff_node):
 
 
 @pytest.mark.parametrize(
-    "odd", ["\0", "\x1b[31m", "\r\n", "\x7f", "\x85", "\u202e", "\u2028", "\ud800", "\u200b"], ids=ascii
+    "odd",
+    ["\0", "\x1b[31m", "\r\n", "\x7f", "\x85", "\u202e", "\u2028", "\ud800", "\u200b"],
+    ids=ascii,
 )
 def test_what_nobody_sees_is_not_kept(gruff_node, odd):
     detail = gruff_node(f"no{odd}thing").detail

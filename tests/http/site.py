@@ -10,6 +10,7 @@ from uuid import UUID
 from attrs import define, evolve, field
 from litestar.testing import TestClient
 
+from adapters.memory.custody import public_key_of
 from adapters.memory.derivation import MemoryDerivation
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.wrapping import MemoryKeyWrapping
@@ -129,6 +130,7 @@ def services_of(house: House, **changes: Any) -> Services:
                 store=house.store, clock=house.clock, passwords=MemoryPasswords()
             ),
             derive=MemoryDerivation(),
+            public_key_of=public_key_of,
         ),
         withdraw_key_change=WithdrawKeyChange(**common),
         set_approval_policy=SetApprovalPolicy(**common),

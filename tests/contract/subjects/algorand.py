@@ -53,7 +53,10 @@ def gruff_node() -> Iterator[Callable[..., Submission]]:
         head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n" % len(body)
         with a_server(says(head + body)) as server:
             there = Endpoint(url=server.url + place, **endpoint)
-            return submitted(Reader(Node(there, timedelta(seconds=5)), a_network("algorand:gruff", None)), transaction)
+            return submitted(
+                Reader(Node(there, timedelta(seconds=5)), a_network("algorand:gruff", None)),
+                transaction,
+            )
 
     yield refused
 
