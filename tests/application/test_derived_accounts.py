@@ -16,12 +16,14 @@ from adapters.memory.passwords import MemoryPasswords
 from application.access.caller import Caller
 from application.access.own_password import CheckOwnPassword
 from application.keys.derive import DeriveAccounts, Passphrase, canonical_email
+from application.keys.give_up import GiveUpPassphrase
 from application.ports.custody import Capabilities, CustodyUnavailableError
 from application.ports.derivation import TooManyDerivationsError
 from application.ports.storage.work import Scope, StoreUnavailableError
 from domain.account import Account, AccountState, Origin
+from domain.audit import OPERATOR
 from domain.errors import Refusal
-from domain.identifiers import INSTALLATION, AccountId, MemberId
+from domain.identifiers import INSTALLATION, AccountId, MemberId, Prefix, public_id
 from domain.key_change import KeyChangeState
 from domain.organisation import Member, Role
 from domain.signing import Curve
@@ -59,6 +61,18 @@ class DerivingHouse(House):
         caller: Caller = changes.pop("caller", self.caller)
         words = Passphrase(text=text, slot=slot)
         return self.deriving(**changes)(caller, PASSWORD, words)
+
+    def give_up(self, caller: Caller | None = None, **changes: Any) -> Any:
+        return self.giving_up(**changes)(caller or self.caller)
+
+    def giving_up(self, **changes: Any) -> GiveUpPassphrase:
+        parts: dict[str, Any] = {
+            "store": self.store,
+            "custodians": self.custodians,
+            "clock": self.clock,
+            "identifiers": self.identifiers,
+        }
+        return GiveUpPassphrase(**parts | changes)
 
     @property
     def account(self) -> Account:
@@ -282,3 +296,94 @@ def test_what_was_derived_is_overwritten(house):
 def test_nothing_that_is_shown_has_the_passphrase(house):
     assert WORDS not in repr(Passphrase(text=WORDS))
     assert WORDS not in repr(house.derive())
+
+
+def test_a_founder_who_has_left_strands_nobody(house):
+    (waiting,) = house.give_up()
+    assert waiting == house.account
+    assert (waiting.state, waiting.origin) == (AccountState.REQUESTED, Origin.CUSTODIAN_INSTEAD)
+    with house.store.begin(Scope()) as work:
+        (task,) = [each for each in work.outbox.take(100) if each.topic == "account.requested"]
+        assert work.accounts.requested(100) == [(waiting.organisation, waiting.id)]
+    assert task.key == public_id(Prefix.ACCOUNT, waiting.id)
+    ready = house.prepare_account()
+    assert (ready.state, ready.custodian) == (AccountState.READY, waiting.custodian)
+    (event,) = [
+        each for each in house.all_events() if each.action == "account.passphrase_given_up"
+    ]
+    assert event.subject == task.key
+    assert event.content()["actor"]["id"] == house.caller.actor.id
+    house.is_intact()
+
+
+def test_an_operator_gives_up_as_well_and_is_named(house):
+    (waiting,) = house.giving_up().by_operator(house.caller.organisation)
+    assert waiting.origin is Origin.CUSTODIAN_INSTEAD
+    (event,) = [
+        each for each in house.all_events() if each.action == "account.passphrase_given_up"
+    ]
+    assert event.content()["actor"]["kind"] == OPERATOR.kind
+    is_refused(house.giving_up().by_operator(INSTALLATION), "no_passphrase_awaited")
+
+
+def test_giving_up_twice_is_giving_up_once(house):
+    first = house.give_up()
+    told = len(house.all_events())
+    assert house.give_up() == first
+    assert len(house.all_events()) == told
+    ready = house.prepare_account()
+    assert house.give_up() == [ready]
+    assert house.account == ready
+
+
+def test_what_has_its_key_is_not_given_up(house):
+    (derived,) = house.derive()
+    is_refused(house.give_up(), "no_passphrase_awaited")
+    assert house.account == derived
+
+
+def test_what_was_given_up_is_derived_no_more(house):
+    house.give_up()
+    is_refused(house.derive(), "passphrase_not_offered")
+    house.prepare_account()
+    is_refused(house.derive(), "passphrase_not_offered")
+
+
+def test_a_key_that_was_taken_in_before_is_nobodys(house):
+    """Whoever died over it knows its secret."""
+    with pytest.raises(Death):
+        house.derive(store=MortalStore(house.store, Fate({4: "death before"})))
+    house.give_up()
+    ready = house.prepare_account()
+    assert ready.address != house.expected
+    assert [each.public_key for each in ready.keys] == [
+        house.custodian.describe(ready.key).public_key
+    ]
+    # Nor is it found again by whoever rotates, or asks twice.
+    assert house.prepare_account() == ready
+    assert house.custodian.rotate(ready.key).public_key != ready.public_key
+
+
+def test_what_is_given_up_while_it_is_derived_has_no_key_of_the_passphrase(house):
+    def derive(*asked: Any) -> bytearray:
+        house.give_up()
+        return MemoryDerivation()(*asked)
+
+    is_refused(house.derive(derive=derive), "passphrase_not_offered")
+    assert house.account.key is None
+    assert house.prepare_account().address != house.expected
+
+
+def test_a_custodian_that_cannot_make_the_key_is_told_before_anything_is_given_up(house):
+    class Other:
+        def capabilities(self) -> Capabilities:
+            return Capabilities(curves=frozenset())
+
+    is_refused(house.give_up(custodians={}), "custodian_not_configured")
+    is_refused(house.give_up(custodians={house.custodian_scheme: Other()}), "curve_not_offered")
+    assert house.account.awaits_passphrase
+
+
+def test_only_who_may_change_keys_gives_up(house):
+    is_refused(house.give_up(evolve(house.caller, permissions=frozenset())), "forbidden")
+    assert house.account.awaits_passphrase

@@ -53,6 +53,7 @@ from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
 from application.keys.adopt import AdoptAddress
 from application.keys.derive import DeriveAccounts
+from application.keys.give_up import GiveUpPassphrase
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
 from application.keys.withdraw import WithdrawKeyChange
 from application.mail.write import ReadLetter
@@ -132,6 +133,7 @@ def services_of(house: House, **changes: Any) -> Services:
             derive=MemoryDerivation(),
             public_key_of=public_key_of,
         ),
+        give_up_passphrase=GiveUpPassphrase(**common, custodians=house.custodians),
         withdraw_key_change=WithdrawKeyChange(**common),
         set_approval_policy=SetApprovalPolicy(**common),
         decide_approval=DecideApproval(**common),
