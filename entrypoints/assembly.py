@@ -354,7 +354,7 @@ def has_documents(metadata: MetadataStore, network: Network) -> bool:
 
 def public_keys() -> PublicKeys:
     """Of secrets made elsewhere."""
-    made: PublicKeys = import_module("adapters.local_keys.curves").public_key_of
+    made: PublicKeys = adapter("local-keys").PublicKeysOfSecrets()
     return made
 
 

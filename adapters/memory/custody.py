@@ -20,6 +20,7 @@ from application.ports.custody import (
     KeyDescription,
     Signing,
 )
+from application.ports.derivation import PublicKeys
 from domain.identifiers import AccountId, KeyRef, OrganisationId
 from domain.signing import PURPOSES, Curve, KeyPlace, KeyUse, PublicKey, Purpose, Signature
 
@@ -161,6 +162,17 @@ class MemoryCustodian(KeyCustodian):
 
 
 @frozen
+class MemoryPublicKeys(PublicKeys):
+    """As `MemoryCustodian` has them of what it takes in."""
+
+    def __call__(self, curve: Curve, secret: bytearray) -> PublicKey:
+        try:
+            return _public(_read(curve, bytes(secret)))
+        except CustodyRefusedError as error:
+            raise ValueError(str(error)) from None
+
+
+@frozen
 class _Found(FoundKey):
     _custodian: MemoryCustodian
     _description: KeyDescription
@@ -171,14 +183,6 @@ class _Found(FoundKey):
 
     def sign(self, message: bytes) -> Signing:
         return self._custodian.signed(self._description.key, message)
-
-
-def public_key_of(curve: Curve, secret: bytearray) -> PublicKey:
-    """Raises: ValueError: it is no secret of *curve*."""
-    try:
-        return _public(_read(curve, bytes(secret)))
-    except CustodyRefusedError as error:
-        raise ValueError(str(error)) from None
 
 
 def _read(curve: Curve, secret: bytes) -> _Private:

@@ -10,7 +10,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.memory.custody import public_key_of
+from adapters.memory.custody import MemoryPublicKeys
 from adapters.memory.derivation import MemoryDerivation
 from adapters.memory.passwords import MemoryPasswords
 from application.access.caller import Caller
@@ -50,7 +50,7 @@ class DerivingHouse(House):
                 store=self.store, clock=self.clock, passwords=MemoryPasswords()
             ),
             "derive": MemoryDerivation(),
-            "public_key_of": public_key_of,
+            "public_key_of": MemoryPublicKeys(),
             "clock": self.clock,
             "identifiers": self.identifiers,
         }

@@ -13,6 +13,7 @@ PORTS = (
     "sealed_store",
     "seal_state",
     "verification",
+    "public_keys",
     "chain",
     "gruff_node",
     "patient_chain",
@@ -61,6 +62,7 @@ def _subject(request: pytest.FixtureRequest) -> Iterator[object]:
 
 store = pytest.fixture(_subject, name="store")
 verification = pytest.fixture(_subject, name="verification")
+public_keys = pytest.fixture(_subject, name="public_keys")
 seal_state = pytest.fixture(_subject, name="seal_state")
 sealed_store = pytest.fixture(_subject, name="sealed_store")
 chain = pytest.fixture(_subject, name="chain")

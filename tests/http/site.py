@@ -10,7 +10,7 @@ from uuid import UUID
 from attrs import define, evolve, field
 from litestar.testing import TestClient
 
-from adapters.memory.custody import public_key_of
+from adapters.memory.custody import MemoryPublicKeys
 from adapters.memory.derivation import MemoryDerivation
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.wrapping import MemoryKeyWrapping
@@ -131,7 +131,7 @@ def services_of(house: House, **changes: Any) -> Services:
                 store=house.store, clock=house.clock, passwords=MemoryPasswords()
             ),
             derive=MemoryDerivation(),
-            public_key_of=public_key_of,
+            public_key_of=MemoryPublicKeys(),
         ),
         give_up_passphrase=GiveUpPassphrase(**common, custodians=house.custodians),
         withdraw_key_change=WithdrawKeyChange(**common),
