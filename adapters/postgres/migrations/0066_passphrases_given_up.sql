@@ -1,8 +1,11 @@
 -- Who was to give an account's passphrase may have left: its custodian makes the key instead.
+
+-- Widens a check: what is there is good already, so nobody waits for it to be looked at.
+-- squawk-ignore ban-drop-constraint
+ALTER TABLE accounts DROP CONSTRAINT an_origin_is_known;
 ALTER TABLE accounts
-    DROP CONSTRAINT an_origin_is_known,
     ADD CONSTRAINT an_origin_is_known
-        CHECK (origin IN ('custodian', 'arc76', 'custodian_instead'));
+        CHECK (origin IN ('custodian', 'arc76', 'custodian_instead')) NOT VALID;
 
 CREATE OR REPLACE FUNCTION narrow.requested_accounts(at_most integer)
 RETURNS TABLE (organisation_id uuid, id uuid)
