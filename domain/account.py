@@ -36,6 +36,8 @@ class Origin(Enum):
     CUSTODIAN = "custodian"
     #: From a passphrase of its owner's, by ARC-76: nobody makes a key before it is given.
     ARC76 = "arc76"
+    #: From a custodian, since the passphrase was given up before it was given.
+    CUSTODIAN_INSTEAD = "custodian_instead"
 
 
 @frozen(kw_only=True)
@@ -99,6 +101,10 @@ class Account:
         """All of them, its own first."""
         return (*([self.own_key] if self.own_key is not None else []), *self.further_keys)
 
+    @property
+    def awaits_passphrase(self) -> bool:
+        return self.origin is Origin.ARC76 and self.state is AccountState.REQUESTED
+
     def find(self, key: KeyRef) -> AccountKey | None:
         return next((each for each in self.keys if each.key == key), None)
 
@@ -136,6 +142,12 @@ class Account:
         return evolve(
             self, state=AccountState.READY, key=key, public_key=public_key, address=address
         )
+
+    def without_passphrase(self) -> Account:
+        """The account whose key its custodian makes after all."""
+        if not self.awaits_passphrase:
+            raise IllegalTransitionError(f"account {self.id} awaits no passphrase")
+        return evolve(self, origin=Origin.CUSTODIAN_INSTEAD)
 
     def with_further(self, key: AccountKey) -> Account:
         """The account with one more key, which rules nothing yet."""

@@ -21,7 +21,7 @@ Value = str | int | bool | None
 _AMOUNT = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 #: Unicode categories that no reader sees as they are: controls, formats, lone surrogates, line and
 #: paragraph separators.
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 class Missing:
@@ -62,7 +62,7 @@ class Text(Field):
             return None
         if not isinstance(value, str):
             return wrong_type(self.name, "a string")
-        if any(unicodedata.category(letter) in _INVISIBLE for letter in value):
+        if any(unicodedata.category(letter) in INVISIBLE for letter in value):
             return fault(self.name, "control_character", "invisible characters are not allowed")
         if not value:
             return fault(self.name, "too_short", "must not be empty")

@@ -28,6 +28,7 @@ from application.ports.custody import (
     KeyWrapping,
     Verifies,
 )
+from application.ports.derivation import PublicKeys
 from application.ports.egress import Egress
 from application.ports.files import Files
 from application.ports.identity_provider import IdentityProvider
@@ -45,6 +46,7 @@ from application.ports.storage.work import Store
 from application.ports.tables import Cell, TableError, TableFormat
 from application.ports.telemetry import Telemetry
 from application.retention.tables import ENCODINGS, TABLES
+from domain.account import Origin
 from domain.export import ExportFormat
 from domain.identifiers import NetworkId, Prefix, public_id
 from domain.network import Family, Network
@@ -350,15 +352,21 @@ def has_documents(metadata: MetadataStore, network: Network) -> bool:
     return network.family is not Family.ALGORAND or may_point_at(metadata.url_of(b""), network)
 
 
+def public_keys() -> PublicKeys:
+    """Of secrets made elsewhere."""
+    made: PublicKeys = adapter("local-keys").PublicKeysOfSecrets()
+    return made
+
+
 def addresses_of(secret: bytearray) -> dict[str, str]:
     """Of the accounts that 32 bytes are the secret of, by the name of the family.
 
     Raises:
         ValueError: they are no secret of one of the curves.
     """
-    curves = import_module("adapters.local_keys.curves")
+    public_key_of = public_keys()
     return {
-        family.value: adapter(family.value).address_of(curves.public_key_of(family.curve, secret))
+        family.value: adapter(family.value).address_of(public_key_of(family.curve, secret))
         for family in Family
     }
 
@@ -453,9 +461,10 @@ def custodians(settings: Settings, store: Store, telemetry: Telemetry) -> dict[s
     """Custodians by the scheme of their key references, each watched, behind the guard.
 
     Raises:
-        SettingsError: where one is, or what it is told to log in with, cannot be understood.
+        SettingsError: where one is, or what it is told to log in with, cannot be understood; or
+            keys are to come from passphrases, and the one that they are for takes none in.
     """
-    return {
+    made: dict[str, Custodian] = {
         each.scheme: Guarded(
             custodian=WatchedCustodian(_custodian(each, settings, store), each.scheme, telemetry),
             verifies=verifies(),
@@ -463,6 +472,23 @@ def custodians(settings: Settings, store: Store, telemetry: Telemetry) -> dict[s
         )
         for each in settings.custodians
     }
+    if settings.account_origin is Origin.ARC76:
+        _check_imports(settings, made[settings.custodian])
+    return made
+
+
+def _check_imports(settings: Settings, custodian: Custodian) -> None:
+    """Raises: SettingsError: accounts of some network would wait for ever."""
+    needed = {entry.network.family.curve for entry in settings.networks}
+    lacking = sorted(each.value for each in needed - custodian.capabilities().imports)
+    if lacking:
+        fault = (
+            "TALLYSTICK_ACCOUNTS_ORIGIN ([accounts] origin) is arc76, and the custodian "
+            f"{settings.custodian} takes in no {' and no '.join(lacking)} keys made elsewhere "
+            "(import_not_offered): name one that does in TALLYSTICK_CUSTODIAN_NEW_KEYS "
+            "(local-keys does; docs/custody.md), or say custodian"
+        )
+        raise SettingsError([fault])
 
 
 def _custodian(named: CustodianSettings, settings: Settings, store: Store) -> KeyCustodian:

@@ -69,6 +69,7 @@ from application.exports.request import RequestExport
 from application.keys.adopt import AdoptAddress
 from application.keys.carry_out import CarryOutKeyChange
 from application.keys.derive import DeriveAccounts
+from application.keys.give_up import GiveUpPassphrase
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
 from application.keys.withdraw import WithdrawKeyChange
 from application.mail.send import SendLetter
@@ -362,6 +363,15 @@ class Container(containers.DeclarativeContainer):
         chains=chains,
         check=check_own_password,
         derive=One(DerivationPool),
+        public_key_of=One(assembly.public_keys),
+        clock=clock,
+        identifiers=identifiers,
+    )
+
+    give_up_passphrase = One(
+        GiveUpPassphrase,
+        store=store,
+        custodians=custodians,
         clock=clock,
         identifiers=identifiers,
     )

@@ -497,7 +497,7 @@ def _settings(reader: _Reader) -> Settings | None:
         custodians=custodians,
         offered_custodians=offered,
         account_origin=reader.parsed(
-            "accounts", "origin", Origin, Origin.CUSTODIAN, "custodian or arc76"
+            "accounts", "origin", _origin, Origin.CUSTODIAN, "custodian or arc76"
         ),
         master_keys=master_keys,
         wrapping=wrapping,
@@ -653,6 +653,13 @@ def _catalogue(reader: _Reader, file: str) -> Catalogue:
     found, faults = catalogue_settings.read_catalogue(file)
     reader.faults += [f"[catalogue] file: {fault}" for fault in faults]
     return found  # type: ignore[return-value]  # None: a fault, and no settings are made of it
+
+
+def _origin(text: str) -> Origin:
+    """Of accounts to come."""
+    if text not in {Origin.CUSTODIAN.value, Origin.ARC76.value}:
+        raise ValueError(text)
+    return Origin(text)
 
 
 def _number(text: str) -> int:

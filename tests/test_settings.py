@@ -403,6 +403,18 @@ class TestCustodians:
             assembly.custodians(settings, MemoryStore(), MemoryTelemetry())
 
 
+@pytest.mark.parametrize("origin", ["custodian", "arc76"])
+def test_where_accounts_to_come_have_their_keys_from_is_said(read, origin):
+    assert read(f'[accounts]\norigin = "{origin}"').account_origin.value == origin
+
+
+@pytest.mark.parametrize("origin", ["custodian_instead", "password", ""])
+def test_what_becomes_of_an_account_is_no_setting(faults, origin):
+    (fault,) = faults(f'[accounts]\norigin = "{origin}"')
+    assert "TALLYSTICK_ACCOUNTS_ORIGIN" in fault
+    assert "custodian or arc76" in fault
+
+
 class TestANetwork:
     @pytest.fixture
     def faults_of(self, faults):

@@ -20,7 +20,7 @@ from adapters.algorand.effect import Origins
 from adapters.algorand.identity import lease_of, note_of
 from adapters.algorand.kind import DocumentUrl, Kind
 from adapters.algorand.meeting import Meeting
-from adapters.algorand.node import WORDS, AnswerError, Node, UnreachableError
+from adapters.algorand.node import AnswerError, Node, UnreachableError
 from adapters.algorand.outcome import outcome_of
 from adapters.algorand.reads import Account, Parameters, Reader
 from adapters.algorand.rekey import RekeyKind
@@ -242,7 +242,7 @@ class AlgorandChain(Chain):
                 raise
             except ChainUnavailableError as error:
                 self._meeting.forget()
-                return Submission(Verdict.UNKNOWN, str(error)[:WORDS])
+                return Submission(Verdict.UNKNOWN, reader.node.words(str(error)))
 
         return self._ask(inquiry)
 

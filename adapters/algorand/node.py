@@ -19,10 +19,6 @@ from application.ports.nodes import Endpoint
 USUAL_SIZE = 2**20
 LARGE_SIZE = 2**25
 _LARGE = ("/blocks/", "/accounts/")
-#: Letters that are kept of what a node says in its own words.
-WORDS = 500
-#: Shorter than this, it is no secret, and hiding it would garble what is said.
-_SECRET_LETTERS = 4
 #: Where a line breaks or an answer is not what the SDK reads: sockets and HTTP raise the first
 #: three, its decoding the others.
 _FAILURES = (
@@ -57,13 +53,12 @@ class Node:
 
     def __init__(self, endpoint: Endpoint, answer_within: timedelta) -> None:
         """Raises: ValueError: the URL is not of HTTP."""
-        line = Line(endpoint.url)
+        line = Line(endpoint.url, endpoint.token)
         #: Host and port.  The rest of a node's URL is often a password.
         self.name = endpoint.name
         self._client = _Client(line, endpoint.token, answer_within.total_seconds())
-        self._secrets = [
-            each for each in (*line.secrets, endpoint.token or "") if len(each) >= _SECRET_LETTERS
-        ]
+        #: What the node said, fit to be shown.
+        self.words = line.words
 
     def ask(self, method: Callable[..., Any], *arguments: object, **options: object) -> Any:
         """What *method* of the SDK's client gives.
@@ -90,12 +85,6 @@ class Node:
         # Raised out here, it has neither cause nor context: those may quote the URL, and with it
         # whatever password is in it.
         raise failure
-
-    def words(self, said: str) -> str:
-        """What the node said, fit to be shown: no more than can be read, and no secret of ours."""
-        for secret in self._secrets:
-            said = said.replace(secret, "…")
-        return said[:WORDS]
 
 
 class _Client(AlgodClient):

@@ -2,7 +2,7 @@
 
 from adapters.algorand.errors import meaning
 from adapters.algorand.group import first_id
-from adapters.algorand.node import WORDS, AnswerError
+from adapters.algorand.node import AnswerError
 from adapters.algorand.reads import Reader
 from application.ports.chain import ChainUnavailableError
 from domain.operation import SignedTransaction, Submission, TransactionId, Verdict
@@ -21,16 +21,15 @@ def submitted(reader: Reader, transaction: SignedTransaction) -> Submission:
         named = reader.send(transaction.raw)
     except AnswerError as error:
         if error.status != BAD_REQUEST:
-            return Submission(Verdict.UNKNOWN, str(error)[:WORDS])
+            return Submission(Verdict.UNKNOWN, reader.node.words(str(error)))
         said = meaning(error.message)
         if said.verdict is Verdict.UNKNOWN and _is_known(reader, transaction.id):
             # A node that has it in a block says that the lease is taken: by this very one.
             return Submission(Verdict.ALREADY_KNOWN, said.detail)
         return said
     if named != first_id(transaction.raw):
-        told = reader.node.words(named)
-        detail = f"the node calls the group of {transaction.id} {told}"
-        return Submission(Verdict.UNKNOWN, detail[:WORDS])
+        detail = f"the node calls the group of {transaction.id} {named}"
+        return Submission(Verdict.UNKNOWN, reader.node.words(detail))
     return Submission(Verdict.ACCEPTED)
 
 

@@ -25,9 +25,12 @@ class _StatusError(Exception):
 
 
 class RpcError(Exception):
-    """The node answered, with an error.  It never leaves this adapter."""
+    """The node answered, with an error.  It never leaves this adapter.
 
-    def __init__(self, node: str, method: str, code: object, message: str, data: object) -> None:
+    *message* and *data* are fit to be kept and shown (`Node.words`); no data is empty.
+    """
+
+    def __init__(self, node: str, method: str, code: object, message: str, data: str) -> None:
         super().__init__(f"{node}: {method}: {message}")
         self.code = code
         self.message = message
@@ -38,8 +41,12 @@ class Node:
     """One endpoint.  It asks once: when to ask again is not an adapter's decision."""
 
     def __init__(self, endpoint: Endpoint, answer_within: timedelta) -> None:
+        """Raises: ValueError: the URL is not of HTTP."""
         self.name = endpoint.name
-        self._provider = _Provider(endpoint, answer_within)
+        line = Line(endpoint.url, endpoint.token)
+        self._provider = _Provider(line, endpoint.token, answer_within)
+        #: What the node said, fit to be shown.
+        self.words = line.words
 
     def request(self, method: str, *parameters: object) -> Any:
         """The result the node gives.
@@ -74,23 +81,22 @@ class Node:
                 self.name,
                 method,
                 error_object.get("code"),
-                str(error_object.get("message", "")),
-                error_object.get("data"),
+                self.words(str(error_object.get("message", ""))),
+                self.words(str(error_object.get("data") or "")),
             )
-        raise RpcError(self.name, method, None, str(error_object), None)
+        raise RpcError(self.name, method, None, self.words(str(error_object)), "")
 
 
 class _Provider(JSONBaseProvider):
     """web3's questions, over a line of ours."""
 
-    def __init__(self, endpoint: Endpoint, answer_within: timedelta) -> None:
-        """Raises: ValueError: the URL is not of HTTP."""
+    def __init__(self, line: Line, token: str | None, answer_within: timedelta) -> None:
         super().__init__()
-        self._line = Line(endpoint.url)
+        self._line = line
         self._within_seconds = answer_within.total_seconds()
         self._headers = {"Content-Type": "application/json", "User-Agent": "tallystick"}
-        if endpoint.token is not None:
-            self._headers["Authorization"] = f"Bearer {endpoint.token}"
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """Raises: NotSentError, _StatusError, any of `_FAILURES`."""

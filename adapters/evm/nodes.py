@@ -63,7 +63,8 @@ class MetNode:
             self._met = None
             return Submission(Verdict.UNKNOWN, str(error))
         if named != transaction.id:
-            return Submission(Verdict.UNKNOWN, f"{node.name} calls {transaction.id} {named}")
+            told = f"{node.name} calls {transaction.id} {named}"
+            return Submission(Verdict.UNKNOWN, node.words(told))
         return Submission(Verdict.ACCEPTED)
 
     def _meet(self) -> Node:
@@ -77,7 +78,8 @@ class MetNode:
         try:
             found = int(answer, 16)
         except (TypeError, ValueError):
-            raise ChainUnavailableError(f"{node.name}: {answer!r} is no chain id") from None
+            told = node.words(str(answer))[:80]
+            raise ChainUnavailableError(f"{node.name}: {told!r} is no chain id") from None
         if found != self.chain_id:
             self._met = None
             msg = f"{node.name} is on chain {found}, and the network is chain {self.chain_id}"

@@ -212,7 +212,8 @@ class Reader:
             raise self._nonsense(answer) from None
 
     def _nonsense(self, answer: object) -> ChainUnavailableError:
-        return ChainUnavailableError(f"{self.node.name} answers {str(answer)[:80]!r}")
+        told = self.node.words(str(answer))[:80]
+        return ChainUnavailableError(f"{self.node.name} answers {told!r}")
 
 
 @frozen

@@ -7,6 +7,7 @@
 - Connections are kept for a while.  One that the server has hung up on is not used; one that it
   hangs up on in that very moment fails, and nothing is sent twice here.
 - Proxies are those of the environment, as for `urllib`; there is none to this very machine.
+- What a node says in its own words is for rows, events and answers only after `Line.words`.
 
 What is raised here may quote an address with its passwords: it is not for anybody's eyes.
 """
@@ -17,6 +18,7 @@ import selectors
 import socket
 import ssl
 import time
+import unicodedata
 import weakref
 from collections import deque
 from collections.abc import Mapping
@@ -24,15 +26,22 @@ from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from ipaddress import ip_address
 from threading import Lock
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from attrs import field, frozen
 
 from application.ports.nodes import PORTS
+from domain.fields import INVISIBLE
 
 #: Servers hang up on who is silent for longer; algod after 15 seconds (RestReadTimeoutSeconds).
 KEPT_SECONDS = 10.0
+#: Letters that are kept of what a node says in its own words.
+WORDS = 500
+#: Shorter than this, it is no secret, and hiding it would garble what is said.
+_SECRET_LETTERS = 4
+#: Likewise of a part of a path or a query: shorter ones name networks and versions.
+_SECRET_PART_LETTERS = 8
 
 
 class NotSentError(Exception):
@@ -52,17 +61,15 @@ class Reply:
 class Line:
     """The way to one server; threads share it."""
 
-    def __init__(self, url: str) -> None:
-        """Asks nobody.  Raises: ValueError: not the address of an HTTP server."""
+    def __init__(self, url: str, token: str | None = None) -> None:
+        """Asks nobody.  *token*: whoever asks sends it; here it is only kept out of `words`.
+
+        Raises:
+            ValueError: not the address of an HTTP server.
+        """
         parts = _address(url)
         self.path, self.query = parts.path.rstrip("/"), parts.query
-        #: What the URL says besides the server's name: all of it may be a password.
-        self.secrets = (
-            self.path,
-            self.query,
-            unquote(parts.username or ""),
-            unquote(parts.password or ""),
-        )
+        self._secrets = _secrets(parts, token)
         self._headers = {"Host": _named(parts)} | _credentials("Authorization", parts)
         self._host = parts.hostname or ""
         self._port = parts.port or PORTS[parts.scheme]
@@ -75,6 +82,19 @@ class Line:
         self._idle: deque[_Wire] = deque()
         self._lock = Lock()
         weakref.finalize(self, _cut, self._idle)
+
+    def words(self, said: str) -> str:
+        """What the server said, fit to be kept and shown.
+
+        No more than can be read, no secret of ours, and nothing that a reader does not see or a
+        database does not take.  What is left out is replaced, so that the rest says nothing new.
+        """
+        for secret in self._secrets:
+            said = said.replace(secret, "…")
+        seen = (
+            "…" if unicodedata.category(letter) in INVISIBLE else letter for letter in said[:WORDS]
+        )
+        return "".join(seen)
 
     def ask(
         self,
@@ -258,6 +278,17 @@ def _address(url: str) -> SplitResult:
         if parts.scheme in PORTS and parts.hostname and parts.port != 0:
             return parts
     raise ValueError("the URL of a node is not one of HTTP")
+
+
+def _secrets(parts: SplitResult, token: str | None) -> tuple[str, ...]:
+    """What the URL says besides the server's name: all of it may be a password.  Longest first."""
+    path, query = parts.path.rstrip("/"), parts.query
+    whole = (path, query, parts.username or "", parts.password or "", token or "")
+    pieces = (*path.split("/"), *query.split("&"), *(value for _, value in parse_qsl(query)))
+    known = {each for each in whole if len(each) >= _SECRET_LETTERS}
+    known |= {each for each in pieces if len(each) >= _SECRET_PART_LETTERS}
+    # As it is written, and as a server reads it.
+    return tuple(sorted(known | {unquote(each) for each in known}, key=len, reverse=True))
 
 
 def _named(parts: SplitResult) -> str:

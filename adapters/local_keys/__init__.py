@@ -6,7 +6,7 @@ secret.  Whoever has the store without the master key has nothing.
 
 from collections.abc import Mapping
 
-from adapters.local_keys.curves import SeedSigning, Verification
+from adapters.local_keys.curves import PublicKeysOfSecrets, SeedSigning, Verification
 from adapters.local_keys.custody import LocalKeysCustodian
 from adapters.local_keys.rewrapping import LocalKeyEnvelopes
 from adapters.local_keys.wrapping import LocalKeyWrapping, read_master_keys
@@ -17,6 +17,7 @@ __all__ = [
     "LocalKeyEnvelopes",
     "LocalKeyWrapping",
     "LocalKeysCustodian",
+    "PublicKeysOfSecrets",
     "SeedSigning",
     "Verification",
     "connect",

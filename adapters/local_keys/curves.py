@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 
 from application.ports.custody import Verifies
+from application.ports.derivation import PublicKeys
 from application.ports.seeds import SeedSigning as Signs
 from domain.signing import SECP256K1_ORDER, Curve, PublicKey, Signature
 
@@ -67,6 +68,14 @@ class Verification(Verifies):
 
     def __call__(self, key: PublicKey, message: bytes, signature: Signature) -> bool:
         return key.curve is signature.curve and verifies(key, message, signature)
+
+
+@frozen
+class PublicKeysOfSecrets(PublicKeys):
+    """`public_key_of`, as the application asks for it."""
+
+    def __call__(self, curve: Curve, secret: bytearray) -> PublicKey:
+        return public_key_of(curve, secret)
 
 
 @frozen

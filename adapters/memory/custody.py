@@ -20,6 +20,7 @@ from application.ports.custody import (
     KeyDescription,
     Signing,
 )
+from application.ports.derivation import PublicKeys
 from domain.identifiers import AccountId, KeyRef, OrganisationId
 from domain.signing import PURPOSES, Curve, KeyPlace, KeyUse, PublicKey, Purpose, Signature
 
@@ -158,6 +159,17 @@ class MemoryCustodian(KeyCustodian):
     def _answer(self) -> None:
         if self.is_down:
             raise CustodyUnavailableError("the custodian does not answer")
+
+
+@frozen
+class MemoryPublicKeys(PublicKeys):
+    """As `MemoryCustodian` has them of what it takes in."""
+
+    def __call__(self, curve: Curve, secret: bytearray) -> PublicKey:
+        try:
+            return _public(_read(curve, bytes(secret)))
+        except CustodyRefusedError as error:
+            raise ValueError(str(error)) from None
 
 
 @frozen

@@ -31,7 +31,8 @@ class CreateAccountKey:
     def __call__(self, organisation: OrganisationId, id: AccountId) -> Account | None:
         """The account with its key.  Doing it twice, or two at once, gives one key.
 
-        One whose origin is a passphrase waits for it.
+        One whose origin is a passphrase waits for it.  Where that was given up, its custodian may
+        have taken a key in all the same, from somebody who died over it: that one is passed over.
 
         Raises:
             NotConfiguredError, CustodyRefusedError, CustodyUnavailableError.
@@ -41,13 +42,17 @@ class CreateAccountKey:
             account = work.accounts.get(id)
         if account is None or account.state is not AccountState.REQUESTED:
             return account
-        if account.origin is not Origin.CUSTODIAN:
+        if account.awaits_passphrase:
             return account
         custodian = self.custodians.get(account.custodian)
         if custodian is None:
             raise NotConfiguredError(f"no custodian {account.custodian} is configured")
         chain, family = chain_of(self.chains, account.family), account.family
         described = custodian.create_key(organisation, id, family.curve, family.key_use)
+        may_be_taken_in = family.curve in custodian.capabilities().imports
+        if account.origin is Origin.CUSTODIAN_INSTEAD and may_be_taken_in:
+            # Only a first version is ever taken in.
+            described = custodian.rotate(described.key)
         with self.store.begin(scope) as work:
             account = work.accounts.lock(id)
             if account is None or account.state is not AccountState.REQUESTED:

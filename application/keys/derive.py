@@ -7,10 +7,13 @@
 The passphrase is stored nowhere, and what comes of it only where its custodian keeps it.  Nothing
 is known of an account before its custodian has its key, and from then on that key is the
 account's: whoever dies in between gives the same passphrase again, and another one is refused.
+Once an account is ready, all keys that it ever had say which passphrase was the one, whoever holds
+its key by then.
 """
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from attrs import field, frozen
 
@@ -21,11 +24,11 @@ from application.audit.trail import Trail
 from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.custody import Custodian, CustodyRefusedError, KeyDescription
-from application.ports.derivation import Derivation
+from application.ports.derivation import Derivation, PublicKeys, TooManyDerivationsError
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store, Work
 from application.secret_hash import is_same
-from domain.account import Account, AccountState, Origin
+from domain.account import Account, Origin
 from domain.errors import FieldFault, Refusal
 from domain.identifiers import AccountId, NetworkId, Prefix, public_id
 from domain.network import Family
@@ -33,6 +36,16 @@ from domain.organisation import Permission, User
 
 SHORTEST_PASSPHRASE = 16
 LONGEST_PASSPHRASE = 1_000
+#: Longer than what is under way for one organisation lasts.
+_AGAIN_AFTER = timedelta(seconds=2)
+_NOT_OFFERED = Refusal(
+    code="passphrase_not_offered",
+    detail="the keys of this organisation's accounts are made by a custodian",
+)
+_DIFFERS = Refusal(
+    code="passphrase_differs",
+    detail="the accounts are derived from another passphrase, or slot",
+)
 
 
 @frozen(kw_only=True)
@@ -50,6 +63,7 @@ class DeriveAccounts:
     chains: Mapping[NetworkId, Chain]
     check: CheckOwnPassword
     derive: Derivation
+    public_key_of: PublicKeys
     clock: Clock
     identifiers: Identifiers
 
@@ -83,35 +97,43 @@ class DeriveAccounts:
         if isinstance(known, Refusal):
             return known
         # What counts already stays good, whatever the password has become.
-        is_new = any(each.state is AccountState.REQUESTED for each in accounts)
+        is_new = any(each.awaits_passphrase for each in accounts)
         if is_new and is_same(passphrase.text.encode(), password.encode()):
             return Refusal(
                 code="passphrase_is_password",
                 detail="the passphrase must be another one than the password that logs in",
             )
-        secret = self.derive(canonical_email(user.email), passphrase.text, passphrase.slot)
+        email = canonical_email(user.email)
         try:
-            made = {each.id: self._taken_in(each, secret) for each in accounts}
+            secret = self.derive(caller.organisation, email, passphrase.text, passphrase.slot)
+        except TooManyDerivationsError as error:
+            return Refusal(code="rate_limited", detail=str(error), retry_after=_AGAIN_AFTER)
+        try:
+            if not all(self._may_be_of(each, secret) for each in accounts):
+                return _DIFFERS
+            made = {
+                each.id: self._taken_in(each, secret)
+                for each in accounts
+                if each.awaits_passphrase
+            }
         except CustodyRefusedError as error:
             return _refusal_of(error)
         finally:
             secret[:] = bytes(len(secret))
-        return self._ready(caller, made)
+        return self._ready(caller, accounts, made)
 
     def _accounts(self, caller: Caller) -> Sequence[Account] | Refusal:
         """Those that are derived, oldest first: so another passphrase meets the first one's key.
 
-        Refused where there is none, and where a custodian does not take in what is derived.
+        Refused where there is none, and where a custodian does not take in what it is to.
         """
         families = {chain.network.family for chain in self.chains.values()}
         with self.store.begin(caller.scope) as work:
             accounts = [each for each in _derived(work) if each.family in families]
         if not accounts:
-            return Refusal(
-                code="passphrase_not_offered",
-                detail="the keys of this organisation's accounts are made by a custodian",
-            )
-        for each in accounts:
+            return _NOT_OFFERED
+        waiting = [each for each in accounts if each.awaits_passphrase]
+        for each in waiting:
             custodian, curve = self.custodians.get(each.custodian), each.family.curve
             if custodian is None:
                 detail = f"the custodian {each.custodian} is not configured"
@@ -143,30 +165,47 @@ class DeriveAccounts:
             account.organisation, account.id, family.curve, family.key_use, secret
         )
 
+    def _may_be_of(self, account: Account, secret: bytearray) -> bool:
+        """Whether no key that *account* ever had says that it is of another secret.
+
+        The custodian that holds its key now may never have seen the first one.
+        """
+        if account.awaits_passphrase:
+            return True
+        try:
+            public_key = self.public_key_of(account.family.curve, secret)
+        except ValueError:
+            return False
+        return any(each.public_key == public_key for each in account.keys)
+
     def _ready(
-        self, caller: Caller, made: Mapping[AccountId, KeyDescription]
-    ) -> Sequence[Account]:
+        self,
+        caller: Caller,
+        accounts: Sequence[Account],
+        made: Mapping[AccountId, KeyDescription],
+    ) -> Sequence[Account] | Refusal:
         """All of them at once, so that no organisation has half of its accounts."""
         with self.store.begin(caller.scope) as work:
+            locked = [_locked(work, each.id) for each in accounts]
+            if any(each.origin is not Origin.ARC76 for each in locked):
+                # Given up meanwhile; what the custodian has taken in is nobody's key.
+                return _NOT_OFFERED
             trail = caller.trail(self.identifiers)
-            accounts = [self._with_key(work, trail, id, key) for id, key in made.items()]
+            ready = [self._with_key(work, trail, each, made.get(each.id)) for each in locked]
             trail.write(work)
-        return accounts
+        return ready
 
     def _with_key(
-        self, work: Work, trail: Trail, id: AccountId, described: KeyDescription
+        self, work: Work, trail: Trail, account: Account, described: KeyDescription | None
     ) -> Account:
-        account = work.accounts.lock(id)
-        if account is None:
-            raise AssertionError("an account is never deleted")
-        if account.state is not AccountState.REQUESTED:
+        if described is None or not account.awaits_passphrase:
             return account
         address = chain_of(self.chains, account.family).address(described.public_key)
         ready = account.with_key(described.key, described.public_key, address)
         work.accounts.put(ready)
         trail.add(
             "account.ready",
-            public_id(Prefix.ACCOUNT, id),
+            public_id(Prefix.ACCOUNT, ready.id),
             self.clock.now(),
             live=ready.live,
             details={"address": address, "key": described.key},
@@ -192,6 +231,13 @@ def passphrase_fault(text: str) -> tuple[str, str] | None:
     return None
 
 
+def _locked(work: Work, id: AccountId) -> Account:
+    account = work.accounts.lock(id)
+    if account is None:
+        raise AssertionError("an account is never deleted")
+    return account
+
+
 def _derived(work: Work) -> list[Account]:
     found = [
         account
@@ -209,10 +255,7 @@ def _refusal_of(error: CustodyRefusedError) -> Refusal:
     Raises: CustodyRefusedError: nothing that they could change.
     """
     if error.code == "key_exists":
-        return Refusal(
-            code="passphrase_differs",
-            detail="the accounts are derived from another passphrase, or slot",
-        )
+        return _DIFFERS
     if error.code == "denied":
         return Refusal(
             code="custodian_not_configured", detail="the custodian lets nobody here take keys in"

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 
 import click
 
@@ -34,12 +35,8 @@ def command() -> None: ...
 def list_(ctx: click.Context, organisation: str, as_json: bool) -> None:
     id = setting_up.organisation_id(ctx, organisation)
     with setting_up.container(ctx) as container:
-        found = [_told(each) for each in _accounts(container, id)]
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    for each in found:
-        setting_up.answer(ctx, each, as_json=False)
+        found = _accounts(container, id)
+    _tell(ctx, found, as_json=as_json)
 
 
 @command.command("show", help="What was done to an account's keys, newest first.")
@@ -140,6 +137,33 @@ def switch(ctx: click.Context, organisation: str, account: str, on: bool, as_jso
     setting_up.answer(ctx, _told(answer), as_json=as_json)
 
 
+@command.command(
+    "give-up",
+    help="Where nobody will give an organisation's signing passphrase: have the custodian make "
+    "the keys that are still missing.  No passphrase is taken for them from then on.",
+)
+@organisation
+@setting_up.as_json
+@click.pass_context
+def give_up(ctx: click.Context, organisation: str, as_json: bool) -> None:
+    owner = setting_up.organisation_id(ctx, organisation)
+    with setting_up.container(ctx) as container:
+        answer = container.give_up_passphrase().by_operator(owner)
+    if isinstance(answer, Refusal):
+        setting_up.refuse(ctx, answer, as_json=as_json)
+        return
+    _tell(ctx, answer, as_json=as_json)
+
+
+def _tell(ctx: click.Context, accounts: Sequence[Account], *, as_json: bool) -> None:
+    told = [_told(each) for each in accounts]
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    for each in told:
+        setting_up.answer(ctx, each, as_json=False)
+
+
 def _ask(
     ctx: click.Context, organisation: str, wish: KeyWish, *, wait: bool, as_json: bool
 ) -> None:
@@ -179,6 +203,7 @@ def _told(each: Account) -> dict[str, object]:
         "live": each.live,
         "state": each.state.value,
         "custodian": each.custodian,
+        "origin": each.origin.value,
         "address": each.address,
         "keys": [
             {"key": key.key, "address": key.address, "enabled": key.is_enabled}

@@ -134,6 +134,7 @@ def services(container: Container, stopping: threading.Event) -> Services:
         request_key_change=container.request_key_change(),
         switch_account=container.switch_account(),
         derive_accounts=container.derive_accounts(),
+        give_up_passphrase=container.give_up_passphrase(),
         adopt_address=container.adopt_address(),
         withdraw_key_change=container.withdraw_key_change(),
         choose_custodian=container.choose_custodian(),

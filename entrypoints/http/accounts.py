@@ -13,6 +13,7 @@ from application.keys.derive import (
     DeriveAccounts,
     Passphrase,
 )
+from application.keys.give_up import GiveUpPassphrase
 from application.keys.handed import handed_to_key_of
 from application.keys.request import ChooseCustodian, KeyWish, RequestKeyChange, SwitchAccount
 from application.keys.withdraw import WithdrawKeyChange
@@ -159,6 +160,27 @@ def derive_accounts(
         representations.account(each)
         for each in granted(derive(caller, asked[CURRENT], passphrase))
     ]
+    return answer(page(items, has_more=False, last=None))
+
+
+@post(
+    "/v1/accounts/give_up_passphrase",
+    sync_to_thread=True,
+    status_code=200,
+    opt=Operation(
+        id="give_up_passphrase", tag="accounts",
+        summary="Have the custodian make the keys that no passphrase is given for",
+        description="Where whoever registered the organisation will not give the signing "
+        "passphrase any more: every account that still waits for it has its key made by the "
+        "custodian, and no passphrase is taken for it from then on. Accounts that have a key "
+        "keep it. Asked again, it answers the same.",
+        answers="AccountPage",
+        codes=("no_passphrase_awaited", "custodian_not_configured", "curve_not_offered"),
+    ).opt,
+)  # fmt: skip
+def give_up_passphrase(caller: Given[Caller], give_up: Given[GiveUpPassphrase]) -> Response[bytes]:
+    require(caller, Permission.WRITE_ACCOUNTS)
+    items = [representations.account(each) for each in granted(give_up(caller))]
     return answer(page(items, has_more=False, last=None))
 
 
@@ -406,6 +428,7 @@ HANDLERS = (
     list_accounts,
     get_account,
     derive_accounts,
+    give_up_passphrase,
     disable_account,
     enable_account,
     adopt_address,

@@ -172,6 +172,7 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "request_key_change": services.request_key_change,
         "switch_account": services.switch_account,
         "derive": services.derive_accounts,
+        "give_up": services.give_up_passphrase,
         "adopt": services.adopt_address,
         "withdraw_key_change": services.withdraw_key_change,
         "choose_custodian": services.choose_custodian,

@@ -300,6 +300,8 @@ _DEPLOYMENTS = (
               Retry.AFTER_REMEDIATION),
     ErrorCode("passphrase_not_offered", 422, "Accounts here are derived from no passphrase",
               "Nothing is needed: a worker has the accounts' keys made."),
+    ErrorCode("no_passphrase_awaited", 409, "No account waits for a passphrase",
+              "Nothing needs to be done: GET /v1/accounts tells which keys there are."),
     ErrorCode("passphrase_is_password", 422, "The passphrase is the password that logs in",
               "Choose another passphrase: an account's address lets anybody try passwords against "
               "it."),

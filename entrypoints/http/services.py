@@ -38,6 +38,7 @@ from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
 from application.keys.adopt import AdoptAddress
 from application.keys.derive import DeriveAccounts
+from application.keys.give_up import GiveUpPassphrase
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
 from application.keys.withdraw import WithdrawKeyChange
 from application.metered.spend import SpendCredits
@@ -122,6 +123,7 @@ class Services:
     request_key_change: RequestKeyChange
     switch_account: SwitchAccount
     derive_accounts: DeriveAccounts
+    give_up_passphrase: GiveUpPassphrase
     adopt_address: AdoptAddress
     withdraw_key_change: WithdrawKeyChange
     choose_custodian: ChooseCustodian

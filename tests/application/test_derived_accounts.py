@@ -10,19 +10,25 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.memory.custody import MemoryPublicKeys
 from adapters.memory.derivation import MemoryDerivation
 from adapters.memory.passwords import MemoryPasswords
 from application.access.caller import Caller
 from application.access.own_password import CheckOwnPassword
 from application.keys.derive import DeriveAccounts, Passphrase, canonical_email
+from application.keys.give_up import GiveUpPassphrase
 from application.ports.custody import Capabilities, CustodyUnavailableError
+from application.ports.derivation import TooManyDerivationsError
 from application.ports.storage.work import Scope, StoreUnavailableError
 from domain.account import Account, AccountState, Origin
+from domain.audit import OPERATOR
 from domain.errors import Refusal
-from domain.identifiers import INSTALLATION, AccountId, MemberId
+from domain.identifiers import INSTALLATION, AccountId, MemberId, Prefix, public_id
+from domain.key_change import KeyChangeState
 from domain.organisation import Member, Role
 from domain.signing import Curve
 from tests.application.house import House
+from tests.application.keys import ELSEWHERE, KeyedHouse
 from tests.application.mortal import DEATHS, Death, Fate, Mortal, MortalStore
 
 WORDS = "seven brown foxes under one umbrella"
@@ -44,6 +50,7 @@ class DerivingHouse(House):
                 store=self.store, clock=self.clock, passwords=MemoryPasswords()
             ),
             "derive": MemoryDerivation(),
+            "public_key_of": MemoryPublicKeys(),
             "clock": self.clock,
             "identifiers": self.identifiers,
         }
@@ -55,6 +62,18 @@ class DerivingHouse(House):
         words = Passphrase(text=text, slot=slot)
         return self.deriving(**changes)(caller, PASSWORD, words)
 
+    def give_up(self, caller: Caller | None = None, **changes: Any) -> Any:
+        return self.giving_up(**changes)(caller or self.caller)
+
+    def giving_up(self, **changes: Any) -> GiveUpPassphrase:
+        parts: dict[str, Any] = {
+            "store": self.store,
+            "custodians": self.custodians,
+            "clock": self.clock,
+            "identifiers": self.identifiers,
+        }
+        return GiveUpPassphrase(**parts | changes)
+
     @property
     def account(self) -> Account:
         with self.store.begin(self.scope) as work:
@@ -65,12 +84,16 @@ class DerivingHouse(House):
     @property
     def expected(self) -> str:
         """The address that the passphrase makes, by no way of ours."""
-        secret = MemoryDerivation()("ada@example.com", WORDS, 0)
+        secret = MemoryDerivation()(INSTALLATION, "ada@example.com", WORDS, 0)
         family, elsewhere = self.chain.network.family, AccountId(uuid4())
         made = self.custodian.import_key(
             INSTALLATION, elsewhere, family.curve, family.key_use, secret
         )
         return self.chain.address(made.public_key)
+
+
+class MovingHouse(DerivingHouse, KeyedHouse):
+    """Whose accounts may be moved to another custodian."""
 
 
 @pytest.fixture
@@ -158,6 +181,45 @@ def test_a_custodian_that_takes_nothing_in_is_told_before_anything_is_derived(ho
     is_refused(house.derive(custodians={}, derive=derive), "custodian_not_configured")
 
 
+@pytest.fixture
+def moved():
+    """A house whose account was derived, and moved to another custodian."""
+    house = MovingHouse()
+    house.derive()
+    change = house.move()
+    assert house.change_keys(Fate({}))
+    assert house.changed(change.id).state is KeyChangeState.COMPLETED
+    assert house.account.custodian == ELSEWHERE
+    return house
+
+
+def test_the_passphrase_stays_the_one_wherever_the_account_is_moved(moved):
+    before = moved.account
+    assert moved.derive() == [before]
+    is_refused(moved.derive(WORDS + "!"), "passphrase_differs")
+    is_refused(moved.derive(slot=1), "passphrase_differs")
+    assert moved.account == before
+
+
+def test_no_custodian_is_asked_which_passphrase_was_the_one(moved):
+    assert moved.derive(custodians={}) == [moved.account]
+    is_refused(moved.derive(WORDS + "!", custodians={}), "passphrase_differs")
+
+
+def test_a_passphrase_that_makes_no_key_is_another_one(moved):
+    is_refused(moved.derive(derive=lambda *_: bytearray(32)), "passphrase_differs")
+
+
+def test_an_organisation_that_derives_enough_already_is_told_to_wait(house):
+    def derive(*_: object) -> bytearray:
+        raise TooManyDerivationsError("2 are under way for this organisation")
+
+    answer = house.derive(derive=derive)
+    is_refused(answer, "rate_limited")
+    assert answer.retry_after is not None
+    assert house.account.awaits_passphrase
+
+
 def test_whoever_was_invited_derives_nothing(house):
     """By their own address it would be an account of their own organisation's as well."""
     grace = house.register("grace@example.com")
@@ -234,3 +296,94 @@ def test_what_was_derived_is_overwritten(house):
 def test_nothing_that_is_shown_has_the_passphrase(house):
     assert WORDS not in repr(Passphrase(text=WORDS))
     assert WORDS not in repr(house.derive())
+
+
+def test_a_founder_who_has_left_strands_nobody(house):
+    (waiting,) = house.give_up()
+    assert waiting == house.account
+    assert (waiting.state, waiting.origin) == (AccountState.REQUESTED, Origin.CUSTODIAN_INSTEAD)
+    with house.store.begin(Scope()) as work:
+        (task,) = [each for each in work.outbox.take(100) if each.topic == "account.requested"]
+        assert work.accounts.requested(100) == [(waiting.organisation, waiting.id)]
+    assert task.key == public_id(Prefix.ACCOUNT, waiting.id)
+    ready = house.prepare_account()
+    assert (ready.state, ready.custodian) == (AccountState.READY, waiting.custodian)
+    (event,) = [
+        each for each in house.all_events() if each.action == "account.passphrase_given_up"
+    ]
+    assert event.subject == task.key
+    assert event.content()["actor"]["id"] == house.caller.actor.id
+    house.is_intact()
+
+
+def test_an_operator_gives_up_as_well_and_is_named(house):
+    (waiting,) = house.giving_up().by_operator(house.caller.organisation)
+    assert waiting.origin is Origin.CUSTODIAN_INSTEAD
+    (event,) = [
+        each for each in house.all_events() if each.action == "account.passphrase_given_up"
+    ]
+    assert event.content()["actor"]["kind"] == OPERATOR.kind
+    is_refused(house.giving_up().by_operator(INSTALLATION), "no_passphrase_awaited")
+
+
+def test_giving_up_twice_is_giving_up_once(house):
+    first = house.give_up()
+    told = len(house.all_events())
+    assert house.give_up() == first
+    assert len(house.all_events()) == told
+    ready = house.prepare_account()
+    assert house.give_up() == [ready]
+    assert house.account == ready
+
+
+def test_what_has_its_key_is_not_given_up(house):
+    (derived,) = house.derive()
+    is_refused(house.give_up(), "no_passphrase_awaited")
+    assert house.account == derived
+
+
+def test_what_was_given_up_is_derived_no_more(house):
+    house.give_up()
+    is_refused(house.derive(), "passphrase_not_offered")
+    house.prepare_account()
+    is_refused(house.derive(), "passphrase_not_offered")
+
+
+def test_a_key_that_was_taken_in_before_is_nobodys(house):
+    """Whoever died over it knows its secret."""
+    with pytest.raises(Death):
+        house.derive(store=MortalStore(house.store, Fate({4: "death before"})))
+    house.give_up()
+    ready = house.prepare_account()
+    assert ready.address != house.expected
+    assert [each.public_key for each in ready.keys] == [
+        house.custodian.describe(ready.key).public_key
+    ]
+    # Nor is it found again by whoever rotates, or asks twice.
+    assert house.prepare_account() == ready
+    assert house.custodian.rotate(ready.key).public_key != ready.public_key
+
+
+def test_what_is_given_up_while_it_is_derived_has_no_key_of_the_passphrase(house):
+    def derive(*asked: Any) -> bytearray:
+        house.give_up()
+        return MemoryDerivation()(*asked)
+
+    is_refused(house.derive(derive=derive), "passphrase_not_offered")
+    assert house.account.key is None
+    assert house.prepare_account().address != house.expected
+
+
+def test_a_custodian_that_cannot_make_the_key_is_told_before_anything_is_given_up(house):
+    class Other:
+        def capabilities(self) -> Capabilities:
+            return Capabilities(curves=frozenset())
+
+    is_refused(house.give_up(custodians={}), "custodian_not_configured")
+    is_refused(house.give_up(custodians={house.custodian_scheme: Other()}), "curve_not_offered")
+    assert house.account.awaits_passphrase
+
+
+def test_only_who_may_change_keys_gives_up(house):
+    is_refused(house.give_up(evolve(house.caller, permissions=frozenset())), "forbidden")
+    assert house.account.awaits_passphrase

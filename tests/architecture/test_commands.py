@@ -321,6 +321,67 @@ def test_doctor_says_that_there_is_no_such_custodian(tmp_path):
     assert any("nowhere" in (finding["problem"] or "") for finding in json.loads(done.stdout))
 
 
+KMS, VAULT = "aws-kms:eu-central-1", "vault:https://vault.example:8200"
+ALGORAND = """
+[networks."algorand:SGO1GKSzyE7IEPItTxCByw9x8FmnrCDe"]
+nodes = ["http://127.0.0.1:9"]
+min_sources = 1
+"""
+
+
+@pytest.fixture
+def runs_with(tmp_path):
+    """Commands where accounts are of passphrases, and one of two custodians holds new keys."""
+
+    def running(*arguments, new_keys, others="local-keys", networks="", origin="arc76"):
+        file = tmp_path / "tallystick.toml"
+        file.write_text(CONFIGURATION.format(**GOOD) + networks)
+        return run(
+            "--config", str(file), *arguments, patience=30,
+            TALLYSTICK_ACCOUNTS_ORIGIN=origin, TALLYSTICK_CUSTODIAN_NEW_KEYS=new_keys,
+            TALLYSTICK_CUSTODIAN_OTHERS=others,
+        )  # fmt: skip
+
+    return running
+
+
+@pytest.mark.parametrize("start", ["config check", "serve", "work"])
+def test_a_passphrase_needs_a_custodian_that_takes_keys_in(runs_with, start):
+    done = runs_with(*start.split(), new_keys=KMS)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    for word in ("TALLYSTICK_ACCOUNTS_ORIGIN", "secp256k1", "import_not_offered", "local-keys"):
+        assert word in done.stderr
+
+
+def test_doctor_names_the_custodian_that_takes_no_keys_in(runs_with):
+    done = runs_with("doctor", "--json", new_keys=KMS)
+    (found,) = json.loads(done.stdout)
+    assert (done.returncode, found["grade"]) == (1, "failed")
+    assert "aws-kms" in found["problem"]
+    assert "import_not_offered" in found["problem"]
+
+
+def test_a_custodian_takes_in_what_every_network_needs(runs_with):
+    done = runs_with("config", "check", new_keys=VAULT, networks=ALGORAND)
+    assert done.returncode == 2
+    assert "takes in no ed25519 keys" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "fitting",
+    [
+        {"new_keys": VAULT},
+        {"new_keys": KMS, "origin": "custodian"},
+        {"new_keys": "local-keys", "others": KMS, "networks": ALGORAND},
+    ],
+    ids=["takes in what is needed", "no passphrases", "keys of before"],
+)
+def test_what_takes_in_enough_will_do(runs_with, fitting):
+    done = runs_with("config", "check", **fitting)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_worker_that_waits_for_its_database_can_be_stopped(tmp_path):
     (tmp_path / "tallystick.toml").write_text(CONFIGURATION.format(**GOOD))
     with subprocess.Popen(

@@ -13,7 +13,9 @@ PORTS = (
     "sealed_store",
     "seal_state",
     "verification",
+    "public_keys",
     "chain",
+    "gruff_node",
     "patient_chain",
     "counting_chain",
     "windowed_chain",
@@ -60,9 +62,11 @@ def _subject(request: pytest.FixtureRequest) -> Iterator[object]:
 
 store = pytest.fixture(_subject, name="store")
 verification = pytest.fixture(_subject, name="verification")
+public_keys = pytest.fixture(_subject, name="public_keys")
 seal_state = pytest.fixture(_subject, name="seal_state")
 sealed_store = pytest.fixture(_subject, name="sealed_store")
 chain = pytest.fixture(_subject, name="chain")
+gruff_node = pytest.fixture(_subject, name="gruff_node")
 patient_chain = pytest.fixture(_subject, name="patient_chain")
 counting_chain = pytest.fixture(_subject, name="counting_chain")
 windowed_chain = pytest.fixture(_subject, name="windowed_chain")

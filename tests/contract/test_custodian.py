@@ -275,6 +275,14 @@ def test_a_secret_made_elsewhere_is_taken_in_or_refused(custodian: Custodian, us
     with refused("wrong_length"):
         take(secret[1:], AccountId(uuid4()))
     assert secret.hex() not in repr((taken, custodian))
+    # Whoever knows the secret does not know what comes after it.
+    following = custodian.rotate(taken.key)
+    assert following == custodian.rotate(taken.key)
+    assert following.public_key.raw != public
+    assert signed(custodian, following, use)
+    with refused("key_exists"):
+        take(bytes(31) + b"\1")
+    assert custodian.describe(following.key) == following
 
 
 def test_the_documented_example_is_as_short_as_it_says():

@@ -11,7 +11,7 @@ from application.ports.custody import Wrapped
 from application.ports.storage.work import Scope, Store
 from domain.account import AccountState, Origin
 from domain.errors import MisuseError
-from domain.identifiers import AccountId
+from domain.identifiers import AccountId, KeyRef
 from domain.network import Family
 from domain.signing import Curve, PublicKey
 from tests.contract.tenants import a_tenant, an_account, at_once, ready
@@ -100,6 +100,35 @@ def test_an_account_of_a_passphrase_waits_for_no_worker(store: Store):
         assert (tenant.organisation, account.id) not in work.accounts.requested(10_000)
     with pytest.raises(MisuseError), store.begin(tenant.scope) as work:
         work.accounts.put(account)
+
+
+def test_an_account_whose_passphrase_is_given_up_waits_for_a_worker(store: Store):
+    tenant = a_tenant(store)
+    waiting = evolve(an_account(tenant, AccountId(uuid4()), live=True), origin=Origin.ARC76)
+    given_up = waiting.without_passphrase()
+    with store.begin(tenant.scope) as work:
+        assert work.accounts.add(waiting)
+    with store.begin(tenant.scope) as work:
+        work.accounts.put(given_up)
+    with store.begin(tenant.scope) as work:
+        assert work.accounts.get(given_up.id) == given_up
+        assert (tenant.organisation, given_up.id) in work.accounts.requested(10_000)
+    # It is never given back.
+    for origin in (Origin.ARC76, Origin.CUSTODIAN):
+        with pytest.raises(MisuseError), store.begin(tenant.scope) as work:
+            work.accounts.put(evolve(given_up, origin=origin))
+
+
+def test_an_account_of_a_passphrase_that_was_given_keeps_its_origin(store: Store):
+    tenant = a_tenant(store)
+    waiting = evolve(an_account(tenant, AccountId(uuid4()), live=True), origin=Origin.ARC76)
+    key = PublicKey(Curve.ED25519, bytes(32))
+    ready = waiting.with_key(KeyRef("memory:key/1"), key, "an address")
+    with store.begin(tenant.scope) as work:
+        assert work.accounts.add(waiting)
+        work.accounts.put(ready)
+    with pytest.raises(MisuseError), store.begin(tenant.scope) as work:
+        work.accounts.put(evolve(ready, origin=Origin.CUSTODIAN_INSTEAD))
 
 
 @settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])

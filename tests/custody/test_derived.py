@@ -13,6 +13,7 @@ from litestar.testing import TestClient
 from adapters.system import DerivationPool
 from application.keys.derive import DeriveAccounts
 from domain.identifiers import OperationId, OrganisationId, Prefix, parse_id
+from entrypoints import assembly
 from entrypoints.devnet import embedded_postgres
 from entrypoints.devnet.algod import devnet
 from tests.algod import house as on_algod
@@ -44,6 +45,7 @@ def deriving(house):
         chains=house.chains,
         check=services.derive_accounts.check,
         derive=DerivationPool(),
+        public_key_of=assembly.public_keys(),
     )
     return evolve(services, derive_accounts=derive)
 

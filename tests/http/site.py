@@ -10,6 +10,7 @@ from uuid import UUID
 from attrs import define, evolve, field
 from litestar.testing import TestClient
 
+from adapters.memory.custody import MemoryPublicKeys
 from adapters.memory.derivation import MemoryDerivation
 from adapters.memory.passwords import MemoryPasswords
 from adapters.memory.wrapping import MemoryKeyWrapping
@@ -52,6 +53,7 @@ from application.evidence.prove import ProveConsistency, ProveEvent
 from application.exports.request import RequestExport
 from application.keys.adopt import AdoptAddress
 from application.keys.derive import DeriveAccounts
+from application.keys.give_up import GiveUpPassphrase
 from application.keys.request import ChooseCustodian, RequestKeyChange, SwitchAccount
 from application.keys.withdraw import WithdrawKeyChange
 from application.mail.write import ReadLetter
@@ -129,7 +131,9 @@ def services_of(house: House, **changes: Any) -> Services:
                 store=house.store, clock=house.clock, passwords=MemoryPasswords()
             ),
             derive=MemoryDerivation(),
+            public_key_of=MemoryPublicKeys(),
         ),
+        give_up_passphrase=GiveUpPassphrase(**common, custodians=house.custodians),
         withdraw_key_change=WithdrawKeyChange(**common),
         set_approval_policy=SetApprovalPolicy(**common),
         decide_approval=DecideApproval(**common),

@@ -3,8 +3,12 @@
 import logging
 
 import pytest
+from attrs import evolve
+from litestar.testing import TestClient
 
-from tests.http.site import PASSWORD
+from application.ports.derivation import TooManyDerivationsError
+from tests.http.prepared import app_of
+from tests.http.site import PASSWORD, Site
 from tests.http.test_identity import is_refused
 
 WORDS = "seven brown foxes under one umbrella"
@@ -71,6 +75,38 @@ def test_the_first_passphrase_is_the_only_one(ada):
 
 def test_whoever_has_accounts_of_a_custodian_gives_none(site):
     is_refused(derive(site.register("bob@example.org")), 422, "passphrase_not_offered")
+
+
+def test_an_owner_gives_up_what_nobody_gives(site, ada):
+    answered = ada.post("/v1/accounts/give_up_passphrase")
+    assert answered.status_code == 200, answered.text
+    (waiting,) = answered.json()["data"]
+    assert (waiting["origin"], waiting["state"]) == ("custodian_instead", "requested")
+    assert ada.post("/v1/accounts/give_up_passphrase").json() == answered.json()
+    is_refused(derive(ada), 422, "passphrase_not_offered")
+    is_refused(ada.key().post("/v1/accounts/give_up_passphrase"), 403, "forbidden")
+    bob = site.register("bob@example.org")
+    is_refused(bob.post("/v1/accounts/give_up_passphrase"), 409, "no_passphrase_awaited")
+
+
+def test_accounts_that_are_there_are_not_given_up(ada):
+    derive(ada)
+    before = account_of(ada)
+    is_refused(ada.post("/v1/accounts/give_up_passphrase"), 409, "no_passphrase_awaited")
+    assert account_of(ada) == before
+
+
+def test_an_organisation_that_derives_enough_already_waits(house, services):
+    def derive_accounts(*_):
+        raise TooManyDerivationsError("2 are under way for this organisation")
+
+    busy = evolve(
+        services, derive_accounts=evolve(services.derive_accounts, derive=derive_accounts)
+    )
+    with TestClient(app_of(busy), raise_server_exceptions=False) as client:
+        answered = derive(Site(house, busy, client).register_deriving())
+    is_refused(answered, 429, "rate_limited")
+    assert int(answered.headers["Retry-After"]) > 0
 
 
 def test_an_api_key_gives_none(ada):

@@ -29,6 +29,7 @@ WHY: Mapping[str, str] = {
     "item_not_sold": "what is sold is in the catalogue",
     "member_not_found": "who is a member",
     "missing": "which parameters an action needs its kind says",
+    "no_passphrase_awaited": "what the installation derives is configured",
     "not_money": "a currency has so many digits and no more",
     "not_offered": "which networks there are is configured",
     "out_of_range": "a span has so many days and no more",
@@ -87,6 +88,7 @@ MAY_REFUSE: Mapping[str, frozenset[str]] = {
     "derive_accounts": frozenset({
         "account_locked", "passphrase_is_password", "passphrase_not_offered", "weak_password",
     }),
+    "give_up_passphrase": frozenset({"no_passphrase_awaited"}),
     "get_state_as_of": frozenset({"invalid_instant"}),
     "get_usage": frozenset({"out_of_range"}),
     "invite_member": frozenset({"invalid_email"}),

@@ -435,6 +435,9 @@ class World:
             body={"current_password": PASSWORD, "passphrase": "seven brown foxes"}, by=person
         )
 
+    def _for_give_up_passphrase(self) -> Supply:
+        return Supply(by=self.site.register_deriving(f"leaves-{next(self._numbers)}@example.org"))
+
     def _for_adopt_address(self) -> Supply:
         """The account's own address is adopted already."""
         supply = self._an_account()

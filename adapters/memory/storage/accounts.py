@@ -74,7 +74,8 @@ class MemoryAccounts(Accounts):
             raise MisuseError(f"there is no account {account.id}")
         if (before.family, before.live) != (account.family, account.live):
             raise MisuseError("an account keeps its family and its mode")
-        if before.origin is not account.origin:
+        is_given_up = before.awaits_passphrase and account.origin is Origin.CUSTODIAN_INSTEAD
+        if before.origin is not account.origin and not is_given_up:
             raise MisuseError("an account keeps its origin")
         if account.state is AccountState.READY and None in {
             account.key,
@@ -105,7 +106,7 @@ class MemoryAccounts(Accounts):
         waiting = [
             account
             for _, account in self._transaction.items(self._tables.accounts)
-            if account.state is AccountState.REQUESTED and account.origin is Origin.CUSTODIAN
+            if account.state is AccountState.REQUESTED and not account.awaits_passphrase
         ]
         waiting.sort(key=lambda account: (account.created_at, account.id.int))
         return [(account.organisation, account.id) for account in waiting[:limit]]

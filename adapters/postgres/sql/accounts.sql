@@ -23,6 +23,7 @@ SELECT organisation_id, id, family, live, custodian, origin, state, key_ref, cur
 -- name: update_account
 UPDATE accounts
    SET custodian = %(custodian)s,
+       origin = %(origin)s,
        state = %(state)s,
        key_ref = %(key_ref)s,
        curve = %(curve)s,
@@ -33,7 +34,8 @@ UPDATE accounts
    AND id = %(id)s
    AND family = %(family)s
    AND live = %(live)s
-   AND origin = %(origin)s
+   AND (origin = %(origin)s
+        OR origin = 'arc76' AND key_ref IS NULL AND %(origin)s = 'custodian_instead')
 
 -- name: find_account
 SELECT organisation_id, id, family, live, custodian, origin, state, key_ref, curve, public_key,

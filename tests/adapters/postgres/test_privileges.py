@@ -30,7 +30,8 @@ OWNER = "tallystick_migrator"
 #: The application adds to history and changes nothing of it, and deletes nothing but failed
 #: log-ins.  Nobody else writes; the narrow role does what its functions say.
 MEANT = """
-accounts             app=ra,w(custodian state key_ref curve public_key address further_keys)
+accounts             app=ra,w(custodian origin state key_ref curve public_key address
+                              further_keys)
                      narrow=r readonly=r
 api_keys             app=ra,w(name scopes expires_at revoked_at requests_per_minute
                               last_used_at auth_epoch)

@@ -1,12 +1,18 @@
 """Algorand: development nodes that make a block when a test says so; every block is final."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
 
 from attrs import field, frozen
 
+from adapters.algorand.node import Node
+from adapters.algorand.reads import Reader
+from adapters.algorand.submission import submitted
 from application.ports.chain import Chain
-from domain.operation import Draft, Intent, Slot, TransactionId
+from application.ports.nodes import Endpoint
+from domain.operation import Draft, Intent, SignedTransaction, Slot, Submission, TransactionId
 from domain.signing import PublicKey, Signature
 from domain.token import Action, TokenKind
 from tests.adapters.algorand.on_devnet.world import (
@@ -16,9 +22,11 @@ from tests.adapters.algorand.on_devnet.world import (
     SECURITY,
     Account,
     World,
+    a_network,
     a_world,
 )
 from tests.adapters.algorand.on_devnet.world import PARAMETERS as TOKENS
+from tests.adapters.odd_servers import a_server, says
 from tests.contract.subjects import AForgetfulChain, AnOrderingChain
 
 
@@ -34,6 +42,23 @@ def chain() -> Iterator[AForgetfulChain]:
 
 
 patient_chain = windowed_chain = forgetful_chain = chain
+
+
+@contextmanager
+def gruff_node() -> Iterator[Callable[..., Submission]]:
+    transaction = SignedTransaction(id=TransactionId("A" * 52), raw=b"\x80")
+
+    def refused(said: str, place: str = "", **endpoint: str) -> Submission:
+        body = json.dumps({"message": said}).encode()
+        head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n" % len(body)
+        with a_server(says(head + body)) as server:
+            there = Endpoint(url=server.url + place, **endpoint)
+            return submitted(
+                Reader(Node(there, timedelta(seconds=5)), a_network("algorand:gruff", None)),
+                transaction,
+            )
+
+    yield refused
 
 
 @contextmanager

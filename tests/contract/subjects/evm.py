@@ -3,16 +3,22 @@
 The owner is an issuing account with a key and without coin.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
+from socket import socket
 
 from attrs import field, frozen
 
+from adapters.evm.nodes import MetNode
 from application.ports.chain import Chain
-from domain.operation import Draft, Intent, Slot
+from application.ports.nodes import Endpoint
+from domain.operation import Draft, Intent, SignedTransaction, Slot, Submission, TransactionId
 from domain.signing import PublicKey, Signature
 from domain.token import Action, TokenKind
 from tests.adapters.evm.on_anvil.world import CEILING, MINTABLE, World, a_world
+from tests.adapters.odd_servers import OK, a_server
 from tests.contract.subjects import ACountingChain, AnOrderingChain
 
 
@@ -24,6 +30,29 @@ def chain() -> Iterator[ACountingChain]:
 
 
 patient_chain = counting_chain = ordering_chain = chain
+
+
+@contextmanager
+def gruff_node() -> Iterator[Callable[..., Submission]]:
+    transaction = SignedTransaction(id=TransactionId("0x00"), raw=b"\0")
+
+    def refused(said: str, place: str = "", **endpoint: str) -> Submission:
+        error = {"code": -32000, "message": said, "data": said}
+        answers = iter(
+            json.dumps({"jsonrpc": "2.0", "id": 0, **content}).encode()
+            for content in ({"result": "0x1"}, {"error": error}, {"result": None})
+        )
+
+        def behave(connection: socket) -> bool:
+            body = next(answers)
+            connection.sendall(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            return True
+
+        with a_server(behave) as server:
+            there = Endpoint(url=server.url + place, **endpoint)
+            return MetNode(1, there, timedelta(seconds=5)).broadcast(transaction)
+
+    yield refused
 
 
 @frozen

@@ -1,9 +1,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from adapters.local_keys import LocalKeyWrapping, SeedSigning, Verification, connect
+from adapters.local_keys import (
+    LocalKeyWrapping,
+    PublicKeysOfSecrets,
+    SeedSigning,
+    Verification,
+    connect,
+)
 from adapters.memory.storage import MemoryStore
 from application.ports.custody import Custodian, KeyWrapping, Verifies
+from application.ports.derivation import PublicKeys
 from application.ports.seeds import SeedSigning as Signs
 from tests.contract.custody import MASTER_KEYS, guarded
 
@@ -26,3 +33,8 @@ def seed_signing() -> Iterator[Signs]:
 @contextmanager
 def verification() -> Iterator[Verifies]:
     yield Verification()
+
+
+@contextmanager
+def public_keys() -> Iterator[PublicKeys]:
+    yield PublicKeysOfSecrets()

@@ -8,7 +8,7 @@ from attrs import define, field
 from adapters.memory.chain import MemoryChain
 from adapters.memory.cipher import MemoryCipher
 from adapters.memory.clock import MemoryClock
-from adapters.memory.custody import MemoryCustodian
+from adapters.memory.custody import MemoryCustodian, MemoryPublicKeys
 from adapters.memory.egress import MemoryEgress
 from adapters.memory.files import MemoryFiles
 from adapters.memory.identifiers import MemoryIdentifiers
@@ -26,6 +26,7 @@ from adapters.memory.wrapping import MemoryKeyWrapping
 from application.ports.cipher import Cipher
 from application.ports.clock import Clock
 from application.ports.custody import Custodian, KeyDescription, KeyWrapping, Verifies
+from application.ports.derivation import PublicKeys
 from application.ports.egress import Reply
 from application.ports.files import Files
 from application.ports.identifiers import Identifiers
@@ -69,6 +70,11 @@ def sealed_store() -> Iterator[tuple[Store, SealStore]]:
 @contextmanager
 def verification() -> Iterator[Verifies]:
     yield MemoryVerification()
+
+
+@contextmanager
+def public_keys() -> Iterator[PublicKeys]:
+    yield MemoryPublicKeys()
 
 
 @contextmanager
