@@ -151,6 +151,8 @@ class CarryOutKeyChange:
         if key.key != account.key and self._is_obeyed(account, key):
             return self._fail(change, "key_in_use")
         change = self._begun(change, key)
+        if change.state is KeyChangeState.REQUESTED:
+            return self._fail(change, "key_in_use")
         if not change.state.is_open:
             return change
         self._custodian(change.custodian).disable(key.key)
@@ -165,10 +167,15 @@ class CarryOutKeyChange:
         return done
 
     def _begun(self, change: KeyChange, key: AccountKey) -> KeyChange:
-        """From here on it cannot be withdrawn."""
+        """From here on it cannot be withdrawn, and nothing is accepted for the key's address.
+
+        As it was, where something has been accepted since the key was found to be of no use.
+        """
         with self.store.begin(Scope(organisation=change.organisation)) as work:
             account, fresh = self._locked(work, change)
-            if fresh.state is KeyChangeState.REQUESTED:
+            # Whoever accepts something stands in line at the wallet.
+            work.ledger.lock()
+            if fresh.state is KeyChangeState.REQUESTED and not _is_promised(work, account, key):
                 fresh = fresh.begun(key.key)
                 work.key_changes.put(fresh)
                 self._tell(work, account, fresh, "key_change.begun", key=key.key)
@@ -465,6 +472,14 @@ class CarryOutKeyChange:
 def _is_followed(earlier: AccountKey, own: AccountKey) -> bool:
     """Whether what belongs to the address of one key is to belong to that of the other."""
     return earlier.is_enabled and not earlier.issues and earlier.address != own.address
+
+
+def _is_promised(work: Work, account: Account, key: AccountKey) -> bool:
+    """Whether something that is under way is to belong to the address of an earlier key."""
+    if account.family.rekeys or key.issues or key.key == account.key:
+        return False
+    held = (work.deployments.get(id) for id in work.deployments.held_by(account.id, [key.address]))
+    return any(each is not None and each.state.is_open for each in held)
 
 
 def _steps_of(chain: Chain, token: Token, order: Order | None = None) -> tuple[Step, ...]:
