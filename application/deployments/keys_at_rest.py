@@ -34,7 +34,8 @@ def keys_at_rest(work: Work, operation: Deployment, account: Account | None) -> 
             # What would be issued to its address could never be ordered about.
             detail = f"the key of {ruling.address} is disabled for good"
             return Postponed(WaitReason.ACCOUNT_NOT_READY, detail)
-        return changing_hands(work, operation)
+        is_stopped = account.state is AccountState.DISABLED
+        return changing_hands(work, operation, is_stopped=is_stopped)
     change = work.key_changes.open_of(account.id)
     rekey = work.deployments.get(change.operation(operation.network)) if change else None
     if change is None or rekey is None or not rekey.state.is_open:

@@ -65,6 +65,9 @@ from domain.signing import PublicKey, SigningReceipt, digest_of
 #: slower finds the fence moved when it records.
 SIGNER_LEASE = timedelta(seconds=2)
 
+#: What is done for another key's sake.
+OF_A_KEY_CHANGE = frozenset({OperationKind.REKEY, OperationKind.HAND_OVER})
+
 MAY_BE_FORGOTTEN = Postponed(
     WaitReason.WINDOW_OPEN,
     "what was signed before this process began, if a backup was restored, could still land",
@@ -98,7 +101,23 @@ class Case:
     def step(self) -> int:
         return self.seen.step.number
 
-    def key_of(self, address: str) -> tuple[KeyRef, PublicKey]:
+    @property
+    def is_stopped(self) -> bool:
+        """The slot is a nonce of a disabled account, which signs in it that it does nothing.
+
+        Else it held up whatever hands the account's tokens over.
+        """
+        if self.issuer is None or self.slot.expires or not self._is_disabled:
+            return False
+        return any(each.address == self.slot.signer for each in self.issuer.keys)
+
+    @property
+    def _is_disabled(self) -> bool:
+        """Of a disabled account only its keys are changed."""
+        is_stopped = self.issuer is not None and self.issuer.state is AccountState.DISABLED
+        return is_stopped and self.seen.kind not in OF_A_KEY_CHANGE
+
+    def key_of(self, address: str, role: AttemptRole) -> tuple[KeyRef, PublicKey]:
         """The key that rules *address*: the sender's, or one of the issuer's.
 
         Raises: CustodyRefusedError.
@@ -110,16 +129,14 @@ class Case:
             keys.append((self.payer.key, self.payer.public_key))
         for key, public_key in keys:
             if self.chain.address(public_key) == address:
-                self._require_enabled(key)
+                if role is AttemptRole.EFFECT:
+                    self._require_enabled(key)
                 return key, public_key
         raise CustodyRefusedError("unknown_key", f"no key of {address} is at hand")
 
     def _require_enabled(self, key: KeyRef) -> None:
-        """Of a disabled account only its keys are changed."""
-        if self.issuer is None or self.issuer.find(key) is None:
-            return
-        is_stopped = self.issuer.state is AccountState.DISABLED
-        if is_stopped and self.seen.kind not in {OperationKind.REKEY, OperationKind.HAND_OVER}:
+        is_the_issuers = self.issuer is not None and self.issuer.find(key) is not None
+        if is_the_issuers and self._is_disabled:
             raise CustodyRefusedError("key_disabled", "the issuing account is disabled")
 
 
@@ -131,7 +148,7 @@ class Pursuit:
 
     def __call__(self, case: Case) -> Finding:
         newest = case.slot.newest
-        if newest is None and case.is_withdrawn:
+        if newest is None and (case.is_withdrawn or case.is_stopped):
             return self._vacate(case)
         if newest is None:
             return self._sign(case, AttemptRole.EFFECT)
@@ -206,7 +223,7 @@ class Pursuit:
             if role is AttemptRole.EFFECT and not slot.attempts:
                 return self._unsigned(case, draft)
             return Finding(wait=draft)
-        transaction, receipts = self._signed(case, draft)
+        transaction, receipts = self._signed(case, draft, role)
         known = slot.find(transaction.id)
         if known is not None:
             # The same bytes again: what refused them may have changed its mind.
@@ -273,11 +290,11 @@ class Pursuit:
         return Finding(wait=draft)
 
     def _signed(
-        self, case: Case, draft: Draft
+        self, case: Case, draft: Draft, role: AttemptRole
     ) -> tuple[SignedTransaction, tuple[SigningReceipt, ...]]:
         signatures, receipts = [], []
         for signable in draft.signables:
-            key, public_key = case.key_of(signable.signer)
+            key, public_key = case.key_of(signable.signer, role)
             signing = self._custodian(key).sign(key, signable.message, signable.purpose)
             signatures.append((public_key, signing.signature))
             receipt = SigningReceipt(
@@ -456,6 +473,7 @@ class Pursuit:
             fenced = work.signers.take_lease(signer.network, signer.address, SIGNER_LEASE)
         if fenced is None:
             return Finding(wait=_WAITS_FOR_POOL)
+        role = AttemptRole.FILL if case.is_stopped else role
         # What every node refused has to be outbid by nobody.
         rivals = tuple(attempt for attempt in case.slot.attempts if attempt.rejected is None)
         finding = self._sign(evolve(case, signer=fenced), role, replacing=rivals)
