@@ -22,7 +22,7 @@ from application.deployments.halt import Halt
 from application.deployments.issuer_balance import tell_issuer_balance, with_issuer_balance
 from application.deployments.keys_at_rest import keys_at_rest
 from application.deployments.publish import Publish
-from application.deployments.pursue import MAY_BE_FORGOTTEN, Case, Pursuit
+from application.deployments.pursue import MAY_BE_FORGOTTEN, Case, Pursuit, ceiling_of
 from application.deployments.recording import apply_all, name_event
 from application.deployments.withdraw import before_the_first, give_back, withdraw
 from application.ports.alarms import Alarms
@@ -258,7 +258,7 @@ class Advance:
                 predicted=seen.predicted,
                 wait=Postponed(WaitReason.NETWORK_HALTED, signer.halted),
             )
-        verdict = chain.preflight(intent, seen.fee_ceiling)
+        verdict = chain.preflight(intent, ceiling_of(seen, chain))
         if isinstance(verdict, Refusal) and not effect.is_lasting:
             verdict = MAY_BE_FORGOTTEN
         if isinstance(verdict, Refusal) and not seen.has_begun:

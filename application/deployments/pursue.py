@@ -214,7 +214,7 @@ class Pursuit:
         seen, chain, slot = case.seen, case.chain, case.slot
         if case.signer.halted is not None:
             return Finding(wait=Postponed(WaitReason.NETWORK_HALTED, case.signer.halted))
-        ceiling = seen.fee_ceiling
+        ceiling = ceiling_of(seen, chain)
         if role is AttemptRole.FILL:
             # A fill serves those behind it, whatever was agreed for this one.
             ceiling = max(ceiling, chain.network.fee_ceiling)
@@ -257,7 +257,7 @@ class Pursuit:
             return self._interpret(outcome, case)
         if draft.reason is WaitReason.UNKNOWN_OUTCOME:
             return self._impossible(case, draft)
-        is_outdated = case.chain.network.fee_ceiling > case.seen.fee_ceiling
+        is_outdated = case.chain.network.fee_ceiling > ceiling_of(case.seen, case.chain)
         if draft.reason is WaitReason.FEE_ABOVE_CEILING and is_outdated:
             # Later ones were accepted under a higher ceiling than this one.
             return self._alone(case, AttemptRole.FILL)
@@ -538,6 +538,15 @@ class Pursuit:
                     f"is at the token's address in final block {block.number}",
                 )
                 return Finding(events=(*sightings, spent, failed))
+
+
+def ceiling_of(seen: Deployment, chain: Chain) -> int:
+    """The price per unit of gas that *seen* may cost at most, in base units.
+
+    What was accepted was planned with the ceiling of then.  What is done for another key's sake
+    nobody planned: it goes by today's, or an operator could not get it going again.
+    """
+    return chain.network.fee_ceiling if seen.kind in OF_A_KEY_CHANGE else seen.fee_ceiling
 
 
 def _send(chain: Chain, attempt: Attempt) -> Submission:

@@ -28,7 +28,8 @@ from application.ports.chain import Chain, ChainUnavailableError, WrongChainErro
 from application.ports.clock import Clock
 from application.ports.custody import Custodian, CustodyRefusedError, CustodyUnavailableError
 from application.ports.identifiers import Identifiers
-from application.ports.storage.deployments import DeploymentIdTakenError
+from application.ports.storage.deployments import HAND_OVERS, DeploymentIdTakenError
+from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Scope, Store, Work
 from domain.account import Account, AccountKey
 from domain.audit import WORKER, JsonValue, details_of
@@ -134,7 +135,10 @@ class CarryOutKeyChange:
                 account.organisation, account.id, family.curve, family.key_use
             )
         )
-        own = next(iter(self._networks(account)))[1].address(described.public_key)
+        chain = next((chain for _, chain in self._networks(account)), None)
+        if chain is None:
+            raise NotYetError(f"{change.named}: no network of the account is configured")
+        own = chain.address(described.public_key)
         is_added = change.action is KeyAction.ADD
         rules = account.address if family.rekeys and not is_added else own
         return AccountKey(
@@ -198,6 +202,8 @@ class CarryOutKeyChange:
     def _has_a_token(self, account: Account, address: str) -> bool:
         scope = Scope(organisation=account.organisation)
         with self.store.begin(scope) as work:
+            if any(each.state.is_open for each in work.deployments.handing_to(address)):
+                return True
             held = [
                 found
                 for id in work.deployments.held_by(account.id, [address])
@@ -246,20 +252,25 @@ class CarryOutKeyChange:
 
         None: there is nothing to hand over, or nobody here to ask its network.
         """
-        scope, id = Scope(organisation=change.organisation), hand_over_of(made_by, to)
-        with self.store.begin(scope) as work:
-            made, known = work.deployments.get(made_by), work.deployments.get(id)
-            sender = sender_of(work, made.network, id) if made is not None else None
-            owner = owner_of(work, made) if made is not None else None
-        if made is None or sender is None:
-            raise AssertionError("a deployment is never deleted")
+        with self.store.begin(Scope(organisation=change.organisation)) as work:
+            made = work.deployments.get(made_by)
+            if made is None:
+                raise AssertionError("a deployment is never deleted")
+            id, known = _last_try(work, change, made_by, to)
+            sender, owner = sender_of(work, made.network, id), owner_of(work, made)
+            elsewhere = _on_its_way(work, made_by)
+        chain = self.chains.get(made.network)
+        if chain is None:
+            # Where the network comes back, what is open goes on, and `rekey` does the rest.
+            return None
         if known is not None and known.came_to_nothing:
-            return self._tried_again(change, known)
+            return self._tried_again(change, known, owner)
         if known is not None or made.state.is_open:
             return known or made
-        chain = self.chains.get(made.network)
-        order = chain.handing_over(made.token, to) if chain is not None else None
-        if chain is None or order is None or owner == to:
+        if elsewhere is not None:
+            return elsewhere
+        order = chain.handing_over(made.token, to)
+        if order is None or owner == to:
             return None
         if isinstance(sender, Refusal):
             raise NotYetError(f"{change.named}: {sender.detail}")
@@ -293,8 +304,11 @@ class CarryOutKeyChange:
         )
         return self._added(account, change, wanted, details_of(queued))
 
-    def _tried_again(self, change: KeyChange, failed: Deployment) -> Deployment:
-        """What came to nothing before *change* was asked for is queued again; else it is over."""
+    def _tried_again(self, change: KeyChange, failed: Deployment, owner: str | None) -> Deployment:
+        """What came to nothing before *change* was asked for is queued again; else it is over.
+
+        *owner* is whose the token is by now.
+        """
         if failed.accepted_at >= change.requested_at:
             return failed
         with self.store.begin(Scope(organisation=change.organisation)) as work:
@@ -304,6 +318,7 @@ class CarryOutKeyChange:
             now, trail = self.clock.now(), self._trail(change)
             again = apply_all(work, trail, fresh, [RetryRequested(hold=None)], now)
             again = evolve(again, accepted_at=now, waiting_since=now)
+            again = again.belonging_to(owner) if owner is not None else again
             work.deployments.put(again, due_at=now, claim=None)
             trail.write(work)
         return again
@@ -479,7 +494,36 @@ def _is_promised(work: Work, account: Account, key: AccountKey) -> bool:
     if account.family.rekeys or key.issues or key.key == account.key:
         return False
     held = (work.deployments.get(id) for id in work.deployments.held_by(account.id, [key.address]))
-    return any(each is not None and each.state.is_open for each in held)
+    coming = work.deployments.handing_to(key.address)
+    return any(each is not None and each.state.is_open for each in (*held, *coming))
+
+
+def _last_try(
+    work: Work, change: KeyChange, made_by: OperationId, to: str
+) -> tuple[OperationId, Deployment | None]:
+    """Under which id the token goes to *to*, and what was done under it so far.
+
+    What a person has ended keeps its id, for a part of it is on chain; once that is asked for
+    again, it is by the next id.  None of them gives what another one has given already: of the
+    token its first owner has nothing more then.
+    """
+    id = hand_over_of(made_by, to)
+    known = work.deployments.get(id)
+    while known is not None and _was_ended_before(change, known):
+        id = hand_over_of(known.id, to)
+        known = work.deployments.get(id)
+    return id, known
+
+
+def _was_ended_before(change: KeyChange, known: Deployment) -> bool:
+    is_over = known.state is State.FAILED and not known.came_to_nothing
+    return is_over and known.accepted_at < change.requested_at
+
+
+def _on_its_way(work: Work, token: OperationId) -> Deployment | None:
+    """The hand-over of *token* that is open, to whichever address."""
+    handed = work.deployments.list(PageRequest(limit=100), kinds=HAND_OVERS, of=token)
+    return next((each for each in handed.items if each.state.is_open), None)
 
 
 def _steps_of(chain: Chain, token: Token, order: Order | None = None) -> tuple[Step, ...]:

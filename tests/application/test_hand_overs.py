@@ -1,7 +1,13 @@
 """Accounts that move and what gets in the way: disabled keys, networks that cannot, budgets."""
 
+from attrs import evolve
+
 from application.deployments.request import Accepted
 from application.keys.carry_out import CarryOutKeyChange
+from application.keys.handed import handed_to_key_of
+from application.operator.end import EndOperation
+from application.ports.storage.paging import PageRequest
+from application.ports.storage.work import Scope
 from domain.account import AccountState
 from domain.deployment import State
 from domain.errors import Refusal
@@ -241,3 +247,207 @@ def test_what_is_paid_for_waits_while_its_token_is_handed_over():
         house.lives_once(Fate({}))
     assert house.get(handing.id).state is State.COMPLETED
     assert house.supply(house.gold[0]) == 1_000
+
+
+# What cannot begin, or not go on.
+
+
+def a_hand_over(house):
+    """Of an account that has moved; not looked at."""
+    house.move()
+    house.change_keys_of_everybody()
+    (handing,) = house.hand_overs()
+    return handing
+
+
+def looked_at(house, rounds=4):
+    for _ in range(rounds):
+        house.lives_once(Fate({}))
+
+
+def without_networks(house):
+    """What a worker does for keys that has none of them."""
+    carry_out = CarryOutKeyChange(
+        store=house.store,
+        custodians=house.custodians,
+        chains={},
+        clock=house.clock,
+        identifiers=house.identifiers,
+    )
+    with house.store.begin(Scope()) as work:
+        waiting = work.key_changes.open(100)
+    return [carry_out(organisation, id) for organisation, id in waiting]
+
+
+def test_an_untouched_hand_over_is_ended_by_a_person_and_tried_again_at_the_ceiling_of_then():
+    house = an_issuer(1)
+    price, ceiling = house.chain.gas_price, house.chain.network.fee_ceiling
+    handing = a_hand_over(house)
+    house.chain.gas_price = ceiling + 1
+    looked_at(house)
+    assert house.get(handing.id).waiting is WaitReason.FEE_ABOVE_CEILING
+    ended = house.end(handing.id, "the ceiling is too low")
+    assert (ended.state, ended.came_to_nothing) == (State.FAILED, True)
+    assert "the ceiling is too low" in ended.failure.detail
+    assert house.actions(handing.id)[-1] == "hand_over.failed"
+    looked_at(house)
+    with house.store.begin(house.scope) as work:
+        (moved,) = work.key_changes.page(house.account.id, PageRequest(limit=9)).items
+    assert (moved.state, moved.code) == (KeyChangeState.FAILED, "hand_over_failed")
+    house.chain._network = evolve(house.chain.network, fee_ceiling=4 * ceiling)
+    again = house.change(KeyAction.REKEY)
+    house.lives(Fate({}))
+    assert house.changed(again.id).state is KeyChangeState.COMPLETED
+    assert house.effects(house.get(handing.id)) == 1
+    assert owner(house, house.gold[0]) == house.account.address
+    house.chain.gas_price = price
+    house.is_intact()
+
+
+def test_a_hand_over_goes_by_the_ceiling_of_today():
+    house = an_issuer(1)
+    ceiling = house.chain.network.fee_ceiling
+    handing = a_hand_over(house)
+    house.chain.gas_price = ceiling + 1
+    looked_at(house)
+    house.chain._network = evolve(house.chain.network, fee_ceiling=4 * ceiling)
+    house.lives(Fate({}))
+    assert house.get(handing.id).state is State.COMPLETED
+
+
+def test_a_person_ends_no_hand_over_that_may_land():
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    house.chain.instant = False
+    until(house, handing.id, lambda seen: seen.steps[0].attempts)
+    assert refused(house.end(handing.id)) == "not_endable"
+    house.chain.instant = True
+    house.lives(Fate({}))
+    assert house.get(handing.id).state is State.COMPLETED
+
+
+def test_nobody_ends_a_hand_over_that_is_done_though_a_backup_has_forgotten_it():
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    backup = house.backup()
+    house.lives(Fate({}))
+    house.restore(backup)
+    house.pass_time(LEASE_IS_OVER)
+    assert refused(house.end(handing.id)) == "not_endable"
+    house.lives(Fate({}))
+    assert house.get(handing.id).state is State.COMPLETED
+
+
+def test_a_hand_over_on_a_network_that_is_gone_is_ended_and_found_where_it_was_done():
+    """Nobody can ask; and where the records had forgotten what was done, it is adopted later."""
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    backup = house.backup()
+    house.lives(Fate({}))
+    house.restore(backup)
+    house.pass_time(LEASE_IS_OVER)
+    end = EndOperation(
+        store=house.store, chains={}, clock=house.clock, identifiers=house.identifiers
+    )
+    ended = end(house.registered.organisation.id, handing.id, "the network is gone")
+    assert ended.came_to_nothing
+    looked_at(house)
+    house.pass_time(LEASE_IS_OVER)
+    house.change(KeyAction.REKEY)
+    house.lives(Fate({}))
+    assert house.get(handing.id).state is State.COMPLETED
+    assert house.effects(house.get(handing.id)) == 1
+
+
+def test_a_network_that_is_gone_keeps_no_change_open():
+    house = an_issuer(1)
+    change = house.move()
+    house.change_keys_of_everybody()
+    (handing,) = house.hand_overs()
+    without_networks(house)
+    assert house.changed(change.id).state is KeyChangeState.COMPLETED
+    # And where it comes back, its token goes on to whom it was promised.
+    house.lives(Fate({}))
+    assert house.get(handing.id).state is State.COMPLETED
+    assert owner(house, house.gold[0]) == house.account.address
+
+
+def test_a_key_is_not_disabled_while_a_token_may_still_come_to_it():
+    """Its network was gone, and the change was over without it."""
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    without_networks(house)
+    second = house.account
+    house.change(KeyAction.ROTATE)
+    house.change_keys_of_everybody()
+    assert len(house.hand_overs()) == 1, "one after the other"
+    without_networks(house)
+    assert house.account.key != second.key
+    disabling = house.disable(second.key)
+    house.change_keys_of_everybody()
+    assert house.changed(disabling.id).code == "key_in_use"
+    house.lives(Fate({}))
+    assert owner(house, house.gold[0]) == second.address
+    house.change(KeyAction.REKEY)
+    house.lives(Fate({}))
+    assert owner(house, house.gold[0]) == house.account.address
+    house.disable(second.key)
+    house.lives(Fate({}))
+    assert not house.elsewhere.describe(second.key).enabled
+    assert house.get(handing.id).state is State.COMPLETED
+
+
+def test_what_was_ended_after_its_funding_is_tried_again_and_done_once():
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    until(house, handing.id, lambda seen: seen.has_begun)
+    house.chain.refuses = "its node is of another opinion"
+    looked_at(house)
+    assert house.get(handing.id).waiting is WaitReason.OPERATOR
+    ended = house.end(handing.id, "it does not work")
+    assert not ended.came_to_nothing
+    looked_at(house)
+    house.chain.refuses = None
+    house.pass_time(LEASE_IS_OVER)
+    assert owner(house, house.gold[0]) == house.first.address
+    again = house.change(KeyAction.REKEY)
+    house.lives(Fate({}))
+    assert house.changed(again.id).state is KeyChangeState.COMPLETED
+    assert owner(house, house.gold[0]) == house.account.address
+    states = {each.id: each.state for each in house.hand_overs()}
+    assert states.pop(handing.id) is State.FAILED
+    ((retried, state),) = states.items()
+    assert state is State.COMPLETED
+    assert house.effects(house.get(retried)) == 1
+    assert house.effects(house.get(handing.id)) == 0
+    # Whoever looks at the change is told of the token once, as it is.
+    with house.store.begin(house.scope) as work:
+        (told,) = handed_to_key_of(work, house.changed(again.id))
+    assert told.id == retried
+    house.is_intact()
+
+
+def test_a_backup_that_has_forgotten_the_second_try_finds_it():
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    until(house, handing.id, lambda seen: seen.has_begun)
+    house.chain.refuses = "its node is of another opinion"
+    looked_at(house)
+    backup = house.backup()
+    house.end(handing.id, "it does not work")
+    looked_at(house)
+    house.chain.refuses = None
+    house.change(KeyAction.REKEY)
+    house.lives(Fate({}))
+    done = owner(house, house.gold[0])
+    house.restore(backup)
+    looked_at(house)
+    assert house.get(handing.id).waiting is WaitReason.OPERATOR
+    house.end(handing.id, "as before")
+    looked_at(house)
+    again = house.change(KeyAction.REKEY)
+    house.lives(Fate({}))
+    assert house.changed(again.id).state is KeyChangeState.COMPLETED
+    assert owner(house, house.gold[0]) == done == house.account.address
+    for each in house.hand_overs():
+        assert house.effects(each) == (each.state is State.COMPLETED)
