@@ -23,6 +23,7 @@ from application.deployments.issuer_balance import tell_issuer_balance, with_iss
 from application.deployments.keys_at_rest import keys_at_rest
 from application.deployments.publish import Publish
 from application.deployments.pursue import MAY_BE_FORGOTTEN, Case, Pursuit, ceiling_of
+from application.deployments.receiver import ReceiverDiffersError, check_receiver
 from application.deployments.recording import apply_all, name_event
 from application.deployments.withdraw import before_the_first, give_back, withdraw
 from application.ports.alarms import Alarms
@@ -161,6 +162,11 @@ class Advance:
         except WrongChainError as error:
             self.halt.network(seen.network, "wrong_chain", str(error))
             return _waits(WaitReason.NETWORK_HALTED, str(error))
+        except ReceiverDiffersError as error:
+            # Somebody has written into the database.
+            where = f"{seen.network} {seen.named}"
+            self.alarms.sound("receiver_differs", where, str(error))
+            return _waits(WaitReason.OPERATOR, str(error))
         except (CustodyRefusedError, CustodyUnavailableError) as error:
             return _waits(WaitReason.SIGNER_UNAVAILABLE, str(error))
 
@@ -188,6 +194,7 @@ class Advance:
                 if account is not None and _party_of(placed, chain) is Party.OWNER:
                     signer = self._introduce(account, placed.owner, chain)
                 if slot is None:
+                    check_receiver(placed, account, chain, self.pursuit.custodians)
                     sought = self._seek_slot(placed, chain, signer, parties.giver)
                     return with_issuer_balance(self.store, chain, signer, sought)
                 return self.pursuit(

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from attrs import evolve, frozen
 
 from application.deployments.findings import Finding
+from application.deployments.receiver import check_receiver
 from application.ports.chain import Chain
 from application.ports.custody import Custodian, CustodyRefusedError
 from application.ports.storage.work import Scope, Store
@@ -102,14 +103,25 @@ class Case:
         return self.seen.step.number
 
     @property
+    def is_given_away(self) -> bool:
+        """With a signature in this slot something of the issuer's belongs to another key.
+
+        Not so where the treasury pays for it first: its nonces must not wait for custodians.
+        """
+        return self.slot.expires or self._is_the_issuers_slot
+
+    @property
     def is_stopped(self) -> bool:
         """The slot is a nonce of a disabled account, which signs in it that it does nothing.
 
         Else it held up whatever hands the account's tokens over.
         """
-        if self.issuer is None or self.slot.expires or not self._is_disabled:
-            return False
-        return any(each.address == self.slot.signer for each in self.issuer.keys)
+        return self._is_disabled and self._is_the_issuers_slot and not self.slot.expires
+
+    @property
+    def _is_the_issuers_slot(self) -> bool:
+        keys = self.issuer.keys if self.issuer is not None else ()
+        return any(each.address == self.slot.signer for each in keys)
 
     @property
     def _is_disabled(self) -> bool:
@@ -292,6 +304,8 @@ class Pursuit:
     def _signed(
         self, case: Case, draft: Draft, role: AttemptRole
     ) -> tuple[SignedTransaction, tuple[SigningReceipt, ...]]:
+        if role is AttemptRole.EFFECT and case.is_given_away:
+            check_receiver(case.seen, case.issuer, case.chain, self.custodians)
         signatures, receipts = [], []
         for signable in draft.signables:
             key, public_key = case.key_of(signable.signer, role)

@@ -12,12 +12,13 @@ from domain.account import AccountState
 from domain.deployment import State
 from domain.errors import Refusal
 from domain.key_change import KeyAction, KeyChangeState
-from domain.operation import AttemptRole, WaitReason
-from domain.token import Action
+from domain.operation import AttemptRole, OperationKind, WaitReason
+from domain.token import Action, Order
 from tests.application.house import LEASE_IS_OVER
 from tests.application.keys import KeyedHouse
 from tests.application.mortal import Fate
 from tests.application.test_moves import an_issuer, owner
+from tests.application.test_token_operations import changed_account
 
 
 def refused(answer):
@@ -451,3 +452,78 @@ def test_a_backup_that_has_forgotten_the_second_try_finds_it():
     assert owner(house, house.gold[0]) == done == house.account.address
     for each in house.hand_overs():
         assert house.effects(each) == (each.state is State.COMPLETED)
+
+
+# Whose address it is that a token goes to.
+
+
+def forged(house, id, to):
+    """As somebody who can write to the database writes it."""
+    order = Order(action=Action.HAND_OVER, parameters={"to": to})
+    for table in house._tables():
+        for key, row in table.rows.items():
+            if getattr(getattr(row, "deployment", None), "kind", None) is OperationKind.HAND_OVER:
+                assert row.deployment.id == id
+                table.rows[key] = evolve(row, deployment=evolve(row.deployment, order=order))
+
+
+def is_not_signed(house, id):
+    looked_at(house, 6)
+    seen = house.get(id)
+    assert (seen.state, seen.waiting) == (State.QUEUED, WaitReason.OPERATOR)
+    assert not seen.steps[0].slots
+    assert ("receiver_differs", f"{house.network} {seen.named}") in {
+        each[:2] for each in house.alarms.sounded
+    }
+    assert owner(house, house.gold[0]) == house.first.address
+
+
+def test_a_token_does_not_go_where_somebody_wrote_that_it_should():
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    forged(house, handing.id, house.a_stranger)
+    is_not_signed(house, handing.id)
+
+
+def test_nor_to_a_key_that_another_organisation_has():
+    house = an_issuer(1)
+    theirs = house.neighbour().account
+    handing = a_hand_over(house)
+    with house.store.begin(house.scope) as work:
+        change = work.key_changes.open_of(house.account.id)
+        work.key_changes.put(evolve(change, key=theirs.key))
+    changed_account(house, key=theirs.key, public_key=theirs.public_key, address=theirs.address)
+    forged(house, handing.id, theirs.address)
+    is_not_signed(house, handing.id)
+
+
+def test_nor_to_a_public_key_that_its_custodian_does_not_describe():
+    house = an_issuer(1)
+    house.move()
+    theirs = house.neighbour().account
+    house.change_keys(Fate({}))
+    (handing,) = house.hand_overs()
+    changed_account(house, public_key=theirs.public_key, address=theirs.address)
+    forged(house, handing.id, theirs.address)
+    is_not_signed(house, handing.id)
+
+
+def test_nor_to_a_key_that_is_disabled_where_it_is_held():
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    house.elsewhere.disable(house.account.key)
+    is_not_signed(house, handing.id)
+
+
+def test_what_is_written_between_a_slot_and_its_signature_is_not_signed():
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    until(house, handing.id, lambda seen: seen.steps[1].open_slot is not None)
+    forged(house, handing.id, house.a_stranger)
+    looked_at(house, 6)
+    seen = house.get(handing.id)
+    assert (seen.waiting, seen.steps[1].attempts) == (WaitReason.OPERATOR, ())
+    assert owner(house, house.gold[0]) == house.first.address
+    forged(house, handing.id, house.account.address)
+    house.lives(Fate({}))
+    assert owner(house, house.gold[0]) == house.account.address
