@@ -390,6 +390,7 @@ class Container(containers.DeclarativeContainer):
     carry_out_key_change = One(
         CarryOutKeyChange,
         store=store,
+        budgets=budgets,
         custodians=custodians,
         chains=chains,
         clock=clock,

@@ -47,7 +47,6 @@ from domain.operation import (
     Intent,
     NoEffect,
     NotSeen,
-    OperationKind,
     Outcome,
     Postponed,
     SignedTransaction,
@@ -65,9 +64,6 @@ from domain.signing import PublicKey, SigningReceipt, digest_of
 #: How long one worker may be the only one to replace or fill for a signer.  Short: whoever was
 #: slower finds the fence moved when it records.
 SIGNER_LEASE = timedelta(seconds=2)
-
-#: What is done for another key's sake.
-OF_A_KEY_CHANGE = frozenset({OperationKind.REKEY, OperationKind.HAND_OVER})
 
 MAY_BE_FORGOTTEN = Postponed(
     WaitReason.WINDOW_OPEN,
@@ -127,7 +123,7 @@ class Case:
     def _is_disabled(self) -> bool:
         """Of a disabled account only its keys are changed."""
         is_stopped = self.issuer is not None and self.issuer.state is AccountState.DISABLED
-        return is_stopped and self.seen.kind not in OF_A_KEY_CHANGE
+        return is_stopped and not self.seen.kind.is_for_a_key
 
     def key_of(self, address: str, role: AttemptRole) -> tuple[KeyRef, PublicKey]:
         """The key that rules *address*: the sender's, or one of the issuer's.
@@ -557,10 +553,10 @@ class Pursuit:
 def ceiling_of(seen: Deployment, chain: Chain) -> int:
     """The price per unit of gas that *seen* may cost at most, in base units.
 
-    What was accepted was planned with the ceiling of then.  What is done for another key's sake
-    nobody planned: it goes by today's, or an operator could not get it going again.
+    What was accepted was planned with the ceiling of then.  What another key needs nobody planned:
+    it goes by today's, or an operator could not get it going again.
     """
-    return chain.network.fee_ceiling if seen.kind in OF_A_KEY_CHANGE else seen.fee_ceiling
+    return chain.network.fee_ceiling if seen.kind.is_for_a_key else seen.fee_ceiling
 
 
 def _send(chain: Chain, attempt: Attempt) -> Submission:

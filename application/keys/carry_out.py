@@ -17,10 +17,11 @@ is gone on with by whoever looks next.
 
 from collections.abc import Iterator, Mapping
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from application.audit.trail import Trail
 from application.deployments.belonging import owner_of
+from application.deployments.budget import Budgets, intent_of
 from application.deployments.gates import sender_of
 from application.deployments.pursue import Pursuit
 from application.deployments.recording import action_for, apply_all
@@ -64,6 +65,7 @@ class CarryOutKeyChange:
     chains: Mapping[NetworkId, Chain]
     clock: Clock
     identifiers: Identifiers
+    budgets: Budgets = field(factory=Budgets)
 
     def __call__(self, organisation: OrganisationId, id: KeyChangeId) -> KeyChange | None:
         """Go on until it waits or ends; the change as it is then.
@@ -278,7 +280,7 @@ class CarryOutKeyChange:
             # Where the network comes back, what is open goes on, and `rekey` does the rest.
             return None
         if known is not None and known.came_to_nothing:
-            return self._tried_again(change, known, owner)
+            return self._tried_again(change, chain, known, owner)
         if known is not None or made.state.is_open:
             return known or made
         if elsewhere is not None:
@@ -316,9 +318,11 @@ class CarryOutKeyChange:
             token=public_id(Prefix.TOKEN, made.id),
             order=order,
         )
-        return self._added(account, change, wanted, details_of(queued))
+        return self._added(account, change, chain, wanted, details_of(queued))
 
-    def _tried_again(self, change: KeyChange, failed: Deployment, owner: str | None) -> Deployment:
+    def _tried_again(
+        self, change: KeyChange, chain: Chain, failed: Deployment, owner: str | None
+    ) -> Deployment:
         """What came to nothing before *change* was asked for is queued again; else it is over.
 
         *owner* is whose the token is by now.
@@ -333,9 +337,23 @@ class CarryOutKeyChange:
             again = apply_all(work, trail, fresh, [RetryRequested(hold=None)], now)
             again = evolve(again, accepted_at=now, waiting_since=now)
             again = again.belonging_to(owner) if owner is not None else again
+            self._pay(work, change, chain, again)
             work.deployments.put(again, due_at=now, claim=None)
             trail.write(work)
         return again
+
+    def _pay(self, work: Work, change: KeyChange, chain: Chain, operation: Deployment) -> None:
+        """Set aside of the day's budget what a stored *operation* may take of the treasury.
+
+        Whoever rotates again and again waits for the next day, and the treasury is not empty.
+
+        Raises: NotYetError.
+        """
+        work.ledger.lock()
+        now = operation.accepted_at
+        if refusal := self.budgets.refusal(work, chain, intent_of(operation), now):
+            raise NotYetError(f"{change.named}: {refusal.code}: {refusal.detail}")
+        self.budgets.reserve(work, chain, operation, now)
 
     def _rekey(self, account: Account, change: KeyChange) -> KeyChange:
         target = account.find(change.key) if change.key is not None else None
@@ -379,7 +397,7 @@ class CarryOutKeyChange:
         wanted = self._operation(account, change, chain, sender.address, ruler)
         queued = Queued(kind=wanted.token.kind, network=network, credits=0)
         details = details_of(queued) | dict(wanted.token.parameters)
-        return self._added(account, change, wanted, details)
+        return self._added(account, change, chain, wanted, details)
 
     def _operation(
         self, account: Account, change: KeyChange, chain: Chain, sender: str, ruler: str
@@ -409,6 +427,7 @@ class CarryOutKeyChange:
         self,
         account: Account,
         change: KeyChange,
+        chain: Chain,
         wanted: Deployment,
         details: dict[str, JsonValue],
     ) -> Deployment:
@@ -416,6 +435,7 @@ class CarryOutKeyChange:
         try:
             with self.store.begin(Scope(organisation=change.organisation)) as work:
                 work.deployments.add(wanted, due_at=wanted.accepted_at)
+                self._pay(work, change, chain, wanted)
                 trail = self._trail(change)
                 trail.add(
                     action_for(wanted.kind, ACTIONS[Queued]),

@@ -1,7 +1,11 @@
 """Accounts that move and what gets in the way: disabled keys, networks that cannot, budgets."""
 
-from attrs import evolve
+from datetime import timedelta
 
+from attrs import evolve
+from hypothesis import given
+
+from application.deployments.budget import Budgets, intent_of
 from application.deployments.request import Accepted
 from application.keys.carry_out import CarryOutKeyChange
 from application.keys.handed import handed_to_key_of
@@ -14,10 +18,11 @@ from domain.errors import Refusal
 from domain.key_change import KeyAction, KeyChangeState
 from domain.operation import AttemptRole, OperationKind, WaitReason
 from domain.token import Action, Order
-from tests.application.house import LEASE_IS_OVER
+from domain.treasury import Budget
+from tests.application.house import LEASE_IS_OVER, examples
 from tests.application.keys import KeyedHouse
 from tests.application.mortal import Fate
-from tests.application.test_moves import an_issuer, owner
+from tests.application.test_moves import an_issuer, deaths, owner
 from tests.application.test_token_operations import changed_account
 
 
@@ -527,3 +532,78 @@ def test_what_is_written_between_a_slot_and_its_signature_is_not_signed():
     forged(house, handing.id, house.account.address)
     house.lives(Fate({}))
     assert owner(house, house.gold[0]) == house.account.address
+
+
+# What it costs the treasury.
+
+
+def counted(house, limit=10**14):
+    house.budgets = Budgets(limits={house.network: limit})
+    return house.chain.node.balance(house.signer.address)
+
+
+def test_a_hand_over_counts_in_the_days_budget_of_its_organisation():
+    house = an_issuer()
+    before = counted(house)
+    house.move()
+    house.change_keys_of_everybody()
+    assert house.budget().reserved > 0
+    assert house.budget().spent == 0
+    house.lives(Fate({}))
+    paid = before - house.chain.node.balance(house.signer.address)
+    assert house.budget() == Budget(0, paid)
+    assert paid > 0
+
+
+def test_whoever_rotates_all_day_does_not_empty_the_treasury():
+    house = an_issuer(1)
+    house.move()
+    house.change_keys_of_everybody()
+    (handing,) = house.hand_overs()
+    allowance = house.chain.allowance(intent_of(handing))
+    house.lives(Fate({}))
+    before = counted(house, limit=2 * allowance - 1)
+    changes = []
+    for _ in range(4):
+        wish = house.wish(KeyAction.ROTATE)
+        if isinstance(wish, Refusal):
+            break
+        changes.append(wish.value)
+        looked_at(house, 6)
+    assert before - house.chain.node.balance(house.signer.address) < 2 * allowance
+    waits = house.changed(changes[-1].id)
+    assert waits.state is KeyChangeState.UNDER_WAY
+    assert refused(wish) == "key_change_under_way"
+    assert house.budget().reserved == 0
+    house.pass_time(timedelta(days=1))
+    house.lives(Fate({}))
+    assert house.changed(waits.id).state is KeyChangeState.COMPLETED
+    assert owner(house, house.gold[0]) == house.account.address
+
+
+def test_one_that_is_tried_again_is_counted_on_the_day_on_which_it_is():
+    house = an_issuer(1)
+    before = counted(house)
+    handing = a_hand_over(house)
+    house.chain.refuses = "a role was given away"
+    looked_at(house)
+    assert house.get(handing.id).came_to_nothing
+    assert house.budget() == Budget(0, 0)
+    house.chain.refuses = None
+    house.pass_time(timedelta(days=1))
+    house.change(KeyAction.REKEY)
+    house.lives(Fate({}))
+    assert house.budget() == Budget(0, before - house.chain.node.balance(house.signer.address))
+    assert house.budget().spent > 0
+
+
+@examples(15)
+@given(schedule=deaths)
+def test_however_often_the_worker_dies_a_hand_over_is_counted_once(schedule):
+    house = an_issuer()
+    before = counted(house)
+    house.move()
+    house.lives(Fate(schedule))
+    paid = before - house.chain.node.balance(house.signer.address)
+    assert house.budget().reserved == 0
+    assert house.budget().spent >= paid
