@@ -183,7 +183,9 @@ class Advance:
                 if payer is None:
                     return _waits(WaitReason.OPERATOR, f"{seen.sender} is no signer of ours")
                 placed = _placed(seen, chain, account)
-                slot = seen.step.open_slot
+                slot, giver = seen.step.open_slot, parties.giver
+                if giver not in {None, seen.owner} and _is_given_by(giver, seen, chain):
+                    return Finding(owner=giver)
                 if withdrawn is not None and slot is None:
                     ended = withdraw(self.pursuit, placed or seen, chain, withdrawn)
                     if ended is not None:
@@ -195,7 +197,7 @@ class Advance:
                     signer = self._introduce(account, placed.owner, chain)
                 if slot is None:
                     check_receiver(placed, account, chain, self.pursuit.custodians)
-                    sought = self._seek_slot(placed, chain, signer, parties.giver)
+                    sought = self._seek_slot(placed, chain, signer)
                     return with_issuer_balance(self.store, chain, signer, sought)
                 return self.pursuit(
                     Case(
@@ -241,21 +243,14 @@ class Advance:
             work.signers.add(fresh)
             return work.signers.get(network, mine.address) or fresh
 
-    def _seek_slot(
-        self, seen: Deployment, chain: Chain, signer: Signer, giver: str | None
-    ) -> Finding:
-        """Before a slot is given: nothing must be there yet, and it must be going to work.
-
-        *giver* is whose order it is by now, where that may be somebody else.
-        """
+    def _seek_slot(self, seen: Deployment, chain: Chain, signer: Signer) -> Finding:
+        """Before a slot is given: nothing must be there yet, and it must be going to work."""
         # Also of what is adopted: a restored backup may have forgotten the document, too.
         document = chain.document_of(seen.token) if seen.order is None else None
         unpublished = self.publish(document)
         if unpublished is not None:
             return Finding(owner=seen.owner, predicted=seen.predicted, wait=unpublished)
         intent = self.pursuit.intent(seen)
-        if giver is not None and giver != seen.owner and _is_given_by(giver, seen, chain):
-            return Finding(owner=giver)
         effect = chain.effect_of(intent)
         if isinstance(effect, Effect):
             return self.pursuit.adopt(seen, effect, self.clock.now(), signer=signer.address)

@@ -279,12 +279,13 @@ class CarryOutKeyChange:
         if chain is None:
             # Where the network comes back, what is open goes on, and `rekey` does the rest.
             return None
+        if elsewhere is not None:
+            # One after the other: each is given by whose the token is then.
+            return elsewhere
         if known is not None and known.came_to_nothing:
             return self._tried_again(change, chain, known, owner)
         if known is not None or made.state.is_open:
             return known or made
-        if elsewhere is not None:
-            return elsewhere
         order = chain.handing_over(made.token, to)
         if order is None or owner == to:
             return None

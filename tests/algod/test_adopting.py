@@ -183,3 +183,18 @@ def test_the_key_of_before_is_not_disabled_while_a_token_is_on_a_network_nobody_
     (ended,) = without_networks(house)
     assert ended.code == "key_in_use"
     assert house.custodian.describe(before.key).enabled
+
+
+def test_an_address_that_is_adopted_again_is_the_one_that_is_issued_from(house, ada):
+    before = house.account
+    hand_over(house, before.address)
+    assert adopt(ada).status_code == 200
+    with house.store.begin(house.scope) as work:
+        account = work.accounts.lock(before.id)
+        work.accounts.put(account.with_adopted(house.signer.address, house.network))
+    assert house.account.issuing(None, house.network).address == house.signer.address
+    assert adopt(ada).status_code == 200
+    again = house.account
+    assert again.issuing(None, house.network).address == IMPORTED
+    assert adopt(ada).status_code == 200
+    assert house.account == again

@@ -10,18 +10,21 @@ from application.deployments.request import Accepted
 from application.keys.carry_out import CarryOutKeyChange
 from application.keys.handed import handed_to_key_of
 from application.operator.end import EndOperation
+from application.ports.chain import ChainUnavailableError
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Scope
 from domain.account import AccountState
 from domain.deployment import State
 from domain.errors import Refusal
 from domain.key_change import KeyAction, KeyChangeState
-from domain.operation import AttemptRole, OperationKind, WaitReason
+from domain.operation import AttemptRole, Effect, OperationKind, WaitReason
 from domain.token import Action, Order
 from domain.treasury import Budget
 from tests.application.house import LEASE_IS_OVER, examples
 from tests.application.keys import KeyedHouse
 from tests.application.mortal import Fate
+from tests.application.paying import payment_fails
+from tests.application.test_licence import a_house as paying
 from tests.application.test_moves import an_issuer, deaths, owner
 from tests.application.test_token_operations import changed_account
 
@@ -607,3 +610,41 @@ def test_however_often_the_worker_dies_a_hand_over_is_counted_once(schedule):
     paid = before - house.chain.node.balance(house.signer.address)
     assert house.budget().reserved == 0
     assert house.budget().spent >= paid
+
+
+# What a restored backup has forgotten.
+
+
+def test_what_the_new_owner_has_done_is_not_called_withdrawn(monkeypatch):
+    """An order of before the move is done by the new owner, is forgotten, and a payment fails.
+
+    As on an EVM network, who asks for the first owner's effect is told that there is another's.
+    """
+    house = paying(made=KeyedHouse)
+    chain, effect_of = type(house.chain._chain), type(house.chain._chain).effect_of
+
+    def asked(self, intent):
+        found = effect_of(self, intent)
+        mined = self.node.mined.get(found.transaction_id) if isinstance(found, Effect) else None
+        if mined is not None and getattr(mined.sent.act, "to", intent.owner) != intent.owner:
+            raise ChainUnavailableError("something was done under its id, and not for this one")
+        return found
+
+    monkeypatch.setattr(chain, "effect_of", asked)
+    gold = house.issue()
+    waiting = house.operate(gold.id)
+    house.move()
+    house.change_keys_of_everybody()
+    (handing,) = house.hand_overs()
+    until(house, handing.id, lambda seen: seen.state is State.COMPLETED)
+    assert house.get(waiting.id).is_untouched
+    backup = house.backup()
+    house.lives(Fate({}))
+    assert house.supply(gold) == 1_250
+    house.restore(backup)
+    house.pass_time(LEASE_IS_OVER)
+    payment_fails(house)
+    looked_at(house)
+    seen = house.get(waiting.id)
+    assert (seen.owner, seen.waiting) == (house.account.address, WaitReason.OPERATOR)
+    assert seen.state is not State.FAILED
