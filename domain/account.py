@@ -127,7 +127,8 @@ class Account:
 
     def ruling(self, address: str) -> AccountKey | None:
         """The key that was last to rule one of the account's addresses."""
-        return next((each for each in self.keys if each.address == address), None)
+        latest_first = (*self.keys[:1], *reversed(self.keys[1:]))
+        return next((each for each in latest_first if each.address == address), None)
 
     def newest_at(self, custodian: str) -> AccountKey | None:
         """The key of the highest version that *custodian* holds."""

@@ -145,7 +145,8 @@ def hand_over_of(token: OperationId, to: str) -> OperationId:
     """The id of the operation that gives the token of the deployment *token* to the address *to*.
 
     No key is made twice, so that no token goes to one address twice; and where all records of the
-    change are lost, whoever asks for it again finds what was done.
+    change are lost, whoever asks for it again finds what was done.  Where a person has ended one
+    after its funding, the next one's id follows from that one's in the place of *token*.
     """
     return _derived(token, b"hand_over\0" + token.bytes + to.encode())
 

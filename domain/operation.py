@@ -61,6 +61,11 @@ class OperationKind(StrEnum):
         return self.value in {action.value for action in Action}
 
     @property
+    def is_for_a_key(self) -> bool:
+        """Done so that another key rules: nobody planned it, and it costs no credits."""
+        return self in {OperationKind.REKEY, OperationKind.HAND_OVER}
+
+    @property
     def prefix(self) -> Prefix:
         """Of the public ids of such operations."""
         is_named = self.is_on_a_token or self in {OperationKind.ANCHOR, OperationKind.REKEY}

@@ -400,6 +400,7 @@ class Container(containers.DeclarativeContainer):
     carry_out_key_change = One(
         CarryOutKeyChange,
         store=store,
+        budgets=budgets,
         custodians=custodians,
         chains=chains,
         clock=clock,

@@ -153,6 +153,10 @@ class PostgresDeployments(Deployments):
         found = self._transaction.rows(OPERATIONS["handed_to"], {"tokens": list(tokens)})
         return {OperationId(row["of_id"]): row["address"] for row in found}
 
+    def handing_to(self, address: str) -> Sequence[Deployment]:
+        found = self._transaction.rows(OPERATIONS["handing_to"], {"address": address})
+        return self._load([row["id"] for row in found])
+
     def held_by(self, account: AccountId, addresses: Collection[str]) -> Sequence[OperationId]:
         parameters = {"account": account, "addresses": list(addresses)}
         found = self._transaction.rows(OPERATIONS["held_by"], parameters)

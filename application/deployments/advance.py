@@ -22,7 +22,8 @@ from application.deployments.halt import Halt
 from application.deployments.issuer_balance import tell_issuer_balance, with_issuer_balance
 from application.deployments.keys_at_rest import keys_at_rest
 from application.deployments.publish import Publish
-from application.deployments.pursue import MAY_BE_FORGOTTEN, Case, Pursuit
+from application.deployments.pursue import MAY_BE_FORGOTTEN, Case, Pursuit, ceiling_of
+from application.deployments.receiver import ReceiverDiffersError, check_receiver
 from application.deployments.recording import apply_all, name_event
 from application.deployments.withdraw import before_the_first, give_back, withdraw
 from application.ports.alarms import Alarms
@@ -161,6 +162,11 @@ class Advance:
         except WrongChainError as error:
             self.halt.network(seen.network, "wrong_chain", str(error))
             return _waits(WaitReason.NETWORK_HALTED, str(error))
+        except ReceiverDiffersError as error:
+            # Somebody has written into the database.
+            where = f"{seen.network} {seen.named}"
+            self.alarms.sound("receiver_differs", where, str(error))
+            return _waits(WaitReason.OPERATOR, str(error))
         except (CustodyRefusedError, CustodyUnavailableError) as error:
             return _waits(WaitReason.SIGNER_UNAVAILABLE, str(error))
 
@@ -177,7 +183,9 @@ class Advance:
                 if payer is None:
                     return _waits(WaitReason.OPERATOR, f"{seen.sender} is no signer of ours")
                 placed = _placed(seen, chain, account)
-                slot = seen.step.open_slot
+                slot, giver = seen.step.open_slot, parties.giver
+                if giver not in {None, seen.owner} and _is_given_by(giver, seen, chain):
+                    return Finding(owner=giver)
                 if withdrawn is not None and slot is None:
                     ended = withdraw(self.pursuit, placed or seen, chain, withdrawn)
                     if ended is not None:
@@ -188,7 +196,8 @@ class Advance:
                 if account is not None and _party_of(placed, chain) is Party.OWNER:
                     signer = self._introduce(account, placed.owner, chain)
                 if slot is None:
-                    sought = self._seek_slot(placed, chain, signer, parties.giver)
+                    check_receiver(placed, account, chain, self.pursuit.custodians)
+                    sought = self._seek_slot(placed, chain, signer)
                     return with_issuer_balance(self.store, chain, signer, sought)
                 return self.pursuit(
                     Case(
@@ -234,21 +243,14 @@ class Advance:
             work.signers.add(fresh)
             return work.signers.get(network, mine.address) or fresh
 
-    def _seek_slot(
-        self, seen: Deployment, chain: Chain, signer: Signer, giver: str | None
-    ) -> Finding:
-        """Before a slot is given: nothing must be there yet, and it must be going to work.
-
-        *giver* is whose order it is by now, where that may be somebody else.
-        """
+    def _seek_slot(self, seen: Deployment, chain: Chain, signer: Signer) -> Finding:
+        """Before a slot is given: nothing must be there yet, and it must be going to work."""
         # Also of what is adopted: a restored backup may have forgotten the document, too.
         document = chain.document_of(seen.token) if seen.order is None else None
         unpublished = self.publish(document)
         if unpublished is not None:
             return Finding(owner=seen.owner, predicted=seen.predicted, wait=unpublished)
         intent = self.pursuit.intent(seen)
-        if giver is not None and giver != seen.owner and _is_given_by(giver, seen, chain):
-            return Finding(owner=giver)
         effect = chain.effect_of(intent)
         if isinstance(effect, Effect):
             return self.pursuit.adopt(seen, effect, self.clock.now(), signer=signer.address)
@@ -258,7 +260,7 @@ class Advance:
                 predicted=seen.predicted,
                 wait=Postponed(WaitReason.NETWORK_HALTED, signer.halted),
             )
-        verdict = chain.preflight(intent, seen.fee_ceiling)
+        verdict = chain.preflight(intent, ceiling_of(seen, chain))
         if isinstance(verdict, Refusal) and not effect.is_lasting:
             verdict = MAY_BE_FORGOTTEN
         if isinstance(verdict, Refusal) and not seen.has_begun:

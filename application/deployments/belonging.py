@@ -1,7 +1,9 @@
 """Whose a token is, and why what is ordered of it waits while that changes.
 
 An order is given by the token's owner.  What was accepted before a token changes hands, and is
-untouched, is given by the new owner afterwards; what is begun lands before, or ends.
+untouched, is given by the new owner afterwards; what is begun lands before, or ends.  Nothing that
+is begun goes on while its account is disabled: then a hand-over waits for what may land, and for
+nothing else.
 """
 
 from application.ports.storage.deployments import HAND_OVERS
@@ -23,10 +25,12 @@ def giver_of(work: Work, order: Deployment) -> str | None:
     return work.deployments.handed_to([order.of]).get(order.of)
 
 
-def changing_hands(work: Work, operation: Deployment) -> Postponed | None:
+def changing_hands(
+    work: Work, operation: Deployment, *, is_stopped: bool = False
+) -> Postponed | None:
     """Why *operation* must not begin, nor be said not to work; None: its token stays where it is.
 
-    Ask under the account's lock before a slot is given.
+    Ask under the account's lock before a slot is given; *is_stopped* where that is disabled.
     """
     if operation.of is None:
         return None
@@ -34,19 +38,27 @@ def changing_hands(work: Work, operation: Deployment) -> Postponed | None:
         begun = [
             each
             for each in work.deployments.on_token(operation.of)
-            if each.id != operation.id and each.state.is_open and not each.is_untouched
+            if each.id != operation.id and _comes_first(each, is_stopped=is_stopped)
         ]
         if begun and not operation.has_begun:
             detail = f"{len(begun)} operations on the token are under way"
             return Postponed(WaitReason.QUEUED, detail)
         return None
-    if not operation.is_untouched:
-        return None
     handed = work.deployments.list(PageRequest(limit=100), kinds=HAND_OVERS, of=operation.of)
     for each in handed.items:
-        if each.state.is_open:
+        # What is begun lands before a hand-over that is not.
+        if each.state.is_open and (operation.is_untouched or not each.is_untouched):
             detail = f"{each.named} gives the token to another address of the account"
             return Postponed(WaitReason.ACCOUNT_NOT_READY, detail)
-    if giver_of(work, operation) not in {None, operation.owner}:
+    if operation.is_untouched and giver_of(work, operation) not in {None, operation.owner}:
         return Postponed(WaitReason.QUEUED, "its token belongs to another address by now")
     return None
+
+
+def _comes_first(begun: Deployment, *, is_stopped: bool) -> bool:
+    """Whether its token is not handed over before *begun* is over."""
+    if not begun.state.is_open:
+        return False
+    has_slot = begun.step.open_slot is not None
+    # Of a disabled account nothing is given another slot.
+    return has_slot if is_stopped else not begun.is_untouched

@@ -8,8 +8,9 @@ with the account, it is the same for each token and what is ordered of it.
 
 from application.deployments.belonging import changing_hands
 from application.ports.storage.work import Work
-from domain.account import Account, AccountState
+from domain.account import Account, AccountKey, AccountState
 from domain.deployment import Deployment
+from domain.key_change import KeyAction, KeyChangeState
 from domain.operation import OperationKind, Postponed, WaitReason
 
 
@@ -28,10 +29,30 @@ def keys_at_rest(work: Work, operation: Deployment, account: Account | None) -> 
         detail = "the issuing account is disabled"
         return Postponed(WaitReason.ACCOUNT_NOT_READY, detail)
     if not account.family.rekeys:
-        return changing_hands(work, operation)
+        ruling = account.ruling(operation.owner or "")
+        if ruling is not None and is_disabled(work, account, ruling):
+            # What would be issued to its address could never be ordered about.
+            detail = f"the key of {ruling.address} is disabled for good"
+            return Postponed(WaitReason.ACCOUNT_NOT_READY, detail)
+        is_stopped = account.state is AccountState.DISABLED
+        return changing_hands(work, operation, is_stopped=is_stopped)
     change = work.key_changes.open_of(account.id)
     rekey = work.deployments.get(change.operation(operation.network)) if change else None
     if change is None or rekey is None or not rekey.state.is_open:
         return None
     detail = f"{change.named} gives the issuing account another key"
     return Postponed(WaitReason.ACCOUNT_NOT_READY, detail)
+
+
+def is_disabled(work: Work, account: Account, key: AccountKey) -> bool:
+    """Whether one of the account's keys signs nothing any more, or is being disabled this moment.
+
+    Ask under the account's lock or the wallet's: whoever disables a key begins under both.
+    """
+    change = work.key_changes.open_of(account.id)
+    is_under_way = (
+        change is not None
+        and (change.action, change.state) == (KeyAction.DISABLE, KeyChangeState.UNDER_WAY)
+        and change.key == key.key
+    )
+    return is_under_way or not key.is_enabled

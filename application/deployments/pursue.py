@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from attrs import evolve, frozen
 
 from application.deployments.findings import Finding
+from application.deployments.receiver import check_receiver
 from application.ports.chain import Chain
 from application.ports.custody import Custodian, CustodyRefusedError
 from application.ports.storage.work import Scope, Store
@@ -46,7 +47,6 @@ from domain.operation import (
     Intent,
     NoEffect,
     NotSeen,
-    OperationKind,
     Outcome,
     Postponed,
     SignedTransaction,
@@ -98,7 +98,34 @@ class Case:
     def step(self) -> int:
         return self.seen.step.number
 
-    def key_of(self, address: str) -> tuple[KeyRef, PublicKey]:
+    @property
+    def is_given_away(self) -> bool:
+        """With a signature in this slot something of the issuer's belongs to another key.
+
+        Not so where the treasury pays for it first: its nonces must not wait for custodians.
+        """
+        return self.slot.expires or self._is_the_issuers_slot
+
+    @property
+    def is_stopped(self) -> bool:
+        """The slot is a nonce of a disabled account, which signs in it that it does nothing.
+
+        Else it held up whatever hands the account's tokens over.
+        """
+        return self._is_disabled and self._is_the_issuers_slot and not self.slot.expires
+
+    @property
+    def _is_the_issuers_slot(self) -> bool:
+        keys = self.issuer.keys if self.issuer is not None else ()
+        return any(each.address == self.slot.signer for each in keys)
+
+    @property
+    def _is_disabled(self) -> bool:
+        """Of a disabled account only its keys are changed."""
+        is_stopped = self.issuer is not None and self.issuer.state is AccountState.DISABLED
+        return is_stopped and not self.seen.kind.is_for_a_key
+
+    def key_of(self, address: str, role: AttemptRole) -> tuple[KeyRef, PublicKey]:
         """The key that rules *address*: the sender's, or one of the issuer's.
 
         Raises: CustodyRefusedError.
@@ -110,16 +137,14 @@ class Case:
             keys.append((self.payer.key, self.payer.public_key))
         for key, public_key in keys:
             if self.chain.address(public_key) == address:
-                self._require_enabled(key)
+                if role is AttemptRole.EFFECT:
+                    self._require_enabled(key)
                 return key, public_key
         raise CustodyRefusedError("unknown_key", f"no key of {address} is at hand")
 
     def _require_enabled(self, key: KeyRef) -> None:
-        """Of a disabled account only its keys are changed."""
-        if self.issuer is None or self.issuer.find(key) is None:
-            return
-        is_stopped = self.issuer.state is AccountState.DISABLED
-        if is_stopped and self.seen.kind not in {OperationKind.REKEY, OperationKind.HAND_OVER}:
+        is_the_issuers = self.issuer is not None and self.issuer.find(key) is not None
+        if is_the_issuers and self._is_disabled:
             raise CustodyRefusedError("key_disabled", "the issuing account is disabled")
 
 
@@ -131,7 +156,7 @@ class Pursuit:
 
     def __call__(self, case: Case) -> Finding:
         newest = case.slot.newest
-        if newest is None and case.is_withdrawn:
+        if newest is None and (case.is_withdrawn or case.is_stopped):
             return self._vacate(case)
         if newest is None:
             return self._sign(case, AttemptRole.EFFECT)
@@ -197,7 +222,7 @@ class Pursuit:
         seen, chain, slot = case.seen, case.chain, case.slot
         if case.signer.halted is not None:
             return Finding(wait=Postponed(WaitReason.NETWORK_HALTED, case.signer.halted))
-        ceiling = seen.fee_ceiling
+        ceiling = ceiling_of(seen, chain)
         if role is AttemptRole.FILL:
             # A fill serves those behind it, whatever was agreed for this one.
             ceiling = max(ceiling, chain.network.fee_ceiling)
@@ -206,7 +231,7 @@ class Pursuit:
             if role is AttemptRole.EFFECT and not slot.attempts:
                 return self._unsigned(case, draft)
             return Finding(wait=draft)
-        transaction, receipts = self._signed(case, draft)
+        transaction, receipts = self._signed(case, draft, role)
         known = slot.find(transaction.id)
         if known is not None:
             # The same bytes again: what refused them may have changed its mind.
@@ -240,7 +265,7 @@ class Pursuit:
             return self._interpret(outcome, case)
         if draft.reason is WaitReason.UNKNOWN_OUTCOME:
             return self._impossible(case, draft)
-        is_outdated = case.chain.network.fee_ceiling > case.seen.fee_ceiling
+        is_outdated = case.chain.network.fee_ceiling > ceiling_of(case.seen, case.chain)
         if draft.reason is WaitReason.FEE_ABOVE_CEILING and is_outdated:
             # Later ones were accepted under a higher ceiling than this one.
             return self._alone(case, AttemptRole.FILL)
@@ -273,11 +298,13 @@ class Pursuit:
         return Finding(wait=draft)
 
     def _signed(
-        self, case: Case, draft: Draft
+        self, case: Case, draft: Draft, role: AttemptRole
     ) -> tuple[SignedTransaction, tuple[SigningReceipt, ...]]:
+        if role is AttemptRole.EFFECT and case.is_given_away:
+            check_receiver(case.seen, case.issuer, case.chain, self.custodians)
         signatures, receipts = [], []
         for signable in draft.signables:
-            key, public_key = case.key_of(signable.signer)
+            key, public_key = case.key_of(signable.signer, role)
             signing = self._custodian(key).sign(key, signable.message, signable.purpose)
             signatures.append((public_key, signing.signature))
             receipt = SigningReceipt(
@@ -456,6 +483,7 @@ class Pursuit:
             fenced = work.signers.take_lease(signer.network, signer.address, SIGNER_LEASE)
         if fenced is None:
             return Finding(wait=_WAITS_FOR_POOL)
+        role = AttemptRole.FILL if case.is_stopped else role
         # What every node refused has to be outbid by nobody.
         rivals = tuple(attempt for attempt in case.slot.attempts if attempt.rejected is None)
         finding = self._sign(evolve(case, signer=fenced), role, replacing=rivals)
@@ -520,6 +548,15 @@ class Pursuit:
                     f"is at the token's address in final block {block.number}",
                 )
                 return Finding(events=(*sightings, spent, failed))
+
+
+def ceiling_of(seen: Deployment, chain: Chain) -> int:
+    """The price per unit of gas that *seen* may cost at most, in base units.
+
+    What was accepted was planned with the ceiling of then.  What another key needs nobody planned:
+    it goes by today's, or an operator could not get it going again.
+    """
+    return chain.network.fee_ceiling if seen.kind.is_for_a_key else seen.fee_ceiling
 
 
 def _send(chain: Chain, attempt: Attempt) -> Submission:

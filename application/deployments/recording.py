@@ -53,6 +53,9 @@ def settle(work: Work, trail: Trail, deployment: Deployment, event: Event, now: 
     And what the treasury gave for it is known: of the day's budget the rest is free again.
     """
     if deployment.hold is None:
+        if deployment.kind.is_for_a_key and not deployment.state.is_open:
+            work.ledger.lock()
+            settle_native(work, deployment)
         return
     match event:
         case Completed() | Failed(without_effect=False):

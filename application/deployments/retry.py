@@ -6,8 +6,10 @@ from attrs import evolve, field, frozen
 
 from application.access.caller import Caller
 from application.deployments.approve import ask_for_approval, without_a_plan
+from application.deployments.belonging import giver_of
 from application.deployments.budget import Budgets, intent_of
 from application.deployments.gates import Gates
+from application.deployments.keys_at_rest import is_disabled
 from application.deployments.recording import apply_all, needed_for
 from application.deployments.request import (
     Accepted,
@@ -24,7 +26,7 @@ from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Store, Work
 from domain.abuse import DEFAULT_RULES, AbuseRules
 from domain.catalogue import Catalogue
-from domain.deployment import Deployment, RetryRequested
+from domain.deployment import Deployment, RetryRequested, State
 from domain.errors import Refusal
 from domain.identifiers import HoldId, NetworkId, OperationId
 
@@ -67,6 +69,8 @@ class RetryDeployment:
                 "to be without effect can be tried again",
             )
         work.ledger.lock()
+        if refusal := _key_refusal(work, deployment):
+            return refusal
         now = self.clock.now()
         chain = self.chains.get(deployment.network)
         if chain is None:
@@ -107,3 +111,16 @@ class RetryDeployment:
         ask_for_approval(work, trail, caller, queued, now)
         trail.write(work)
         return queued
+
+
+def _key_refusal(work: Work, failed: Deployment) -> Refusal | None:
+    """Why nobody could order about what it would make, or give the order that it is."""
+    account = work.accounts.get(failed.account) if failed.account is not None else None
+    if account is None:
+        return None
+    untouched = evolve(failed, state=State.QUEUED)
+    owner = giver_of(work, untouched) or failed.owner
+    key = account.ruling(owner) if owner is not None else account.own_key
+    if key is None or not is_disabled(work, account, key):
+        return None
+    return Refusal(code="key_disabled", detail=f"the key of {key.address} is disabled for good")

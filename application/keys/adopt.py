@@ -70,7 +70,8 @@ class AdoptAddress:
         if account.state is not AccountState.READY:
             return Refusal(code="account_disabled", detail=f"the account is {account.state.value}")
         adopted = account.with_adopted(address, network)
-        if set(adopted.further_keys) == set(account.further_keys):
+        # Their order counts: what was adopted last is issued from.
+        if adopted.further_keys == account.further_keys:
             return account
         work.accounts.put(adopted)
         trail = caller.trail(self.identifiers)

@@ -17,10 +17,11 @@ is gone on with by whoever looks next.
 
 from collections.abc import Iterator, Mapping
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from application.audit.trail import Trail
 from application.deployments.belonging import owner_of
+from application.deployments.budget import Budgets, intent_of
 from application.deployments.gates import sender_of
 from application.deployments.pursue import Pursuit
 from application.deployments.recording import action_for, apply_all
@@ -28,7 +29,8 @@ from application.ports.chain import Chain, ChainUnavailableError, WrongChainErro
 from application.ports.clock import Clock
 from application.ports.custody import Custodian, CustodyRefusedError, CustodyUnavailableError
 from application.ports.identifiers import Identifiers
-from application.ports.storage.deployments import DeploymentIdTakenError
+from application.ports.storage.deployments import HAND_OVERS, DeploymentIdTakenError
+from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Scope, Store, Work
 from domain.account import Account, AccountKey
 from domain.audit import WORKER, JsonValue, details_of
@@ -63,6 +65,7 @@ class CarryOutKeyChange:
     chains: Mapping[NetworkId, Chain]
     clock: Clock
     identifiers: Identifiers
+    budgets: Budgets = field(factory=Budgets)
 
     def __call__(self, organisation: OrganisationId, id: KeyChangeId) -> KeyChange | None:
         """Go on until it waits or ends; the change as it is then.
@@ -134,7 +137,10 @@ class CarryOutKeyChange:
                 account.organisation, account.id, family.curve, family.key_use
             )
         )
-        own = next(iter(self._networks(account)))[1].address(described.public_key)
+        chain = next((chain for _, chain in self._networks(account)), None)
+        if chain is None:
+            raise NotYetError(f"{change.named}: no network of the account is configured")
+        own = chain.address(described.public_key)
         is_added = change.action is KeyAction.ADD
         rules = account.address if family.rekeys and not is_added else own
         return AccountKey(
@@ -151,6 +157,8 @@ class CarryOutKeyChange:
         if key.key != account.key and self._is_obeyed(account, key):
             return self._fail(change, "key_in_use")
         change = self._begun(change, key)
+        if change.state is KeyChangeState.REQUESTED:
+            return self._fail(change, "key_in_use")
         if not change.state.is_open:
             return change
         self._custodian(change.custodian).disable(key.key)
@@ -165,10 +173,15 @@ class CarryOutKeyChange:
         return done
 
     def _begun(self, change: KeyChange, key: AccountKey) -> KeyChange:
-        """From here on it cannot be withdrawn."""
+        """From here on it cannot be withdrawn, and nothing is accepted for the key's address.
+
+        As it was, where something has been accepted since the key was found to be of no use.
+        """
         with self.store.begin(Scope(organisation=change.organisation)) as work:
             account, fresh = self._locked(work, change)
-            if fresh.state is KeyChangeState.REQUESTED:
+            # Whoever accepts something stands in line at the wallet.
+            work.ledger.lock()
+            if fresh.state is KeyChangeState.REQUESTED and not _is_promised(work, account, key):
                 fresh = fresh.begun(key.key)
                 work.key_changes.put(fresh)
                 self._tell(work, account, fresh, "key_change.begun", key=key.key)
@@ -179,7 +192,11 @@ class CarryOutKeyChange:
         if not account.family.rekeys:
             # An address that was added has no successor: what it has made ends with its key.
             return not key.issues and self._has_a_token(account, key.address)
-        addresses = {each.address for each in account.keys if each.key == key.key}
+        ruled = [each for each in account.keys if each.key == key.key]
+        addresses = {each.address for each in ruled}
+        adopted = {network for each in ruled for network in each.networks}
+        if self._is_beyond_us(account, adopted, addresses):
+            return True
         for _, chain in self._networks(account):
             ruler = chain.address(key.public_key)
             for address in sorted(addresses):
@@ -188,9 +205,20 @@ class CarryOutKeyChange:
                     return True
         return False
 
+    def _is_beyond_us(
+        self, account: Account, adopted: set[NetworkId], addresses: set[str]
+    ) -> bool:
+        """Whether networks that nobody here can ask may obey a key at *addresses*."""
+        with self.store.begin(Scope(organisation=account.organisation)) as work:
+            held = work.deployments.held_by(account.id, sorted(addresses))
+            issued = {each.network for id in held if (each := work.deployments.get(id))}
+        return not adopted | issued <= self.chains.keys()
+
     def _has_a_token(self, account: Account, address: str) -> bool:
         scope = Scope(organisation=account.organisation)
         with self.store.begin(scope) as work:
+            if any(each.state.is_open for each in work.deployments.handing_to(address)):
+                return True
             held = [
                 found
                 for id in work.deployments.held_by(account.id, [address])
@@ -201,7 +229,8 @@ class CarryOutKeyChange:
             if each.state.is_open:
                 return True
             if chain is None:
-                raise NotYetError(f"nobody here can ask {each.network} whose {each.id} is")
+                # Nobody here can ask whose it is.
+                return True
             state = chain.state(each.token, each.result or "")
             if state is None:
                 # A node that is behind: a key is disabled for ever, so it is asked again.
@@ -239,20 +268,26 @@ class CarryOutKeyChange:
 
         None: there is nothing to hand over, or nobody here to ask its network.
         """
-        scope, id = Scope(organisation=change.organisation), hand_over_of(made_by, to)
-        with self.store.begin(scope) as work:
-            made, known = work.deployments.get(made_by), work.deployments.get(id)
-            sender = sender_of(work, made.network, id) if made is not None else None
-            owner = owner_of(work, made) if made is not None else None
-        if made is None or sender is None:
-            raise AssertionError("a deployment is never deleted")
+        with self.store.begin(Scope(organisation=change.organisation)) as work:
+            made = work.deployments.get(made_by)
+            if made is None:
+                raise AssertionError("a deployment is never deleted")
+            id, known = _last_try(work, change, made_by, to)
+            sender, owner = sender_of(work, made.network, id), owner_of(work, made)
+            elsewhere = _on_its_way(work, made_by)
+        chain = self.chains.get(made.network)
+        if chain is None:
+            # Where the network comes back, what is open goes on, and `rekey` does the rest.
+            return None
+        if elsewhere is not None:
+            # One after the other: each is given by whose the token is then.
+            return elsewhere
         if known is not None and known.came_to_nothing:
-            return self._tried_again(change, known)
+            return self._tried_again(change, chain, known, owner)
         if known is not None or made.state.is_open:
             return known or made
-        chain = self.chains.get(made.network)
-        order = chain.handing_over(made.token, to) if chain is not None else None
-        if chain is None or order is None or owner == to:
+        order = chain.handing_over(made.token, to)
+        if order is None or owner == to:
             return None
         if isinstance(sender, Refusal):
             raise NotYetError(f"{change.named}: {sender.detail}")
@@ -284,10 +319,15 @@ class CarryOutKeyChange:
             token=public_id(Prefix.TOKEN, made.id),
             order=order,
         )
-        return self._added(account, change, wanted, details_of(queued))
+        return self._added(account, change, chain, wanted, details_of(queued))
 
-    def _tried_again(self, change: KeyChange, failed: Deployment) -> Deployment:
-        """What came to nothing before *change* was asked for is queued again; else it is over."""
+    def _tried_again(
+        self, change: KeyChange, chain: Chain, failed: Deployment, owner: str | None
+    ) -> Deployment:
+        """What came to nothing before *change* was asked for is queued again; else it is over.
+
+        *owner* is whose the token is by now.
+        """
         if failed.accepted_at >= change.requested_at:
             return failed
         with self.store.begin(Scope(organisation=change.organisation)) as work:
@@ -297,9 +337,24 @@ class CarryOutKeyChange:
             now, trail = self.clock.now(), self._trail(change)
             again = apply_all(work, trail, fresh, [RetryRequested(hold=None)], now)
             again = evolve(again, accepted_at=now, waiting_since=now)
+            again = again.belonging_to(owner) if owner is not None else again
+            self._pay(work, change, chain, again)
             work.deployments.put(again, due_at=now, claim=None)
             trail.write(work)
         return again
+
+    def _pay(self, work: Work, change: KeyChange, chain: Chain, operation: Deployment) -> None:
+        """Set aside of the day's budget what a stored *operation* may take of the treasury.
+
+        Whoever rotates again and again waits for the next day, and the treasury is not empty.
+
+        Raises: NotYetError.
+        """
+        work.ledger.lock()
+        now = operation.accepted_at
+        if refusal := self.budgets.refusal(work, chain, intent_of(operation), now):
+            raise NotYetError(f"{change.named}: {refusal.code}: {refusal.detail}")
+        self.budgets.reserve(work, chain, operation, now)
 
     def _rekey(self, account: Account, change: KeyChange) -> KeyChange:
         target = account.find(change.key) if change.key is not None else None
@@ -343,7 +398,7 @@ class CarryOutKeyChange:
         wanted = self._operation(account, change, chain, sender.address, ruler)
         queued = Queued(kind=wanted.token.kind, network=network, credits=0)
         details = details_of(queued) | dict(wanted.token.parameters)
-        return self._added(account, change, wanted, details)
+        return self._added(account, change, chain, wanted, details)
 
     def _operation(
         self, account: Account, change: KeyChange, chain: Chain, sender: str, ruler: str
@@ -373,6 +428,7 @@ class CarryOutKeyChange:
         self,
         account: Account,
         change: KeyChange,
+        chain: Chain,
         wanted: Deployment,
         details: dict[str, JsonValue],
     ) -> Deployment:
@@ -380,6 +436,7 @@ class CarryOutKeyChange:
         try:
             with self.store.begin(Scope(organisation=change.organisation)) as work:
                 work.deployments.add(wanted, due_at=wanted.accepted_at)
+                self._pay(work, change, chain, wanted)
                 trail = self._trail(change)
                 trail.add(
                     action_for(wanted.kind, ACTIONS[Queued]),
@@ -465,6 +522,43 @@ class CarryOutKeyChange:
 def _is_followed(earlier: AccountKey, own: AccountKey) -> bool:
     """Whether what belongs to the address of one key is to belong to that of the other."""
     return earlier.is_enabled and not earlier.issues and earlier.address != own.address
+
+
+def _is_promised(work: Work, account: Account, key: AccountKey) -> bool:
+    """Whether something that is under way is to belong to the address of an earlier key."""
+    if account.family.rekeys or key.issues or key.key == account.key:
+        return False
+    held = (work.deployments.get(id) for id in work.deployments.held_by(account.id, [key.address]))
+    coming = work.deployments.handing_to(key.address)
+    return any(each is not None and each.state.is_open for each in (*held, *coming))
+
+
+def _last_try(
+    work: Work, change: KeyChange, made_by: OperationId, to: str
+) -> tuple[OperationId, Deployment | None]:
+    """Under which id the token goes to *to*, and what was done under it so far.
+
+    What a person has ended keeps its id, for a part of it is on chain; once that is asked for
+    again, it is by the next id.  None of them gives what another one has given already: of the
+    token its first owner has nothing more then.
+    """
+    id = hand_over_of(made_by, to)
+    known = work.deployments.get(id)
+    while known is not None and _was_ended_before(change, known):
+        id = hand_over_of(known.id, to)
+        known = work.deployments.get(id)
+    return id, known
+
+
+def _was_ended_before(change: KeyChange, known: Deployment) -> bool:
+    is_over = known.state is State.FAILED and not known.came_to_nothing
+    return is_over and known.accepted_at < change.requested_at
+
+
+def _on_its_way(work: Work, token: OperationId) -> Deployment | None:
+    """The hand-over of *token* that is open, to whichever address."""
+    handed = work.deployments.list(PageRequest(limit=100), kinds=HAND_OVERS, of=token)
+    return next((each for each in handed.items if each.state.is_open), None)
 
 
 def _steps_of(chain: Chain, token: Token, order: Order | None = None) -> tuple[Step, ...]:

@@ -1,30 +1,26 @@
 """What goes, or went, to the address that a change of keys is about."""
 
-from collections.abc import Iterator
-from uuid import UUID
+from collections.abc import Sequence
 
-from application.ports.storage.deployments import HAND_OVERS
-from application.ports.storage.paging import LONGEST_PAGE, PageRequest
 from application.ports.storage.work import Work
 from domain.account import AccountKey
 from domain.deployment import Deployment
+from domain.identifiers import OperationId
 from domain.key_change import KeyChange
 
 
-def handed_to_key_of(work: Work, change: KeyChange) -> Iterator[Deployment]:
-    """The operations that give tokens to the address of the change's key, newest token first."""
+def handed_to_key_of(work: Work, change: KeyChange) -> Sequence[Deployment]:
+    """The operations that give tokens to the address of the change's key, newest token first.
+
+    One for each token: the last, where a person has ended others.
+    """
     to = _address(work, change)
-    after: UUID | None = None
-    has_more = to is not None
-    while has_more:
-        page = work.deployments.list(
-            PageRequest(limit=LONGEST_PAGE, after=after), kinds=HAND_OVERS
-        )
-        for each in page.items:
-            if each.order is not None and each.order.parameters["to"] == to:
-                yield each
-        after = page.items[-1].id if page.items else None
-        has_more = page.has_more
+    found = work.deployments.handing_to(to) if to is not None else ()
+    last: dict[OperationId, Deployment] = {}
+    for each in sorted(found, key=lambda each: each.accepted_at):
+        if each.of is not None:
+            last[each.of] = each
+    return [last[token] for token in sorted(last, reverse=True)]
 
 
 def _address(work: Work, change: KeyChange) -> str | None:

@@ -13,7 +13,7 @@ def command() -> None: ...
 @command.command(
     "end",
     help="Call an operation failed that has a step on chain and cannot go on.  It stays paid, and "
-    "is never tried again.",
+    "is never tried again.  Or a hand-over of which nothing was sent.",
 )
 @click.argument("organisation")
 @click.argument("operation")

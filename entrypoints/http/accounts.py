@@ -351,7 +351,7 @@ def get_key_change(
             if found is not None
             and (operation := work.deployments.get(found.operation(network))) is not None
         ]
-        handed = [] if found is None else list(handed_to_key_of(work, found))
+        handed = [] if found is None else handed_to_key_of(work, found)
     if found is None:
         raise not_found("key change")
     return answer_if_changed(_in_detail(found, told, handed), request)

@@ -359,7 +359,8 @@ _DEPLOYMENTS = (
     ErrorCode("action_not_offered", 422, "Tokens of this kind cannot do that",
               "Choose one of the actions that GET /v1/token_kinds lists for its kind."),
     ErrorCode("not_endable", 409, "This operation cannot be ended by a person",
-              "End only what has a step on chain and no transaction under way."),
+              "End only what has a step on chain and no transaction under way, or a hand-over of "
+              "which nothing was sent."),
     ErrorCode("not_retryable", 409, "This cannot be tried again",
               "Ask for a new one if this one failed and its history says so."),
     ErrorCode("evidence_not_ready", 409, "It is not over yet",

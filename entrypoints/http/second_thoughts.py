@@ -62,7 +62,7 @@ def handlers(
             description="Only where the failure proved that nothing happened on chain. The "
             f"{of.noun} keeps its id and takes a new hold.",
             body=NOTHING, answers=schema, status=202, needs_idempotency_key=True,
-            codes=(*starting, *KEYED, "not_found", "not_retryable"),
+            codes=(*starting, *KEYED, "not_found", "not_retryable", "key_disabled"),
         ).opt,
         status_code=202,
     )  # fmt: skip

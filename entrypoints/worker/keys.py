@@ -4,7 +4,8 @@ import logging
 from collections.abc import Callable
 
 from application.keys.carry_out import NotYetError
-from application.ports.storage.work import Scope
+from application.ports.storage.work import Scope, StoreUnavailableError
+from domain.identifiers import Prefix, public_id
 from entrypoints.container import Container
 
 log = logging.getLogger(__name__)
@@ -25,5 +26,11 @@ def key_changes(container: Container) -> Callable[[], None]:
             except NotYetError as error:
                 # One that cannot go on stands in nobody's way.
                 log.warning("%s", error)
+            except StoreUnavailableError:
+                # Nor would any other.
+                raise
+            except Exception:
+                # A fault of ours, or a row that somebody has changed: the others go on.
+                log.exception("%s stays as it is", public_id(Prefix.KEY_CHANGE, id))
 
     return look

@@ -9,10 +9,13 @@ import pytest
 from click.testing import CliRunner
 from litestar.testing import TestClient
 
+from application.keys.carry_out import CarryOutKeyChange
+from application.ports.storage.work import Scope
+from domain.key_change import KeyAction
 from entrypoints.devnet.algod import devnet
 from entrypoints.main import main
 from tests.algod.house import KIND, PARAMETERS
-from tests.algod.test_rekeys import RekeyingOnAlgod
+from tests.algod.test_rekeys import RekeyingOnAlgod, an_issuer
 from tests.application.mortal import Fate
 from tests.domain.test_arc76 import OFFICIAL
 from tests.http.prepared import app_of
@@ -140,3 +143,58 @@ def test_the_key_that_rules_it_goes_on_to_after_a_rotation_and_is_not_disabled(h
     house.change_keys_of_everybody()
     ended = ada.get(asked.headers["location"]).json()
     assert (ended["state"], ended["code"]) == ("failed", "key_in_use")
+
+
+def without_networks(house):
+    """A worker in whose configuration there is none of them."""
+    carry_out = CarryOutKeyChange(
+        store=house.store,
+        custodians=house.custodians,
+        chains={},
+        clock=house.clock,
+        identifiers=house.identifiers,
+    )
+    with house.store.begin(Scope()) as work:
+        waiting = work.key_changes.open(100)
+    return [carry_out(organisation, id) for organisation, id in waiting]
+
+
+def test_the_key_of_an_adopted_address_is_not_disabled_where_nobody_can_ask_its_network(
+    house, ada
+):
+    before = house.account
+    hand_over(house, before.address)
+    assert adopt(ada).status_code == 200
+    house.change(KeyAction.ROTATE)
+    house.lives(Fate({}))
+    assert house.account.key != before.key
+    change = house.disable(before.key)
+    (ended,) = without_networks(house)
+    assert (ended.id, ended.code) == (change.id, "key_in_use")
+    assert house.custodian.describe(before.key).enabled
+
+
+def test_the_key_of_before_is_not_disabled_while_a_token_is_on_a_network_nobody_can_ask(house):
+    house.go_to(1)
+    before = an_issuer(house)
+    house.change(KeyAction.ROTATE)
+    house.lives(Fate({}))
+    house.disable(before.key)
+    (ended,) = without_networks(house)
+    assert ended.code == "key_in_use"
+    assert house.custodian.describe(before.key).enabled
+
+
+def test_an_address_that_is_adopted_again_is_the_one_that_is_issued_from(house, ada):
+    before = house.account
+    hand_over(house, before.address)
+    assert adopt(ada).status_code == 200
+    with house.store.begin(house.scope) as work:
+        account = work.accounts.lock(before.id)
+        work.accounts.put(account.with_adopted(house.signer.address, house.network))
+    assert house.account.issuing(None, house.network).address == house.signer.address
+    assert adopt(ada).status_code == 200
+    again = house.account
+    assert again.issuing(None, house.network).address == IMPORTED
+    assert adopt(ada).status_code == 200
+    assert house.account == again

@@ -122,6 +122,7 @@ class KeyedHouse(House):
                 for scheme, each in self.custodians.items()
             },
             chains={self.network: Mortal(self.chain, fate)},  # type: ignore[dict-item]  # as above
+            budgets=self.budgets,
             clock=self.clock,
             identifiers=self.identifiers,
         )

@@ -18,6 +18,7 @@ from domain.deployment import (
     Reason,
     Signed,
     SlotReserved,
+    State,
     StepFinal,
 )
 from domain.errors import MisuseError
@@ -161,6 +162,20 @@ def test_whose_a_token_is_says_the_hand_over_that_was_completed_last(store: Stor
         assert work.deployments.handed_to([]) == {}
     with store.begin(other.scope) as work:
         assert work.deployments.handed_to([gold]) == {}
+
+
+def test_what_goes_to_an_address_is_told_whatever_becomes_of_it(store: Store):
+    tenant, other = a_tenant(store), a_tenant(store)
+    gold, silver = (added(store, tenant).id for _ in range(2))
+    found = [handed(store, tenant, token, "0xsecond") for token in (gold, silver)]
+    handed(store, tenant, gold, "0xthird")
+    handed(store, other, added(store, other).id, "0xsecond")
+    completed(store, tenant, found[0], NOW + timedelta(minutes=1))
+    with store.begin(tenant.scope) as work:
+        told = work.deployments.handing_to("0xsecond")
+        assert [each.id for each in told] == sorted((each.id for each in found), reverse=True)
+        assert {each.state for each in told} == {State.COMPLETED, State.QUEUED}
+        assert list(work.deployments.handing_to("0xissuer")) == []
 
 
 def test_an_order_is_given_by_another_owner_as_long_as_it_is_untouched(store: Store):

@@ -3,10 +3,12 @@
 Whose a token is, who holds it and who sent what is asked of the node itself, in plain JSON-RPC.
 """
 
+import re
 import time
 from datetime import timedelta
 from uuid import uuid4
 
+import psycopg
 import pytest
 from eth_utils.crypto import keccak
 
@@ -17,6 +19,7 @@ from domain.token import Action
 from tests.application.keys import ELSEWHERE, KeyedHouse
 from tests.application.mortal import AFTER, DEATHS, Fate
 from tests.application.test_windows import sampled
+from tests.architecture.house import ROOT
 from tests.catalogue import UNLIMITED
 from tests.postgres_and_anvil.house import a_house
 from tests.postgres_and_anvil.order_house import OrderHouse
@@ -190,6 +193,50 @@ def test_a_restored_backup_adopts_what_was_handed_over(house, first, lives):
         moved = house.account
         house.belongs_to(token, moved.address, 1000)
     house.leases_run_out()
+    house.lives(Fate({}))
+    assert (house.account.key, house.account.address) == (moved.key, moved.address)
+    is_moved(house, first, change, token)
+
+
+def is_forgotten(house, token):
+    """The account rotates, its token goes to the new key, and none of it is in the database.
+
+    Tells the account of then, and the rows of its keys.
+    """
+    with house.forgetting():
+        house.change(KeyAction.ROTATE)
+        house.lives(Fate({}))
+        moved = house.account
+        house.belongs_to(token, moved.address, 1000)
+        rows = house.sql("SELECT organisation_id, name, wrapping, ciphertext FROM sealed_secrets")
+    house.leases_run_out()
+    return moved, rows
+
+
+def test_a_key_that_was_in_the_database_is_lost_with_what_went_to_it(house, first):
+    """As docs/restoring.md says: asked again, the custodian makes another one."""
+    token = house.issued()
+    moved, _ = is_forgotten(house, token)
+    change = house.change(KeyAction.ROTATE)
+    house.lives(Fate({}))
+    assert house.account.address not in {first.address, moved.address}
+    assert house.changed(change.id).code == "hand_over_failed"
+    house.belongs_to(token, moved.address, 1000)
+
+
+def test_it_is_not_where_the_rows_of_its_keys_are_put_back(house, first):
+    """By the statements of docs/restoring.md."""
+    token = house.issued()
+    moved, rows = is_forgotten(house, token)
+    page = (ROOT / "docs/restoring.md").read_text("utf-8")
+    create = re.search(r"CREATE TEMPORARY TABLE saved [^\"]+", page)
+    insert = re.search(r"INSERT INTO sealed_secrets [^\"]+", page)
+    with psycopg.connect(house.url) as connection:
+        connection.execute(create[0])
+        for row in rows:
+            connection.execute("INSERT INTO saved VALUES (%s, %s, %s, %s)", row)
+        connection.execute(insert[0])
+    change = house.change(KeyAction.ROTATE)
     house.lives(Fate({}))
     assert (house.account.key, house.account.address) == (moved.key, moved.address)
     is_moved(house, first, change, token)

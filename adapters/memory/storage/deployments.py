@@ -202,6 +202,16 @@ class MemoryDeployments(Deployments):
             if each.of is not None and each.order is not None
         }
 
+    def handing_to(self, address: str) -> Sequence[Deployment]:
+        found = (
+            each
+            for each in self._mine()
+            if each.kind is OperationKind.HAND_OVER
+            and each.order is not None
+            and each.order.parameters["to"] == address
+        )
+        return sorted(found, key=lambda each: each.id, reverse=True)
+
     def held_by(self, account: AccountId, addresses: Collection[str]) -> Sequence[OperationId]:
         made = [
             each

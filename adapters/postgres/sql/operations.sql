@@ -225,6 +225,16 @@ SELECT DISTINCT ON (handed.of_id) handed.of_id, handed.order_parameters ->> 'to'
    AND done.state = 'Completed'
  ORDER BY handed.of_id, done.accepted_at DESC
 
+-- name: handing_to
+SELECT handed.id
+  FROM deployments AS handed
+  JOIN operations AS operation
+    ON operation.organisation_id = handed.organisation_id
+   AND operation.id = handed.id
+ WHERE handed.organisation_id = %(organisation)s
+   AND operation.kind = 'hand_over'
+   AND handed.order_parameters ->> 'to' = %(address)s
+
 -- name: held_by
 -- Whose a token is says its last hand-over, or else the deployment.
 SELECT deployment.id

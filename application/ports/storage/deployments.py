@@ -103,6 +103,10 @@ class Deployments(Protocol):
         """
         ...
 
+    def handing_to(self, address: str) -> Sequence[Deployment]:
+        """The operations that give tokens to *address*, whatever became of them; newest first."""
+        ...
+
     def held_by(self, account: AccountId, addresses: Collection[str]) -> Sequence[OperationId]:
         """What *account* has made, or is making, that belongs to one of *addresses*.
 
