@@ -56,6 +56,8 @@ class ServeTurn:
         answers: dict[OrganisationId, Sequence[Answer]] = {}
         with suppress(StaleError):
             answers |= self._served(known, turn, wanted)
+        if len(answers) == len(turn):
+            return answers
         rest = {id: each for id, each in wanted.items() if id not in answers}
         # One alone might be waited for, and the others with it.
         if len(rest) > 1 or not answers:
@@ -82,9 +84,12 @@ class ServeTurn:
 
 
 def _wanted(asked: Sequence[Asked]) -> Wanted:
+    holds = frozenset([each.hold for each in asked])
     new = [(each, each.usage) for each in asked if isinstance(each.usage, HoldUsage)]
+    if not new:
+        return Wanted(holds=holds)
     return Wanted(
-        holds=frozenset([each.hold for each in asked]),
+        holds=holds,
         new=frozenset([each.hold for each, _ in new]),
         askers=frozenset([each.caller.counted_as for each, _ in new]),
         keys=frozenset([usage.key for _, usage in new]),
