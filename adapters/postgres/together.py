@@ -316,7 +316,8 @@ class TurnLedger(PostgresLedger):
             account.after = after or reduce(fold, events, wallet)
             account.events += events
             account.history += events
-            account.lines += [line for lines in entries for line in lines]
+            for lines in entries:
+                account.lines += lines
         return entries
 
 
@@ -327,7 +328,9 @@ class TurnAuditLog(PostgresAuditLog):
     def append(self, *drafts: AuditDraft) -> tuple[AuditEvent, ...]:
         account = self.account
         first = account.head + len(account.audit) + 1
-        events = tuple(draft.numbered(number) for number, draft in enumerate(drafts, start=first))
+        events = tuple(
+            [draft.numbered(number) for number, draft in enumerate(drafts, start=first)]
+        )
         account.audit += events
         return events
 
@@ -415,16 +418,19 @@ def _add_books(tables: Tables, owner: bytes, account: Account) -> None:
     if account.before is not None:
         at = account.now
         found = changed(before, after, account.events)
-        tables["new_lots"] += [turn_rows.new_lot(owner, lot) for lot in found.new_lots]
-        tables["changed_lots"] += [turn_rows.changed_lot(owner, lot) for lot in found.lots]
+        for lot in found.new_lots:
+            tables["new_lots"].append(turn_rows.new_lot(owner, lot))
+        for lot in found.lots:
+            tables["changed_lots"].append(turn_rows.changed_lot(owner, lot))
         for hold in found.new_holds:
             tables["new_holds"].append(turn_rows.new_hold(owner, hold, at))
             tables["portions"] += turn_rows.portions(owner, hold)
-        tables["changed_holds"] += [
-            turn_rows.changed_hold(owner, old, new, at) for old, new in found.holds
-        ]
-        tables["lines"] += [turn_rows.line(owner, entry) for entry in account.lines]
-    tables["events"] += [turn_rows.event(owner, event) for event in account.audit]
+        for old, new in found.holds:
+            tables["changed_holds"].append(turn_rows.changed_hold(owner, old, new, at))
+        for entry in account.lines:
+            tables["lines"].append(turn_rows.line(owner, entry))
+    for event in account.audit:
+        tables["events"].append(turn_rows.event(owner, event))
 
 
 def written_as(account: Account, mark: str) -> None:

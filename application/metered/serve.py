@@ -70,17 +70,20 @@ class ServeTurn:
         turn: Mapping[OrganisationId, Sequence[Asked]],
         wanted: Mapping[OrganisationId, Wanted],
     ) -> Mapping[OrganisationId, Sequence[Answer]]:
+        answers: dict[OrganisationId, Sequence[Answer]] = {}
         with transaction as joint:
-            return {
-                id: _Desk(
-                    books=Books.about(work, joint.now, holds=wanted[id].holds),
-                    remembered=work.idempotency.recall(wanted[id].keys, joint.now),
+            for id, work in joint.works.items():
+                asked = wanted[id]
+                before = work.idempotency.recall(asked.keys, joint.now) if asked.keys else {}
+                desk = _Desk(
+                    books=Books.about(work, joint.now, holds=asked.holds),
+                    remembered=before,
                     catalogue=self.catalogue,
                     identifiers=self.identifiers,
                     watch=Watch(work=work, rules=self.rules, now=joint.now),
-                ).serve(turn[id])
-                for id, work in joint.works.items()
-            }
+                )
+                answers[id] = desk.serve(turn[id])
+        return answers
 
 
 def _wanted(asked: Sequence[Asked]) -> Wanted:
