@@ -217,12 +217,15 @@ def _reading(
 def _rate(
     figure: Figure, rounds: int, seconds: float, say: Callable[[str], None]
 ) -> dict[str, object]:
-    """Warm both sides up once, then measure them in turns, the first of each round changing."""
+    """Warm both sides up for one round, then measure them in turns, the first of each changing.
+
+    A whole round: a server that has not met each of its organisations yet is another one.
+    """
     ours: list[Measured] = []
     limit: list[Measured] = []
     with figure.prepare() as sides:
         for side in filter(None, (sides.ours, sides.limit)):
-            side(min(seconds, 2.0))
+            side(seconds)
         for number in range(1, rounds + 1):
             turns = [(sides.ours, ours), (sides.limit, limit)]
             for side, results in turns if number % 2 else reversed(turns):

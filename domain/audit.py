@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 from json.encoder import encode_basestring
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from attrs import AttrsInstance, field, fields, frozen, has, validators
@@ -89,17 +89,6 @@ class AuditDraft:
         """The event in its place; *sequence* is 1 more than the organisation's last one, or one
         that no event has.
         """
-        # The keys stand in their order, and those of what is fixed need no quoting.
-        body = (
-            f'{{"action":{_written(self.action)},"actor":{{"id":{_written(self.actor.id)},'
-            f'"kind":{_written(self.actor.kind)}}},"api_version":"{API_VERSION}",'
-            f'"at":"{timestamp(self.at)}","correlation_id":{_written(self.correlation)},'
-            f'"details":{_written(self.details)},"id":"{public_id(Prefix.EVENT, self.id)}",'
-            f'"live":{_written(self.live)},'
-            f'"organisation":"{public_id(Prefix.ORGANISATION, self.organisation)}",'
-            f'"request_id":{_written(self.request_id)},"schema":{SCHEMA},'
-            f'"sequence":{_written(sequence)},"subject":{_written(self.subject)}}}'
-        )
         return AuditEvent(
             id=self.id,
             organisation=self.organisation,
@@ -109,8 +98,27 @@ class AuditDraft:
             subject=self.subject,
             live=self.live,
             salt=self.salt,
-            body=_encoded(body),
+            body=_encoded(self._body(sequence)),
         )
+
+    def _body(self, sequence: int) -> str:
+        actor, request = self.actor, self.request_id
+        try:
+            # The keys stand in their order, and those of what is fixed need no quoting.
+            return (
+                f'{{"action":{_quoted(self.action)},'
+                f'"actor":{{"id":{"null" if actor.id is None else _quoted(actor.id)},'
+                f'"kind":{_quoted(actor.kind)}}},"api_version":"{API_VERSION}",'
+                f'"at":"{timestamp(self.at)}","correlation_id":{_quoted(self.correlation)},'
+                f'"details":{_object(self.details)},"id":"{public_id(Prefix.EVENT, self.id)}",'
+                f'"live":{"true" if self.live else "false"},'
+                f'"organisation":"{public_id(Prefix.ORGANISATION, self.organisation)}",'
+                f'"request_id":{"null" if request is None else _quoted(request)},'
+                f'"schema":{SCHEMA},"sequence":{_integer(sequence)},'
+                f'"subject":{_quoted(self.subject)}}}'
+            )
+        except TypeError as error:
+            raise MisuseError(f"event {self.id} says what has no canonical form") from error
 
 
 @frozen(kw_only=True)
@@ -167,35 +175,62 @@ def canonical(value: JsonValue) -> bytes:
 
 
 def _written(value: object) -> str:
-    if isinstance(value, str):
-        return _quoted(value)
-    if type(value) is int and -_SAFE_INTEGER <= value <= _SAFE_INTEGER:
-        return int.__repr__(value)
-    if value is None:
-        return "null"
-    if value is True:
-        return "true"
-    if value is False:
-        return "false"
-    if isinstance(value, int):
-        if abs(value) > _SAFE_INTEGER:
-            raise MisuseError("an integer of 2^53 or more must be written as text")
-        return int.__repr__(value)
-    if isinstance(value, Mapping):
-        return _object(value)
-    if isinstance(value, list | tuple):
-        return f"[{','.join([_written(item) for item in value])}]"
+    return _WRITERS.get(type(value), _of_a_subclass)(value)
+
+
+def _of_a_subclass(value: object) -> str:
+    for kind, write in _WRITERS.items():
+        if isinstance(value, kind):
+            return write(value)
     raise MisuseError(f"{type(value).__name__} has no canonical form")
 
 
-def _object(value: Mapping[object, object]) -> str:
-    keys: list[str] = []
-    for key in value:
-        if not (isinstance(key, str) and key.isascii()):
-            raise MisuseError(f"{key!r} is not an ASCII key")
-        keys.append(key)
-    keys.sort()
-    return f"{{{','.join([_quoted(key) + ':' + _written(value[key]) for key in keys])}}}"
+def _null(_: None) -> str:
+    return "null"
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _integer(value: int) -> str:
+    if not -_SAFE_INTEGER <= value <= _SAFE_INTEGER:
+        raise MisuseError("an integer of 2^53 or more must be written as text")
+    return int.__repr__(value)
+
+
+def _list(values: Sequence[object]) -> str:
+    return f"[{','.join([_written(value) for value in values])}]"
+
+
+def _object(value: Mapping[str, object]) -> str:
+    members = {key: _named(key) for key in value}
+    written = [
+        members[key] + _WRITERS.get(type(value[key]), _of_a_subclass)(value[key])
+        for key in sorted(members)
+    ]
+    return f"{{{','.join(written)}}}"
+
+
+@lru_cache(maxsize=1_024, typed=True)
+def _named(key: object) -> str:
+    # The same few, in every line of every trail.
+    if not (isinstance(key, str) and key.isascii()):
+        raise MisuseError(f"{key!r} is not an ASCII key")
+    return f"{_quoted(key)}:"
+
+
+#: By the exact type; a flag is an integer as well, and stands before it.
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    type(None): _null,
+    str: _quoted,
+    bool: _flag,
+    int: _integer,
+    dict: _object,
+    list: _list,
+    tuple: _list,
+    Mapping: _object,
+}
 
 
 def _encoded(text: str) -> bytes:

@@ -10,7 +10,7 @@ A *cell* is a column of a row, its type included.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from struct import Struct
 from uuid import UUID
 
@@ -38,14 +38,17 @@ _MICROSECOND = timedelta(microseconds=1)
 _length = Struct(">i").pack
 _array = Struct(">iiIii").pack
 _header = Struct(">Ii").pack
-_integer = Struct(">Iii").pack
 _number = Struct(">Iiq").pack
 _xid = Struct(">IiI").pack
 _UUID = _header(TYPES["uuid"], 16)
 _FLAGS = {flag: _header(TYPES["boolean"], 1) + bytes([flag]) for flag in (False, True)}
 
-_INTEGER, _BIGINT, _TIMESTAMPTZ = TYPES["integer"], TYPES["bigint"], TYPES["timestamptz"]
-_XID, _BYTEA = TYPES["xid"], TYPES["bytea"]
+_TIMESTAMPTZ, _XID, _BYTEA = TYPES["timestamptz"], TYPES["xid"], TYPES["bytea"]
+
+# A turn has thirty of these for each command: they are spelled without a call of Python's own.
+integer = partial(Struct(">Iii").pack, TYPES["integer"], 4)
+bigint = partial(_number, TYPES["bigint"], 8)
+boolean = _FLAGS.__getitem__
 
 
 def array(oid: int, rows: Sequence[bytes]) -> bytes:
@@ -57,18 +60,6 @@ def array(oid: int, rows: Sequence[bytes]) -> bytes:
 def columns(number: int) -> bytes:
     """What a row begins with: its cells are joined to it."""
     return _length(number)
-
-
-def integer(value: int) -> bytes:
-    return _integer(_INTEGER, 4, value)
-
-
-def bigint(value: int) -> bytes:
-    return _number(_BIGINT, 8, value)
-
-
-def boolean(value: bool) -> bytes:
-    return _FLAGS[value]
 
 
 def uuid(value: UUID) -> bytes:

@@ -43,7 +43,7 @@ STRIKES = 2
 REST = 1.0
 
 #: After anything else, what was loaded beside the wallet is not all there is to know.
-_USUAL = (Held, Captured, Closed, Renewed, Returned, Expired, Watched)
+_USUAL = frozenset({Held, Captured, Closed, Renewed, Returned, Expired, Watched})
 
 
 @define
@@ -124,9 +124,13 @@ class Known:
     _lock: Lock = field(factory=Lock)
 
     def take(self, organisations: Iterable[OrganisationId]) -> dict[OrganisationId, Entry]:
+        taken: dict[OrganisationId, Entry] = {}
         with self._lock:
-            taken = {id: self._entries.pop(id, None) for id in organisations}
-        return {id: entry for id, entry in taken.items() if entry is not None}
+            for id in organisations:
+                entry = self._entries.pop(id, None)
+                if entry is not None:
+                    taken[id] = entry
+        return taken
 
     def put(self, entries: Mapping[OrganisationId, Entry | None]) -> None:
         now = time.monotonic()
@@ -174,7 +178,7 @@ def remembered(account: Account, before: Entry | None) -> Entry | None:
         return None
     if account.has_kept_answers:
         return None
-    if not all(isinstance(event, _USUAL) for event in account.history):
+    if not _USUAL.issuperset(map(type, account.history)):
         return None
     wallet = account.wallet
     holds = before.holds if before is not None else {}

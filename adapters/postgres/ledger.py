@@ -175,11 +175,6 @@ def _wallet(
     )
 
 
-def _differs(after: Lot | Hold, before: Lot | Hold | None) -> bool:
-    """Most are the very same value."""
-    return after is not before and after != before
-
-
 @frozen(kw_only=True)
 class Changed:
     """What is new of a wallet's lots and holds, and what is otherwise."""
@@ -193,26 +188,31 @@ class Changed:
 
 def changed(before: Wallet, after: Wallet, events: Sequence[Event]) -> Changed:
     """*events*: all that lie between *before* and *after*."""
-    granted = {event.lot.id.int for event in events if isinstance(event, _OPENS)}
-    held = {event.hold.id.int for event in events if isinstance(event, Held)}
     new_lots: list[Lot] = []
     lots: list[Lot] = []
+    # Most are the very same value.
     if after.lots is not before.lots:
-        old = {lot.id.int: lot for lot in before.lots}
+        granted = {event.lot.id.int for event in events if isinstance(event, _OPENS)}
+        lots_before = {lot.id.int: lot for lot in before.lots}
         for lot in after.lots:
             number = lot.id.int
-            if _differs(lot, old.get(number)):
+            was = lots_before.get(number)
+            if not (lot is was or lot == was):
                 (new_lots if number in granted else lots).append(lot)
     new_holds: list[Hold] = []
     holds: list[tuple[Hold, Hold]] = []
-    known = {hold.id.int: hold for hold in before.holds}
-    for hold in after.holds:
-        number = hold.id.int
-        if _differs(hold, known.get(number)):
+    if after.holds is not before.holds:
+        held = {event.hold.id.int for event in events if isinstance(event, Held)}
+        holds_before = {hold.id.int: hold for hold in before.holds}
+        for hold in after.holds:
+            number = hold.id.int
+            had = holds_before.get(number)
+            if hold is had or hold == had:
+                continue
             if number in held:
                 new_holds.append(hold)
             else:
-                holds.append((known[number], hold))
+                holds.append((holds_before[number], hold))
     return Changed(new_lots=new_lots, lots=lots, new_holds=new_holds, holds=holds)
 
 

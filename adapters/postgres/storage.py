@@ -8,7 +8,6 @@ import select
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
-from operator import attrgetter
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -388,11 +387,11 @@ class PostgresStore(SharedStore):
         now = clock.now()
         accounts: dict[OrganisationId, Account] = {}
         # In the order of their locks.
-        for id in sorted(entries, key=attrgetter("int")):
-            account = entries[id].account(wanted[id], now)
+        for id, entry in sorted(entries.items(), key=_number_of):
+            account = entry.account(wanted[id], now)
             if account is None:
                 # It is locked next, and found to be so.
-                self._known.put({id: entries[id]})
+                self._known.put({id: entry})
             else:
                 accounts[id] = account
         return self._believed(accounts, entries, now, clock) if accounts else None
@@ -431,13 +430,15 @@ class PostgresStore(SharedStore):
                 raise
         finally:
             self._pool.putconn(connection)
-        for account in accounts.values():
+        after: dict[OrganisationId, Entry | None] = {}
+        for id, account in accounts.items():
             # All of them are written, and nothing comes after it.
             account.wallet = account.after or account.wallet
             account.head += len(account.audit)
             account.wallet_mark = account.head_mark = mark
+            after[id] = remembered(account, entries[id])
         self._known.were_so(accounts)
-        self._known.put({id: remembered(accounts[id], entries[id]) for id in accounts})
+        self._known.put(after)
 
     def _living(self) -> Connection[DictRow]:
         """A connection that has not died in the pool, as far as it has told.
@@ -551,6 +552,10 @@ class PostgresStore(SharedStore):
                         raise
                 else:
                     return connection, found
+
+
+def _number_of(entry: tuple[OrganisationId, Entry]) -> int:
+    return entry[0].int
 
 
 def _begin(connection: Connection[DictRow], scope: Scope) -> None:

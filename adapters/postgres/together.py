@@ -77,24 +77,17 @@ class Account:
     remembered: Mapping[IdempotencyKey, Remembered]
     #: There are more answers now than `facts` tell of.
     has_kept_answers: bool = False
-    #: Whose counters are others than those that were loaded.
-    counted: set[str] = field(factory=set)
-    spent: set[str] = field(factory=set)
+    #: Counters and spendings as they are stored, where they are others by now; None: not at all.
+    stored: dict[str, Throttle] = field(factory=dict)
+    stored_spendings: dict[str, Spending | None] = field(factory=dict)
     #: The wallet that the first deed was decided about, and the one that the last has left.
     before: Wallet | None = None
     after: Wallet | None = None
     events: list[Event] = field(factory=list)
     lines: list[JournalEntry] = field(factory=list)
     audit: list[AuditEvent] = field(factory=list)
-    #: Counters and spendings as they are stored.
-    stored: dict[str, Throttle] = field(init=False)
-    stored_spendings: dict[str, Spending] = field(init=False)
     #: Everything that was recorded, also what has been written already.
     history: list[Event] = field(factory=list)
-
-    def __attrs_post_init__(self) -> None:
-        self.stored = dict(self.throttles)
-        self.stored_spendings = dict(self.spendings)
 
 
 def locking(wanted: Mapping[OrganisationId, Wanted], *, opens: bool) -> list[Statement]:
@@ -243,8 +236,9 @@ class TurnThrottles(PostgresThrottles):
         return self.account.throttles[subject]
 
     def put(self, subject: str, throttle: Throttle) -> None:
-        self.account.throttles[subject] = throttle
-        self.account.counted.add(subject)
+        account = self.account
+        account.stored.setdefault(subject, account.throttles[subject])
+        account.throttles[subject] = throttle
 
 
 @frozen
@@ -255,8 +249,10 @@ class TurnSpendings(PostgresSpendings):
         return {each: self.account.spendings.get(each, Spending()) for each in subjects}
 
     def put(self, spendings: Mapping[str, Spending]) -> None:
-        self.account.spendings |= spendings
-        self.account.spent |= spendings.keys()
+        account = self.account
+        for subject, spending in spendings.items():
+            account.stored_spendings.setdefault(subject, account.spendings.get(subject))
+            account.spendings[subject] = spending
 
 
 @frozen
@@ -321,7 +317,8 @@ class TurnLedger(PostgresLedger):
             account.after = after or reduce(fold, events, wallet)
             account.events += events
             account.history += events
-            account.lines += [line for lines in entries for line in lines]
+            for lines in entries:
+                account.lines += lines
         return entries
 
 
@@ -332,7 +329,9 @@ class TurnAuditLog(PostgresAuditLog):
     def append(self, *drafts: AuditDraft) -> tuple[AuditEvent, ...]:
         account = self.account
         first = account.head + len(account.audit) + 1
-        events = tuple(draft.numbered(number) for number, draft in enumerate(drafts, start=first))
+        events = tuple(
+            [draft.numbered(number) for number, draft in enumerate(drafts, start=first)]
+        )
         account.audit += events
         return events
 
@@ -356,8 +355,10 @@ class KnownTurn(Turn):
                 tables["keys"] += [turn_rows.key(owner, key, account.now) for key in wanted.keys]
             if wanted.new:
                 wallet = account.after or account.wallet
-                missing = wanted.new - {hold.id for hold in wallet.holds}
-                tables["absent"] += [turn_rows.absent(owner, hold) for hold in missing]
+                there = {hold.id.int for hold in wallet.holds}
+                tables["absent"] += [
+                    turn_rows.absent(owner, hold) for hold in wanted.new if hold.int not in there
+                ]
         return self.turns.write(self.connection, self.accounts, tables)
 
 
@@ -395,13 +396,12 @@ def rows_of(accounts: Mapping[OrganisationId, Account], *, all_of_them: bool = F
         owner = uuid(id)
         if all_of_them or account.before is not None or account.audit:
             _add_books(tables, owner, account)
-        for subject in sorted(account.counted):
-            before, after = account.stored[subject], account.throttles[subject]
-            tables["counters"].append(turn_rows.counter(owner, subject, before, after))
-        for subject in sorted(account.spent):
-            stored = account.stored_spendings.get(subject)
-            row = turn_rows.spending(owner, subject, stored, account.spendings[subject])
-            tables["new_spendings" if stored is None else "changed_spendings"].append(row)
+        for subject, counted in sorted(account.stored.items()):
+            row = turn_rows.counter(owner, subject, counted, account.throttles[subject])
+            tables["counters"].append(row)
+        for subject, spent in sorted(account.stored_spendings.items()):
+            row = turn_rows.spending(owner, subject, spent, account.spendings[subject])
+            tables["new_spendings" if spent is None else "changed_spendings"].append(row)
     return tables
 
 
@@ -419,16 +419,19 @@ def _add_books(tables: Tables, owner: bytes, account: Account) -> None:
     if account.before is not None:
         at = account.now
         found = changed(before, after, account.events)
-        tables["new_lots"] += [turn_rows.new_lot(owner, lot) for lot in found.new_lots]
-        tables["changed_lots"] += [turn_rows.changed_lot(owner, lot) for lot in found.lots]
+        for lot in found.new_lots:
+            tables["new_lots"].append(turn_rows.new_lot(owner, lot))
+        for lot in found.lots:
+            tables["changed_lots"].append(turn_rows.changed_lot(owner, lot))
         for hold in found.new_holds:
             tables["new_holds"].append(turn_rows.new_hold(owner, hold, at))
             tables["portions"] += turn_rows.portions(owner, hold)
-        tables["changed_holds"] += [
-            turn_rows.changed_hold(owner, old, new, at) for old, new in found.holds
-        ]
-        tables["lines"] += [turn_rows.line(owner, entry) for entry in account.lines]
-    tables["events"] += [turn_rows.event(owner, event) for event in account.audit]
+        for old, new in found.holds:
+            tables["changed_holds"].append(turn_rows.changed_hold(owner, old, new, at))
+        for entry in account.lines:
+            tables["lines"].append(turn_rows.line(owner, entry))
+    for event in account.audit:
+        tables["events"].append(turn_rows.event(owner, event))
 
 
 def written_as(account: Account, mark: str) -> None:
@@ -439,6 +442,4 @@ def written_as(account: Account, mark: str) -> None:
     account.head += len(account.audit)
     account.before = account.after = None
     account.events, account.lines, account.audit = [], [], []
-    account.stored = dict(account.throttles)
-    account.stored_spendings = dict(account.spendings)
-    account.counted, account.spent = set(), set()
+    account.stored, account.stored_spendings = {}, {}

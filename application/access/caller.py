@@ -1,6 +1,7 @@
 """In whose name a request is made."""
 
 from datetime import datetime
+from functools import cached_property
 
 from attrs import field, frozen
 
@@ -67,7 +68,7 @@ class Caller:
         """Public id of the member or key."""
         return self.actor.id or public_id(Prefix.MEMBER, self.member)
 
-    @property
+    @cached_property
     def counted_as(self) -> str:
         """Public id of whoever the limits of a member are counted for: a key's is its maker."""
         return public_id(Prefix.MEMBER, self.member)

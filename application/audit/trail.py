@@ -77,8 +77,8 @@ class Trail:
             posting = entry.posting
             details: dict[str, JsonValue] = {
                 "amount": posting.amount,
-                "credit": posting.credit.value,
-                "debit": posting.debit.value,
+                "credit": str(posting.credit),
+                "debit": str(posting.debit),
                 "journal_sequence": entry.sequence,
             }
             if posting.hold is not None:

@@ -18,6 +18,7 @@ from domain.ledger import (
     Command,
     Event,
     Held,
+    Posting,
     Threshold,
     Wallet,
     Watched,
@@ -27,6 +28,7 @@ from domain.ledger import (
     fold,
     holds_of,
     lots_of,
+    posted,
     watched,
 )
 
@@ -48,8 +50,12 @@ class Order:
 class Outcome:
     """What a command brought about, or why nothing."""
 
-    events: tuple[Event, ...]
-    refusal: Refusal | None
+    events: tuple[Event, ...] = ()
+    postings: tuple[Posting, ...] = ()
+    refusal: Refusal | None = None
+
+
+_NOTHING = Outcome()
 
 
 def post(
@@ -102,7 +108,7 @@ class Books:
     now: datetime
     before: Wallet
     #: What time has ended.
-    over: tuple[Event, ...]
+    over: Outcome
     #: As what was decided so far leaves it.
     wallet: Wallet
     quotas: QuotaBook
@@ -120,23 +126,22 @@ class Books:
     ) -> Books:
         """Lock the wallet with all that the commands will be about."""
         before = work.ledger.lock(*holds, facts=facts, lots=lots, now=now)
-        over = expire(before, now)
+        wallet, over = _brought_about(before, expire(before, now))
         return cls(
             work=work,
             now=now,
             before=before,
             over=over,
-            wallet=_after(before, over),
+            wallet=wallet,
             quotas=QuotaBook(work, now),
         )
 
     def post(self, order: Order) -> Outcome:
         decided = _within(self.quotas, decide(self.wallet, order.command, self.now))
         if isinstance(decided, Refusal):
-            outcome = Outcome(events=(), refusal=decided)
+            outcome = Outcome(refusal=decided)
         else:
-            self.wallet = _after(self.wallet, decided)
-            outcome = Outcome(events=decided, refusal=None)
+            self.wallet, outcome = _brought_about(self.wallet, decided)
         self.posted.append((order, outcome))
         return outcome
 
@@ -158,34 +163,38 @@ def _within(quotas: QuotaBook, decided: Decision) -> Decision:
 
 
 def _record(books: Books) -> None:
-    decided, now = books.posted, books.now
-    first = decided[0][0]
-    deeds = [Deed(events=books.over, actor=_name(first))]
-    deeds += [
-        Deed(events=outcome.events, actor=_name(order), subject=order.subject)
+    first = books.posted[0][0]
+    ended = [(evolve(first, subject=None), books.over)] if books.over.events else []
+    decided = [*ended, *((order, outcome) for order, outcome in books.posted if outcome.events)]
+    if not decided:
+        return
+    deeds = [
+        Deed(
+            events=outcome.events,
+            actor=_name(order),
+            subject=order.subject,
+            postings=outcome.postings,
+        )
         for order, outcome in decided
     ]
-    if not any(deed.events for deed in deeds):
-        return
     deeds, threshold, wallet = _watched(books, deeds)
-    ended, *done = books.work.ledger.record_all(books.before, deeds, now, after=wallet)
-    first.trail.add_postings(ended, first.correlation, live=first.live)
-    for (order, _), entries in zip(decided, done, strict=True):
+    recorded = books.work.ledger.record_all(books.before, deeds, books.now, after=wallet)
+    for (order, _), entries in zip(decided, recorded, strict=True):
         order.trail.add_postings(entries, order.correlation, live=order.live)
     if threshold is not None:
-        last = next((order for order, outcome in reversed(decided) if outcome.events), first)
-        _warn(last, threshold, wallet, now)
+        last, _ = decided[-1]
+        _warn(last, threshold, wallet, books.now)
 
 
-def _watched(books: Books, deeds: Sequence[Deed]) -> tuple[list[Deed], Threshold | None, Wallet]:
+def _watched(books: Books, deeds: list[Deed]) -> tuple[list[Deed], Threshold | None, Wallet]:
     """The same deeds, with what is remembered of how low the credits are, and what is told.
 
     Of all of them at once: what a lot's end takes, a grant may give again before anybody sees it.
     """
     events = [event for deed in deeds for event in deed.events]
     watch, threshold = watched(books.before, events, books.now, after=books.wallet)
-    if watch == books.before.watch:
-        return list(deeds), threshold, books.wallet
+    if watch is books.before.watch or watch == books.before.watch:
+        return deeds, threshold, books.wallet
     remembered = Watched(watch=watch)
     *others, last = deeds
     after = fold(books.wallet, remembered)
@@ -207,10 +216,11 @@ def _warn(order: Order, threshold: Threshold, wallet: Wallet, now: datetime) -> 
     )
 
 
-def _after(wallet: Wallet, events: Sequence[Event]) -> Wallet:
-    for event in events:
-        wallet = fold(wallet, event)
-    return wallet
+def _brought_about(wallet: Wallet, events: tuple[Event, ...]) -> tuple[Wallet, Outcome]:
+    if not events:
+        return wallet, _NOTHING
+    after, postings = posted(wallet, events)
+    return after, Outcome(events=events, postings=postings)
 
 
 def _name(order: Order) -> str:

@@ -56,6 +56,8 @@ class ServeTurn:
         answers: dict[OrganisationId, Sequence[Answer]] = {}
         with suppress(StaleError):
             answers |= self._served(known, turn, wanted)
+        if len(answers) == len(turn):
+            return answers
         rest = {id: each for id, each in wanted.items() if id not in answers}
         # One alone might be waited for, and the others with it.
         if len(rest) > 1 or not answers:
@@ -68,23 +70,29 @@ class ServeTurn:
         turn: Mapping[OrganisationId, Sequence[Asked]],
         wanted: Mapping[OrganisationId, Wanted],
     ) -> Mapping[OrganisationId, Sequence[Answer]]:
+        answers: dict[OrganisationId, Sequence[Answer]] = {}
         with transaction as joint:
-            return {
-                id: _Desk(
-                    books=Books.about(work, joint.now, holds=wanted[id].holds),
-                    remembered=work.idempotency.recall(wanted[id].keys, joint.now),
+            for id, work in joint.works.items():
+                asked = wanted[id]
+                before = work.idempotency.recall(asked.keys, joint.now) if asked.keys else {}
+                desk = _Desk(
+                    books=Books.about(work, joint.now, holds=asked.holds),
+                    remembered=before,
                     catalogue=self.catalogue,
                     identifiers=self.identifiers,
                     watch=Watch(work=work, rules=self.rules, now=joint.now),
-                ).serve(turn[id])
-                for id, work in joint.works.items()
-            }
+                )
+                answers[id] = desk.serve(turn[id])
+        return answers
 
 
 def _wanted(asked: Sequence[Asked]) -> Wanted:
+    holds = frozenset([each.hold for each in asked])
     new = [(each, each.usage) for each in asked if isinstance(each.usage, HoldUsage)]
+    if not new:
+        return Wanted(holds=holds)
     return Wanted(
-        holds=frozenset([each.hold for each in asked]),
+        holds=holds,
         new=frozenset([each.hold for each, _ in new]),
         askers=frozenset([each.caller.counted_as for each, _ in new]),
         keys=frozenset([usage.key for _, usage in new]),

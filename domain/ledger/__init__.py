@@ -61,7 +61,7 @@ from domain.ledger.events import (
     Returned,
     Watched,
 )
-from domain.ledger.fold import fold
+from domain.ledger.fold import fold, posted
 from domain.ledger.journal import JournalEntry, Posting, postings
 from domain.ledger.wallet import (
     PRIORITIES,
@@ -125,6 +125,7 @@ __all__ = [
     "fold",
     "holds_of",
     "lots_of",
+    "posted",
     "postings",
     "watched",
 ]

@@ -28,13 +28,50 @@ from domain.ledger.events import (
     Returned,
     Watched,
 )
-from domain.ledger.journal import postings
+from domain.ledger.journal import Posting, postings
 from domain.ledger.wallet import CreditWatch, Hold, HoldState, Lot, Portion, Wallet, total
 
 
-def fold(wallet: Wallet, event: Event) -> Wallet:
-    """The wallet after *event*: balances as its postings say, and lots and holds with them."""
+def fold(wallet: Wallet, *events: Event) -> Wallet:
+    """The wallet after *events*: balances as their postings say, and lots and holds with them."""
+    return posted(wallet, events)[0]
+
+
+def posted(wallet: Wallet, events: Iterable[Event]) -> tuple[Wallet, tuple[Posting, ...]]:
+    """The same, with the postings; it is made once, when all of them have been."""
+    available, held, debt = wallet.available, wallet.held, wallet.debt
     lots, holds, watch = wallet.lots, wallet.holds, wallet.watch
+    lines: list[Posting] = []
+    for event in events:
+        lots, holds, watch = _changed(event, lots, holds, watch)
+        lines += postings(event)
+    for line in lines:
+        for account, amount in ((line.credit, line.amount), (line.debit, -line.amount)):
+            if account is LedgerAccount.AVAILABLE:
+                available += amount
+            elif account is LedgerAccount.HELD:
+                held += amount
+            elif account is LedgerAccount.DEBT:
+                debt -= amount
+    after = Wallet(
+        organisation=wallet.organisation,
+        available=available,
+        held=held,
+        debt=debt,
+        version=wallet.version + len(lines),
+        watch=watch,
+        lots=lots,
+        holds=holds,
+    )
+    return after, tuple(lines)
+
+
+_Contents = tuple[tuple[Lot, ...], tuple[Hold, ...], CreditWatch | None]
+
+
+def _changed(
+    event: Event, lots: tuple[Lot, ...], holds: tuple[Hold, ...], watch: CreditWatch | None
+) -> _Contents:
     match event:
         case Held(hold=hold):
             lots = _moved(lots, hold.portions, -1)
@@ -80,37 +117,7 @@ def fold(wallet: Wallet, event: Event) -> Wallet:
             watch = it
         case _:
             assert_never(event)
-    return _posted(wallet, event, lots, holds, watch)
-
-
-def _posted(
-    wallet: Wallet,
-    event: Event,
-    lots: tuple[Lot, ...],
-    holds: tuple[Hold, ...],
-    watch: CreditWatch | None,
-) -> Wallet:
-    """Balances and version, by the journal lines alone; made once, with all the rest."""
-    available, held, debt = wallet.available, wallet.held, wallet.debt
-    lines = postings(event)
-    for line in lines:
-        for account, amount in ((line.credit, line.amount), (line.debit, -line.amount)):
-            if account is LedgerAccount.AVAILABLE:
-                available += amount
-            elif account is LedgerAccount.HELD:
-                held += amount
-            elif account is LedgerAccount.DEBT:
-                debt -= amount
-    return Wallet(
-        organisation=wallet.organisation,
-        available=available,
-        held=held,
-        debt=debt,
-        version=wallet.version + len(lines),
-        watch=watch,
-        lots=lots,
-        holds=holds,
-    )
+    return lots, holds, watch
 
 
 def _moved(lots: tuple[Lot, ...], portions: Iterable[Portion], sign: int) -> tuple[Lot, ...]:

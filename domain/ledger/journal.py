@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 from domain.identifiers import HoldId, LotId
 from domain.ledger.accounts import LedgerAccount
@@ -42,7 +42,7 @@ class Posting:
     debit: LedgerAccount
     credit: LedgerAccount
     #: Whole credits, always positive: direction is told by the two accounts.
-    amount: int = field(validator=validators.gt(0))
+    amount: int
     #: ``credits.granted`` and so on: the audit event written with it.
     action: str
     hold: HoldId | None = None
@@ -56,8 +56,9 @@ class Posting:
     of: LotId | None = field(default=None, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.debit is self.credit:
-            raise ValueError("a posting moves credits between two accounts")
+        # One look at both: every event makes postings.
+        if self.debit is self.credit or self.amount <= 0:
+            raise ValueError("a posting moves some credits between two accounts")
 
 
 @frozen(kw_only=True)
@@ -74,18 +75,30 @@ class JournalEntry:
 def postings(event: Event) -> tuple[Posting, ...]:
     """The journal lines of *event*, in order."""
     match event:
+        case Closed() | Renewed() | LotEnded() | Watched():
+            return ()
+        case Held(hold=hold):
+            return (
+                Posting(
+                    debit=_Available,
+                    credit=_Held,
+                    amount=hold.amount,
+                    action="credits.held",
+                    hold=hold.id,
+                    portions=hold.portions,
+                ),
+            )
+        case Captured(hold=id, amount=amount):
+            return (
+                Posting(
+                    debit=_Held, credit=_Spent, amount=amount, action="credits.captured", hold=id
+                ),
+            )
         case Granted(lot=lot):
             issued = issued_by(lot.source)
             return (_posting(issued, _Available, lot.amount, "granted", lot=lot.id, opens=lot),)
         case Expired(lot=id, amount=amount):
             return (_posting(_Available, _Expired, amount, "expired", lot=id),)
-        case Held(hold=hold):
-            portions = hold.portions
-            return (
-                _posting(_Available, _Held, hold.amount, "held", hold=hold.id, portions=portions),
-            )
-        case Captured(hold=id, amount=amount):
-            return (_posting(_Held, _Spent, amount, "captured", hold=id),)
         case Returned(hold=id, portions=portions):
             amount = total(portions)
             return (_posting(_Held, _Available, amount, "released", hold=id, portions=portions),)
@@ -116,8 +129,6 @@ def postings(event: Event) -> tuple[Posting, ...]:
             return _each(_Available, LedgerAccount.TRANSIT, portions, "gifted")
         case GiftReturned(portions=portions):
             return _each(LedgerAccount.TRANSIT, _Available, portions, "gift_returned")
-        case Closed() | Renewed() | LotEnded() | Watched():
-            return ()
         case _:
             assert_never(event)
 

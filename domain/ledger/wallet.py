@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum, StrEnum
+from operator import attrgetter
 from uuid import UUID
 
 from attrs import field, frozen, validators
@@ -14,6 +15,7 @@ from domain.identifiers import HoldId, LotId, OrganisationId
 
 _positive = validators.gt(0)
 _not_negative = validators.ge(0)
+_burn_order = attrgetter("burn_order")
 
 
 class Source(StrEnum):
@@ -33,19 +35,19 @@ class Lot:
     source: Source
     #: Lower burns first.
     priority: int
-    amount: int = field(validator=_positive)
-    remaining: int = field(validator=_not_negative)
+    amount: int
+    remaining: int
     #: What went to `expired` and is there still.
-    lapsed: int = field(default=0, validator=_not_negative)
+    lapsed: int = 0
     #: How much of it was taken back, because what paid for it was: refunded or disputed.
-    clawed_back: int = field(default=0, validator=_not_negative)
+    clawed_back: int = 0
     effective_at: datetime
     #: As it was granted; None: never.
     expires_at: datetime | None = None
     #: When it was ended before that.  Burn order never asks: what a hold took stays provable.
     ended_at: datetime | None = None
     #: The economic fact that was paid for; grants once: ``plan:<subscription>:<price>:<period>``.
-    fact: str = field(validator=validators.min_len(1))
+    fact: str
     #: The lot whose credits it goes on with: a day of grace, or given again.  None: its own.
     root: LotId | None = None
     #: What one credit cost, in millionths of a currency unit; None where nothing was paid.
@@ -53,8 +55,13 @@ class Lot:
     currency: str | None = None
 
     def __attrs_post_init__(self) -> None:
+        # One look at all of them: every hold makes a lot anew.
+        if self.amount <= 0 or self.remaining < 0 or self.lapsed < 0 or self.clawed_back < 0:
+            raise ValueError("a lot has some credits, and none of its parts less than nothing")
         if self.remaining + self.lapsed > self.amount or self.clawed_back > self.amount:
             raise ValueError("a lot cannot have more than it had")
+        if not self.fact:
+            raise ValueError("a lot has the fact that grants it")
 
     @property
     def over_at(self) -> datetime | None:
@@ -64,8 +71,10 @@ class Lot:
         return min(self.expires_at, self.ended_at)
 
     def is_expired(self, now: datetime) -> bool:
-        over_at = self.over_at
-        return over_at is not None and over_at <= now
+        # Without `over_at`: a hot wallet's lots are asked for every command.
+        return (self.expires_at is not None and self.expires_at <= now) or (
+            self.ended_at is not None and self.ended_at <= now
+        )
 
     def is_usable(self, now: datetime) -> bool:
         return self.remaining > 0 and self.effective_at <= now and not self.is_expired(now)
@@ -181,11 +190,11 @@ class Wallet:
 
 
 def total(portions: Iterable[Portion]) -> int:
-    return sum(portion.amount for portion in portions)
+    return sum([portion.amount for portion in portions])
 
 
 def in_burn_order(lots: Iterable[Lot]) -> list[Lot]:
-    return sorted(lots, key=lambda lot: lot.burn_order)
+    return sorted(lots, key=_burn_order)
 
 
 def drawn_from(lots: Iterable[Lot], amount: int) -> tuple[Portion, ...]:

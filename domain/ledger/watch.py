@@ -20,7 +20,7 @@ from domain.ledger.fold import fold
 from domain.ledger.wallet import CreditWatch, Source, Wallet
 
 #: What changes how much of it there is to watch.
-_MOVES = (Granted, ClawedBack)
+_MOVES = frozenset({Granted, ClawedBack})
 #: No period of a tariff is longer.
 LONGEST_PERIOD = timedelta(days=31)
 
@@ -53,7 +53,7 @@ def watched(
         watch = CreditWatch(granted=before.available, since=now)
     # On the way from one to the other only what is given or taken back is looked at.
     wallet = before
-    is_looked_at = any(isinstance(event, _MOVES) for event in events)
+    is_looked_at = not _MOVES.isdisjoint(map(type, events))
     for event in events if is_looked_at else ():
         wallet = fold(wallet, event)
         match event:

@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+from collections import OrderedDict
 from datetime import UTC, datetime, timedelta, timezone
-from enum import Enum
+from enum import Enum, IntEnum
+from http import HTTPStatus
+from types import MappingProxyType
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -66,6 +69,13 @@ def test_canonical_bytes_are_those_of_rfc_8785(value: object):
     assert canonical(value) == rfc8785.dumps(value)
 
 
+def test_values_of_other_classes_are_written_as_what_they_are():
+    value = MappingProxyType(
+        {Prefix.HOLD: (Prefix.EVENT, HTTPStatus.OK), "in": OrderedDict(b=None, a=[True, False])}
+    )
+    assert canonical(value) == b'{"hold":["evt",200],"in":{"a":[true,false],"b":null}}'
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -75,6 +85,9 @@ def test_canonical_bytes_are_those_of_rfc_8785(value: object):
         -(2**53),
         {"ä": 1},
         {1: 1},
+        {1: 1, "1": 1},
+        {"a": 1, True: 1},
+        IntEnum("Large", {"ONE": 2**53}).ONE,
         {"a": [{"b": 0.5}]},
         b"bytes",
         {1, 2},

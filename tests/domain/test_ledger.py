@@ -33,6 +33,7 @@ from domain.ledger import (
     decide,
     expire,
     fold,
+    posted,
     postings,
 )
 from tests.contract.tenants import NOW
@@ -265,9 +266,12 @@ def test_any_commands_keep_the_invariants(history: list[tuple]):
         answer = decide(wallet, command, now) if command else ()
         if isinstance(answer, Refusal):
             answer = ()
+        at_once, lines = posted(wallet, answer)
+        assert lines == tuple(line for event in answer for line in postings(event))
         version = wallet.version
         for event in answer:
             wallet = fold(wallet, event)
+        assert wallet == at_once
         for event in [*events, *answer]:
             for posting in postings(event):
                 totals[posting.debit] -= posting.amount

@@ -6,11 +6,11 @@ from itertools import count
 from typing import Protocol
 from uuid import UUID
 
-from attrs import frozen
+from attrs import field, frozen
 
 from application.ports.storage.paging import Page
 from domain.identifiers import HoldId, LotId
-from domain.ledger import Event, Hold, JournalEntry, Wallet, postings
+from domain.ledger import Event, Hold, JournalEntry, Posting, Wallet, postings
 from domain.statement import Flow
 
 
@@ -22,6 +22,12 @@ class Deed:
     #: ``<kind>:<public id>``.
     actor: str
     subject: UUID | None = None
+    #: What the events post.
+    postings: tuple[Posting, ...] = field()
+
+    @postings.default
+    def _of_the_events(self) -> tuple[Posting, ...]:
+        return tuple([posting for event in self.events for posting in postings(event)])
 
 
 def entered(
@@ -40,8 +46,7 @@ def entered(
                         actor=deed.actor,
                         subject=deed.subject,
                     )
-                    for event in deed.events
-                    for posting in postings(event)
+                    for posting in deed.postings
                 ]
             )
             for deed in deeds
