@@ -372,6 +372,7 @@ class Container(containers.DeclarativeContainer):
         GiveUpPassphrase,
         store=store,
         custodians=custodians,
+        chains=chains,
         clock=clock,
         identifiers=identifiers,
     )

@@ -17,7 +17,10 @@ Parameters = Mapping[str, Any]
 Statement = tuple[LiteralString, Parameters]
 
 #: Of statements that write, or wait for somebody who may have written; also through a function.
-_CHANGES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|FOR SHARE|narrow\.|keep_turn|pg_\w*advisory\w*)")
+_CHANGES = re.compile(
+    r"\b(?:INSERT|UPDATE|DELETE|MERGE|FOR (?:KEY )?SHARE|LOCK TABLE"
+    r"|narrow\.|keep_turn|pg_\w*advisory\w*)"
+)
 
 
 @frozen
@@ -57,12 +60,15 @@ class Transaction:
         """
         asked = [(_key(*each), each) for each in statements]
         missing = {key: each for key, each in asked if key not in self._known}
+        if any(changes(query) for query, _ in missing.values()):
+            # What is known may be from before the wait.
+            missing = dict(asked)
+        known = {key: self._known[key] for key, _ in asked if key not in missing}
         if missing:
-            found = self.batch(list(missing.values()))
-            self._known.update(
-                (key, cursor.fetchall()) for key, cursor in zip(missing, found, strict=True)
-            )
-        return [self._known[key] for key, _ in asked]
+            found = [cursor.fetchall() for cursor in self.batch(list(missing.values()))]
+            known.update(zip(missing, found, strict=True))
+            self._known.update(known)
+        return [known[key] for key, _ in asked]
 
     def change(self, query: LiteralString, parameters: Parameters | None = None) -> int:
         """How many rows it touched."""

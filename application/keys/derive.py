@@ -117,6 +117,9 @@ class DeriveAccounts:
                 if each.awaits_passphrase
             }
         except CustodyRefusedError as error:
+            if error.code == "key_exists" and self._is_given_up(caller, accounts):
+                # The key that is there is the custodian's own.
+                return _NOT_OFFERED
             return _refusal_of(error)
         finally:
             secret[:] = bytes(len(secret))
@@ -177,6 +180,12 @@ class DeriveAccounts:
         except ValueError:
             return False
         return any(each.public_key == public_key for each in account.keys)
+
+    def _is_given_up(self, caller: Caller, accounts: Sequence[Account]) -> bool:
+        """Meanwhile, by somebody else."""
+        with self.store.begin(caller.scope) as work:
+            found = [work.accounts.get(each.id) for each in accounts]
+        return any(each is not None and each.origin is not Origin.ARC76 for each in found)
 
     def _ready(
         self,
@@ -246,7 +255,8 @@ def _derived(work: Work) -> list[Account]:
         if (account := work.accounts.find(family, live=live)) is not None
         and account.origin is Origin.ARC76
     ]
-    return sorted(found, key=lambda account: (account.created_at, account.id.int))
+    # Ids grow in a process also where its clock goes back, and locks are taken in their order.
+    return sorted(found, key=lambda account: account.id.int)
 
 
 def _refusal_of(error: CustodyRefusedError) -> Refusal:

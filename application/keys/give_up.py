@@ -14,6 +14,7 @@ from attrs import frozen
 
 from application.access.caller import Caller
 from application.audit.trail import Trail
+from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.custody import Custodian
 from application.ports.identifiers import Identifiers
@@ -21,7 +22,7 @@ from application.ports.storage.work import Scope, Store, Work
 from domain.account import Account, Origin
 from domain.audit import OPERATOR
 from domain.errors import Refusal
-from domain.identifiers import OrganisationId, Prefix, public_id
+from domain.identifiers import NetworkId, OrganisationId, Prefix, public_id
 from domain.network import Family
 from domain.organisation import Permission
 
@@ -31,6 +32,7 @@ class GiveUpPassphrase:
     store: Store
     #: By the scheme of their key references.
     custodians: Mapping[str, Custodian]
+    chains: Mapping[NetworkId, Chain]
     clock: Clock
     identifiers: Identifiers
 
@@ -46,12 +48,18 @@ class GiveUpPassphrase:
         return self._given_up(trail)
 
     def _given_up(self, trail: Trail) -> Sequence[Account] | Refusal:
-        """All of them at once: no organisation is left to wait for half of its accounts."""
+        """All of them at once: no organisation is left to wait for half of its accounts.
+
+        Those of a family without a network here have nobody to make an address of them: they wait
+        on, and may be given up once there is one.
+        """
+        families = {chain.network.family for chain in self.chains.values()}
         with self.store.begin(Scope(organisation=trail.organisation)) as work:
             accounts = [
                 each
                 for each in _locked(work)
-                if each.awaits_passphrase or each.origin is Origin.CUSTODIAN_INSTEAD
+                if each.family in families
+                and (each.awaits_passphrase or each.origin is Origin.CUSTODIAN_INSTEAD)
             ]
             if not accounts:
                 return Refusal(
@@ -98,14 +106,12 @@ class GiveUpPassphrase:
 
 
 def _locked(work: Work) -> list[Account]:
-    """All of the organisation's, in the order of those who lock several: oldest first."""
+    """All of the organisation's, in the order of locks: by id, whatever a clock has said."""
     found = [
         account
         for family in Family
         for live in (False, True)
         if (account := work.accounts.find(family, live=live)) is not None
     ]
-    oldest_first = sorted(found, key=lambda account: (account.created_at, account.id.int))
-    return [
-        account for each in oldest_first if (account := work.accounts.lock(each.id)) is not None
-    ]
+    in_order = sorted(found, key=lambda account: account.id.int)
+    return [account for each in in_order if (account := work.accounts.lock(each.id)) is not None]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from attrs import evolve
@@ -17,7 +18,11 @@ from application.access.caller import Caller
 from application.access.own_password import CheckOwnPassword
 from application.keys.derive import DeriveAccounts, Passphrase, canonical_email
 from application.keys.give_up import GiveUpPassphrase
-from application.ports.custody import Capabilities, CustodyUnavailableError
+from application.ports.custody import (
+    Capabilities,
+    CustodyRefusedError,
+    CustodyUnavailableError,
+)
 from application.ports.derivation import TooManyDerivationsError
 from application.ports.storage.work import Scope, StoreUnavailableError
 from domain.account import Account, AccountState, Origin
@@ -69,6 +74,7 @@ class DerivingHouse(House):
         parts: dict[str, Any] = {
             "store": self.store,
             "custodians": self.custodians,
+            "chains": self.chains,
             "clock": self.clock,
             "identifiers": self.identifiers,
         }
@@ -387,3 +393,41 @@ def test_a_custodian_that_cannot_make_the_key_is_told_before_anything_is_given_u
 def test_only_who_may_change_keys_gives_up(house):
     is_refused(house.give_up(evolve(house.caller, permissions=frozenset())), "forbidden")
     assert house.account.awaits_passphrase
+
+
+def test_accounts_of_a_family_without_a_network_are_not_given_up(house):
+    is_refused(house.give_up(chains={}), "no_passphrase_awaited")
+    assert house.account.origin is Origin.ARC76
+    assert house.account.awaits_passphrase
+    assert house.derive()
+
+
+@pytest.mark.parametrize("way", ["derive", "give_up"])
+def test_locks_are_taken_in_the_order_of_ids(house, way):
+    """A clock went back between two accounts; ids have grown all the same."""
+    earlier = house.account.created_at - timedelta(hours=1)
+    later_id = AccountId(UUID(int=house.account.id.int + 1))
+    second = evolve(house.account, id=later_id, live=True, created_at=earlier)
+    with house.store.begin(house.scope) as work:
+        assert work.accounts.add(second)
+    done = getattr(house, way)()
+    assert [each.id for each in done] == [house.account.id, later_id]
+
+
+class _TooLate:
+    """A custodian that made a key of its own while one was brought to it."""
+
+    def __init__(self, house):
+        self.house = house
+
+    def __getattr__(self, name):
+        return getattr(self.house.custodian, name)
+
+    def import_key(self, *_):
+        self.house.give_up()
+        raise CustodyRefusedError("key_exists", "there is another key")
+
+
+def test_whoever_derives_while_it_is_given_up_hears_that(house):
+    custodians = {scheme: _TooLate(house) for scheme in house.custodians}
+    is_refused(house.derive(custodians=custodians), "passphrase_not_offered")

@@ -133,7 +133,9 @@ def services_of(house: House, **changes: Any) -> Services:
             derive=MemoryDerivation(),
             public_key_of=MemoryPublicKeys(),
         ),
-        give_up_passphrase=GiveUpPassphrase(**common, custodians=house.custodians),
+        give_up_passphrase=GiveUpPassphrase(
+            **common, custodians=house.custodians, chains=house.chains
+        ),
         withdraw_key_change=WithdrawKeyChange(**common),
         set_approval_policy=SetApprovalPolicy(**common),
         decide_approval=DecideApproval(**common),

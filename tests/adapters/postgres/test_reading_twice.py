@@ -6,6 +6,8 @@ import psycopg
 import pytest
 
 from adapters.postgres import queries
+from adapters.postgres.access import ACCESS
+from adapters.postgres.ledger import LEDGER
 from adapters.postgres.transaction import changes
 from application.ports.storage.work import Scope
 from domain.catalogue import TariffName
@@ -73,6 +75,18 @@ def test_it_is_asked_again_after_something_was_written(url, store, ada):
         assert tariff_of(work) == tariff
 
 
+def test_what_is_known_is_asked_again_with_a_lock_beside_it(url, store, ada):
+    organisation = (ACCESS["select_organisation"], {})
+    wallet = (LEDGER["lock_wallet"], {})
+    with store.transaction(ada.scope) as transaction:
+        ((before,),) = transaction.read(organisation)
+        change(url, ada, other_than(before["tariff"]))
+        assert transaction.read(organisation) == [[before]]
+        (after,), (_,) = transaction.read(organisation, wallet)
+        assert after["tariff"] == other_than(before["tariff"])
+        assert transaction.read(wallet, organisation)[1] == [after]
+
+
 def test_another_question_is_another_one(store, ada, eve):
     with store.begin(ada.scope) as work:
         mine = work.organisations.get()
@@ -96,5 +110,9 @@ def test_whatever_may_write_is_known_to(url, file):
     for name, query in queries.load(file).items():
         calls = [each for each in volatile if re.search(rf"\b{each}\(", query)]
         is_dml = query.lstrip().partition(" ")[0] in {"INSERT", "UPDATE", "DELETE"}
-        if calls or is_dml or re.search(r"\)\s*RETURNING|FOR (UPDATE|NO KEY|SHARE)", query):
+        if (
+            calls
+            or is_dml
+            or re.search(r"\)\s*RETURNING|FOR (UPDATE|NO KEY|SHARE|KEY SHARE)", query)
+        ):
             assert changes(query), f"{file}: {name} calls {calls}"
