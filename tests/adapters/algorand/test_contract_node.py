@@ -16,6 +16,8 @@ from domain.operation import Intent, NoEffect, Postponed, WaitReason
 from domain.token import Action, TokenState
 from tests.adapters.algorand.canned import (
     GENESIS,
+    HASH,
+    ID,
     NETWORK,
     account,
     application,
@@ -82,9 +84,9 @@ def good(node, chain, intent):
         APPLICATION: told(),
         box: {"value": "AAAAAAAAAAU="},
         "GET /v2/blocks/5": packed(rnd=5, txns=[{"txn": call}]),
-        "GET /v2/blocks/5/txids": {"blockTxids": ["T"]},
-        "GET /v2/blocks/5/hash": {"blockHash": "H"},
-        "GET /v2/blocks/100/hash": {"blockHash": "H"},
+        "GET /v2/blocks/5/txids": {"blockTxids": [ID]},
+        "GET /v2/blocks/5/hash": {"blockHash": HASH},
+        "GET /v2/blocks/100/hash": {"blockHash": HASH},
         SIMULATE: {"txn-groups": [{}]},
     }
     return dict(node.answers)
@@ -249,7 +251,7 @@ def test_a_box_is_asked_for_by_its_own_name(node, chain, intent, good):
     node.answers[f"{APPLICATION}/box"] = NO_BOX
     lease = chain._lease(intent)
     node.answers[box_question(PLACE, b"o" + lease)] = {"value": "AAAAAAAAAAU="}
-    assert chain.effect_of(intent).transaction_id == "T"
+    assert chain.effect_of(intent).transaction_id == ID
     assert isinstance(
         chain.effect_of(evolve(intent, operation=OperationId(UUID(int=9)))), NoEffect
     )

@@ -158,7 +158,7 @@ def test_a_nodes_words_have_an_end():
     with a_server(says(refusing(b'{"message": "%s"}' % (b"x" * 100_000)))) as server:
         with pytest.raises(AnswerError) as raised:
             ask(a_node(server))
-        assert raised.value.message == "x" * 500
+        assert raised.value.said.words == "x" * 500
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_no_secret_is_told_even_if_the_node_repeats_it():
         node = a_node(server, url=url, token="a-token")
         with pytest.raises(AnswerError) as raised:
             ask(node)
-        assert raised.value.message == "no: …, …, …, …, …"
+        assert raised.value.said.words == "no: …, …, …, …, …"
         head = server.heads[0]
     assert b"GET /the/path/v2/status?a=query HTTP/1.1\r\n" in head
     assert b"Authorization: Basic dGhlLW5hbWU6dGhlIHdvcmQ=\r\n" in head
