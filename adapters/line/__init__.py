@@ -126,6 +126,8 @@ class Line:
 
     def _beginning(self, said: object, levels: int = _LEVELS) -> object:
         """Of *said*, without secrets in its texts: once it is written out, they are escaped."""
+        if isinstance(said, bytes):
+            said = said.decode(errors="backslashreplace")
         if isinstance(said, str):
             return self._hidden(said)
         if not isinstance(said, dict | list):
@@ -346,7 +348,9 @@ def _secrets(parts: SplitResult, proxy: SplitResult | None, token: str | None) -
         if each is not None:
             sent = _credentials("", each).get("", "").removeprefix("Basic ")
             whole += [each.username or "", each.password or "", sent]
-    pieces = (*path.split("/"), *query.split("&"), *(value for _, value in parse_qsl(query)))
+    named = query.split("&")
+    values = (*(each.partition("=")[2] for each in named), *(each for _, each in parse_qsl(query)))
+    pieces = (*path.split("/"), *named, *values)
     known = {each for each in whole if len(each) >= _SECRET_LETTERS}
     return known | {each for each in pieces if len(each) >= _SECRET_PART_LETTERS}
 

@@ -10,6 +10,7 @@ from adapters.algorand import connect
 from adapters.algorand.identity import lease_of, note_of
 from adapters.algorand.standards import kinds
 from application.ports.chain import ChainUnavailableError
+from application.ports.nodes import Endpoint
 from domain.errors import Refusal
 from domain.identifiers import InstallationId, OperationId, OrganisationId
 from domain.operation import Intent, NoEffect, Postponed, WaitReason
@@ -269,3 +270,14 @@ def test_nothing_is_handed_to_an_application_with_other_programs(node, intent, g
     assert isinstance(waits, Postponed)
     assert waits.reason is WaitReason.OPERATOR
     assert "other programs" in waits.detail
+
+
+def test_what_a_node_found_is_told_in_words_fit_to_be_kept(node, intent, good):
+    key = "0123456789abcdef0123456789abcdef"
+    there = Endpoint(url=node.url.replace("//", f"//who:{key}@"))
+    creator = {"creator": f"bad\0{key}" + "x" * 10_000}
+    node.answers[APPLICATION] = {"params": told()["params"] | creator}
+    chain = connect(a_network(NETWORK, GENESIS, window=150), there, INSTALLATION)
+    (difference,) = chain.read_back(intent, str(PLACE))
+    assert difference.startswith(f"creator: planned {ISSUER.address}, found bad……xxx")
+    assert len(difference) == 500

@@ -244,6 +244,32 @@ def test_a_configuration_that_cannot_work_is_refused_before_anybody_is_asked(net
         connect(network, Endpoint(url=url), INSTALLATION)
 
 
+KEY = "0123456789abcdef0123456789abcdef"
+ODD = [
+    f"bad\0{KEY}" + "x" * 10_000, BETANET + "\n", BETANET[:-1], HASH + "H", HASH + "\n", HASH[1:],
+    HASH.lower(), "0" * 52, "", 7,
+]  # fmt: skip
+
+
+def is_no_answer(node, question):
+    there = Endpoint(url=node.url.replace("//", f"//who:{KEY}@"))
+    with pytest.raises(ChainUnavailableError) as raised:
+        question(connect(a_network(NETWORK, GENESIS, window=150), there, INSTALLATION))
+    told = str(raised.value)
+    assert (KEY in told, "\0" in told, len(told) < 200) == (False, False, True)
+
+
+@pytest.mark.parametrize("hash", ODD, ids=lambda each: ascii(each)[:20])
+def test_what_cannot_be_a_hash_is_none(node, attempted, hash):
+    node.answers[FIRST_HASH] = {"blockHash": hash}
+    is_no_answer(node, lambda chain: chain.block_at(1))
+    slot, _ = attempted
+    over(node, slot, {70: [hash]})
+    is_no_answer(node, lambda chain: chain.outcome(slot))
+    node.answers[PARAMETERS] = parameters(genesis_hash=hash)
+    is_no_answer(node, lambda chain: chain.block_at(1))
+
+
 # Silence and nonsense.
 
 
