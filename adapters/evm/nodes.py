@@ -18,7 +18,7 @@ from application.ports.nodes import Endpoint
 from domain.operation import Hint, SignedTransaction, Submission, Verdict
 
 MEET_AGAIN_AFTER_SECONDS = 5.0
-#: 256 bits: no chain has an id beyond them, and a number of thousands of digits is not written out.
+#: Up to 256 bits: a number of thousands of digits cannot even be written out.
 _CHAIN_ID = re.compile(r"0x[0-9a-fA-F]{1,64}")
 
 T = TypeVar("T")
