@@ -24,6 +24,16 @@ _AMOUNT = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
+def readable(text: str, longest: int) -> str:
+    """The first *longest* characters of *text*, without what no reader sees.
+
+    That is replaced, not left out, so that the rest says nothing new; a database takes the result.
+    """
+    return "".join(
+        "…" if unicodedata.category(letter) in INVISIBLE else letter for letter in text[:longest]
+    )
+
+
 class Missing:
     """Stands for *no default*: the field must be given."""
 

@@ -18,7 +18,7 @@ from domain.identifiers import InstallationId, OperationId, OrganisationId
 from domain.network import Family, NetworkClass
 from domain.operation import AttemptRole, Intent, Slot
 from entrypoints.network_settings import read_networks, shipped
-from tests.adapters.algorand.canned import PARAMETERS, canned, parameters
+from tests.adapters.algorand.canned import HASH, PARAMETERS, canned, parameters
 
 LIVE, TEST = NetworkClass.LIVE, NetworkClass.TEST
 EVM = {
@@ -191,7 +191,7 @@ def test_another_genesis_hash_is_another_chain(name, told):
 def test_its_own_genesis_hash_is_its_chain(name):
     with canned() as node:
         node.answers[PARAMETERS] = parameters(genesis_hash=ALGORAND[name][-1])
-        node.answers["GET /v2/blocks/100/hash"] = {"blockHash": "H"}
+        node.answers["GET /v2/blocks/100/hash"] = {"blockHash": HASH}
         chain = algorand.connect(network_of(name), node.endpoint, INSTALLATION)
         assert chain.head().final.number == 100
 

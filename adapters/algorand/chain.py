@@ -216,9 +216,7 @@ class AlgorandChain(Chain):
             span = window.span_of(self.network, slot, now.last_round)
             if isinstance(span, Postponed):
                 return span
-            waiting = protocol.shortcoming(
-                self.network, _kind(intent.token.kind), now.consensus
-            ) or self._obstacle(reader, intent)
+            waiting = self._shortcoming(reader, intent, now) or self._obstacle(reader, intent)
             if waiting is not None:
                 return waiting
             payer, issuer = self._parties(reader, intent)
@@ -255,7 +253,13 @@ class AlgorandChain(Chain):
 
     def read_back(self, intent: Intent, token: str) -> tuple[str, ...]:
         kind = _kind(intent.token.kind)
-        return self._ask(lambda reader: kind.differences(self._sight(reader, intent), token))
+
+        def inquiry(reader: Reader) -> tuple[str, ...]:
+            # What is found is in words of the node's, or of whoever wrote it on chain.
+            found = kind.differences(self._sight(reader, intent), token)
+            return tuple(map(reader.node.words, found))
+
+        return self._ask(inquiry)
 
     def planned(self, intent: Intent) -> TokenState:
         return _kind(intent.token.kind).planned(intent)
@@ -321,10 +325,14 @@ class AlgorandChain(Chain):
 
     def _unrunnable(self, reader: Reader, intent: Intent) -> Postponed | None:
         """Why the intent's programs do not run on the chain now; None: they do."""
-        kind = _kind(intent.token.kind)
-        if kind.needs_avm is None:
+        if _kind(intent.token.kind).needs_avm is None:
             return None
-        return protocol.shortcoming(self.network, kind, reader.parameters().consensus)
+        return self._shortcoming(reader, intent, reader.parameters())
+
+    def _shortcoming(self, reader: Reader, intent: Intent, now: Parameters) -> Postponed | None:
+        found = protocol.shortcoming(self.network, _kind(intent.token.kind), now.consensus)
+        # It quotes what the node calls its protocol.
+        return None if found is None else evolve(found, detail=reader.node.words(found.detail))
 
     def _rehearsal(self, reader: Reader, intent: Intent) -> Rehearsal:
         now = reader.parameters()

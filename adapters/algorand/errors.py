@@ -8,6 +8,7 @@ land; it is for what is wrong with the bytes themselves, whatever the state of t
 
 from collections.abc import Sequence
 
+from adapters.line import Said
 from domain.operation import Hint, Submission, Verdict
 
 _REJECTED = (Verdict.REJECTED, Hint.NONE)
@@ -63,20 +64,19 @@ ANSWERS: Sequence[tuple[str, tuple[Verdict, Hint]]] = (
 )
 
 
-def meaning(message: str) -> Submission:
-    """What a node that answers a submission with status 400 and *message* has told us."""
-    text = message.lower()
+def meaning(said: Said) -> Submission:
+    """What a node has told us that answers a submission with status 400 and this message."""
     for wording, (verdict, hint) in ANSWERS:
-        if wording in text:
-            return Submission(verdict, message, hint)
-    return Submission(Verdict.UNKNOWN, message)
+        if said.has(wording):
+            return Submission(verdict, said.words, hint)
+    return Submission(Verdict.UNKNOWN, said.words)
 
 
-def is_unfunded(message: str) -> bool:
+def is_unfunded(said: Said) -> bool:
     """Whether somebody could not pay."""
-    return meaning(message).hint is Hint.UNFUNDED
+    return meaning(said).hint is Hint.UNFUNDED
 
 
-def is_untimely(message: str) -> bool:
+def is_untimely(said: Said) -> bool:
     """Whether the round of now is not one in which the transaction may land."""
-    return _UNTIMELY in message.lower()
+    return said.has(_UNTIMELY)

@@ -11,7 +11,7 @@ from algosdk import constants
 from algosdk.error import AlgodHTTPError
 from algosdk.v2client.algod import AlgodClient, api_version_path_prefix
 
-from adapters.line import Line, NotSentError, TooLongError
+from adapters.line import Line, NotSentError, Said, TooLongError
 from application.ports.chain import ChainUnavailableError
 from application.ports.nodes import Endpoint
 
@@ -38,10 +38,10 @@ _LATER = frozenset({408, 425, 429})
 class AnswerError(Exception):
     """The node answered that it will not (status 4xx).  It never leaves this adapter."""
 
-    def __init__(self, node: str, question: str, status: int, message: str) -> None:
-        super().__init__(f"{node}: {question}: {message}")
+    def __init__(self, node: str, question: str, status: int, said: Said) -> None:
+        super().__init__(f"{node}: {question}: {said.words}")
         self.status = status
-        self.message = message
+        self.said = said
 
 
 class UnreachableError(ChainUnavailableError):
@@ -57,8 +57,9 @@ class Node:
         #: Host and port.  The rest of a node's URL is often a password.
         self.name = endpoint.name
         self._client = _Client(line, endpoint.token, answer_within.total_seconds())
-        #: What the node said, fit to be shown.
+        #: What the node said, fit to be shown; and to be judged as well.
         self.words = line.words
+        self.said = line.said
 
     def ask(self, method: Callable[..., Any], *arguments: object, **options: object) -> Any:
         """What *method* of the SDK's client gives.
@@ -76,7 +77,7 @@ class Node:
             status = error.code or 0
             failure = ChainUnavailableError(f"{self.name}: {question}: status {status}")
             if 400 <= status < 500 and status not in _LATER:
-                failure = AnswerError(self.name, question, status, self.words(str(error)))
+                failure = AnswerError(self.name, question, status, self.said(str(error)))
         except NotSentError as error:
             cause = type(error.__cause__).__name__
             failure = UnreachableError(f"{self.name}: {question}: {cause}")

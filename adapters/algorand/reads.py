@@ -5,6 +5,7 @@ one without content is none: the SDK takes a body that it cannot decode for ``{}
 """
 
 import base64
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from attrs import field, frozen
 from adapters.algorand.applications import PER_ACCOUNT, Application
 from adapters.algorand.assets import Asset
 from adapters.algorand.node import AnswerError, Node
+from adapters.line import Said
 from application.ports.chain import (
     ChainUnavailableError,
     HistoryUnavailableError,
@@ -31,6 +33,10 @@ from domain.operation import Effect, TransactionId
 T = TypeVar("T")
 
 NOT_FOUND = 404
+#: Hashes as go-algorand writes them: in base64 where JSON has bytes, else in base32 without
+#: padding (crypto/util.go, Digest.String; data/transactions/transaction.go, Txid.String).
+_GENESIS = re.compile(r"[A-Za-z0-9+/]{43}=")
+_DIGEST = re.compile(r"[A-Z2-7]{52}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Fields of a transaction in a block that somebody here reads, by their types.
 _READ: Mapping[type[Any], Sequence[str]] = {
@@ -157,7 +163,7 @@ class Reader:
     def parameters(self) -> Parameters:
         """Raises: WrongChainError: the node is of another chain."""
         answer = self.node.ask(AlgodClient.algod_request, "GET", "/transactions/params")
-        found = self._member(answer, "genesis-hash", str)
+        found = self._shaped(answer, "genesis-hash", _GENESIS)
         self._compare(found)
         return Parameters(
             genesis_id=self._member(answer, "genesis-id", str),
@@ -176,7 +182,7 @@ class Reader:
         try:
             return self._account(address, None)
         except AnswerError as error:
-            if "limit exceeded" not in error.message.lower():
+            if not error.said.has("limit exceeded"):
                 raise
             msg = f"{address} holds or has created more than {self.node.name} tells at once"
             raise ChainUnavailableError(msg) from error
@@ -185,7 +191,7 @@ class Reader:
         answer = self._found(AlgodClient.get_block_hash, number)
         if answer is None:
             return None
-        return Block(number=number, hash=self._member(answer, "blockHash", str))
+        return Block(number=number, hash=self._shaped(answer, "blockHash", _DIGEST))
 
     def existing_block(self, number: int) -> Block:
         block = self.block(number)
@@ -220,7 +226,7 @@ class Reader:
             raise self.forgotten(number)
         # An empty block says so: no list at all would be an absence that nobody has vouched for.
         ids: list[object] = self._member(answer, "blockTxids", list)
-        told = [id for id in ids if isinstance(id, str)]
+        told = [id for id in ids if isinstance(id, str) and _DIGEST.fullmatch(id)]
         if len(told) != len(ids):
             raise self._nonsense(answer)
         return told
@@ -286,7 +292,7 @@ class Reader:
         id = self.node.ask(AlgodClient.send_raw_transaction, body)
         return id if isinstance(id, str) else ""
 
-    def simulate(self, transactions: Sequence[SignedTransaction]) -> str | None:
+    def simulate(self, transactions: Sequence[SignedTransaction]) -> Said | None:
         """Why the group, whoever signs it, would fail in the next block; None: it would not."""
         request = SimulateRequest(
             txn_groups=[SimulateRequestTransactionGroup(txns=list(transactions))],
@@ -296,7 +302,8 @@ class Reader:
         groups: list[Any] = self._member(answer, "txn-groups", list)
         if len(groups) != 1:
             raise self._nonsense(answer)
-        return self.node.words(self._optional(groups[0], "failure-message", str, "")) or None
+        failure = self._optional(groups[0], "failure-message", str, "")
+        return self.node.said(failure) if failure else None
 
     def _compare(self, found: str) -> None:
         """By the whole hash: there are networks whose CAIP-2 names begin alike."""
@@ -304,8 +311,8 @@ class Reader:
         reference = found.replace("+", "-").replace("/", "_")[:32]
         if found != network.genesis or network.id != f"algorand:{reference}":
             msg = (
-                f"{self.node.name} is of the chain with genesis hash {found}, and {network.id} "
-                f"has {network.genesis}"
+                f"{self.node.name} is of the chain with genesis hash {self.node.words(found)}, "
+                f"and {network.id} has {network.genesis}"
             )
             raise WrongChainError(msg)
 
@@ -390,11 +397,17 @@ class Reader:
             raise self._nonsense(answer)
         return value
 
+    def _shaped(self, answer: object, name: str, shape: re.Pattern[str]) -> str:
+        value = self._member(answer, name, str)
+        if not shape.fullmatch(value):
+            raise self._nonsense(answer)
+        return value
+
     def _optional(self, answer: object, name: str, kind: type[T], default: Any) -> Any:
         if isinstance(answer, Mapping) and answer.get(name) is None:
             return default
         return self._member(answer, name, kind)
 
     def _nonsense(self, answer: object) -> ChainUnavailableError:
-        told = self.node.words(str(answer))[:80]
+        told = self.node.words(answer)[:80]
         return ChainUnavailableError(f"{self.node.name} answers {told!r}")

@@ -10,6 +10,7 @@ from adapters.algorand.errors import is_unfunded, is_untimely
 from adapters.algorand.group import Group
 from adapters.algorand.kind import Kind
 from adapters.algorand.reads import Account, Reader
+from adapters.line import Said
 from application.ports.chain import ChainUnavailableError
 from domain.errors import Refusal
 from domain.operation import Intent, Postponed, WaitReason
@@ -23,7 +24,7 @@ class Rehearsal:
     payer: Account
     issuer: Account
     #: In the node's words; None: it went well.
-    failure: str | None
+    failure: Said | None
 
     @classmethod
     def of(cls, reader: Reader, group: Group, payer: Account, issuer: Account) -> "Rehearsal":
@@ -31,7 +32,7 @@ class Rehearsal:
         failure = reader.simulate(group.unsigned())
         if failure is not None and is_untimely(failure):
             # A node that catches up: what it said of itself a moment ago is long over.
-            raise ChainUnavailableError(f"{reader.node.name} was asked too late: {failure}")
+            raise ChainUnavailableError(f"{reader.node.name} was asked too late: {failure.words}")
         return cls(group=group, payer=payer, issuer=issuer, failure=failure)
 
     @property
@@ -45,14 +46,14 @@ class Rehearsal:
                 f"and {kept} must stay"
             )
         if self.failure is not None and is_unfunded(self.failure):
-            return self.failure
+            return self.failure.words
         return None
 
     def refusal(self, intent: Intent, kind: Kind) -> Refusal | None:
         """Why it cannot work, however much money there is."""
         if self.failure is None or is_unfunded(self.failure):
             return None
-        detail = f"the chain refuses it in a simulation: {kind.explained(self.failure)}"
+        detail = f"the chain refuses it in a simulation: {kind.explained(self.failure.words)}"
         code = "deployment_would_revert" if intent.order is None else "order_would_revert"
         return Refusal(code=code, detail=detail)
 

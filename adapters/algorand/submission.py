@@ -22,7 +22,7 @@ def submitted(reader: Reader, transaction: SignedTransaction) -> Submission:
     except AnswerError as error:
         if error.status != BAD_REQUEST:
             return Submission(Verdict.UNKNOWN, reader.node.words(str(error)))
-        said = meaning(error.message)
+        said = meaning(error.said)
         if said.verdict is Verdict.UNKNOWN and _is_known(reader, transaction.id):
             # A node that has it in a block says that the lease is taken: by this very one.
             return Submission(Verdict.ALREADY_KNOWN, said.detail)

@@ -264,7 +264,11 @@ class EvmChain(Chain):
                 return differences
             return kind.differences(intent, View(reader, token, made.block.number))
 
-        return self._ask(inquiry)
+        def fit_to_be_kept(reader: Reader) -> tuple[str, ...]:
+            # Contracts answer in words of their own, and nodes for them.
+            return tuple(map(reader.node.words, inquiry(reader)))
+
+        return self._ask(fit_to_be_kept)
 
     def planned(self, intent: Intent) -> TokenState:
         return _kind(intent.token.kind).planned(intent)

@@ -115,8 +115,10 @@ def _by_state(reader: Reader, call: StepCall, latest: int) -> Log | None:
             str(found.get("to")).lower() == call.through.lower()
             and found.get("input") == "0x" + call.data.hex()
         )
-        id = TransactionId(str(found.get("hash")))
-        receipt = reader.receipt(id) if is_it else None
+        if not is_it:
+            continue
+        id = TransactionId(reader.hash(found, "hash"))
+        receipt = reader.receipt(id)
         if receipt is not None and receipt.succeeded and header and receipt.block == header.block:
             return Log(transaction_id=id, block=header.block)
     return None

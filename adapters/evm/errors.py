@@ -8,6 +8,7 @@ decides.  A `Hint` is a guess at what to look at next, never proof.
 
 from collections.abc import Sequence
 
+from adapters.line import Said
 from domain.operation import Hint, Submission, Verdict
 
 _REJECTED = (Verdict.REJECTED, Hint.NONE)
@@ -50,10 +51,9 @@ ANSWERS: Sequence[tuple[str, tuple[Verdict, Hint]]] = (
 )
 
 
-def meaning(message: str) -> Submission:
-    """What a node that answers a submission with the error *message* has told us."""
-    text = message.lower()
+def meaning(said: Said) -> Submission:
+    """What a node has told us that answers a submission with an error of this message."""
     for wording, (verdict, hint) in ANSWERS:
-        if wording in text:
-            return Submission(verdict, message, hint)
-    return Submission(Verdict.UNKNOWN, message)
+        if said.has(wording):
+            return Submission(verdict, said.words, hint)
+    return Submission(Verdict.UNKNOWN, said.words)

@@ -7,7 +7,7 @@ from typing import Any
 from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
-from adapters.line import Line, NotSentError, TooLongError
+from adapters.line import Line, NotSentError, Said, TooLongError
 from application.ports.chain import ChainUnavailableError
 from application.ports.nodes import Endpoint
 
@@ -27,13 +27,13 @@ class _StatusError(Exception):
 class RpcError(Exception):
     """The node answered, with an error.  It never leaves this adapter.
 
-    *message* and *data* are fit to be kept and shown (`Node.words`); no data is empty.
+    *data* is fit to be kept and shown (`Node.words`); none is empty.
     """
 
-    def __init__(self, node: str, method: str, code: object, message: str, data: str) -> None:
-        super().__init__(f"{node}: {method}: {message}")
+    def __init__(self, node: str, method: str, code: object, said: Said, data: str) -> None:
+        super().__init__(f"{node}: {method}: {said.words}")
         self.code = code
-        self.message = message
+        self.said = said
         self.data = data
 
 
@@ -43,7 +43,7 @@ class Node:
     def __init__(self, endpoint: Endpoint, answer_within: timedelta) -> None:
         """Raises: ValueError: the URL is not of HTTP."""
         self.name = endpoint.name
-        line = Line(endpoint.url, endpoint.token)
+        self._line = line = Line(endpoint.url, endpoint.token)
         self._provider = _Provider(line, endpoint.token, answer_within)
         #: What the node said, fit to be shown.
         self.words = line.words
@@ -81,10 +81,15 @@ class Node:
                 self.name,
                 method,
                 error_object.get("code"),
-                self.words(str(error_object.get("message", ""))),
-                self.words(str(error_object.get("data") or "")),
+                self._said(error_object.get("message", "")),
+                self.words(error_object.get("data") or ""),
             )
-        raise RpcError(self.name, method, None, self.words(str(error_object)), "")
+        raise RpcError(self.name, method, None, self._said(error_object), "")
+
+    def _said(self, told: object) -> Said:
+        # Only what is a text is judged as the node has said it: of anything else no wording is
+        # known, and whoever writes it out escapes it.
+        return self._line.said(told if isinstance(told, str) else self.words(told))
 
 
 class _Provider(JSONBaseProvider):

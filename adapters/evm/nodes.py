@@ -5,6 +5,7 @@ every few seconds.  Nothing is tried twice here, and no other node is turned to:
 elsewhere.
 """
 
+import re
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,6 +18,8 @@ from application.ports.nodes import Endpoint
 from domain.operation import Hint, SignedTransaction, Submission, Verdict
 
 MEET_AGAIN_AFTER_SECONDS = 5.0
+#: Up to 256 bits: a number of thousands of digits cannot even be written out.
+_CHAIN_ID = re.compile(r"0x[0-9a-fA-F]{1,64}")
 
 T = TypeVar("T")
 
@@ -55,7 +58,7 @@ class MetNode:
         try:
             named = node.request("eth_sendRawTransaction", "0x" + transaction.raw.hex())
         except RpcError as error:
-            said = meaning(error.message)
+            said = meaning(error.said)
             if said.hint is Hint.SLOT_TAKEN and _knows(node, transaction):
                 return Submission(Verdict.ALREADY_KNOWN, said.detail)
             return said
@@ -75,11 +78,10 @@ class MetNode:
             answer = node.request("eth_chainId")
         except RpcError as error:
             raise ChainUnavailableError(str(error)) from None
-        try:
-            found = int(answer, 16)
-        except (TypeError, ValueError):
-            told = node.words(str(answer))[:80]
-            raise ChainUnavailableError(f"{node.name}: {told!r} is no chain id") from None
+        if not isinstance(answer, str) or not _CHAIN_ID.fullmatch(answer):
+            told = node.words(answer)[:80]
+            raise ChainUnavailableError(f"{node.name}: {told!r} is no chain id")
+        found = int(answer, 16)
         if found != self.chain_id:
             self._met = None
             msg = f"{node.name} is on chain {found}, and the network is chain {self.chain_id}"

@@ -71,7 +71,7 @@ def _taken_by(reader: Reader, slot: Slot, final: Block) -> SlotLost:
             sender, nonce = str(found.get("from")), found.get("nonce")
             if sender.lower() != slot.signer.lower() or nonce != hex(slot.sequence):
                 continue
-            id = TransactionId(str(found.get("hash")))
+            id = TransactionId(reader.hash(found, "hash"))
             if slot.find(id) is None:
                 return SlotLost(final)
             raise ChainUnavailableError(f"{id} is in block {number}, and has no receipt yet")

@@ -5,6 +5,7 @@ nodes, and one that lags then says that it does not have the block, instead of a
 An answer that is not of the form it must have is no answer: `ChainUnavailableError`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -18,6 +19,12 @@ from adapters.evm.json_rpc import Node, RpcError
 from application.ports.chain import ChainUnavailableError, Head
 from domain.network import Block, Finality
 from domain.operation import TransactionId
+
+#: ethereum/execution-apis, src/schemas/base-types.yaml: hash32.  Hashes are compared as they are
+#: written, so there is one way to write them.
+_HASH = re.compile(r"0x[0-9a-f]{64}")
+#: There: uint256, however it is padded.
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 
 Json = Mapping[str, Any]
 T = TypeVar("T")
@@ -76,7 +83,7 @@ class Reader:
         if answer is None:
             return None
         return Header(
-            block=Block(number=self._number(answer, "number"), hash=self._text(answer, "hash")),
+            block=Block(number=self._number(answer, "number"), hash=self.hash(answer, "hash")),
             timestamp=self._number(answer, "timestamp"),
         )
 
@@ -106,7 +113,7 @@ class Reader:
         publication = self._number(answer, "l1Fee") if answer.get("l1Fee") else 0
         return Receipt(
             block=Block(
-                number=self._number(answer, "blockNumber"), hash=self._text(answer, "blockHash")
+                number=self._number(answer, "blockNumber"), hash=self.hash(answer, "blockHash")
             ),
             succeeded=self._number(answer, "status") == 1,
             cost=execution + publication,
@@ -135,9 +142,9 @@ class Reader:
             raise self._nonsense(answer)
         return [
             Log(
-                transaction_id=TransactionId(self._text(log, "transactionHash")),
+                transaction_id=TransactionId(self.hash(log, "transactionHash")),
                 block=Block(
-                    number=self._number(log, "blockNumber"), hash=self._text(log, "blockHash")
+                    number=self._number(log, "blockNumber"), hash=self.hash(log, "blockHash")
                 ),
             )
             for log in answer
@@ -172,6 +179,13 @@ class Reader:
         except RpcError as error:
             return _reverted(error)
 
+    def hash(self, answer: object, name: str) -> str:
+        """What *answer* names by its hash.  Raises: ChainUnavailableError."""
+        hash = self._text(answer, name)
+        if not _HASH.fullmatch(hash):
+            raise self._nonsense(answer)
+        return hash
+
     def _existing(self, which: int | str) -> Header:
         header = self.header(which)
         if header is None:
@@ -200,10 +214,9 @@ class Reader:
         return self._quantity(self._text(answer, name))
 
     def _quantity(self, answer: object) -> int:
-        try:
-            return int(answer, 16) if isinstance(answer, str) else int("", 16)
-        except ValueError:
-            raise self._nonsense(answer) from None
+        if not isinstance(answer, str) or not _QUANTITY.fullmatch(answer):
+            raise self._nonsense(answer)
+        return int(answer, 16)
 
     def _bytes(self, answer: object) -> bytes:
         try:
@@ -212,7 +225,7 @@ class Reader:
             raise self._nonsense(answer) from None
 
     def _nonsense(self, answer: object) -> ChainUnavailableError:
-        told = self.node.words(str(answer))[:80]
+        told = self.node.words(answer)[:80]
         return ChainUnavailableError(f"{self.node.name} answers {told!r}")
 
 
@@ -249,7 +262,7 @@ class View:
 
 def _reverted(error: RpcError) -> Reverted:
     """The revert behind a simulation's error; anything else is the node's own trouble."""
-    text = error.message.lower()
-    if error.code == 3 or "execution reverted" in text or "invalid opcode" in text:
-        return Reverted(f"{error.message} {error.data}" if error.data else error.message)
+    said = error.said
+    if error.code == 3 or said.has("execution reverted") or said.has("invalid opcode"):
+        return Reverted(f"{said.words} {error.data}" if error.data else said.words)
     raise error

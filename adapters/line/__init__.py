@@ -7,37 +7,46 @@
 - Connections are kept for a while.  One that the server has hung up on is not used; one that it
   hangs up on in that very moment fails, and nothing is sent twice here.
 - Proxies are those of the environment, as for `urllib`; there is none to this very machine.
-- What a node says in its own words is for rows, events and answers only after `Line.words`.
+- What a node says in its own words is for rows, events and answers only after `Line.words`, and
+  is judged by what it was before (`Said`): what is hidden of it may be a wording.
 
 What is raised here may quote an address with its passwords: it is not for anybody's eyes.
 """
 
 import base64
 import io
+import json
+import re
 import selectors
 import socket
 import ssl
 import time
-import unicodedata
 import weakref
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from ipaddress import ip_address
+from itertools import islice
 from threading import Lock
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from attrs import field, frozen
 
 from application.ports.nodes import PORTS
-from domain.fields import INVISIBLE
+from domain.fields import readable
 
 #: Servers hang up on who is silent for longer; algod after 15 seconds (RestReadTimeoutSeconds).
 KEPT_SECONDS = 10.0
 #: Letters that are kept of what a node says in its own words.
 WORDS = 500
+#: Letters of it that are looked at for wordings: with what may be hidden before one.
+_JUDGED = 4 * WORDS
+#: Levels of an answer that are shown, and members of each: it may nest deeper than can be written
+#: out, and be large.
+_LEVELS = 3
+_MEMBERS = 10
 #: Shorter than this, it is no secret, and hiding it would garble what is said.
 _SECRET_LETTERS = 4
 #: Likewise of a part of a path or a query: shorter ones name networks and versions.
@@ -58,6 +67,20 @@ class Reply:
     body: bytes = field(repr=False)
 
 
+@frozen
+class Said:
+    """What a server said in its own words."""
+
+    #: Fit to be kept and shown (`Line.words`).
+    words: str
+    #: As it was said, in lower case, with our secrets where it repeats them.
+    _judged: str = field(repr=False, eq=False)
+
+    def has(self, wording: str) -> bool:
+        """Whether *wording*, in lower case, occurs in it, whatever its case there."""
+        return wording in self._judged
+
+
 class Line:
     """The way to one server; threads share it."""
 
@@ -69,11 +92,17 @@ class Line:
         """
         parts = _address(url)
         self.path, self.query = parts.path.rstrip("/"), parts.query
-        self._secrets = _secrets(parts, token)
         self._headers = {"Host": _named(parts)} | _credentials("Authorization", parts)
         self._host = parts.hostname or ""
         self._port = parts.port or PORTS[parts.scheme]
         self._proxy = _proxy_to(parts)
+        secrets = {form for each in _secrets(parts, self._proxy, token) for form in _forms(each)}
+        longest_first = sorted(secrets, key=len, reverse=True)
+        # In any case: servers write keys as they like.  Where there are none, none is found.
+        self._secrets = re.compile(
+            "|".join(map(re.escape, longest_first)) or "(?!)", re.IGNORECASE
+        )
+        self._longest_secret = max(map(len, secrets), default=0)
         self._target = ""
         if self._proxy is not None and parts.scheme == "http":
             self._target = f"http://{_named(parts)}"
@@ -83,18 +112,49 @@ class Line:
         self._lock = Lock()
         weakref.finalize(self, _cut, self._idle)
 
-    def words(self, said: str) -> str:
-        """What the server said, fit to be kept and shown.
+    def words(self, said: object) -> str:
+        """What the server said, a text or an answer with texts in it, fit to be kept and shown.
 
         No more than can be read, no secret of ours, and nothing that a reader does not see or a
         database does not take.  What is left out is replaced, so that the rest says nothing new.
         """
-        for secret in self._secrets:
-            said = said.replace(secret, "…")
-        seen = (
-            "…" if unicodedata.category(letter) in INVISIBLE else letter for letter in said[:WORDS]
-        )
-        return "".join(seen)
+        return readable(self._hidden(str(self._beginning(said))), WORDS)
+
+    def said(self, text: str) -> Said:
+        """*text*, to be judged and shown.  What no reader sees makes no wordings of the rest."""
+        return Said(self.words(text), readable(text, _JUDGED).lower())
+
+    def _beginning(self, said: object, levels: int = _LEVELS) -> object:
+        """Of *said*, without secrets in its texts: once it is written out, they are escaped."""
+        if isinstance(said, bytes):
+            said = said.decode(errors="backslashreplace")
+        if isinstance(said, str):
+            return self._hidden(said)
+        if not isinstance(said, dict | list):
+            return said
+        if levels == 0:
+            return "…"
+        if isinstance(said, list):
+            return [self._beginning(each, levels - 1) for each in said[:_MEMBERS]]
+        return {
+            self._beginning(name, 0): self._beginning(each, levels - 1)
+            for name, each in islice(said.items(), _MEMBERS)
+        }
+
+    def _hidden(self, text: str) -> str:
+        """The first `WORDS` letters of what *text* is without our secrets.
+
+        No more of it is searched than that takes: it may be as large as an answer.
+        """
+        shown, at = "", 0
+        while at < len(text) and len(shown) < WORDS:
+            secret = self._secrets.search(text, at, at + WORDS + self._longest_secret)
+            if secret is None:
+                shown += text[at : at + WORDS]
+                break
+            shown += text[at : secret.start()] + "…"
+            at = secret.end()
+        return shown[:WORDS]
 
     def ask(
         self,
@@ -280,15 +340,32 @@ def _address(url: str) -> SplitResult:
     raise ValueError("the URL of a node is not one of HTTP")
 
 
-def _secrets(parts: SplitResult, token: str | None) -> tuple[str, ...]:
-    """What the URL says besides the server's name: all of it may be a password.  Longest first."""
+def _secrets(parts: SplitResult, proxy: SplitResult | None, token: str | None) -> set[str]:
+    """What the URL says besides the server's name: all of it may be a password."""
     path, query = parts.path.rstrip("/"), parts.query
-    whole = (path, query, parts.username or "", parts.password or "", token or "")
-    pieces = (*path.split("/"), *query.split("&"), *(value for _, value in parse_qsl(query)))
+    whole = [path, query, token or ""]
+    for each in (parts, proxy):
+        if each is not None:
+            sent = _credentials("", each).get("", "").removeprefix("Basic ")
+            whole += [each.username or "", each.password or "", sent]
+    named = query.split("&")
+    values = (*(each.partition("=")[2] for each in named), *(each for _, each in parse_qsl(query)))
+    pieces = (*path.split("/"), *named, *values)
     known = {each for each in whole if len(each) >= _SECRET_LETTERS}
-    known |= {each for each in pieces if len(each) >= _SECRET_PART_LETTERS}
-    # As it is written, and as a server reads it.
-    return tuple(sorted(known | {unquote(each) for each in known}, key=len, reverse=True))
+    return known | {each for each in pieces if len(each) >= _SECRET_PART_LETTERS}
+
+
+def _forms(secret: str) -> set[str]:
+    """As it is written, as it is sent, as a server reads it, and as that one writes it down."""
+    read = unquote(secret)
+    plain = {secret, read, quote(read), quote(read, safe="")}
+    escaped = {json.dumps(each)[1:-1] for each in plain}
+    escaped |= {json.dumps(each, ensure_ascii=False)[1:-1] for each in plain}
+    # Python, of a text with a double quote in it and of one without.
+    for each in plain:
+        single = repr(each + '"')[1:-2]
+        escaped |= {single, single.replace("\\'", "'")}
+    return plain | escaped
 
 
 def _named(parts: SplitResult) -> str:

@@ -8,15 +8,21 @@ from application.ports.clock import Clock
 from application.ports.identifiers import Identifiers
 from application.ports.storage.work import Scope, Store, Work
 from domain.audit import WORKER, Actor
+from domain.fields import readable
 from domain.identifiers import INSTALLATION, NetworkId
 
 #: Of a network that was halted before halts had codes.
 UNKNOWN_CODE = "unknown"
+#: Letters that are kept of a reason.
+LONGEST_REASON = 1_000
 
 
 @frozen(kw_only=True)
 class Halt:
-    """Halting what is halted changes nothing; the first reason stays."""
+    """Halting what is halted changes nothing; the first reason stays.
+
+    No halt fails for its reason: what a database does not take of one is replaced, the rest cut.
+    """
 
     store: Store
     alarms: Alarms
@@ -25,7 +31,7 @@ class Halt:
 
     def network(self, id: NetworkId, code: str, reason: str) -> None:
         """*reason* may name a node, so it stays with the network; the trail gets *code*."""
-        trail = self._trail(WORKER)
+        trail, reason = self._trail(WORKER), readable(reason, LONGEST_REASON)
         with self.store.begin(Scope.installation()) as work:
             status = work.networks.lock(id)
             if status.halted is None:
@@ -36,7 +42,7 @@ class Halt:
             self.alarms.sound(f"network_halted.{code}", id, reason)
 
     def signer(self, network: NetworkId, address: str, reason: str) -> None:
-        trail = self._trail(WORKER)
+        trail, reason = self._trail(WORKER), readable(reason, LONGEST_REASON)
         with self.store.begin(Scope.installation()) as work:
             signer = work.signers.lock(network, address)
             if signer is not None and signer.halted is None:

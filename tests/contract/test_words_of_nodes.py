@@ -4,7 +4,13 @@ import unicodedata
 
 import pytest
 
-from domain.operation import Verdict
+from adapters.memory.alarms import MemoryAlarms
+from adapters.memory.clock import MemoryClock
+from adapters.system.identifiers import SystemIdentifiers
+from application.deployments.halt import LONGEST_REASON, Halt
+from application.ports.storage.work import Scope
+from domain.operation import Hint, Submission, Verdict
+from tests.contract.tenants import a_signer, a_tenant
 
 LONGEST = 500
 KEY = "0123456789abcdef0123456789abcdef"
@@ -51,3 +57,58 @@ def test_the_token_is_not_said(gruff_node):
 
 def test_what_is_common_is_no_secret(gruff_node):
     assert gruff_node("rpc of main is over", "/rpc?network=main").detail == "rpc of main is over"
+
+
+WORDINGS = [
+    "execution reverted: no", "malformed: no", "already known", "transaction already in ledger",
+    "nonce too low", "using an overlapping lease", "insufficient funds", "overspend (",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["/execution/malformed/rpc", "/funds?of=transaction&low=nonce"])
+def test_words_mean_the_same_whatever_is_hidden_of_them(gruff_node, place):
+    """A URL may have words of the table in it: they are hidden, and judged all the same."""
+    parts = place.replace("?", "/").replace("&", "/").strip("/").split("/")
+    wordings = [*WORDINGS, *(f"{word} {each}" for word in parts for each in WORDINGS)]
+    known = 0
+    for words in wordings:
+        there, here = gruff_node(words, place), gruff_node(words)
+        assert (there.verdict, there.hint) == (here.verdict, here.hint), words
+        known += (here.verdict, here.hint) != (Verdict.UNKNOWN, Hint.NONE)
+    assert known >= 4
+
+
+def test_what_is_judged_is_not_kept(gruff_node):
+    """A wording that is a secret, too: its meaning stays, and it does not."""
+    key = "nonce too low, using an overlapping lease"
+    assert gruff_node(f"no: {key}", token=key) == Submission(
+        Verdict.UNKNOWN, "no: …", Hint.SLOT_TAKEN
+    )
+
+
+@pytest.fixture
+def halt(store):
+    clock = MemoryClock()
+    return Halt(
+        store=store, alarms=MemoryAlarms(), clock=clock, identifiers=SystemIdentifiers(clock)
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"),
+    [
+        ("bad\0\ud800\x1b[31m", "bad………[31m"),
+        ("x" * 10**6, "x" * LONGEST_REASON),
+    ],
+    ids=["invisible", "long"],
+)
+def test_no_halt_fails_for_its_reason(store, halt, reason, kept):
+    tenant, signer = a_tenant(store), "0xtreasury"
+    with store.begin(Scope.installation()) as work:
+        work.signers.add(a_signer(tenant))
+    halt.network(tenant.network, "wrong_chain", reason)
+    halt.signer(tenant.network, signer, reason)
+    with store.begin(Scope.installation()) as work:
+        assert work.networks.status(tenant.network).halted == kept
+        assert work.signers.get(tenant.network, signer).halted == kept
+    assert [detail for _, _, detail in halt.alarms.sounded] == [kept, kept]

@@ -24,6 +24,8 @@ GENESIS = "SGO1GKSzyE7IEPItTxCByw9x8FmnrCDexi9/cOUJOiI="
 NETWORK = "algorand:SGO1GKSzyE7IEPItTxCByw9x8FmnrCDe"
 #: As nodes call it; AVM 11.
 V40 = "https://github.com/algorandfoundation/specs/tree/236dcc18c9c507d794813ab768e467ea42d1b4d9"
+#: Of a block, and of a transaction.
+HASH, ID = "H" * 52, "T" * 52
 PARAMETERS = "GET /v2/transactions/params"
 SUBMIT = "POST /v2/transactions"
 

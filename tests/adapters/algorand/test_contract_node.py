@@ -10,12 +10,15 @@ from adapters.algorand import connect
 from adapters.algorand.identity import lease_of, note_of
 from adapters.algorand.standards import kinds
 from application.ports.chain import ChainUnavailableError
+from application.ports.nodes import Endpoint
 from domain.errors import Refusal
 from domain.identifiers import InstallationId, OperationId, OrganisationId
 from domain.operation import Intent, NoEffect, Postponed, WaitReason
 from domain.token import Action, TokenState
 from tests.adapters.algorand.canned import (
     GENESIS,
+    HASH,
+    ID,
     NETWORK,
     account,
     application,
@@ -82,9 +85,9 @@ def good(node, chain, intent):
         APPLICATION: told(),
         box: {"value": "AAAAAAAAAAU="},
         "GET /v2/blocks/5": packed(rnd=5, txns=[{"txn": call}]),
-        "GET /v2/blocks/5/txids": {"blockTxids": ["T"]},
-        "GET /v2/blocks/5/hash": {"blockHash": "H"},
-        "GET /v2/blocks/100/hash": {"blockHash": "H"},
+        "GET /v2/blocks/5/txids": {"blockTxids": [ID]},
+        "GET /v2/blocks/5/hash": {"blockHash": HASH},
+        "GET /v2/blocks/100/hash": {"blockHash": HASH},
         SIMULATE: {"txn-groups": [{}]},
     }
     return dict(node.answers)
@@ -249,7 +252,7 @@ def test_a_box_is_asked_for_by_its_own_name(node, chain, intent, good):
     node.answers[f"{APPLICATION}/box"] = NO_BOX
     lease = chain._lease(intent)
     node.answers[box_question(PLACE, b"o" + lease)] = {"value": "AAAAAAAAAAU="}
-    assert chain.effect_of(intent).transaction_id == "T"
+    assert chain.effect_of(intent).transaction_id == ID
     assert isinstance(
         chain.effect_of(evolve(intent, operation=OperationId(UUID(int=9)))), NoEffect
     )
@@ -267,3 +270,14 @@ def test_nothing_is_handed_to_an_application_with_other_programs(node, intent, g
     assert isinstance(waits, Postponed)
     assert waits.reason is WaitReason.OPERATOR
     assert "other programs" in waits.detail
+
+
+def test_what_a_node_found_is_told_in_words_fit_to_be_kept(node, intent, good):
+    key = "0123456789abcdef0123456789abcdef"
+    there = Endpoint(url=node.url.replace("//", f"//who:{key}@"))
+    creator = {"creator": f"bad\0{key}" + "x" * 10_000}
+    node.answers[APPLICATION] = {"params": told()["params"] | creator}
+    chain = connect(a_network(NETWORK, GENESIS, window=150), there, INSTALLATION)
+    (difference,) = chain.read_back(intent, str(PLACE))
+    assert difference.startswith(f"creator: planned {ISSUER.address}, found bad……xxx")
+    assert len(difference) == 500

@@ -3,6 +3,7 @@
 import pytest
 
 from adapters.algorand.errors import ANSWERS, meaning
+from adapters.line import Line
 from domain.operation import Hint, Submission, Verdict
 
 REJECTED = (Verdict.REJECTED, Hint.NONE)
@@ -11,6 +12,8 @@ TAKEN = (Verdict.UNKNOWN, Hint.SLOT_TAKEN)
 UNFUNDED = (Verdict.UNKNOWN, Hint.UNFUNDED)
 UNDERPRICED = (Verdict.UNKNOWN, Hint.UNDERPRICED)
 NOTHING = (Verdict.UNKNOWN, Hint.NONE)
+
+said = Line("http://127.0.0.1").said
 
 A = "GIMN3RFDRRWFD7KIFSVRMXC4JXYD5ZXKT7KSN57OG4RAZPPC3L3YDM46NQ"
 T = "LZLKKTXSVDKXXROCYZJGNLVZ7VBG34G4FHMQBUQ3FQG3QQYJDHFQ"
@@ -60,20 +63,20 @@ ROWS = {
 @pytest.mark.parametrize(("words", "means"), ROWS.items())
 @pytest.mark.parametrize("prefix", ["", "TransactionPool.Remember: "])
 def test_an_answer_means_what_the_table_says(prefix, words, means):
-    said = meaning(prefix + words)
-    assert (said.verdict, said.hint) == means
-    assert said.detail == prefix + words
+    told = meaning(said(prefix + words))
+    assert (told.verdict, told.hint) == means
+    assert told.detail == prefix + words
 
 
 @pytest.mark.parametrize("case", [str.upper, str.lower, str.title])
 @pytest.mark.parametrize("words", ROWS)
 def test_case_is_nothing(words, case):
-    assert meaning(case(words)).verdict == ROWS[words][0]
+    assert meaning(said(case(words))).verdict == ROWS[words][0]
 
 
 def test_what_the_table_does_not_know_is_unknown():
     words = "the participation node is having lunch"
-    assert meaning(words) == Submission(Verdict.UNKNOWN, words)
+    assert meaning(said(words)) == Submission(Verdict.UNKNOWN, words)
 
 
 def test_every_row_of_the_table_is_tested_here():

@@ -1,6 +1,8 @@
 """Servers that dawdle, babble, send one elsewhere, hang up or keep the line."""
 
+import base64
 import gc
+import json
 import socket
 import ssl
 import threading
@@ -158,7 +160,7 @@ def test_a_nodes_words_have_an_end():
     with a_server(says(refusing(b'{"message": "%s"}' % (b"x" * 100_000)))) as server:
         with pytest.raises(AnswerError) as raised:
             ask(a_node(server))
-        assert raised.value.message == "x" * 500
+        assert raised.value.said.words == "x" * 500
 
 
 @pytest.mark.parametrize(
@@ -189,7 +191,7 @@ def test_no_secret_is_told_even_if_the_node_repeats_it():
         node = a_node(server, url=url, token="a-token")
         with pytest.raises(AnswerError) as raised:
             ask(node)
-        assert raised.value.message == "no: …, …, …, …, …"
+        assert raised.value.said.words == "no: …, …, …, …, …"
         head = server.heads[0]
     assert b"GET /the/path/v2/status?a=query HTTP/1.1\r\n" in head
     assert b"Authorization: Basic dGhlLW5hbWU6dGhlIHdvcmQ=\r\n" in head
@@ -470,3 +472,76 @@ def test_the_reason_for_no_connection_is_kept():
     with pytest.raises(NotSentError) as raised:
         Line("http://127.0.0.1:1").ask("GET", "/", {}, None, within_seconds=1, at_most=1)
     assert isinstance(raised.value.__cause__, ConnectionRefusedError)
+
+
+# What it is said in.
+
+
+SECRET = """who:p\\s's"wörd 1"""
+HIDING = Line(
+    "https://who:p%5Cs%27s%22w%c3%b6rd%201@node.invalid/v3/AbCdEf0123456789?key=my+long+key",
+    "TokenTokenToken",
+)
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        SECRET.partition(":")[2],
+        "p%5cs%27s%22w%C3%B6rd%201",
+        base64.b64encode(SECRET.encode()).decode(),
+        json.dumps(SECRET)[5:-1],
+        json.dumps(SECRET, ensure_ascii=False)[5:-1],
+        str([SECRET])[6:-2],
+        "AbCdEf0123456789",
+        "abcdef0123456789",
+        "ABCDEF0123456789",
+        "%2Fv3%2FAbCdEf0123456789",
+        "my+long+key",
+        "my long key",
+        "tokentokentoken",
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", "a {} b", 499 * "x" + "{}", 200 * "{} "])
+def test_no_secret_is_told_in_whatever_form(repeated, around):
+    told = HIDING.words(around.replace("{}", repeated))
+    assert repeated[:8].lower() not in told.lower()
+    assert repeated[-8:].lower() not in told.lower()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [SECRET],
+        {"a": {"b": SECRET}},
+        {SECRET: 1},
+        {"a": f"'{SECRET}'"},
+        {"a": json.dumps({"b": SECRET})},
+        {"a": SECRET.encode()},
+        {"a": ["x" * 490 + SECRET]},
+    ],
+    ids=ascii,
+)
+def test_no_secret_is_told_of_an_answer_that_is_written_out(answer):
+    told = HIDING.words(answer)
+    assert "s's" not in told.replace("\\", "")
+    assert "rd 1" not in told
+
+
+def test_of_a_deep_or_large_answer_the_beginning_is_told():
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert HIDING.words(deep) == "[[['…']]]"
+    began = time.monotonic()
+    assert HIDING.words({"a": ["x" * 10**7] * 1000, "b": "y" * 10**7}).startswith("{'a': ['xxx")
+    assert HIDING.words("/AbCdEf012345678" * 10**6) == ("/AbCdEf012345678" * 32)[:500]
+    assert time.monotonic() - began < 1
+
+
+def test_what_is_said_is_judged_as_it_was_and_shown_without_its_secrets():
+    said = HIDING.said("No AbCdEf0123456789 Here" + "\0" + "now")
+    assert said.words == "No … Here…now"
+    assert said.has("no abcdef0123456789 here…now")
+    assert not said.has("herenow")
+    assert "0123456789" not in repr(said).lower()

@@ -40,6 +40,8 @@ from domain.operation import (
 )
 from tests.adapters.algorand.canned import (
     GENESIS,
+    HASH,
+    ID,
     NETWORK,
     PARAMETERS,
     SUBMIT,
@@ -192,7 +194,7 @@ def test_what_is_signed_is_compared_every_time(node, chain, intent, attempted):
 
 
 def test_a_node_is_met_again_after_five_seconds(node, patience):
-    node.answers[FIRST_HASH] = {"blockHash": "H"}
+    node.answers[FIRST_HASH] = {"blockHash": HASH}
     chain = connect(a_network(NETWORK, GENESIS), node.endpoint, INSTALLATION)
     for _ in range(3):
         chain.block_at(1)
@@ -209,7 +211,7 @@ def test_a_node_is_met_again_after_five_seconds(node, patience):
 
 
 def test_a_node_is_met_again_after_a_lost_connection(node, chain):
-    node.answers[FIRST_HASH] = {"blockHash": "H"}
+    node.answers[FIRST_HASH] = {"blockHash": HASH}
     chain.block_at(1)
     node.answers[FIRST_HASH] = 0, b""
     with pytest.raises(ChainUnavailableError):
@@ -240,6 +242,32 @@ def test_a_node_is_met_again_after_a_submission_that_got_no_answer(node, chain, 
 def test_a_configuration_that_cannot_work_is_refused_before_anybody_is_asked(network, url):
     with pytest.raises(ValueError):
         connect(network, Endpoint(url=url), INSTALLATION)
+
+
+KEY = "0123456789abcdef0123456789abcdef"
+ODD = [
+    f"bad\0{KEY}" + "x" * 10_000, BETANET + "\n", BETANET[:-1], HASH + "H", HASH + "\n", HASH[1:],
+    HASH.lower(), "0" * 52, "", 7,
+]  # fmt: skip
+
+
+def is_no_answer(node, question):
+    there = Endpoint(url=node.url.replace("//", f"//who:{KEY}@"))
+    with pytest.raises(ChainUnavailableError) as raised:
+        question(connect(a_network(NETWORK, GENESIS, window=150), there, INSTALLATION))
+    told = str(raised.value)
+    assert (KEY in told, "\0" in told, len(told) < 200) == (False, False, True)
+
+
+@pytest.mark.parametrize("hash", ODD, ids=lambda each: ascii(each)[:20])
+def test_what_cannot_be_a_hash_is_none(node, attempted, hash):
+    node.answers[FIRST_HASH] = {"blockHash": hash}
+    is_no_answer(node, lambda chain: chain.block_at(1))
+    slot, _ = attempted
+    over(node, slot, {70: [hash]})
+    is_no_answer(node, lambda chain: chain.outcome(slot))
+    node.answers[PARAMETERS] = parameters(genesis_hash=hash)
+    is_no_answer(node, lambda chain: chain.block_at(1))
 
 
 # Silence and nonsense.
@@ -277,8 +305,8 @@ def test_nonsense_is_no_answer(node, intent, attempted, question, answer):
     said = dict(node.answers) | {
         f"GET /v2/transactions/pending/{transaction.id}": {"pool-error": ""},
         "POST /v2/transactions/simulate": {"txn-groups": [{}]},
-        "GET /v2/blocks/100/hash": {"blockHash": "H"},
-        "GET /v2/blocks/7/hash": {"blockHash": "H"},
+        "GET /v2/blocks/100/hash": {"blockHash": HASH},
+        "GET /v2/blocks/7/hash": {"blockHash": HASH},
         "GET /v2/assets/7": {"params": {}},
     }
     good = connect(a_network(NETWORK, GENESIS, window=150), node.endpoint, INSTALLATION)
@@ -379,18 +407,18 @@ def test_nobody_there_is_no_answer(chain):
 
 def test_only_a_round_that_the_node_has_not_reached_has_no_block(node, chain):
     assert chain.block_at(101) is None
-    node.answers["GET /v2/blocks/100/hash"] = {"blockHash": "H"}
-    assert chain.block_at(100) == Block(number=100, hash="H")
+    node.answers["GET /v2/blocks/100/hash"] = {"blockHash": HASH}
+    assert chain.block_at(100) == Block(number=100, hash=HASH)
     for gone in (0, 1, 99):
         with pytest.raises(HistoryUnavailableError, match=f"round {gone} .*archival"):
             chain.block_at(gone)
 
 
 def test_a_block_that_comes_while_it_is_asked_for_is_not_a_forgotten_one(node, chain):
-    answers = iter([(404, {"message": "not yet"}), {"blockHash": "H"}])
+    answers = iter([(404, {"message": "not yet"}), {"blockHash": HASH}])
     node.answers["GET /v2/blocks/101/hash"] = lambda: next(answers)
     node.answers[PARAMETERS] = parameters(101)
-    assert chain.block_at(101) == Block(number=101, hash="H")
+    assert chain.block_at(101) == Block(number=101, hash=HASH)
 
 
 @pytest.mark.parametrize(
@@ -404,9 +432,9 @@ def test_absence_is_lasting_when_all_is_over_that_was_signed_before_the_node_was
     node.answers[PARAMETERS] = parameters(first_seen)
     for at in (first_seen, closing - 1, closing, closing + 1, closing + 1_000):
         node.answers[f"GET /v2/accounts/{ISSUER.address}"] = account(round=at)
-        node.answers[f"GET /v2/blocks/{at}/hash"] = {"blockHash": "H"}
+        node.answers[f"GET /v2/blocks/{at}/hash"] = {"blockHash": HASH}
         assert fresh.effect_of(intent) == NoEffect(
-            Block(number=at, hash="H"), is_lasting=at >= closing
+            Block(number=at, hash=HASH), is_lasting=at >= closing
         )
         node.answers[PARAMETERS] = parameters(at)
 
@@ -417,7 +445,7 @@ def test_what_was_first_seen_stays_so_however_often_the_node_is_met(node, chain,
         patience(6)
         node.answers[PARAMETERS] = parameters(at)
         node.answers[f"GET /v2/accounts/{ISSUER.address}"] = account(round=at)
-        node.answers[f"GET /v2/blocks/{at}/hash"] = {"blockHash": "H"}
+        node.answers[f"GET /v2/blocks/{at}/hash"] = {"blockHash": HASH}
         assert chain.effect_of(intent).is_lasting is (at == 149)
     patience(6)
     node.answers[PARAMETERS] = parameters(160)
@@ -430,7 +458,7 @@ def test_what_was_first_seen_stays_so_however_often_the_node_is_met(node, chain,
 
 def test_a_node_is_given_its_token(node):
     endpoint = Endpoint(url=node.url + "/", token="secret")
-    node.answers[FIRST_HASH] = {"blockHash": "H"}
+    node.answers[FIRST_HASH] = {"blockHash": HASH}
     connect(a_network(NETWORK, GENESIS), endpoint, INSTALLATION).block_at(1)
     assert set(node.tokens) == {"secret"}
     assert node.asked == [PARAMETERS, FIRST_HASH]
@@ -565,14 +593,14 @@ def packed(**block):
 def over(node, slot, blocks):
     """The window has passed, and these are its transactions."""
     node.answers[PARAMETERS] = parameters(slot.valid_until + 1)
-    node.answers[f"GET /v2/blocks/{slot.valid_until + 1}/hash"] = {"blockHash": "LAST"}
+    node.answers[f"GET /v2/blocks/{slot.valid_until + 1}/hash"] = {"blockHash": HASH}
     for number in range(1, slot.valid_until + 2):
         node.answers[f"GET /v2/blocks/{number}/txids"] = {"blockTxids": blocks.get(number, [])}
 
 
 def test_a_block_that_contradicts_itself_is_no_answer(node, chain, attempted):
     slot, transaction = attempted
-    over(node, slot, {70: ["A", transaction.id]})
+    over(node, slot, {70: [ID, transaction.id]})
     entry = {"txn": {"snd": bytes(32), "type": "acfg"}, "caid": 7}
     for content in (
         packed(rnd=70, txns=[entry]),
@@ -588,7 +616,7 @@ def test_a_block_that_contradicts_itself_is_no_answer(node, chain, attempted):
         packed(rnd=70, txns=[entry, entry])[:-1],
     ):
         node.answers["GET /v2/blocks/70"] = content
-        node.answers["GET /v2/blocks/70/hash"] = {"blockHash": "H"}
+        node.answers["GET /v2/blocks/70/hash"] = {"blockHash": HASH}
         with pytest.raises(ChainUnavailableError):
             chain.outcome(slot)
 
@@ -619,13 +647,13 @@ def test_a_block_that_tells_no_ids_is_not_an_empty_one(node, chain, attempted):
 @pytest.mark.parametrize("number", [1, 2, 75, 148, 149])
 def test_an_attempt_is_found_in_whatever_block_of_the_window(node, chain, attempted, number):
     slot, transaction = attempted
-    over(node, slot, {number: ["A", transaction.id]})
+    over(node, slot, {number: [ID, transaction.id]})
     entry = {"txn": {"snd": bytes(32)}, "caid": 7}
     node.answers[f"GET /v2/blocks/{number}"] = packed(rnd=number, txns=[entry, entry])
-    node.answers[f"GET /v2/blocks/{number}/hash"] = {"blockHash": "H"}
+    node.answers[f"GET /v2/blocks/{number}/hash"] = {"blockHash": HASH}
     outcome = chain.outcome(slot)
     assert isinstance(outcome, Final)
-    assert outcome.inclusion.block == Block(number=number, hash="H")
+    assert outcome.inclusion.block == Block(number=number, hash=HASH)
     assert outcome.token == "7"
 
 
@@ -644,7 +672,7 @@ def test_a_confirmed_attempt_counts_before_one_in_a_pool(node, chain, attempted)
     node.answers["GET /v2/transactions/pending/NEWER"] = {"pool-error": ""}
     known = {"pool-error": "", "confirmed-round": 5, "asset-index": 7}
     node.answers[f"GET /v2/transactions/pending/{transaction.id}"] = known
-    node.answers["GET /v2/blocks/5/hash"] = {"blockHash": "H"}
+    node.answers["GET /v2/blocks/5/hash"] = {"blockHash": HASH}
     for attempts in ((*slot.attempts, newer), (newer, *slot.attempts)):
         outcome = chain.outcome(evolve(slot, attempts=attempts))
         assert isinstance(outcome, Final)
@@ -655,7 +683,7 @@ def test_a_confirmed_attempt_counts_before_one_in_a_pool(node, chain, attempted)
 def test_an_account_that_does_not_tell_all_its_assets_proves_no_absence(
     node, chain, intent, assets
 ):
-    node.answers["GET /v2/blocks/100/hash"] = {"blockHash": "H"}
+    node.answers["GET /v2/blocks/100/hash"] = {"blockHash": HASH}
     told = account() | {"created-assets": assets}
     node.answers[f"GET /v2/accounts/{ISSUER.address}"] = told | {"total-created-assets": 0}
     assert isinstance(chain.effect_of(intent), NoEffect)
@@ -683,8 +711,8 @@ def test_a_name_that_is_no_utf8_is_compared_by_its_bytes(node, chain, intent):
     }
     created = [{"index": 7, "params": params}]
     node.answers[f"GET /v2/accounts/{ISSUER.address}"] = account(created_assets=created)
-    node.answers["GET /v2/blocks/100/hash"] = {"blockHash": "H"}
-    assert chain.effect_of(intent).at.hash == "H"
+    node.answers["GET /v2/blocks/100/hash"] = {"blockHash": HASH}
+    assert chain.effect_of(intent).at.hash == HASH
 
 
 def test_a_block_without_its_time_is_not_an_old_one(node, chain, intent):
@@ -693,7 +721,7 @@ def test_a_block_without_its_time_is_not_an_old_one(node, chain, intent):
     params = {"creator": ISSUER.address, "decimals": 0, "default-frozen": False, "total": 1}
     created = [{"index": 7, "params": params | {"name": "Deed", "unit-name": "DEED"}}]
     node.answers[f"GET /v2/accounts/{ISSUER.address}"] = account(created_assets=created)
-    node.answers["GET /v2/blocks/100/hash"] = {"blockHash": "H"}
+    node.answers["GET /v2/blocks/100/hash"] = {"blockHash": HASH}
     asked_at = 1_730_616_103  # in that id, and some
     for ts, is_known in ((asked_at - 600, True), (asked_at - 599, False)):
         node.answers["GET /v2/blocks/100"] = packed(rnd=100, tc=9, ts=ts)

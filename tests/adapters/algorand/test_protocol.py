@@ -8,6 +8,7 @@ from attrs import evolve
 from adapters.algorand import connect
 from adapters.algorand.protocol import AVM_BY_CONSENSUS
 from application.ports.chain import ChainUnavailableError
+from application.ports.nodes import Endpoint
 from domain.errors import Refusal
 from domain.identifiers import OperationId, OrganisationId
 from domain.network import HIGHEST_AVM
@@ -151,3 +152,16 @@ def test_a_node_that_does_not_name_its_protocol_is_not_believed(node, chain):
     node.answers[PARAMETERS] = told
     with pytest.raises(ChainUnavailableError):
         chain.head()
+
+
+def test_a_consensus_version_is_told_in_words_fit_to_be_kept(node, chain, intent, slot):
+    key = "0123456789abcdef0123456789abcdef"
+    there = Endpoint(url=node.url.replace("//", f"//who:{key}@"))
+    node.answers[PARAMETERS] = parameters(consensus_version=f"v\0{key}" + "x" * 10_000)
+    chain = connect(chain.network, there, INSTALLATION)
+    for said in (
+        chain.plan(intent),
+        chain.preflight(intent, 10_000),
+        chain.prepare(intent, slot, AttemptRole.EFFECT, 10_000),
+    ):
+        assert (key in said.detail, "\0" in said.detail, len(said.detail)) == (False, False, 500)

@@ -3,6 +3,7 @@
 import pytest
 
 from adapters.evm.errors import ANSWERS, meaning
+from adapters.line import Line
 from domain.operation import Hint, Submission, Verdict
 
 REJECTED = (Verdict.REJECTED, Hint.NONE)
@@ -12,6 +13,8 @@ UNFUNDED = (Verdict.UNKNOWN, Hint.UNFUNDED)
 UNDERPRICED = (Verdict.UNKNOWN, Hint.UNDERPRICED)
 GAP = (Verdict.UNKNOWN, Hint.GAP_BELOW)
 NOTHING = (Verdict.UNKNOWN, Hint.NONE)
+
+said = Line("http://127.0.0.1").said
 
 ROWS = {
     "execution reverted": REJECTED,
@@ -49,21 +52,21 @@ ROWS = {
 
 @pytest.mark.parametrize(("words", "means"), ROWS.items())
 def test_an_answer_means_what_the_table_says(words, means):
-    said = meaning(words)
-    assert (said.verdict, said.hint) == means
-    assert said.detail == words
+    told = meaning(said(words))
+    assert (told.verdict, told.hint) == means
+    assert told.detail == words
 
 
 @pytest.mark.parametrize("case", [str.upper, str.lower, str.title])
 @pytest.mark.parametrize("words", ROWS)
 def test_case_is_nothing(words, case):
-    assert meaning(case(words)).verdict == ROWS[words][0]
+    assert meaning(said(case(words))).verdict == ROWS[words][0]
 
 
 @pytest.mark.parametrize("quoted", ROWS)
 def test_a_revert_reason_may_quote_any_other_wording(quoted):
     reason = f"execution reverted: {quoted}"
-    assert meaning(reason) == Submission(Verdict.REJECTED, reason)
+    assert meaning(said(reason)) == Submission(Verdict.REJECTED, reason)
 
 
 def test_every_row_of_the_table_is_tested_here():

@@ -43,7 +43,7 @@ def test_an_error_is_the_nodes_own_word():
     with a_server(answers(error=error)) as server, pytest.raises(RpcError) as raised:
         a_node(server).request("eth_sendRawTransaction", "0x00")
     told = raised.value
-    assert (told.code, told.message, told.data) == (-32000, "nonce too low", "0x01")
+    assert (told.code, told.said.words, told.data) == (-32000, "nonce too low", "0x01")
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,8 @@ def gruff_node() -> Iterator[Callable[..., Submission]]:
         )
 
         def behave(connection: socket) -> bool:
-            body = next(answers)
+            # What stands behind the last head is a body, and no question.
+            body = next(answers, b"")
             connection.sendall(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body)
             return True
 

@@ -6,6 +6,8 @@ from threading import Thread
 
 import pytest
 from attrs import evolve
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
 
 from adapters.evm import connect
 from adapters.evm import nodes as nodes_module
@@ -190,6 +192,19 @@ def test_an_answer_that_cannot_be_read_is_no_answer(world, proxy, met, question,
     proxy.add("*", fault)
     with pytest.raises(ChainUnavailableError):
         QUESTIONS[question](met, world, intent, slot)
+
+
+def test_what_a_contract_answers_is_told_in_words_fit_to_be_kept(world, proxy):
+    intent, key = world.intent(), "0123456789abcdef0123456789abcdef"
+    world.deployed(intent)
+    name = encode(["string"], [f"bad\0{key}" + "x" * 10_000])
+    selector = "0x" + keccak(text="name()")[:4].hex()
+    answer = answer_result("0x" + name.hex())
+    proxy.add("eth_call", answer, when=lambda asked: asked[0]["data"] == selector)
+    chain = world.seen_through(proxy.url.replace("//", f"//who:{key}@"))
+    (difference,) = chain.read_back(intent, chain.predicted(intent))
+    assert difference.startswith(f"name: planned {intent.token.name}, found bad……xxx")
+    assert len(difference) == 500
 
 
 def test_prepare_needs_a_node_too(world):
