@@ -32,7 +32,7 @@ from application.ports.identifiers import Identifiers
 from application.ports.storage.deployments import HAND_OVERS, DeploymentIdTakenError
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Scope, Store, Work
-from domain.account import Account, AccountKey
+from domain.account import Account, AccountKey, AccountState
 from domain.audit import WORKER, JsonValue, details_of
 from domain.deployment import ACTIONS, Deployment, Queued, RetryRequested, State
 from domain.errors import Refusal
@@ -154,7 +154,9 @@ class CarryOutKeyChange:
         key = account.find(change.key) if change.key is not None else None
         if key is None:
             raise AssertionError("what is to be disabled is one of the account's keys")
-        if key.key != account.key and self._is_obeyed(account, key):
+        # Once begun it goes on, whatever a network says now: it may be disabled already.
+        is_asked = change.state is KeyChangeState.REQUESTED and key.key != account.key
+        if is_asked and self._is_obeyed(account, key):
             return self._fail(change, "key_in_use")
         change = self._begun(change, key)
         if change.state is KeyChangeState.REQUESTED:
@@ -175,13 +177,15 @@ class CarryOutKeyChange:
     def _begun(self, change: KeyChange, key: AccountKey) -> KeyChange:
         """From here on it cannot be withdrawn, and nothing is accepted for the key's address.
 
-        As it was, where something has been accepted since the key was found to be of no use.
+        As it was, where something has been accepted since the key was found to be of no use, or
+        somebody has enabled the account whose own it is.
         """
         with self.store.begin(Scope(organisation=change.organisation)) as work:
             account, fresh = self._locked(work, change)
             # Whoever accepts something stands in line at the wallet.
             work.ledger.lock()
-            if fresh.state is KeyChangeState.REQUESTED and not _is_promised(work, account, key):
+            is_in_use = _is_enabled_own(account, key) or _is_promised(work, account, key)
+            if fresh.state is KeyChangeState.REQUESTED and not is_in_use:
                 fresh = fresh.begun(key.key)
                 work.key_changes.put(fresh)
                 self._tell(work, account, fresh, "key_change.begun", key=key.key)
@@ -522,6 +526,10 @@ class CarryOutKeyChange:
 def _is_followed(earlier: AccountKey, own: AccountKey) -> bool:
     """Whether what belongs to the address of one key is to belong to that of the other."""
     return earlier.is_enabled and not earlier.issues and earlier.address != own.address
+
+
+def _is_enabled_own(account: Account, key: AccountKey) -> bool:
+    return key.key == account.key and account.state is AccountState.READY
 
 
 def _is_promised(work: Work, account: Account, key: AccountKey) -> bool:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from attrs import evolve
 from hypothesis import given
 
+from adapters.memory.custody import MemoryCustodian
 from application.deployments.budget import Budgets, intent_of
 from application.deployments.request import Accepted
 from application.keys.carry_out import CarryOutKeyChange
@@ -22,7 +23,7 @@ from domain.token import Action, Order
 from domain.treasury import Budget
 from tests.application.house import LEASE_IS_OVER, examples
 from tests.application.keys import KeyedHouse
-from tests.application.mortal import Fate
+from tests.application.mortal import Death, Fate
 from tests.application.paying import payment_fails
 from tests.application.test_licence import a_house as paying
 from tests.application.test_moves import an_issuer, deaths, owner
@@ -154,6 +155,41 @@ def test_what_waits_for_an_account_is_not_begun_for_a_key_that_was_disabled():
     assert (seen.state, seen.waiting) == (State.QUEUED, WaitReason.ACCOUNT_NOT_READY)
     assert house.chain.node.tokens == {}
     assert house.cancel(waiting.id).state is State.CANCELLED
+
+
+def test_an_own_key_is_not_disabled_whose_account_was_enabled_before_a_worker_looked():
+    house = an_issuer(1)
+    house.switch(on=False)
+    disabling = house.disable(house.first.key)
+    house.switch(on=True)
+    house.change_keys_of_everybody()
+    seen = house.changed(disabling.id)
+    assert (seen.state, seen.code) == (KeyChangeState.FAILED, "key_in_use")
+    assert house.account.state is AccountState.READY
+    assert house.custodian.describe(house.first.key).enabled
+
+
+def test_a_disabling_that_goes_on_after_a_death_says_what_it_has_done(monkeypatch):
+    """Its custodian has done it, and the worker dies; then a network is no longer asked."""
+    house = KeyedHouse()
+    first = house.account
+    house.move()
+    house.lives(Fate({}))
+    disabling = house.disable(first.key)
+    done = MemoryCustodian.disable
+
+    def dies(self, key):
+        done(self, key)
+        raise Death
+
+    monkeypatch.setattr(MemoryCustodian, "disable", dies)
+    assert not house.change_keys(Fate({}))
+    monkeypatch.setattr(MemoryCustodian, "disable", done)
+    assert not house.custodian.describe(first.key).enabled
+    monkeypatch.setattr(CarryOutKeyChange, "_is_obeyed", lambda *_: True)
+    house.change_keys_of_everybody()
+    assert house.changed(disabling.id).state is KeyChangeState.COMPLETED
+    assert not house.account.find(first.key).is_enabled
 
 
 # A disabled account, as whoever's key got into wrong hands has it.
