@@ -15,7 +15,8 @@ once, an operation has one id, and what is disabled stays so.  So whatever dies 
 is gone on with by whoever looks next.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from attrs import evolve, field, frozen
 
@@ -55,6 +56,55 @@ _MAY_CHANGE = frozenset({"denied", "unknown_key"})
 
 class NotYetError(Exception):
     """The change cannot go on now.  Nothing is lost: ask again later."""
+
+
+class _NeverError(Exception):
+    """A part of the change is not paid for on any day."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.detail)
+        self.code = refusal.code
+
+
+@frozen(kw_only=True)
+class _Told:
+    """What has become of what a change tells each network, or has done to each token."""
+
+    operations: list[Deployment]
+    #: Why some cannot be told now.
+    waits: list[str]
+    #: Why some are never told: codes.
+    never: list[str]
+
+    @classmethod
+    def by(cls, asked: Iterable[Callable[[], Deployment | None]]) -> "_Told":
+        """Ask them all: one that waits, or cannot be, holds up no other."""
+        told = cls(operations=[], waits=[], never=[])
+        for ask in asked:
+            try:
+                operation = ask()
+            except (NotYetError, ChainUnavailableError, WrongChainError) as error:
+                told.waits.append(str(error))
+            except _NeverError as error:
+                told.never.append(error.code)
+            else:
+                told.operations.extend([operation] if operation is not None else [])
+        return told
+
+    @property
+    def is_open(self) -> bool:
+        """Raises: NotYetError, where one of them waits to be told."""
+        if self.waits:
+            raise NotYetError("; ".join(self.waits))
+        return any(each.state.is_open for each in self.operations)
+
+    @property
+    def is_completed(self) -> bool:
+        return not self.never and all(each.state is State.COMPLETED for each in self.operations)
+
+    def code(self, otherwise: str) -> str:
+        """Why the change fails of which this is a part."""
+        return self.never[0] if self.never else otherwise
 
 
 @frozen(kw_only=True)
@@ -253,17 +303,13 @@ class CarryOutKeyChange:
         earlier = [each.address for each in account.further_keys if _is_followed(each, own)]
         with self.store.begin(Scope(organisation=change.organisation)) as work:
             held = work.deployments.held_by(account.id, earlier)
-        told = [
-            operation
-            for id in held
-            if (operation := self._handed(account, change, id, own.address)) is not None
-        ]
-        if any(each.state.is_open for each in told):
+        told = _Told.by(partial(self._handed, account, change, id, own.address) for id in held)
+        if told.is_open:
             return change
         # Since they were listed some may be over: only a list without any is the end.
-        if all(each.state is State.COMPLETED for each in told):
-            return self._complete(change) if not told else change
-        return self._fail(change, "hand_over_failed")
+        if told.is_completed:
+            return self._complete(change) if not told.operations else change
+        return self._fail(change, told.code("hand_over_failed"))
 
     def _handed(
         self, account: Account, change: KeyChange, made_by: OperationId, to: str
@@ -352,11 +398,15 @@ class CarryOutKeyChange:
 
         Whoever rotates again and again waits for the next day, and the treasury is not empty.
 
-        Raises: NotYetError.
+        Raises:
+            NotYetError: another day's budget, or a fuller treasury, pays for it.
+            _NeverError: no day's budget does.
         """
         work.ledger.lock()
-        now = operation.accepted_at
-        if refusal := self.budgets.refusal(work, chain, intent_of(operation), now):
+        now, intent = operation.accepted_at, intent_of(operation)
+        if refusal := self.budgets.refusal(work, chain, intent, now):
+            if self.budgets.is_beyond(chain, intent):
+                raise _NeverError(refusal)
             raise NotYetError(f"{change.named}: {refusal.code}: {refusal.detail}")
         self.budgets.reserve(work, chain, operation, now)
 
@@ -364,18 +414,17 @@ class CarryOutKeyChange:
         target = account.find(change.key) if change.key is not None else None
         if target is None or account.address is None:
             raise AssertionError("what is under way has its key")
-        told = [
-            operation
+        told = _Told.by(
+            partial(self._told, account, change, target, network, chain)
             for network, chain in self._networks(account)
-            if (operation := self._told(account, change, target, network, chain)) is not None
-        ]
-        if any(each.state.is_open for each in told):
+        )
+        if told.is_open:
             return change
-        if all(each.state is State.COMPLETED for each in told):
+        if told.is_completed:
             return self._complete(change)
         # Where it came to nothing, the key of before goes on; `rekey` tries those again.
-        is_partly_done = any(each.state is State.COMPLETED for each in told)
-        return self._fail(change, "rekey_failed", moves=is_partly_done)
+        is_partly_done = any(each.state is State.COMPLETED for each in told.operations)
+        return self._fail(change, told.code("rekey_failed"), moves=is_partly_done)
 
     def _told(
         self,

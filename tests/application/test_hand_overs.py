@@ -2,22 +2,24 @@
 
 from datetime import timedelta
 
-from attrs import evolve
+import pytest
+from attrs import evolve, frozen
 from hypothesis import given
 
 from adapters.memory.custody import MemoryCustodian
 from application.deployments.budget import Budgets, intent_of
 from application.deployments.request import Accepted
-from application.keys.carry_out import CarryOutKeyChange
+from application.keys.carry_out import CarryOutKeyChange, NotYetError
 from application.keys.handed import handed_to_key_of
 from application.operator.end import EndOperation
-from application.ports.chain import ChainUnavailableError
+from application.ports.chain import Chain, ChainUnavailableError
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Scope
 from domain.account import AccountState
 from domain.deployment import State
 from domain.errors import Refusal
 from domain.key_change import KeyAction, KeyChangeState
+from domain.network import Network
 from domain.operation import AttemptRole, Effect, OperationKind, WaitReason
 from domain.token import Action, Order
 from domain.treasury import Budget
@@ -618,6 +620,68 @@ def test_whoever_rotates_all_day_does_not_empty_the_treasury():
     house.lives(Fate({}))
     assert house.changed(waits.id).state is KeyChangeState.COMPLETED
     assert owner(house, house.gold[0]) == house.account.address
+
+
+def test_what_no_days_budget_pays_for_ends_its_change_and_is_told():
+    house = an_issuer(1)
+    counted(house, limit=1)
+    change = house.move()
+    looked_at(house)
+    ended = house.changed(change.id)
+    assert (ended.state, ended.code) == (KeyChangeState.FAILED, "network_budget_exhausted")
+    assert house.hand_overs() == []
+    assert owner(house, house.gold[0]) == house.first.address
+    counted(house)
+    again = house.change(KeyAction.REKEY)
+    house.lives(Fate({}))
+    assert house.changed(again.id).state is KeyChangeState.COMPLETED
+    assert owner(house, house.gold[0]) == house.account.address
+
+
+@frozen
+class Beside:
+    """The same node by the name of another network."""
+
+    chain: Chain
+    network: Network
+
+    def __getattr__(self, name):
+        return getattr(self.chain, name)
+
+
+class Broke(Budgets):
+    def refusal(self, work, chain, intent, now):
+        if chain.network.id == "memory:2":
+            return Refusal(code="treasury_empty", detail="it holds nothing")
+        return super().refusal(work, chain, intent, now)
+
+
+def test_one_network_whose_treasury_is_empty_holds_up_no_other():
+    house = an_issuer(2)
+    first, second = house.gold
+    beside = Beside(house.chain, evolve(house.chain.network, id="memory:2"))
+    with house.store.begin(Scope.installation()) as work:
+        work.networks.register(beside.network)
+        work.signers.add(evolve(house.signer, network="memory:2"))
+    for table in house._tables():
+        for key, row in table.rows.items():
+            deployment = getattr(row, "deployment", None)
+            if getattr(deployment, "id", None) == first.id:
+                table.rows[key] = evolve(row, deployment=evolve(deployment, network="memory:2"))
+    change = house.move()
+    carry_out = CarryOutKeyChange(
+        store=house.store,
+        custodians=house.custodians,
+        chains={house.network: house.chain, "memory:2": beside},
+        clock=house.clock,
+        identifiers=house.identifiers,
+        budgets=Broke(),
+    )
+    for _ in range(2):
+        with pytest.raises(NotYetError, match="treasury_empty"):
+            carry_out(house.registered.organisation.id, change.id)
+    assert [each.of for each in house.hand_overs()] == [second.id]
+    assert house.changed(change.id).state is KeyChangeState.UNDER_WAY
 
 
 def test_one_that_is_tried_again_is_counted_on_the_day_on_which_it_is():
