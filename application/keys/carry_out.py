@@ -208,12 +208,14 @@ class CarryOutKeyChange:
         is_asked = change.state is KeyChangeState.REQUESTED and key.key != account.key
         if is_asked and self._is_obeyed(account, key):
             return self._fail(change, "key_in_use")
+        # Before it is begun: what nobody can carry out can still be withdrawn.
+        custodian = self._custodian(change.custodian)
         change = self._begun(change, key)
         if change.state is KeyChangeState.REQUESTED:
             return self._fail(change, "key_in_use")
         if not change.state.is_open:
             return change
-        self._custodian(change.custodian).disable(key.key)
+        custodian.disable(key.key)
         with self.store.begin(Scope(organisation=change.organisation)) as work:
             account, fresh = self._locked(work, change)
             if not fresh.state.is_open:

@@ -194,6 +194,39 @@ def test_a_disabling_that_goes_on_after_a_death_says_what_it_has_done(monkeypatc
     assert not house.account.find(first.key).is_enabled
 
 
+def without_elsewhere(monkeypatch):
+    """The other custodian is taken out of the configuration."""
+    left = property(lambda self: {self.custodian_scheme: self.custodian})
+    monkeypatch.setattr(KeyedHouse, "custodians", left)
+
+
+def moved_there_and_back():
+    house = KeyedHouse()
+    first = house.account
+    house.move()
+    house.lives(Fate({}))
+    there = house.account
+    house.change(KeyAction.MOVE, custodian=first.custodian)
+    house.lives(Fate({}))
+    return house, there
+
+
+def test_a_key_at_a_custodian_that_is_gone_is_not_asked_to_be_disabled(monkeypatch):
+    house, there = moved_there_and_back()
+    without_elsewhere(monkeypatch)
+    assert refused(house.wish(KeyAction.DISABLE, key=there.key)) == "custodian_not_configured"
+    assert not isinstance(house.wish(KeyAction.ROTATE), Refusal)
+
+
+def test_a_disabling_whose_custodian_is_gone_since_can_be_withdrawn(monkeypatch):
+    house, there = moved_there_and_back()
+    disabling = house.disable(there.key)
+    without_elsewhere(monkeypatch)
+    looked_at(house, 2)
+    assert house.changed(disabling.id).state is KeyChangeState.REQUESTED
+    assert house.withdraw(disabling.id).state is KeyChangeState.CANCELLED
+
+
 # A disabled account, as whoever's key got into wrong hands has it.
 
 
