@@ -231,6 +231,8 @@ class CarryOutKeyChange:
 
         As it was, where something has been accepted since the key was found to be of no use, or
         somebody has enabled the account whose own it is.
+
+        Raises: NotYetError, while something is in flight that needs the key.
         """
         with self.store.begin(Scope(organisation=change.organisation)) as work:
             account, fresh = self._locked(work, change)
@@ -238,10 +240,47 @@ class CarryOutKeyChange:
             work.ledger.lock()
             is_in_use = _is_enabled_own(account, key) or _is_promised(work, account, key)
             if fresh.state is KeyChangeState.REQUESTED and not is_in_use:
+                if self._is_in_flight(work, account, fresh, key):
+                    raise NotYetError(f"{fresh.named}: not all that {key.key} has begun is over")
                 fresh = fresh.begun(key.key)
                 work.key_changes.put(fresh)
                 self._tell(work, account, fresh, "key_change.begun", key=key.key)
         return fresh
+
+    def _is_in_flight(
+        self, work: Work, account: Account, change: KeyChange, key: AccountKey
+    ) -> bool:
+        """Whether something has a slot that needs *key*, or goes to an address of it.
+
+        Without its key a nonce would be open for ever, and so would be whatever waits for it.  Ask
+        under the account's lock, where slots are given.
+        """
+        networks = [network for network, _ in self._networks(account)]
+        ruled = {
+            each.address
+            for each in account.keys
+            if (ruling := account.ruling(each.address)) is not None and ruling.key == key.key
+        }
+        if any(work.signers.open_slots(network, each) for network in networks for each in ruled):
+            return True
+        if not any(
+            work.deployments.in_flight(account.id, network, change.operation(network))
+            for network in networks
+        ):
+            return False
+        made = work.deployments.held_by(account.id, ruled)
+        about = [
+            *(work.deployments.get(id) for id in made),
+            *(each for id in made for each in work.deployments.on_token(id)),
+            *(each for address in ruled for each in work.deployments.handing_to(address)),
+        ]
+        return any(
+            each is not None
+            and each.network in networks
+            and each.state.is_open
+            and each.step.open_slot is not None
+            for each in about
+        )
 
     def _is_obeyed(self, account: Account, key: AccountKey) -> bool:
         """Whether something on chain still obeys a key that is not the account's own."""

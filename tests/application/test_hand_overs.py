@@ -24,7 +24,7 @@ from domain.operation import AttemptRole, Effect, OperationKind, WaitReason
 from domain.token import Action, Order
 from domain.treasury import Budget
 from tests.application.house import LEASE_IS_OVER, examples
-from tests.application.keys import KeyedHouse
+from tests.application.keys import ELSEWHERE, KeyedHouse
 from tests.application.mortal import Death, Fate
 from tests.application.paying import payment_fails
 from tests.application.test_licence import a_house as paying
@@ -192,6 +192,67 @@ def test_a_disabling_that_goes_on_after_a_death_says_what_it_has_done(monkeypatc
     house.change_keys_of_everybody()
     assert house.changed(disabling.id).state is KeyChangeState.COMPLETED
     assert not house.account.find(first.key).is_enabled
+
+
+def is_disabled_after(house, key, operation):
+    """Not before what has a slot is over; how that ended."""
+    change = house.disable(key)
+    house.change_keys_of_everybody()
+    assert house.changed(change.id).state is KeyChangeState.REQUESTED
+    for _ in range(20):
+        house.lives_once(Fate({}))
+    assert house.changed(change.id).state is KeyChangeState.COMPLETED
+    assert not house.account.find(key).is_enabled
+    with house.store.begin(house.scope) as work:
+        assert work.signers.open_slots(house.network, house.get(operation.id).owner) == 0
+    return house.get(operation.id)
+
+
+def with_an_added_key():
+    house = KeyedHouse()
+    house.change(KeyAction.ADD, custodian=ELSEWHERE)
+    house.lives(Fate({}))
+    (added,) = house.account.further_keys
+    return house, added.key
+
+
+def test_an_added_key_is_not_disabled_while_a_nonce_of_its_address_is_open():
+    house, added = with_an_added_key()
+    mint = house.operate(house.issue(custodian=ELSEWHERE).id)
+    until(house, mint.id, lambda seen: seen.steps[1].open_slot is not None)
+    assert is_disabled_after(house, added, mint).state is State.COMPLETED
+    house.is_intact()
+
+
+def test_nor_while_something_is_being_made_that_is_to_obey_it():
+    house, added = with_an_added_key()
+    coming = house.deploy(custodian=ELSEWHERE)
+    until(house, coming.id, lambda seen: seen.steps[0].open_slot is not None)
+    assert is_disabled_after(house, added, coming).state is State.COMPLETED
+    house.is_intact()
+
+
+def test_an_own_key_fills_its_open_nonces_before_it_is_disabled():
+    house = an_issuer(1)
+    mint = house.operate(house.gold[0].id)
+    until(house, mint.id, lambda seen: seen.steps[1].open_slot is not None)
+    house.switch(on=False)
+    seen = is_disabled_after(house, house.first.key, mint)
+    assert [each.role for each in seen.steps[1].attempts] == [AttemptRole.FILL]
+    assert house.end(mint.id).state is State.FAILED
+    house.is_intact()
+
+
+def test_an_own_key_is_not_disabled_while_a_token_is_on_its_way_to_it():
+    """Its network was gone, and the change was over without it."""
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    until(house, handing.id, lambda seen: seen.steps[1].open_slot is not None)
+    without_networks(house)
+    house.switch(on=False)
+    seen = is_disabled_after(house, house.account.key, handing)
+    assert seen.state is State.COMPLETED
+    house.is_intact()
 
 
 def without_elsewhere(monkeypatch):
