@@ -16,12 +16,13 @@ is gone on with by whoever looks next.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from attrs import evolve, field, frozen
 
 from application.audit.trail import Trail
-from application.deployments.belonging import owner_of
+from application.deployments.belonging import hand_overs_of, owner_of
 from application.deployments.budget import Budgets, intent_of
 from application.deployments.gates import sender_of
 from application.deployments.pursue import Pursuit
@@ -30,8 +31,7 @@ from application.ports.chain import Chain, ChainUnavailableError, WrongChainErro
 from application.ports.clock import Clock
 from application.ports.custody import Custodian, CustodyRefusedError, CustodyUnavailableError
 from application.ports.identifiers import Identifiers
-from application.ports.storage.deployments import HAND_OVERS, DeploymentIdTakenError
-from application.ports.storage.paging import PageRequest
+from application.ports.storage.deployments import DeploymentIdTakenError
 from application.ports.storage.work import Scope, Store, Work
 from domain.account import Account, AccountKey, AccountState
 from domain.audit import WORKER, JsonValue, details_of
@@ -50,6 +50,8 @@ from domain.operation import OperationKind, Step
 from domain.rekey import Rekey
 from domain.token import Order, Token
 
+#: Before all that was ever accepted.
+_EVER = datetime.min.replace(tzinfo=UTC)
 #: What custody refuses for reasons that an operator may change: it is tried again.
 _MAY_CHANGE = frozenset({"denied", "unknown_key"})
 
@@ -365,7 +367,7 @@ class CarryOutKeyChange:
                 raise AssertionError("a deployment is never deleted")
             id, known = _last_try(work, change, made_by, to)
             sender, owner = sender_of(work, made.network, id), owner_of(work, made)
-            elsewhere = _on_its_way(work, made_by)
+            elsewhere, since = _on_its_way(work, made_by), _after_all_before(work, made_by)
         chain = self.chains.get(made.network)
         if chain is None:
             # Where the network comes back, what is open goes on, and `rekey` does the rest.
@@ -399,7 +401,7 @@ class CarryOutKeyChange:
             predicted=made.result,
             fee_ceiling=chain.network.fee_ceiling,
             credits=0,
-            accepted_at=now,
+            accepted_at=max(now, since),
             steps=_steps_of(chain, made.token, order),
             waiting_since=now,
         )
@@ -427,7 +429,8 @@ class CarryOutKeyChange:
                 return fresh or failed
             now, trail = self.clock.now(), self._trail(change)
             again = apply_all(work, trail, fresh, [RetryRequested(hold=None)], now)
-            again = evolve(again, accepted_at=now, waiting_since=now)
+            since = _after_all_before(work, fresh.of) if fresh.of is not None else now
+            again = evolve(again, accepted_at=max(now, since), waiting_since=now)
             again = again.belonging_to(owner) if owner is not None else again
             self._pay(work, change, chain, again)
             work.deployments.put(again, due_at=now, claim=None)
@@ -529,13 +532,14 @@ class CarryOutKeyChange:
         """The operation *wanted*, queued; or as it is, where somebody else was faster."""
         try:
             with self.store.begin(Scope(organisation=change.organisation)) as work:
-                work.deployments.add(wanted, due_at=wanted.accepted_at)
+                now = self.clock.now()
+                work.deployments.add(wanted, due_at=now)
                 self._pay(work, change, chain, wanted)
                 trail = self._trail(change)
                 trail.add(
                     action_for(wanted.kind, ACTIONS[Queued]),
                     wanted.named,
-                    wanted.accepted_at,
+                    now,
                     live=account.live,
                     correlation=change.named,
                     details=details,
@@ -655,8 +659,16 @@ def _was_ended_before(change: KeyChange, known: Deployment) -> bool:
 
 def _on_its_way(work: Work, token: OperationId) -> Deployment | None:
     """The hand-over of *token* that is open, to whichever address."""
-    handed = work.deployments.list(PageRequest(limit=100), kinds=HAND_OVERS, of=token)
-    return next((each for each in handed.items if each.state.is_open), None)
+    return next((each for each in hand_overs_of(work, token) if each.state.is_open), None)
+
+
+def _after_all_before(work: Work, token: OperationId) -> datetime:
+    """When a hand-over of *token* is accepted at the earliest, so that it counts as the last.
+
+    Whoever has it is told by that, and no worker's clock may be behind another's.
+    """
+    latest = max((each.accepted_at for each in hand_overs_of(work, token)), default=_EVER)
+    return latest + timedelta(microseconds=1)
 
 
 def _steps_of(chain: Chain, token: Token, order: Order | None = None) -> tuple[Step, ...]:

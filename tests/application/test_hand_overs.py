@@ -1,6 +1,7 @@
 """Accounts that move and what gets in the way: disabled keys, networks that cannot, budgets."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from attrs import evolve, frozen
@@ -18,6 +19,7 @@ from application.ports.storage.work import Scope
 from domain.account import AccountState
 from domain.deployment import State
 from domain.errors import Refusal
+from domain.identifiers import OperationId
 from domain.key_change import KeyAction, KeyChangeState
 from domain.network import Network
 from domain.operation import AttemptRole, Effect, OperationKind, WaitReason
@@ -592,6 +594,99 @@ def test_a_backup_that_has_forgotten_the_second_try_finds_it():
     assert owner(house, house.gold[0]) == done == house.account.address
     for each in house.hand_overs():
         assert house.effects(each) == (each.state is State.COMPLETED)
+
+
+# Which one was the last.
+
+
+def test_a_clock_that_is_set_back_makes_no_earlier_owner_the_last_one():
+    house = an_issuer(1)
+    house.change(KeyAction.ROTATE)
+    house.lives(Fate({}))
+    house.pass_time(-timedelta(minutes=10))
+    change = house.change(KeyAction.ROTATE)
+    for _ in range(60):
+        house.lives_once(Fate({}))
+    assert house.changed(change.id).state is KeyChangeState.COMPLETED
+    first, second = sorted(house.hand_overs(), key=lambda each: each.accepted_at)
+    assert second.accepted_at == first.accepted_at + timedelta(microseconds=1)
+    assert owner(house, house.gold[0]) == house.account.address
+    with house.store.begin(house.scope) as work:
+        told = work.deployments.handed_to([house.gold[0].id])
+    assert told == {house.gold[0].id: house.account.address}
+    assert house.budget().reserved == 0
+
+
+def test_one_that_is_tried_again_after_the_clock_was_set_back_is_the_last_one_too():
+    house = an_issuer(1)
+    house.change(KeyAction.ROTATE)
+    house.lives(Fate({}))
+    house.chain.refuses = "a role was given away"
+    house.change(KeyAction.ROTATE)
+    looked_at(house, 6)
+    house.chain.refuses = None
+    (failed,) = (each for each in house.hand_overs() if each.came_to_nothing)
+    house.pass_time(timedelta(hours=1))
+    again = house.change(KeyAction.REKEY)
+    house.pass_time(-timedelta(hours=2))
+    for _ in range(200):
+        house.lives_once(Fate({}))
+        if not house.changed(again.id).state.is_open:
+            break
+    assert house.changed(again.id).state is KeyChangeState.COMPLETED
+    with house.store.begin(house.scope) as work:
+        told = work.deployments.handed_to([house.gold[0].id])
+    assert told == {house.gold[0].id: house.account.address}
+    assert house.get(failed.id).state is State.COMPLETED
+
+
+def test_an_order_waits_for_a_hand_over_of_which_there_have_been_a_hundred():
+    house = an_issuer(1)
+    house.change(KeyAction.ROTATE)
+    house.lives(Fate({}))
+    (done,) = house.hand_overs()
+    handing = a_hand_over_beside(house, done)
+    until(house, handing.id, lambda seen: seen.steps[1].open_slot is not None)
+    mint = house.operate(house.gold[0].id)
+    for claim in house.claims():
+        if claim.operation == mint.id:
+            house.advance()(claim)
+    seen = house.get(mint.id)
+    assert (seen.is_untouched, seen.waiting) == (True, WaitReason.ACCOUNT_NOT_READY)
+    house.pass_time(LEASE_IS_OVER)
+    looked_at(house, 12)
+    assert house.get(mint.id).state is State.COMPLETED
+    assert owner(house, house.gold[0]) == house.account.address
+
+
+def a_hand_over_beside(house, done):
+    """An open one, of a token that was handed over a hundred times: those have later ids."""
+    table, key, row = next(
+        (table, key, row)
+        for table in house._tables()
+        for key, row in table.rows.items()
+        if getattr(getattr(row, "deployment", None), "id", None) == done.id
+    )
+    latest = done.id.int | 0xFFF << 64 | (1 << 62) - 1
+    for number in range(100):
+        id = OperationId(UUID(int=latest - number))
+        accepted_at = done.accepted_at - timedelta(days=1 + number)
+        earlier = evolve(done, id=id, accepted_at=accepted_at)
+        table.rows[key[0], id] = evolve(row, deployment=earlier)
+    house.change(KeyAction.ROTATE)
+    house.change_keys_of_everybody()
+    with house.store.begin(house.scope) as work:
+        on_it = work.deployments.on_token(done.of)
+    (handing,) = (each for each in on_it if each.state.is_open)
+    return handing
+
+
+def test_an_address_that_was_adopted_is_not_said_to_have_a_key_when_its_own_is_disabled():
+    house = KeyedHouse()
+    account = house.account.with_adopted("ADOPTED", house.network)
+    without = account.without(account.key)
+    assert without.state is AccountState.FAILED
+    assert [each.is_enabled for each in without.keys] == [False, False]
 
 
 # Whose address it is that a token goes to.
