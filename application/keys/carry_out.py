@@ -8,7 +8,8 @@
                    handed over, an operation for each token, all of them over
     add            a key is made, and rules its own address beside the account's
     rekey          as for a rotation, with the key that is the account's own already
-    disable        nothing obeys it any more ─▶ it is disabled where it is held
+    disable        nothing obeys it, and nothing in flight needs it ─▶ it is disabled where it is
+                   held
 
 Each step is found out anew from what is stored, and each may be repeated: a custodian makes a key
 once, an operation has one id, and what is disabled stays so.  So whatever dies between two of them
