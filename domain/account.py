@@ -193,10 +193,10 @@ class Account:
 
     def without(self, key: KeyRef) -> Account:
         """The account after *key* was disabled where it is held."""
-        if self.key == key:
-            return evolve(self, state=AccountState.FAILED)
         return evolve(
             self,
+            state=AccountState.FAILED if self.key == key else self.state,
+            # An address that was adopted obeys the account's own key, too.
             further_keys=tuple(
                 evolve(each, is_enabled=False) if each.key == key else each
                 for each in self.further_keys

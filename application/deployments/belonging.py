@@ -7,15 +7,27 @@ nothing else.
 """
 
 from application.ports.storage.deployments import HAND_OVERS
-from application.ports.storage.paging import PageRequest
+from application.ports.storage.paging import LONGEST_PAGE, PageRequest
 from application.ports.storage.work import Work
 from domain.deployment import Deployment
+from domain.identifiers import OperationId
 from domain.operation import OperationKind, Postponed, WaitReason
 
 
 def owner_of(work: Work, token: Deployment) -> str | None:
     """The address that the token belongs to which the deployment *token* has made."""
     return work.deployments.handed_to([token.id]).get(token.id, token.owner)
+
+
+def hand_overs_of(work: Work, token: OperationId) -> list[Deployment]:
+    """All that have given the token of the deployment *token* to somebody, or are to."""
+    found: list[Deployment] = []
+    while True:
+        asked = PageRequest(limit=LONGEST_PAGE, after=found[-1].id if found else None)
+        page = work.deployments.list(asked, kinds=HAND_OVERS, of=token)
+        found.extend(page.items)
+        if not page.has_more:
+            return found
 
 
 def giver_of(work: Work, order: Deployment) -> str | None:
@@ -44,8 +56,7 @@ def changing_hands(
             detail = f"{len(begun)} operations on the token are under way"
             return Postponed(WaitReason.QUEUED, detail)
         return None
-    handed = work.deployments.list(PageRequest(limit=100), kinds=HAND_OVERS, of=operation.of)
-    for each in handed.items:
+    for each in hand_overs_of(work, operation.of):
         # What is begun lands before a hand-over that is not.
         if each.state.is_open and (operation.is_untouched or not each.is_untouched):
             detail = f"{each.named} gives the token to another address of the account"

@@ -39,6 +39,11 @@ class Budgets:
         empty = _empty(work, chain.network, intent.sender, needed, now)
         return empty or self._exhausted(work, chain.network, needed, now)
 
+    def is_beyond(self, chain: Chain, intent: Intent) -> bool:
+        """Whether no day's budget is enough for the whole operation of *intent*."""
+        limit = self.limits.get(chain.network.id)
+        return limit is not None and chain.allowance(intent) > limit
+
     def reserve(self, work: Work, chain: Chain, deployment: Deployment, now: datetime) -> None:
         """Set aside what was found to be there; *deployment* is stored, or locked."""
         if deployment.network in self.limits:

@@ -8,19 +8,22 @@
                    handed over, an operation for each token, all of them over
     add            a key is made, and rules its own address beside the account's
     rekey          as for a rotation, with the key that is the account's own already
-    disable        nothing obeys it any more ─▶ it is disabled where it is held
+    disable        nothing obeys it, and nothing in flight needs it ─▶ it is disabled where it is
+                   held
 
 Each step is found out anew from what is stored, and each may be repeated: a custodian makes a key
 once, an operation has one id, and what is disabled stays so.  So whatever dies between two of them
 is gone on with by whoever looks next.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from attrs import evolve, field, frozen
 
 from application.audit.trail import Trail
-from application.deployments.belonging import owner_of
+from application.deployments.belonging import hand_overs_of, owner_of
 from application.deployments.budget import Budgets, intent_of
 from application.deployments.gates import sender_of
 from application.deployments.pursue import Pursuit
@@ -29,10 +32,9 @@ from application.ports.chain import Chain, ChainUnavailableError, WrongChainErro
 from application.ports.clock import Clock
 from application.ports.custody import Custodian, CustodyRefusedError, CustodyUnavailableError
 from application.ports.identifiers import Identifiers
-from application.ports.storage.deployments import HAND_OVERS, DeploymentIdTakenError
-from application.ports.storage.paging import PageRequest
+from application.ports.storage.deployments import DeploymentIdTakenError
 from application.ports.storage.work import Scope, Store, Work
-from domain.account import Account, AccountKey
+from domain.account import Account, AccountKey, AccountState
 from domain.audit import WORKER, JsonValue, details_of
 from domain.deployment import ACTIONS, Deployment, Queued, RetryRequested, State
 from domain.errors import Refusal
@@ -49,12 +51,63 @@ from domain.operation import OperationKind, Step
 from domain.rekey import Rekey
 from domain.token import Order, Token
 
+#: Before all that was ever accepted.
+_EVER = datetime.min.replace(tzinfo=UTC)
 #: What custody refuses for reasons that an operator may change: it is tried again.
 _MAY_CHANGE = frozenset({"denied", "unknown_key"})
 
 
 class NotYetError(Exception):
     """The change cannot go on now.  Nothing is lost: ask again later."""
+
+
+class _NeverError(Exception):
+    """A part of the change is not paid for on any day."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.detail)
+        self.code = refusal.code
+
+
+@frozen(kw_only=True)
+class _Told:
+    """What has become of what a change tells each network, or has done to each token."""
+
+    operations: list[Deployment]
+    #: Why some cannot be told now.
+    waits: list[str]
+    #: Why some are never told: codes.
+    never: list[str]
+
+    @classmethod
+    def by(cls, asked: Iterable[Callable[[], Deployment | None]]) -> "_Told":
+        """Ask them all: one that waits, or cannot be, holds up no other."""
+        told = cls(operations=[], waits=[], never=[])
+        for ask in asked:
+            try:
+                operation = ask()
+            except (NotYetError, ChainUnavailableError, WrongChainError) as error:
+                told.waits.append(str(error))
+            except _NeverError as error:
+                told.never.append(error.code)
+            else:
+                told.operations.extend([operation] if operation is not None else [])
+        return told
+
+    @property
+    def is_open(self) -> bool:
+        """Raises: NotYetError, where one of them waits to be told."""
+        if self.waits:
+            raise NotYetError("; ".join(self.waits))
+        return any(each.state.is_open for each in self.operations)
+
+    @property
+    def is_completed(self) -> bool:
+        return not self.never and all(each.state is State.COMPLETED for each in self.operations)
+
+    def code(self, otherwise: str) -> str:
+        """Why the change fails of which this is a part."""
+        return self.never[0] if self.never else otherwise
 
 
 @frozen(kw_only=True)
@@ -154,14 +207,18 @@ class CarryOutKeyChange:
         key = account.find(change.key) if change.key is not None else None
         if key is None:
             raise AssertionError("what is to be disabled is one of the account's keys")
-        if key.key != account.key and self._is_obeyed(account, key):
+        # Once begun it goes on, whatever a network says now: it may be disabled already.
+        is_asked = change.state is KeyChangeState.REQUESTED and key.key != account.key
+        if is_asked and self._is_obeyed(account, key):
             return self._fail(change, "key_in_use")
+        # Before it is begun: what nobody can carry out can still be withdrawn.
+        custodian = self._custodian(change.custodian)
         change = self._begun(change, key)
         if change.state is KeyChangeState.REQUESTED:
             return self._fail(change, "key_in_use")
         if not change.state.is_open:
             return change
-        self._custodian(change.custodian).disable(key.key)
+        custodian.disable(key.key)
         with self.store.begin(Scope(organisation=change.organisation)) as work:
             account, fresh = self._locked(work, change)
             if not fresh.state.is_open:
@@ -175,17 +232,58 @@ class CarryOutKeyChange:
     def _begun(self, change: KeyChange, key: AccountKey) -> KeyChange:
         """From here on it cannot be withdrawn, and nothing is accepted for the key's address.
 
-        As it was, where something has been accepted since the key was found to be of no use.
+        As it was, where something has been accepted since the key was found to be of no use, or
+        somebody has enabled the account whose own it is.
+
+        Raises: NotYetError, while something is in flight that needs the key.
         """
         with self.store.begin(Scope(organisation=change.organisation)) as work:
             account, fresh = self._locked(work, change)
             # Whoever accepts something stands in line at the wallet.
             work.ledger.lock()
-            if fresh.state is KeyChangeState.REQUESTED and not _is_promised(work, account, key):
+            is_in_use = _is_enabled_own(account, key) or _is_promised(work, account, key)
+            if fresh.state is KeyChangeState.REQUESTED and not is_in_use:
+                if self._is_in_flight(work, account, fresh, key):
+                    raise NotYetError(f"{fresh.named}: not all that {key.key} has begun is over")
                 fresh = fresh.begun(key.key)
                 work.key_changes.put(fresh)
                 self._tell(work, account, fresh, "key_change.begun", key=key.key)
         return fresh
+
+    def _is_in_flight(
+        self, work: Work, account: Account, change: KeyChange, key: AccountKey
+    ) -> bool:
+        """Whether something has a slot that needs *key*, or goes to an address of it.
+
+        Without its key a nonce would be open for ever, and so would be whatever waits for it.  Ask
+        under the account's lock, where slots are given.
+        """
+        networks = [network for network, _ in self._networks(account)]
+        ruled = {
+            each.address
+            for each in account.keys
+            if (ruling := account.ruling(each.address)) is not None and ruling.key == key.key
+        }
+        if any(work.signers.open_slots(network, each) for network in networks for each in ruled):
+            return True
+        if not any(
+            work.deployments.in_flight(account.id, network, change.operation(network))
+            for network in networks
+        ):
+            return False
+        made = work.deployments.held_by(account.id, ruled)
+        about = [
+            *(work.deployments.get(id) for id in made),
+            *(each for id in made for each in work.deployments.on_token(id)),
+            *(each for address in ruled for each in work.deployments.handing_to(address)),
+        ]
+        return any(
+            each is not None
+            and each.network in networks
+            and each.state.is_open
+            and each.step.open_slot is not None
+            for each in about
+        )
 
     def _is_obeyed(self, account: Account, key: AccountKey) -> bool:
         """Whether something on chain still obeys a key that is not the account's own."""
@@ -249,17 +347,13 @@ class CarryOutKeyChange:
         earlier = [each.address for each in account.further_keys if _is_followed(each, own)]
         with self.store.begin(Scope(organisation=change.organisation)) as work:
             held = work.deployments.held_by(account.id, earlier)
-        told = [
-            operation
-            for id in held
-            if (operation := self._handed(account, change, id, own.address)) is not None
-        ]
-        if any(each.state.is_open for each in told):
+        told = _Told.by(partial(self._handed, account, change, id, own.address) for id in held)
+        if told.is_open:
             return change
         # Since they were listed some may be over: only a list without any is the end.
-        if all(each.state is State.COMPLETED for each in told):
-            return self._complete(change) if not told else change
-        return self._fail(change, "hand_over_failed")
+        if told.is_completed:
+            return self._complete(change) if not told.operations else change
+        return self._fail(change, told.code("hand_over_failed"))
 
     def _handed(
         self, account: Account, change: KeyChange, made_by: OperationId, to: str
@@ -274,7 +368,7 @@ class CarryOutKeyChange:
                 raise AssertionError("a deployment is never deleted")
             id, known = _last_try(work, change, made_by, to)
             sender, owner = sender_of(work, made.network, id), owner_of(work, made)
-            elsewhere = _on_its_way(work, made_by)
+            elsewhere, since = _on_its_way(work, made_by), _after_all_before(work, made_by)
         chain = self.chains.get(made.network)
         if chain is None:
             # Where the network comes back, what is open goes on, and `rekey` does the rest.
@@ -308,7 +402,7 @@ class CarryOutKeyChange:
             predicted=made.result,
             fee_ceiling=chain.network.fee_ceiling,
             credits=0,
-            accepted_at=now,
+            accepted_at=max(now, since),
             steps=_steps_of(chain, made.token, order),
             waiting_since=now,
         )
@@ -336,7 +430,8 @@ class CarryOutKeyChange:
                 return fresh or failed
             now, trail = self.clock.now(), self._trail(change)
             again = apply_all(work, trail, fresh, [RetryRequested(hold=None)], now)
-            again = evolve(again, accepted_at=now, waiting_since=now)
+            since = _after_all_before(work, fresh.of) if fresh.of is not None else now
+            again = evolve(again, accepted_at=max(now, since), waiting_since=now)
             again = again.belonging_to(owner) if owner is not None else again
             self._pay(work, change, chain, again)
             work.deployments.put(again, due_at=now, claim=None)
@@ -348,11 +443,15 @@ class CarryOutKeyChange:
 
         Whoever rotates again and again waits for the next day, and the treasury is not empty.
 
-        Raises: NotYetError.
+        Raises:
+            NotYetError: another day's budget, or a fuller treasury, pays for it.
+            _NeverError: no day's budget does.
         """
         work.ledger.lock()
-        now = operation.accepted_at
-        if refusal := self.budgets.refusal(work, chain, intent_of(operation), now):
+        now, intent = operation.accepted_at, intent_of(operation)
+        if refusal := self.budgets.refusal(work, chain, intent, now):
+            if self.budgets.is_beyond(chain, intent):
+                raise _NeverError(refusal)
             raise NotYetError(f"{change.named}: {refusal.code}: {refusal.detail}")
         self.budgets.reserve(work, chain, operation, now)
 
@@ -360,18 +459,17 @@ class CarryOutKeyChange:
         target = account.find(change.key) if change.key is not None else None
         if target is None or account.address is None:
             raise AssertionError("what is under way has its key")
-        told = [
-            operation
+        told = _Told.by(
+            partial(self._told, account, change, target, network, chain)
             for network, chain in self._networks(account)
-            if (operation := self._told(account, change, target, network, chain)) is not None
-        ]
-        if any(each.state.is_open for each in told):
+        )
+        if told.is_open:
             return change
-        if all(each.state is State.COMPLETED for each in told):
+        if told.is_completed:
             return self._complete(change)
         # Where it came to nothing, the key of before goes on; `rekey` tries those again.
-        is_partly_done = any(each.state is State.COMPLETED for each in told)
-        return self._fail(change, "rekey_failed", moves=is_partly_done)
+        is_partly_done = any(each.state is State.COMPLETED for each in told.operations)
+        return self._fail(change, told.code("rekey_failed"), moves=is_partly_done)
 
     def _told(
         self,
@@ -435,13 +533,14 @@ class CarryOutKeyChange:
         """The operation *wanted*, queued; or as it is, where somebody else was faster."""
         try:
             with self.store.begin(Scope(organisation=change.organisation)) as work:
-                work.deployments.add(wanted, due_at=wanted.accepted_at)
+                now = self.clock.now()
+                work.deployments.add(wanted, due_at=now)
                 self._pay(work, change, chain, wanted)
                 trail = self._trail(change)
                 trail.add(
                     action_for(wanted.kind, ACTIONS[Queued]),
                     wanted.named,
-                    wanted.accepted_at,
+                    now,
                     live=account.live,
                     correlation=change.named,
                     details=details,
@@ -524,6 +623,10 @@ def _is_followed(earlier: AccountKey, own: AccountKey) -> bool:
     return earlier.is_enabled and not earlier.issues and earlier.address != own.address
 
 
+def _is_enabled_own(account: Account, key: AccountKey) -> bool:
+    return key.key == account.key and account.state is AccountState.READY
+
+
 def _is_promised(work: Work, account: Account, key: AccountKey) -> bool:
     """Whether something that is under way is to belong to the address of an earlier key."""
     if account.family.rekeys or key.issues or key.key == account.key:
@@ -557,8 +660,16 @@ def _was_ended_before(change: KeyChange, known: Deployment) -> bool:
 
 def _on_its_way(work: Work, token: OperationId) -> Deployment | None:
     """The hand-over of *token* that is open, to whichever address."""
-    handed = work.deployments.list(PageRequest(limit=100), kinds=HAND_OVERS, of=token)
-    return next((each for each in handed.items if each.state.is_open), None)
+    return next((each for each in hand_overs_of(work, token) if each.state.is_open), None)
+
+
+def _after_all_before(work: Work, token: OperationId) -> datetime:
+    """When a hand-over of *token* is accepted at the earliest, so that it counts as the last.
+
+    Whoever has it is told by that, and no worker's clock may be behind another's.
+    """
+    latest = max((each.accepted_at for each in hand_overs_of(work, token)), default=_EVER)
+    return latest + timedelta(microseconds=1)
 
 
 def _steps_of(chain: Chain, token: Token, order: Order | None = None) -> tuple[Step, ...]:

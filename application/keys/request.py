@@ -124,7 +124,7 @@ class RequestKeyChange:
         if own is None:
             return Refusal(code="account_not_ready", detail="the account has no key yet")
         if wish.action is KeyAction.DISABLE:
-            return _disabled_at(account, wish.key)
+            return self._disabled_at(account, wish.key)
         keeps_its_key = account.family.rekeys or wish.action is KeyAction.REKEY
         if keeps_its_key and not own.is_enabled:
             detail = "a disabled key neither hands over its address nor signs for another's"
@@ -139,10 +139,23 @@ class RequestKeyChange:
             return Refusal(code="custodian_not_offered", detail=detail)
         return self._offered(account, scheme)
 
+    def _disabled_at(self, account: Account, key: KeyRef | None) -> str | Refusal:
+        known = account.find(key) if key is not None else None
+        if known is None:
+            return Refusal(code="not_found", detail="the account has no such key")
+        is_own = key == account.key
+        if is_own and account.state is AccountState.READY:
+            # Two decisions, as it is for ever.
+            detail = "it is the account's own key: disable the account first"
+            return Refusal(code="key_in_use", detail=detail)
+        if known.custodian not in self.custodians:
+            # Nobody could carry it out, and no other change could be asked for meanwhile.
+            return _not_configured(known.custodian)
+        return known.custodian
+
     def _offered(self, account: Account, scheme: str) -> str | Refusal:
         if scheme not in self.custodians:
-            detail = f"no custodian {scheme} is configured"
-            return Refusal(code="custodian_not_configured", detail=detail)
+            return _not_configured(scheme)
         curve = account.family.curve
         if curve not in self.custodians[scheme].capabilities().curves:
             detail = f"the custodian {scheme} does not sign on {curve.value}"
@@ -150,16 +163,9 @@ class RequestKeyChange:
         return scheme
 
 
-def _disabled_at(account: Account, key: KeyRef | None) -> str | Refusal:
-    known = account.find(key) if key is not None else None
-    if known is None:
-        return Refusal(code="not_found", detail="the account has no such key")
-    is_own = key == account.key
-    if is_own and account.state is AccountState.READY:
-        # Two decisions, as it is for ever.
-        detail = "it is the account's own key: disable the account first"
-        return Refusal(code="key_in_use", detail=detail)
-    return known.custodian
+def _not_configured(scheme: str) -> Refusal:
+    detail = f"no custodian {scheme} is configured"
+    return Refusal(code="custodian_not_configured", detail=detail)
 
 
 @frozen(kw_only=True)

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable
 
 from application.keys.carry_out import NotYetError
-from application.ports.storage.work import Scope, StoreUnavailableError
-from domain.identifiers import Prefix, public_id
+from application.ports.storage.work import Scope, Store, StoreUnavailableError
+from domain.identifiers import KeyChangeId, OrganisationId, Prefix, public_id
 from entrypoints.container import Container
 
 log = logging.getLogger(__name__)
@@ -18,9 +18,7 @@ def key_changes(container: Container) -> Callable[[], None]:
     store, carry_out = container.store(), container.carry_out_key_change()
 
     def look() -> None:
-        with store.begin(Scope()) as work:
-            waiting = work.key_changes.open(_BATCH)
-        for organisation, id in waiting:
+        for organisation, id in _all_open(store):
             try:
                 carry_out(organisation, id)
             except NotYetError as error:
@@ -34,3 +32,14 @@ def key_changes(container: Container) -> Callable[[], None]:
                 log.exception("%s stays as it is", public_id(Prefix.KEY_CHANGE, id))
 
     return look
+
+
+def _all_open(store: Store) -> list[tuple[OrganisationId, KeyChangeId]]:
+    """Oldest first.  All of them: however many wait, those behind them have their turn."""
+    limit = _BATCH
+    while True:
+        with store.begin(Scope()) as work:
+            found = work.key_changes.open(limit)
+        if len(found) < limit:
+            return found
+        limit *= 2

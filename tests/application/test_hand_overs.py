@@ -1,28 +1,33 @@
 """Accounts that move and what gets in the way: disabled keys, networks that cannot, budgets."""
 
 from datetime import timedelta
+from uuid import UUID
 
-from attrs import evolve
+import pytest
+from attrs import evolve, frozen
 from hypothesis import given
 
+from adapters.memory.custody import MemoryCustodian
 from application.deployments.budget import Budgets, intent_of
 from application.deployments.request import Accepted
-from application.keys.carry_out import CarryOutKeyChange
+from application.keys.carry_out import CarryOutKeyChange, NotYetError
 from application.keys.handed import handed_to_key_of
 from application.operator.end import EndOperation
-from application.ports.chain import ChainUnavailableError
+from application.ports.chain import Chain, ChainUnavailableError
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Scope
 from domain.account import AccountState
 from domain.deployment import State
 from domain.errors import Refusal
+from domain.identifiers import OperationId
 from domain.key_change import KeyAction, KeyChangeState
+from domain.network import Network
 from domain.operation import AttemptRole, Effect, OperationKind, WaitReason
 from domain.token import Action, Order
 from domain.treasury import Budget
 from tests.application.house import LEASE_IS_OVER, examples
-from tests.application.keys import KeyedHouse
-from tests.application.mortal import Fate
+from tests.application.keys import ELSEWHERE, KeyedHouse
+from tests.application.mortal import Death, Fate
 from tests.application.paying import payment_fails
 from tests.application.test_licence import a_house as paying
 from tests.application.test_moves import an_issuer, deaths, owner
@@ -154,6 +159,135 @@ def test_what_waits_for_an_account_is_not_begun_for_a_key_that_was_disabled():
     assert (seen.state, seen.waiting) == (State.QUEUED, WaitReason.ACCOUNT_NOT_READY)
     assert house.chain.node.tokens == {}
     assert house.cancel(waiting.id).state is State.CANCELLED
+
+
+def test_an_own_key_is_not_disabled_whose_account_was_enabled_before_a_worker_looked():
+    house = an_issuer(1)
+    house.switch(on=False)
+    disabling = house.disable(house.first.key)
+    house.switch(on=True)
+    house.change_keys_of_everybody()
+    seen = house.changed(disabling.id)
+    assert (seen.state, seen.code) == (KeyChangeState.FAILED, "key_in_use")
+    assert house.account.state is AccountState.READY
+    assert house.custodian.describe(house.first.key).enabled
+
+
+def test_a_disabling_that_goes_on_after_a_death_says_what_it_has_done(monkeypatch):
+    """Its custodian has done it, and the worker dies; then a network is no longer asked."""
+    house = KeyedHouse()
+    first = house.account
+    house.move()
+    house.lives(Fate({}))
+    disabling = house.disable(first.key)
+    done = MemoryCustodian.disable
+
+    def dies(self, key):
+        done(self, key)
+        raise Death
+
+    monkeypatch.setattr(MemoryCustodian, "disable", dies)
+    assert not house.change_keys(Fate({}))
+    monkeypatch.setattr(MemoryCustodian, "disable", done)
+    assert not house.custodian.describe(first.key).enabled
+    monkeypatch.setattr(CarryOutKeyChange, "_is_obeyed", lambda *_: True)
+    house.change_keys_of_everybody()
+    assert house.changed(disabling.id).state is KeyChangeState.COMPLETED
+    assert not house.account.find(first.key).is_enabled
+
+
+def is_disabled_after(house, key, operation):
+    """Not before what has a slot is over; how that ended."""
+    change = house.disable(key)
+    house.change_keys_of_everybody()
+    assert house.changed(change.id).state is KeyChangeState.REQUESTED
+    for _ in range(20):
+        house.lives_once(Fate({}))
+    assert house.changed(change.id).state is KeyChangeState.COMPLETED
+    assert not house.account.find(key).is_enabled
+    with house.store.begin(house.scope) as work:
+        assert work.signers.open_slots(house.network, house.get(operation.id).owner) == 0
+    return house.get(operation.id)
+
+
+def with_an_added_key():
+    house = KeyedHouse()
+    house.change(KeyAction.ADD, custodian=ELSEWHERE)
+    house.lives(Fate({}))
+    (added,) = house.account.further_keys
+    return house, added.key
+
+
+def test_an_added_key_is_not_disabled_while_a_nonce_of_its_address_is_open():
+    house, added = with_an_added_key()
+    mint = house.operate(house.issue(custodian=ELSEWHERE).id)
+    until(house, mint.id, lambda seen: seen.steps[1].open_slot is not None)
+    assert is_disabled_after(house, added, mint).state is State.COMPLETED
+    house.is_intact()
+
+
+def test_nor_while_something_is_being_made_that_is_to_obey_it():
+    house, added = with_an_added_key()
+    coming = house.deploy(custodian=ELSEWHERE)
+    until(house, coming.id, lambda seen: seen.steps[0].open_slot is not None)
+    assert is_disabled_after(house, added, coming).state is State.COMPLETED
+    house.is_intact()
+
+
+def test_an_own_key_fills_its_open_nonces_before_it_is_disabled():
+    house = an_issuer(1)
+    mint = house.operate(house.gold[0].id)
+    until(house, mint.id, lambda seen: seen.steps[1].open_slot is not None)
+    house.switch(on=False)
+    seen = is_disabled_after(house, house.first.key, mint)
+    assert [each.role for each in seen.steps[1].attempts] == [AttemptRole.FILL]
+    assert house.end(mint.id).state is State.FAILED
+    house.is_intact()
+
+
+def test_an_own_key_is_not_disabled_while_a_token_is_on_its_way_to_it():
+    """Its network was gone, and the change was over without it."""
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    until(house, handing.id, lambda seen: seen.steps[1].open_slot is not None)
+    without_networks(house)
+    house.switch(on=False)
+    seen = is_disabled_after(house, house.account.key, handing)
+    assert seen.state is State.COMPLETED
+    house.is_intact()
+
+
+def without_elsewhere(monkeypatch):
+    """The other custodian is taken out of the configuration."""
+    left = property(lambda self: {self.custodian_scheme: self.custodian})
+    monkeypatch.setattr(KeyedHouse, "custodians", left)
+
+
+def moved_there_and_back():
+    house = KeyedHouse()
+    first = house.account
+    house.move()
+    house.lives(Fate({}))
+    there = house.account
+    house.change(KeyAction.MOVE, custodian=first.custodian)
+    house.lives(Fate({}))
+    return house, there
+
+
+def test_a_key_at_a_custodian_that_is_gone_is_not_asked_to_be_disabled(monkeypatch):
+    house, there = moved_there_and_back()
+    without_elsewhere(monkeypatch)
+    assert refused(house.wish(KeyAction.DISABLE, key=there.key)) == "custodian_not_configured"
+    assert not isinstance(house.wish(KeyAction.ROTATE), Refusal)
+
+
+def test_a_disabling_whose_custodian_is_gone_since_can_be_withdrawn(monkeypatch):
+    house, there = moved_there_and_back()
+    disabling = house.disable(there.key)
+    without_elsewhere(monkeypatch)
+    looked_at(house, 2)
+    assert house.changed(disabling.id).state is KeyChangeState.REQUESTED
+    assert house.withdraw(disabling.id).state is KeyChangeState.CANCELLED
 
 
 # A disabled account, as whoever's key got into wrong hands has it.
@@ -462,6 +596,99 @@ def test_a_backup_that_has_forgotten_the_second_try_finds_it():
         assert house.effects(each) == (each.state is State.COMPLETED)
 
 
+# Which one was the last.
+
+
+def test_a_clock_that_is_set_back_makes_no_earlier_owner_the_last_one():
+    house = an_issuer(1)
+    house.change(KeyAction.ROTATE)
+    house.lives(Fate({}))
+    house.pass_time(-timedelta(minutes=10))
+    change = house.change(KeyAction.ROTATE)
+    for _ in range(60):
+        house.lives_once(Fate({}))
+    assert house.changed(change.id).state is KeyChangeState.COMPLETED
+    first, second = sorted(house.hand_overs(), key=lambda each: each.accepted_at)
+    assert second.accepted_at == first.accepted_at + timedelta(microseconds=1)
+    assert owner(house, house.gold[0]) == house.account.address
+    with house.store.begin(house.scope) as work:
+        told = work.deployments.handed_to([house.gold[0].id])
+    assert told == {house.gold[0].id: house.account.address}
+    assert house.budget().reserved == 0
+
+
+def test_one_that_is_tried_again_after_the_clock_was_set_back_is_the_last_one_too():
+    house = an_issuer(1)
+    house.change(KeyAction.ROTATE)
+    house.lives(Fate({}))
+    house.chain.refuses = "a role was given away"
+    house.change(KeyAction.ROTATE)
+    looked_at(house, 6)
+    house.chain.refuses = None
+    (failed,) = (each for each in house.hand_overs() if each.came_to_nothing)
+    house.pass_time(timedelta(hours=1))
+    again = house.change(KeyAction.REKEY)
+    house.pass_time(-timedelta(hours=2))
+    for _ in range(200):
+        house.lives_once(Fate({}))
+        if not house.changed(again.id).state.is_open:
+            break
+    assert house.changed(again.id).state is KeyChangeState.COMPLETED
+    with house.store.begin(house.scope) as work:
+        told = work.deployments.handed_to([house.gold[0].id])
+    assert told == {house.gold[0].id: house.account.address}
+    assert house.get(failed.id).state is State.COMPLETED
+
+
+def test_an_order_waits_for_a_hand_over_of_which_there_have_been_a_hundred():
+    house = an_issuer(1)
+    house.change(KeyAction.ROTATE)
+    house.lives(Fate({}))
+    (done,) = house.hand_overs()
+    handing = a_hand_over_beside(house, done)
+    until(house, handing.id, lambda seen: seen.steps[1].open_slot is not None)
+    mint = house.operate(house.gold[0].id)
+    for claim in house.claims():
+        if claim.operation == mint.id:
+            house.advance()(claim)
+    seen = house.get(mint.id)
+    assert (seen.is_untouched, seen.waiting) == (True, WaitReason.ACCOUNT_NOT_READY)
+    house.pass_time(LEASE_IS_OVER)
+    looked_at(house, 12)
+    assert house.get(mint.id).state is State.COMPLETED
+    assert owner(house, house.gold[0]) == house.account.address
+
+
+def a_hand_over_beside(house, done):
+    """An open one, of a token that was handed over a hundred times: those have later ids."""
+    table, key, row = next(
+        (table, key, row)
+        for table in house._tables()
+        for key, row in table.rows.items()
+        if getattr(getattr(row, "deployment", None), "id", None) == done.id
+    )
+    latest = done.id.int | 0xFFF << 64 | (1 << 62) - 1
+    for number in range(100):
+        id = OperationId(UUID(int=latest - number))
+        accepted_at = done.accepted_at - timedelta(days=1 + number)
+        earlier = evolve(done, id=id, accepted_at=accepted_at)
+        table.rows[key[0], id] = evolve(row, deployment=earlier)
+    house.change(KeyAction.ROTATE)
+    house.change_keys_of_everybody()
+    with house.store.begin(house.scope) as work:
+        on_it = work.deployments.on_token(done.of)
+    (handing,) = (each for each in on_it if each.state.is_open)
+    return handing
+
+
+def test_an_address_that_was_adopted_is_not_said_to_have_a_key_when_its_own_is_disabled():
+    house = KeyedHouse()
+    account = house.account.with_adopted("ADOPTED", house.network)
+    without = account.without(account.key)
+    assert without.state is AccountState.FAILED
+    assert [each.is_enabled for each in without.keys] == [False, False]
+
+
 # Whose address it is that a token goes to.
 
 
@@ -582,6 +809,68 @@ def test_whoever_rotates_all_day_does_not_empty_the_treasury():
     house.lives(Fate({}))
     assert house.changed(waits.id).state is KeyChangeState.COMPLETED
     assert owner(house, house.gold[0]) == house.account.address
+
+
+def test_what_no_days_budget_pays_for_ends_its_change_and_is_told():
+    house = an_issuer(1)
+    counted(house, limit=1)
+    change = house.move()
+    looked_at(house)
+    ended = house.changed(change.id)
+    assert (ended.state, ended.code) == (KeyChangeState.FAILED, "network_budget_exhausted")
+    assert house.hand_overs() == []
+    assert owner(house, house.gold[0]) == house.first.address
+    counted(house)
+    again = house.change(KeyAction.REKEY)
+    house.lives(Fate({}))
+    assert house.changed(again.id).state is KeyChangeState.COMPLETED
+    assert owner(house, house.gold[0]) == house.account.address
+
+
+@frozen
+class Beside:
+    """The same node by the name of another network."""
+
+    chain: Chain
+    network: Network
+
+    def __getattr__(self, name):
+        return getattr(self.chain, name)
+
+
+class Broke(Budgets):
+    def refusal(self, work, chain, intent, now):
+        if chain.network.id == "memory:2":
+            return Refusal(code="treasury_empty", detail="it holds nothing")
+        return super().refusal(work, chain, intent, now)
+
+
+def test_one_network_whose_treasury_is_empty_holds_up_no_other():
+    house = an_issuer(2)
+    first, second = house.gold
+    beside = Beside(house.chain, evolve(house.chain.network, id="memory:2"))
+    with house.store.begin(Scope.installation()) as work:
+        work.networks.register(beside.network)
+        work.signers.add(evolve(house.signer, network="memory:2"))
+    for table in house._tables():
+        for key, row in table.rows.items():
+            deployment = getattr(row, "deployment", None)
+            if getattr(deployment, "id", None) == first.id:
+                table.rows[key] = evolve(row, deployment=evolve(deployment, network="memory:2"))
+    change = house.move()
+    carry_out = CarryOutKeyChange(
+        store=house.store,
+        custodians=house.custodians,
+        chains={house.network: house.chain, "memory:2": beside},
+        clock=house.clock,
+        identifiers=house.identifiers,
+        budgets=Broke(),
+    )
+    for _ in range(2):
+        with pytest.raises(NotYetError, match="treasury_empty"):
+            carry_out(house.registered.organisation.id, change.id)
+    assert [each.of for each in house.hand_overs()] == [second.id]
+    assert house.changed(change.id).state is KeyChangeState.UNDER_WAY
 
 
 def test_one_that_is_tried_again_is_counted_on_the_day_on_which_it_is():

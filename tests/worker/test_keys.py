@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from application.keys.carry_out import CarryOutKeyChange
-from application.ports.storage.work import StoreUnavailableError
+from application.ports.storage.work import Scope, StoreUnavailableError
 from domain.key_change import KeyAction, KeyChangeState
 from entrypoints.worker.keys import key_changes
 from tests.application.keys import KeyedHouse
@@ -47,6 +47,16 @@ def test_a_change_that_cannot_be_understood_stops_no_other(houses, caplog):
     assert house.changed(damaged.id).state is KeyChangeState.UNDER_WAY
     assert other.changed(change.id).state is KeyChangeState.COMPLETED
     assert damaged.named in caplog.text
+
+
+def test_however_many_wait_those_behind_them_have_their_turn(houses, monkeypatch):
+    house, damaged, other, change = houses
+    monkeypatch.setattr("entrypoints.worker.keys._BATCH", 1)
+    with house.store.begin(Scope()) as work:
+        ((_, first),) = work.key_changes.open(1)
+    assert first == damaged.id
+    looking(house)()
+    assert other.changed(change.id).state is KeyChangeState.COMPLETED
 
 
 def test_a_store_that_is_gone_is_told_to_whoever_looks_again(houses, monkeypatch):
