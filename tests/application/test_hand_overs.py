@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+import pytest
 from attrs import evolve
 from hypothesis import given
 
 from application.deployments.budget import Budgets, intent_of
+from application.deployments.receiver import ReceiverDiffersError, check_receiver
 from application.deployments.request import Accepted
 from application.keys.carry_out import CarryOutKeyChange
 from application.keys.handed import handed_to_key_of
@@ -18,6 +20,7 @@ from domain.deployment import State
 from domain.errors import Refusal
 from domain.key_change import KeyAction, KeyChangeState
 from domain.operation import AttemptRole, Effect, OperationKind, WaitReason
+from domain.rekey import Rekey
 from domain.token import Action, Order
 from domain.treasury import Budget
 from tests.application.house import LEASE_IS_OVER, examples
@@ -475,6 +478,14 @@ def forged(house, id, to):
                 table.rows[key] = evolve(row, deployment=evolve(row.deployment, order=order))
 
 
+def rewritten(house, id, **changes):
+    """Likewise, in any operation's row."""
+    for table in house._tables():
+        for key, row in list(table.rows.items()):
+            if getattr(getattr(row, "deployment", None), "id", None) == id:
+                table.rows[key] = evolve(row, deployment=evolve(row.deployment, **changes))
+
+
 def is_not_signed(house, id):
     looked_at(house, 6)
     seen = house.get(id)
@@ -521,6 +532,23 @@ def test_nor_to_a_key_that_is_disabled_where_it_is_held():
     handing = a_hand_over(house)
     house.elsewhere.disable(house.account.key)
     is_not_signed(house, handing.id)
+
+
+def test_nor_where_the_row_that_says_so_is_called_something_else():
+    house = an_issuer(1)
+    mint = house.operate(house.gold[0].id)
+    order = Order(action=Action.HAND_OVER, parameters={"to": house.a_stranger})
+    rewritten(house, mint.id, order=order)
+    is_not_signed(house, mint.id)
+
+
+def test_an_address_that_is_rekeyed_is_asked_for_whatever_its_row_is_called():
+    house = an_issuer(1)
+    token = Rekey(account=house.account.address, ruler=house.a_stranger).as_token()
+    called = evolve(house.gold[0], token=token)
+    assert called.kind is OperationKind.DEPLOYMENT
+    with pytest.raises(ReceiverDiffersError):
+        check_receiver(called, house.account, house.chain, house.custodians)
 
 
 def test_what_is_written_between_a_slot_and_its_signature_is_not_signed():
