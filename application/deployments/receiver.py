@@ -10,7 +10,7 @@ from application.ports.chain import Chain
 from application.ports.custody import Custodian, CustodyRefusedError
 from domain.account import Account
 from domain.deployment import Deployment
-from domain.identifiers import KeyRef
+from domain.identifiers import INSTALLATION, KeyRef
 from domain.rekey import REKEY, Rekey
 from domain.signing import KeyPlace
 from domain.token import Action
@@ -39,9 +39,15 @@ def check_receiver(
 
 def is_key_of(account: Account, key: KeyRef) -> bool:
     """Whether *key* is one that a custodian made for *account*: its reference says for whom."""
-    place = KeyPlace.of(key.partition(":")[0], key)
+    place = _place_of(key)
     whose = None if place is None else (place.organisation, place.account)
     return whose == (account.organisation, account.id)
+
+
+def is_treasurys(key: KeyRef) -> bool:
+    """Whether *key* was made for the installation, and for no organisation."""
+    place = _place_of(key)
+    return place is not None and place.organisation == INSTALLATION
 
 
 def _receivers_of(operation: Deployment) -> tuple[str, ...]:
@@ -72,3 +78,7 @@ def _check(
         raise ReceiverDiffersError(f"{named} has the address {found}, and not {to}")
     if not described.enabled:
         raise ReceiverDiffersError(f"{named}, whose address is {to}, is disabled")
+
+
+def _place_of(key: KeyRef) -> KeyPlace | None:
+    return KeyPlace.of(key.partition(":")[0], key)

@@ -7,19 +7,21 @@ from attrs import evolve
 from hypothesis import given
 
 from application.deployments.budget import Budgets, intent_of
+from application.deployments.pursue import Case
 from application.deployments.receiver import ReceiverDiffersError, check_receiver
 from application.deployments.request import Accepted
 from application.keys.carry_out import CarryOutKeyChange
 from application.keys.handed import handed_to_key_of
 from application.operator.end import EndOperation
 from application.ports.chain import ChainUnavailableError
+from application.ports.custody import CustodyRefusedError
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Scope
 from domain.account import AccountState
 from domain.deployment import State
 from domain.errors import Refusal
 from domain.key_change import KeyAction, KeyChangeState
-from domain.operation import AttemptRole, Effect, OperationKind, WaitReason
+from domain.operation import AttemptRole, Effect, OperationKind, Slot, WaitReason
 from domain.rekey import Rekey
 from domain.token import Action, Order
 from domain.treasury import Budget
@@ -549,6 +551,64 @@ def test_an_address_that_is_rekeyed_is_asked_for_whatever_its_row_is_called():
     assert called.kind is OperationKind.DEPLOYMENT
     with pytest.raises(ReceiverDiffersError):
         check_receiver(called, house.account, house.chain, house.custodians)
+
+
+def test_no_key_signs_for_another_organisation_whose_account_names_it():
+    house = an_issuer(1)
+    victim, other = house.account, house.neighbour()
+    other.issue()
+    other.move()
+    other.change_keys_of_everybody()
+    (handing,) = other.hand_overs()
+    changed_account(other, further_keys=(*other.account.further_keys, victim.own_key))
+    rewritten(house, handing.id, owner=victim.address, predicted=house.gold[0].result)
+    looked_at(other, 8)
+    assert other.get(handing.id).waiting is WaitReason.SIGNER_UNAVAILABLE
+    assert owner(house, house.gold[0]) == victim.address
+
+
+def a_case(house, **changes):
+    (gold,) = house.gold
+    known = Case(
+        seen=gold,
+        chain=house.chain,
+        signer=house.signer,
+        payer=house.signer,
+        issuer=house.account,
+        slot=Slot(number=1, network=house.network, signer=house.signer.address),
+        now=house.clock.now(),
+    )
+    return evolve(known, **changes)
+
+
+def test_a_treasury_signs_nothing_in_an_issuers_name():
+    house = an_issuer(1)
+    treasury = house.signer
+    key, _ = a_case(house).key_of(treasury.address, AttemptRole.EFFECT)
+    assert key == treasury.key
+    for seen in (
+        evolve(house.gold[0], owner=treasury.address),
+        evolve(house.gold[0], token=Rekey(account=treasury.address, ruler="K").as_token()),
+    ):
+        with pytest.raises(CustodyRefusedError, match="does not sign for"):
+            a_case(house, seen=seen).key_of(treasury.address, AttemptRole.EFFECT)
+
+
+def test_a_line_of_slots_lends_no_other_key():
+    """Neither an organisation's, as if it were a treasury's, nor that of another account."""
+    house = an_issuer(1)
+    theirs = house.neighbour().account
+    for is_treasury in (True, False):
+        line = evolve(
+            house.signer,
+            is_treasury=is_treasury,
+            address=theirs.address,
+            key=theirs.key,
+            public_key=theirs.public_key,
+        )
+        case = a_case(house, signer=line, payer=line)
+        with pytest.raises(CustodyRefusedError, match="does not sign for"):
+            case.key_of(theirs.address, AttemptRole.EFFECT)
 
 
 def test_what_is_written_between_a_slot_and_its_signature_is_not_signed():
