@@ -196,8 +196,7 @@ class Advance:
                 if account is not None and _party_of(placed, chain) is Party.OWNER:
                     signer = self._introduce(account, placed.owner, chain)
                 if slot is None:
-                    check_receiver(placed, account, chain, self.pursuit.custodians)
-                    sought = self._seek_slot(placed, chain, signer)
+                    sought = self._seek_slot(placed, chain, signer, account)
                     return with_issuer_balance(self.store, chain, signer, sought)
                 return self.pursuit(
                     Case(
@@ -243,7 +242,9 @@ class Advance:
             work.signers.add(fresh)
             return work.signers.get(network, mine.address) or fresh
 
-    def _seek_slot(self, seen: Deployment, chain: Chain, signer: Signer) -> Finding:
+    def _seek_slot(
+        self, seen: Deployment, chain: Chain, signer: Signer, account: Account | None
+    ) -> Finding:
         """Before a slot is given: nothing must be there yet, and it must be going to work."""
         # Also of what is adopted: a restored backup may have forgotten the document, too.
         document = chain.document_of(seen.token) if seen.order is None else None
@@ -254,6 +255,8 @@ class Advance:
         effect = chain.effect_of(intent)
         if isinstance(effect, Effect):
             return self.pursuit.adopt(seen, effect, self.clock.now(), signer=signer.address)
+        # After the look: what is there already is adopted, which nobody signs anything for.
+        check_receiver(seen, account, chain, self.pursuit.custodians)
         if signer.halted is not None:
             return Finding(
                 owner=seen.owner,

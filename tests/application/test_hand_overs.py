@@ -625,6 +625,36 @@ def test_what_is_written_between_a_slot_and_its_signature_is_not_signed():
     assert owner(house, house.gold[0]) == house.account.address
 
 
+def test_what_a_backup_has_forgotten_is_adopted_though_its_receiver_is_disabled_since():
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    second = house.account
+    backup = house.backup()
+    house.lives(Fate({}))
+    for change in (lambda: house.change(KeyAction.ROTATE), lambda: house.disable(second.key)):
+        change()
+        house.lives(Fate({}))
+    assert not house.elsewhere.describe(second.key).enabled
+    house.restore(backup)
+    house.pass_time(LEASE_IS_OVER)
+    looked_at(house, 10)
+    assert house.get(handing.id).state is State.COMPLETED
+    assert house.effects(house.get(handing.id)) == 1
+
+
+def test_nor_need_its_custodian_be_there(monkeypatch):
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    backup = house.backup()
+    house.lives(Fate({}))
+    house.restore(backup)
+    house.pass_time(LEASE_IS_OVER)
+    left = {house.custodian_scheme: house.custodian}
+    monkeypatch.setattr(KeyedHouse, "custodians", property(lambda self: left))
+    looked_at(house, 10)
+    assert house.get(handing.id).state is State.COMPLETED
+
+
 # What it costs the treasury.
 
 
