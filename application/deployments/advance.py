@@ -11,7 +11,7 @@ only place that writes it.
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from application.audit.trail import Trail
 from application.credits.fees import charge, valued
@@ -163,9 +163,7 @@ class Advance:
             self.halt.network(seen.network, "wrong_chain", str(error))
             return _waits(WaitReason.NETWORK_HALTED, str(error))
         except ReceiverDiffersError as error:
-            # Somebody has written into the database.
-            where = f"{seen.network} {seen.named}"
-            self.alarms.sound("receiver_differs", where, str(error))
+            self._tell_receiver(seen, error)
             return _waits(WaitReason.OPERATOR, str(error))
         except (CustodyRefusedError, CustodyUnavailableError) as error:
             return _waits(WaitReason.SIGNER_UNAVAILABLE, str(error))
@@ -198,7 +196,7 @@ class Advance:
                 if slot is None:
                     sought = self._seek_slot(placed, chain, signer, account)
                     return with_issuer_balance(self.store, chain, signer, sought)
-                return self.pursuit(
+                return self._pursue(
                     Case(
                         seen=placed,
                         chain=chain,
@@ -216,6 +214,20 @@ class Advance:
                 return Finding(events=(Completed(credits=seen.credits),))
             case State.COMPLETED | State.FAILED | State.CANCELLED:
                 return Finding()
+
+    def _pursue(self, case: Case) -> Finding:
+        try:
+            return self.pursuit(case)
+        except ReceiverDiffersError as error:
+            if case.slot.expires or case.slot.attempts:
+                raise
+            # Nobody could sign in it, or end it, and later nonces would wait for ever.
+            self._tell_receiver(case.seen, error)
+            return self.pursuit(evolve(case, is_withdrawn=True))
+
+    def _tell_receiver(self, seen: Deployment, error: ReceiverDiffersError) -> None:
+        """Somebody has written into the database."""
+        self.alarms.sound("receiver_differs", f"{seen.network} {seen.named}", str(error))
 
     def _introduce(self, account: Account, address: str | None, chain: Chain) -> Signer:
         """An address of the issuing account as one that sends transactions itself.

@@ -618,11 +618,33 @@ def test_what_is_written_between_a_slot_and_its_signature_is_not_signed():
     forged(house, handing.id, house.a_stranger)
     looked_at(house, 6)
     seen = house.get(handing.id)
-    assert (seen.waiting, seen.steps[1].attempts) == (WaitReason.OPERATOR, ())
+    # Nothing but a fill: its nonce holds up nobody.
+    assert {each.role for each in seen.steps[1].attempts} == {AttemptRole.FILL}
+    assert (seen.waiting, seen.steps[1].open_slot) == (WaitReason.OPERATOR, None)
+    assert "receiver_differs" in {each[0] for each in house.alarms.sounded}
     assert owner(house, house.gold[0]) == house.first.address
     forged(house, handing.id, house.account.address)
     house.lives(Fate({}))
     assert owner(house, house.gold[0]) == house.account.address
+
+
+def test_a_slot_whose_receiver_is_disabled_since_is_filled_and_a_person_ends_it():
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    until(house, handing.id, lambda seen: seen.steps[1].open_slot is not None)
+    house.elsewhere.disable(house.account.key)
+    looked_at(house, 12)
+    seen = house.get(handing.id)
+    assert (seen.waiting, seen.step.open_slot) == (WaitReason.OPERATOR, None)
+    assert [each.role for each in seen.step.attempts] == [AttemptRole.FILL]
+    assert house.end(handing.id, "its receiver signs nothing").state is State.FAILED
+    looked_at(house)
+    assert not house.is_waiting_for_keys()
+    # And goes to the next key.
+    house.change(KeyAction.MOVE, custodian="memory")
+    house.lives(Fate({}))
+    assert owner(house, house.gold[0]) == house.account.address
+    house.is_intact()
 
 
 def test_what_a_backup_has_forgotten_is_adopted_though_its_receiver_is_disabled_since():
