@@ -21,7 +21,7 @@ from domain.account import AccountState
 from domain.deployment import State
 from domain.errors import Refusal
 from domain.key_change import KeyAction, KeyChangeState
-from domain.operation import AttemptRole, Effect, OperationKind, Slot, WaitReason
+from domain.operation import AttemptRole, Effect, NoEffect, OperationKind, Slot, WaitReason
 from domain.rekey import Rekey
 from domain.token import Action, Order
 from domain.treasury import Budget
@@ -352,25 +352,49 @@ def test_nobody_ends_a_hand_over_that_is_done_though_a_backup_has_forgotten_it()
     assert house.get(handing.id).state is State.COMPLETED
 
 
-def test_a_hand_over_on_a_network_that_is_gone_is_ended_and_found_where_it_was_done():
-    """Nobody can ask; and where the records had forgotten what was done, it is adopted later."""
+def test_a_hand_over_on_a_network_that_is_gone_is_not_ended():
+    """Nobody can ask whether it was done; and it keeps no change of keys open."""
     house = an_issuer(1)
     handing = a_hand_over(house)
-    backup = house.backup()
-    house.lives(Fate({}))
-    house.restore(backup)
-    house.pass_time(LEASE_IS_OVER)
     end = EndOperation(
         store=house.store, chains={}, clock=house.clock, identifiers=house.identifiers
     )
-    ended = end(house.registered.organisation.id, handing.id, "the network is gone")
-    assert ended.came_to_nothing
-    looked_at(house)
-    house.pass_time(LEASE_IS_OVER)
-    house.change(KeyAction.REKEY)
+    answer = end(house.registered.organisation.id, handing.id, "the network is gone")
+    assert refused(answer) == "network_not_ready"
+    assert house.get(handing.id).state is State.QUEUED
+    without_networks(house)
+    assert not house.is_waiting_for_keys()
+
+
+def test_no_key_is_disabled_to_which_a_token_went_though_the_records_say_that_it_did_not():
+    """A backup forgets a hand-over, and a node that is behind has it ended."""
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    second, backup = house.account, house.backup()
     house.lives(Fate({}))
-    assert house.get(handing.id).state is State.COMPLETED
-    assert house.effects(house.get(handing.id)) == 1
+    house.restore(backup)
+    house.pass_time(LEASE_IS_OVER)
+    head = house.chain.head().final
+
+    class Behind:
+        def effect_of(self, intent):
+            return NoEffect(at=head)
+
+    end = EndOperation(
+        store=house.store,
+        chains={house.network: Behind()},
+        clock=house.clock,
+        identifiers=house.identifiers,
+    )
+    assert end(house.registered.organisation.id, handing.id, "it hangs").came_to_nothing
+    looked_at(house)
+    house.change(KeyAction.ROTATE)
+    looked_at(house, 12)
+    assert owner(house, house.gold[0]) == second.address != house.account.address
+    disabling = house.disable(second.key)
+    looked_at(house, 6)
+    assert house.changed(disabling.id).code == "key_in_use"
+    assert house.elsewhere.describe(second.key).enabled
 
 
 def test_a_network_that_is_gone_keeps_no_change_open():
