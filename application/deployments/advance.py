@@ -11,7 +11,7 @@ only place that writes it.
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from application.audit.trail import Trail
 from application.credits.fees import charge, valued
@@ -163,9 +163,7 @@ class Advance:
             self.halt.network(seen.network, "wrong_chain", str(error))
             return _waits(WaitReason.NETWORK_HALTED, str(error))
         except ReceiverDiffersError as error:
-            # Somebody has written into the database.
-            where = f"{seen.network} {seen.named}"
-            self.alarms.sound("receiver_differs", where, str(error))
+            self._tell_receiver(seen, error)
             return _waits(WaitReason.OPERATOR, str(error))
         except (CustodyRefusedError, CustodyUnavailableError) as error:
             return _waits(WaitReason.SIGNER_UNAVAILABLE, str(error))
@@ -196,10 +194,9 @@ class Advance:
                 if account is not None and _party_of(placed, chain) is Party.OWNER:
                     signer = self._introduce(account, placed.owner, chain)
                 if slot is None:
-                    check_receiver(placed, account, chain, self.pursuit.custodians)
-                    sought = self._seek_slot(placed, chain, signer)
+                    sought = self._seek_slot(placed, chain, signer, account)
                     return with_issuer_balance(self.store, chain, signer, sought)
-                return self.pursuit(
+                return self._pursue(
                     Case(
                         seen=placed,
                         chain=chain,
@@ -217,6 +214,20 @@ class Advance:
                 return Finding(events=(Completed(credits=seen.credits),))
             case State.COMPLETED | State.FAILED | State.CANCELLED:
                 return Finding()
+
+    def _pursue(self, case: Case) -> Finding:
+        try:
+            return self.pursuit(case)
+        except ReceiverDiffersError as error:
+            if case.slot.expires or case.slot.attempts:
+                raise
+            # Nobody could sign in it, or end it, and later nonces would wait for ever.
+            self._tell_receiver(case.seen, error)
+            return self.pursuit(evolve(case, is_withdrawn=True))
+
+    def _tell_receiver(self, seen: Deployment, error: ReceiverDiffersError) -> None:
+        """Somebody has written into the database."""
+        self.alarms.sound("receiver_differs", f"{seen.network} {seen.named}", str(error))
 
     def _introduce(self, account: Account, address: str | None, chain: Chain) -> Signer:
         """An address of the issuing account as one that sends transactions itself.
@@ -243,7 +254,9 @@ class Advance:
             work.signers.add(fresh)
             return work.signers.get(network, mine.address) or fresh
 
-    def _seek_slot(self, seen: Deployment, chain: Chain, signer: Signer) -> Finding:
+    def _seek_slot(
+        self, seen: Deployment, chain: Chain, signer: Signer, account: Account | None
+    ) -> Finding:
         """Before a slot is given: nothing must be there yet, and it must be going to work."""
         # Also of what is adopted: a restored backup may have forgotten the document, too.
         document = chain.document_of(seen.token) if seen.order is None else None
@@ -254,6 +267,8 @@ class Advance:
         effect = chain.effect_of(intent)
         if isinstance(effect, Effect):
             return self.pursuit.adopt(seen, effect, self.clock.now(), signer=signer.address)
+        # After the look: what is there already is adopted, which nobody signs anything for.
+        check_receiver(seen, account, chain, self.pursuit.custodians)
         if signer.halted is not None:
             return Finding(
                 owner=seen.owner,

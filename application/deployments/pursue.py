@@ -4,13 +4,13 @@ A slot is pursued until, at finality, it is known what took it.  Unknown stays u
 slot and hold, and the same bytes are sent again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
 from application.deployments.findings import Finding
-from application.deployments.receiver import check_receiver
+from application.deployments.receiver import check_receiver, is_key_of, is_treasurys
 from application.ports.chain import Chain
 from application.ports.custody import Custodian, CustodyRefusedError
 from application.ports.storage.work import Scope, Store
@@ -59,6 +59,7 @@ from domain.operation import (
     Verdict,
     WaitReason,
 )
+from domain.rekey import REKEY, Rekey
 from domain.signing import PublicKey, SigningReceipt, digest_of
 
 #: How long one worker may be the only one to replace or fill for a signer.  Short: whoever was
@@ -128,19 +129,46 @@ class Case:
     def key_of(self, address: str, role: AttemptRole) -> tuple[KeyRef, PublicKey]:
         """The key that rules *address*: the sender's, or one of the issuer's.
 
+        Rows may name the key of another account; its reference says whose it is.
+
         Raises: CustodyRefusedError.
         """
-        # The account first: it knows where its keys are now, whatever a line of slots remembers.
-        keys = [(each.key, each.public_key) for each in self.issuer.keys] if self.issuer else []
-        keys.append((self.signer.key, self.signer.public_key))
-        if self.payer is not None:
-            keys.append((self.payer.key, self.payer.public_key))
-        for key, public_key in keys:
-            if self.chain.address(public_key) == address:
-                if role is AttemptRole.EFFECT:
-                    self._require_enabled(key)
-                return key, public_key
+        named = None
+        for key, public_key, is_whose_it_should_be in self._keys(address):
+            if self.chain.address(public_key) != address:
+                continue
+            if not is_whose_it_should_be:
+                named = key
+                continue
+            if role is AttemptRole.EFFECT:
+                self._require_enabled(key)
+            return key, public_key
+        if named is not None:
+            raise CustodyRefusedError("unknown_key", f"{named} does not sign for {address} here")
         raise CustodyRefusedError("unknown_key", f"no key of {address} is at hand")
+
+    def _keys(self, address: str) -> Iterator[tuple[KeyRef, PublicKey, bool]]:
+        """Those that may sign for *address*, and whether each belongs to whom its row says."""
+        # The account first: it knows where its keys are now, whatever a line of slots remembers.
+        for each in self.issuer.keys if self.issuer is not None else ():
+            yield each.key, each.public_key, self._is_the_issuers(each.key)
+        for signer in (self.signer, self.payer):
+            if signer is None:
+                continue
+            if signer.is_treasury:
+                is_ours = is_treasurys(signer.key) and not self._is_the_owners(address)
+            else:
+                is_ours = self._is_the_issuers(signer.key)
+            yield signer.key, signer.public_key, is_ours
+
+    def _is_the_issuers(self, key: KeyRef) -> bool:
+        return self.issuer is not None and is_key_of(self.issuer, key)
+
+    def _is_the_owners(self, address: str) -> bool:
+        """Whether the issuer is who signs for *address*, so that no treasury does."""
+        token = self.seen.token
+        rekeyed = Rekey.of(token).account if token.kind == REKEY else None
+        return self.issuer is not None and address in {self.seen.owner, rekeyed}
 
     def _require_enabled(self, key: KeyRef) -> None:
         is_the_issuers = self.issuer is not None and self.issuer.find(key) is not None

@@ -10,10 +10,10 @@ from application.ports.chain import Chain
 from application.ports.custody import Custodian, CustodyRefusedError
 from domain.account import Account
 from domain.deployment import Deployment
-from domain.identifiers import KeyRef
-from domain.operation import OperationKind
-from domain.rekey import Rekey
+from domain.identifiers import INSTALLATION, KeyRef
+from domain.rekey import REKEY, Rekey
 from domain.signing import KeyPlace
+from domain.token import Action
 
 
 class ReceiverDiffersError(Exception):
@@ -33,9 +33,36 @@ def check_receiver(
         CustodyRefusedError: its custodian does not know the key, or is not configured here.
         CustodyUnavailableError: ask again.
     """
-    to = _receiver_of(operation)
-    if to is None:
-        return
+    for to in _receivers_of(operation):
+        _check(to, account, chain, custodians)
+
+
+def is_key_of(account: Account, key: KeyRef) -> bool:
+    """Whether *key* is one that a custodian made for *account*: its reference says for whom."""
+    place = _place_of(key)
+    whose = None if place is None else (place.organisation, place.account)
+    return whose == (account.organisation, account.id)
+
+
+def is_treasurys(key: KeyRef) -> bool:
+    """Whether *key* was made for the installation, and for no organisation."""
+    place = _place_of(key)
+    return place is not None and place.organisation == INSTALLATION
+
+
+def _receivers_of(operation: Deployment) -> tuple[str, ...]:
+    """By what a chain would build of it: what the row is called is in no transaction."""
+    order, receivers = operation.order, []
+    if order is not None and order.action is Action.HAND_OVER:
+        receivers.append(str(order.parameters["to"]))
+    if operation.token.kind == REKEY:
+        receivers.append(Rekey.of(operation.token).ruler)
+    return tuple(receivers)
+
+
+def _check(
+    to: str, account: Account | None, chain: Chain, custodians: Mapping[str, Custodian]
+) -> None:
     keys = account.keys if account is not None else ()
     named = next((each.key for each in keys if chain.address(each.public_key) == to), None)
     if account is None or named is None:
@@ -43,7 +70,7 @@ def check_receiver(
     scheme = named.partition(":")[0]
     if scheme not in custodians:
         raise CustodyRefusedError("unknown_key", f"no custodian {scheme} is configured")
-    if not _is_of(account, scheme, named):
+    if not is_key_of(account, named):
         raise ReceiverDiffersError(f"{named} is a key of another account")
     described = custodians[scheme].describe(named)
     found = chain.address(described.public_key)
@@ -53,15 +80,5 @@ def check_receiver(
         raise ReceiverDiffersError(f"{named}, whose address is {to}, is disabled")
 
 
-def _receiver_of(operation: Deployment) -> str | None:
-    if operation.kind is OperationKind.REKEY:
-        return Rekey.of(operation.token).ruler
-    if operation.kind is OperationKind.HAND_OVER and operation.order is not None:
-        return str(operation.order.parameters["to"])
-    return None
-
-
-def _is_of(account: Account, scheme: str, key: KeyRef) -> bool:
-    place = KeyPlace.of(scheme, key)
-    whose = None if place is None else (place.organisation, place.account)
-    return whose == (account.organisation, account.id)
+def _place_of(key: KeyRef) -> KeyPlace | None:
+    return KeyPlace.of(key.partition(":")[0], key)

@@ -315,13 +315,13 @@ class CarryOutKeyChange:
     def _has_a_token(self, account: Account, address: str) -> bool:
         scope = Scope(organisation=account.organisation)
         with self.store.begin(scope) as work:
-            if any(each.state.is_open for each in work.deployments.handing_to(address)):
+            handed = work.deployments.handing_to(address)
+            if any(each.state.is_open for each in handed):
                 return True
-            held = [
-                found
-                for id in work.deployments.held_by(account.id, [address])
-                if (found := work.deployments.get(id)) is not None
-            ]
+            # Also what was to go there and did not, by records that may have forgotten it.
+            ids = dict.fromkeys(work.deployments.held_by(account.id, [address]))
+            ids.update(dict.fromkeys(each.of for each in handed if each.of is not None))
+            held = [found for id in ids if (found := work.deployments.get(id)) is not None]
         for each in held:
             chain = self.chains.get(each.network)
             if each.state.is_open:

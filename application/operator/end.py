@@ -71,10 +71,6 @@ class EndOperation:
     def _open_outcome(self, seen: Deployment) -> Refusal | None:
         """Why the step that is not done may be done all the same."""
         chain = self.chains.get(seen.network)
-        if chain is None and seen.is_untouched:
-            # By our records nothing was sent.  If they have forgotten something, whoever tries it
-            # again, under the same id, finds that.
-            return None
         if chain is None:
             return Refusal(code="network_not_ready", detail=f"{seen.network} is not set up")
         effect = chain.effect_of(Pursuit.intent(seen))

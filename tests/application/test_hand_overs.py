@@ -9,11 +9,14 @@ from hypothesis import given
 
 from adapters.memory.custody import MemoryCustodian
 from application.deployments.budget import Budgets, intent_of
+from application.deployments.pursue import Case
+from application.deployments.receiver import ReceiverDiffersError, check_receiver
 from application.deployments.request import Accepted
 from application.keys.carry_out import CarryOutKeyChange, NotYetError
 from application.keys.handed import handed_to_key_of
 from application.operator.end import EndOperation
 from application.ports.chain import Chain, ChainUnavailableError
+from application.ports.custody import CustodyRefusedError
 from application.ports.storage.paging import PageRequest
 from application.ports.storage.work import Scope
 from domain.account import AccountState
@@ -22,7 +25,8 @@ from domain.errors import Refusal
 from domain.identifiers import OperationId
 from domain.key_change import KeyAction, KeyChangeState
 from domain.network import Network
-from domain.operation import AttemptRole, Effect, OperationKind, WaitReason
+from domain.operation import AttemptRole, Effect, NoEffect, OperationKind, Slot, WaitReason
+from domain.rekey import Rekey
 from domain.token import Action, Order
 from domain.treasury import Budget
 from tests.application.house import LEASE_IS_OVER, examples
@@ -481,25 +485,49 @@ def test_nobody_ends_a_hand_over_that_is_done_though_a_backup_has_forgotten_it()
     assert house.get(handing.id).state is State.COMPLETED
 
 
-def test_a_hand_over_on_a_network_that_is_gone_is_ended_and_found_where_it_was_done():
-    """Nobody can ask; and where the records had forgotten what was done, it is adopted later."""
+def test_a_hand_over_on_a_network_that_is_gone_is_not_ended():
+    """Nobody can ask whether it was done; and it keeps no change of keys open."""
     house = an_issuer(1)
     handing = a_hand_over(house)
-    backup = house.backup()
-    house.lives(Fate({}))
-    house.restore(backup)
-    house.pass_time(LEASE_IS_OVER)
     end = EndOperation(
         store=house.store, chains={}, clock=house.clock, identifiers=house.identifiers
     )
-    ended = end(house.registered.organisation.id, handing.id, "the network is gone")
-    assert ended.came_to_nothing
-    looked_at(house)
-    house.pass_time(LEASE_IS_OVER)
-    house.change(KeyAction.REKEY)
+    answer = end(house.registered.organisation.id, handing.id, "the network is gone")
+    assert refused(answer) == "network_not_ready"
+    assert house.get(handing.id).state is State.QUEUED
+    without_networks(house)
+    assert not house.is_waiting_for_keys()
+
+
+def test_no_key_is_disabled_to_which_a_token_went_though_the_records_say_that_it_did_not():
+    """A backup forgets a hand-over, and a node that is behind has it ended."""
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    second, backup = house.account, house.backup()
     house.lives(Fate({}))
-    assert house.get(handing.id).state is State.COMPLETED
-    assert house.effects(house.get(handing.id)) == 1
+    house.restore(backup)
+    house.pass_time(LEASE_IS_OVER)
+    head = house.chain.head().final
+
+    class Behind:
+        def effect_of(self, intent):
+            return NoEffect(at=head)
+
+    end = EndOperation(
+        store=house.store,
+        chains={house.network: Behind()},
+        clock=house.clock,
+        identifiers=house.identifiers,
+    )
+    assert end(house.registered.organisation.id, handing.id, "it hangs").came_to_nothing
+    looked_at(house)
+    house.change(KeyAction.ROTATE)
+    looked_at(house, 12)
+    assert owner(house, house.gold[0]) == second.address != house.account.address
+    disabling = house.disable(second.key)
+    looked_at(house, 6)
+    assert house.changed(disabling.id).code == "key_in_use"
+    assert house.elsewhere.describe(second.key).enabled
 
 
 def test_a_network_that_is_gone_keeps_no_change_open():
@@ -702,6 +730,14 @@ def forged(house, id, to):
                 table.rows[key] = evolve(row, deployment=evolve(row.deployment, order=order))
 
 
+def rewritten(house, id, **changes):
+    """Likewise, in any operation's row."""
+    for table in house._tables():
+        for key, row in list(table.rows.items()):
+            if getattr(getattr(row, "deployment", None), "id", None) == id:
+                table.rows[key] = evolve(row, deployment=evolve(row.deployment, **changes))
+
+
 def is_not_signed(house, id):
     looked_at(house, 6)
     seen = house.get(id)
@@ -750,6 +786,81 @@ def test_nor_to_a_key_that_is_disabled_where_it_is_held():
     is_not_signed(house, handing.id)
 
 
+def test_nor_where_the_row_that_says_so_is_called_something_else():
+    house = an_issuer(1)
+    mint = house.operate(house.gold[0].id)
+    order = Order(action=Action.HAND_OVER, parameters={"to": house.a_stranger})
+    rewritten(house, mint.id, order=order)
+    is_not_signed(house, mint.id)
+
+
+def test_an_address_that_is_rekeyed_is_asked_for_whatever_its_row_is_called():
+    house = an_issuer(1)
+    token = Rekey(account=house.account.address, ruler=house.a_stranger).as_token()
+    called = evolve(house.gold[0], token=token)
+    assert called.kind is OperationKind.DEPLOYMENT
+    with pytest.raises(ReceiverDiffersError):
+        check_receiver(called, house.account, house.chain, house.custodians)
+
+
+def test_no_key_signs_for_another_organisation_whose_account_names_it():
+    house = an_issuer(1)
+    victim, other = house.account, house.neighbour()
+    other.issue()
+    other.move()
+    other.change_keys_of_everybody()
+    (handing,) = other.hand_overs()
+    changed_account(other, further_keys=(*other.account.further_keys, victim.own_key))
+    rewritten(house, handing.id, owner=victim.address, predicted=house.gold[0].result)
+    looked_at(other, 8)
+    assert other.get(handing.id).waiting is WaitReason.SIGNER_UNAVAILABLE
+    assert owner(house, house.gold[0]) == victim.address
+
+
+def a_case(house, **changes):
+    (gold,) = house.gold
+    known = Case(
+        seen=gold,
+        chain=house.chain,
+        signer=house.signer,
+        payer=house.signer,
+        issuer=house.account,
+        slot=Slot(number=1, network=house.network, signer=house.signer.address),
+        now=house.clock.now(),
+    )
+    return evolve(known, **changes)
+
+
+def test_a_treasury_signs_nothing_in_an_issuers_name():
+    house = an_issuer(1)
+    treasury = house.signer
+    key, _ = a_case(house).key_of(treasury.address, AttemptRole.EFFECT)
+    assert key == treasury.key
+    for seen in (
+        evolve(house.gold[0], owner=treasury.address),
+        evolve(house.gold[0], token=Rekey(account=treasury.address, ruler="K").as_token()),
+    ):
+        with pytest.raises(CustodyRefusedError, match="does not sign for"):
+            a_case(house, seen=seen).key_of(treasury.address, AttemptRole.EFFECT)
+
+
+def test_a_line_of_slots_lends_no_other_key():
+    """Neither an organisation's, as if it were a treasury's, nor that of another account."""
+    house = an_issuer(1)
+    theirs = house.neighbour().account
+    for is_treasury in (True, False):
+        line = evolve(
+            house.signer,
+            is_treasury=is_treasury,
+            address=theirs.address,
+            key=theirs.key,
+            public_key=theirs.public_key,
+        )
+        case = a_case(house, signer=line, payer=line)
+        with pytest.raises(CustodyRefusedError, match="does not sign for"):
+            case.key_of(theirs.address, AttemptRole.EFFECT)
+
+
 def test_what_is_written_between_a_slot_and_its_signature_is_not_signed():
     house = an_issuer(1)
     handing = a_hand_over(house)
@@ -757,11 +868,63 @@ def test_what_is_written_between_a_slot_and_its_signature_is_not_signed():
     forged(house, handing.id, house.a_stranger)
     looked_at(house, 6)
     seen = house.get(handing.id)
-    assert (seen.waiting, seen.steps[1].attempts) == (WaitReason.OPERATOR, ())
+    # Nothing but a fill: its nonce holds up nobody.
+    assert {each.role for each in seen.steps[1].attempts} == {AttemptRole.FILL}
+    assert (seen.waiting, seen.steps[1].open_slot) == (WaitReason.OPERATOR, None)
+    assert "receiver_differs" in {each[0] for each in house.alarms.sounded}
     assert owner(house, house.gold[0]) == house.first.address
     forged(house, handing.id, house.account.address)
     house.lives(Fate({}))
     assert owner(house, house.gold[0]) == house.account.address
+
+
+def test_a_slot_whose_receiver_is_disabled_since_is_filled_and_a_person_ends_it():
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    until(house, handing.id, lambda seen: seen.steps[1].open_slot is not None)
+    house.elsewhere.disable(house.account.key)
+    looked_at(house, 12)
+    seen = house.get(handing.id)
+    assert (seen.waiting, seen.step.open_slot) == (WaitReason.OPERATOR, None)
+    assert [each.role for each in seen.step.attempts] == [AttemptRole.FILL]
+    assert house.end(handing.id, "its receiver signs nothing").state is State.FAILED
+    looked_at(house)
+    assert not house.is_waiting_for_keys()
+    # And goes to the next key.
+    house.change(KeyAction.MOVE, custodian="memory")
+    house.lives(Fate({}))
+    assert owner(house, house.gold[0]) == house.account.address
+    house.is_intact()
+
+
+def test_what_a_backup_has_forgotten_is_adopted_though_its_receiver_is_disabled_since():
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    second = house.account
+    backup = house.backup()
+    house.lives(Fate({}))
+    for change in (lambda: house.change(KeyAction.ROTATE), lambda: house.disable(second.key)):
+        change()
+        house.lives(Fate({}))
+    assert not house.elsewhere.describe(second.key).enabled
+    house.restore(backup)
+    house.pass_time(LEASE_IS_OVER)
+    looked_at(house, 10)
+    assert house.get(handing.id).state is State.COMPLETED
+    assert house.effects(house.get(handing.id)) == 1
+
+
+def test_nor_need_its_custodian_be_there(monkeypatch):
+    house = an_issuer(1)
+    handing = a_hand_over(house)
+    backup = house.backup()
+    house.lives(Fate({}))
+    house.restore(backup)
+    house.pass_time(LEASE_IS_OVER)
+    left = {house.custodian_scheme: house.custodian}
+    monkeypatch.setattr(KeyedHouse, "custodians", property(lambda self: left))
+    looked_at(house, 10)
+    assert house.get(handing.id).state is State.COMPLETED
 
 
 # What it costs the treasury.
