@@ -322,6 +322,7 @@ class CarryOutKeyChange:
             ids = dict.fromkeys(work.deployments.held_by(account.id, [address]))
             ids.update(dict.fromkeys(each.of for each in handed if each.of is not None))
             held = [found for id in ids if (found := work.deployments.get(id)) is not None]
+            seen = {each.id: _last_block(each, *hand_overs_of(work, each.id)) for each in held}
         for each in held:
             chain = self.chains.get(each.network)
             if each.state.is_open:
@@ -333,6 +334,9 @@ class CarryOutKeyChange:
             if state is None:
                 # A node that is behind: a key is disabled for ever, so it is asked again.
                 raise NotYetError(f"{each.network} does not know of {each.id} (yet)")
+            if state.at is None or state.at.number < seen[each.id]:
+                detail = f"{each.network} shows {each.id} as it was before block {seen[each.id]}"
+                raise NotYetError(detail)
             if any(address in whose for whose in state.powers.values()):
                 return True
         return False
@@ -675,3 +679,14 @@ def _after_all_before(work: Work, token: OperationId) -> datetime:
 def _steps_of(chain: Chain, token: Token, order: Order | None = None) -> tuple[Step, ...]:
     outlines = enumerate(chain.steps(token, order), start=1)
     return tuple(Step(number=number, name=step.name) for number, step in outlines)
+
+
+def _last_block(*operations: Deployment) -> int:
+    """The highest of those in which steps of *operations* were seen."""
+    blocks = [
+        step.inclusion.block.number
+        for each in operations
+        for step in each.steps
+        if step.inclusion is not None
+    ]
+    return max(blocks, default=0)

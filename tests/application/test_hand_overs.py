@@ -1100,3 +1100,27 @@ def test_what_the_new_owner_has_done_is_not_called_withdrawn(monkeypatch):
     seen = house.get(waiting.id)
     assert (seen.owner, seen.waiting) == (house.account.address, WaitReason.OPERATOR)
     assert seen.state is not State.FAILED
+
+
+def test_no_key_is_disabled_by_the_word_of_a_node_that_stands_still(monkeypatch):
+    house = an_issuer(1)
+    (gold,) = house.gold
+    before = house.chain.state(gold.token, gold.result)
+    house.change(KeyAction.ROTATE)
+    house.lives(Fate({}))
+    second = house.account
+    # The next hand-over comes to nothing: the token stays with the second key.
+    house.chain.refuses = "no"
+    house.change(KeyAction.ROTATE)
+    looked_at(house, 6)
+    house.chain.refuses = None
+    assert owner(house, gold) == second.address != house.account.address
+    with monkeypatch.context() as behind:
+        behind.setattr(type(house.chain), "state", lambda *_: before)
+        disabling = house.disable(second.key)
+        looked_at(house, 2)
+        assert house.changed(disabling.id).state is KeyChangeState.REQUESTED
+        assert house.custodian.describe(second.key).enabled
+    looked_at(house, 2)
+    assert house.changed(disabling.id).code == "key_in_use"
+    assert house.custodian.describe(second.key).enabled
