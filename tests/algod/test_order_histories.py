@@ -23,8 +23,13 @@ from tests.application.house import PROVING
 
 #: In a proof each kind of misfortune and each action has to be met so often.
 COUNT, AT_LEAST = (600, 30) if PROVING else (16, 0)
-#: What an operation may have failed of, having had no effect.
-HARMLESS = {Reason.DEPLOYMENT_VALIDATION_FAILED, Reason.TRANSACTION_SUBMISSION_FAILED}
+#: What an operation may have failed of, having had no effect.  By the state in which the chain
+#: refused it: also that of one whose attempt was in a pool before, and was lost there.
+HARMLESS = {
+    Reason.DEPLOYMENT_VALIDATION_FAILED,
+    Reason.TRANSACTION_SUBMISSION_FAILED,
+    Reason.TRANSACTION_REVERTED,
+}
 
 
 @define
@@ -97,6 +102,7 @@ class Customer:
             assert house.effects(order) == (order.state is State.COMPLETED)
             if order.failure is not None:
                 assert order.failure.reason in HARMLESS, order.failure
+                assert order.failure.without_effect, order.failure
         done = [each for each in known if each.state is State.COMPLETED]
         spent = 5 + len(done)
         assert house.credits == (25 - spent, 0, spent)
