@@ -2,7 +2,7 @@
 
 An entry is taken out while a turn is decided about it, and comes back when that has committed: it
 has one owner at a time, and what went wrong is forgotten.  Whether it is still so is for the
-database to say, when the turn is written (`keep_turn`, migration 0065).
+database to say, when the turn is written (`keep_turn`, migration 0067).
 """
 
 from __future__ import annotations
