@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 from application.ports.custody import CustodyRefusedError, CustodyUnavailableError
 from application.ports.storage.work import Scope, StoreUnavailableError
@@ -14,6 +15,8 @@ log = logging.getLogger(__name__)
 
 _SILENT = "does not answer"
 _AGAIN_SECONDS = 1.0
+#: What clocks of machines may differ by: `verify ledger` (I14, I16) and `verify audit` allow it.
+_APART = timedelta(seconds=5)
 
 
 def await_database(container: Container, stop: threading.Event) -> str | None:
@@ -59,6 +62,40 @@ def custodian_problem(container: Container) -> str | None:
     except StoreUnavailableError as error:
         return f"its store does not answer: {error}"
     return None
+
+
+def clock_problem(container: Container) -> str | None:
+    """How far this machine's clock is from the database's; None: no further than is allowed.
+
+    Instants that were written are for ever: an hour ahead, and the journal goes back in time for
+    an hour once somebody has set the clock.
+
+    Raises: StoreUnavailableError.
+    """
+    clock = container.clock()
+    before = clock.now()
+    theirs = container.store().instant()
+    # It answered in between, after however long.
+    ahead, behind = before - theirs, theirs - clock.now()
+    if max(ahead, behind) <= _APART:
+        return None
+    apart = f"{ahead} ahead of" if ahead > behind else f"{behind} behind"
+    return f"is {apart} the database's"
+
+
+def tell_of_clock(container: Container) -> None:
+    """Log what `clock_problem`."""
+    try:
+        if problem := clock_problem(container):
+            log.error("the clock %s; %s", problem, REMEDY_OF_CLOCK)
+    except StoreUnavailableError as error:
+        log.warning("the database's clock is not known: %s", error)
+
+
+REMEDY_OF_CLOCK = (
+    "stop this process and set the machine's clock, or the database's (NTP): instants that are "
+    "written wrong stay so (docs/ledger.md, I14)"
+)
 
 
 def tariffs_not_sold(container: Container) -> Mapping[TariffName, int]:

@@ -1,7 +1,7 @@
 """What `tallystick doctor` says of nodes: each is asked alone, and every problem has a remedy."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -294,6 +294,43 @@ def test_issuing_accounts_are_told_where_they_stand_still():
     ]
     assert "treasury resume" in told[0].remedy
     assert not any("0xC" in str(finding) for finding in findings)
+
+
+def apart(seconds, takes=0):
+    """A machine whose clock is so far ahead of a database's that takes so long to answer."""
+    noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    machine = iter([noon, noon + timedelta(seconds=takes)])
+    return SimpleNamespace(
+        clock=lambda: SimpleNamespace(now=lambda: next(machine)),
+        store=lambda: SimpleNamespace(instant=lambda: noon - timedelta(seconds=seconds)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("container", "problem"),
+    [
+        (apart(0), None),
+        (apart(5), None),
+        (apart(-5), None),
+        (apart(-60, takes=60), None),
+        (apart(5.5), "is 0:00:05.500000 ahead of the database's"),
+        (apart(3600), "is 1:00:00 ahead of the database's"),
+        (apart(-3600, takes=60), "is 0:59:00 behind the database's"),
+    ],
+)
+def test_a_clock_is_compared_with_the_databases(container, problem):
+    found = doctor.clock(container)
+    assert found.problem == problem
+    assert found.grade is (Grade.OK if problem is None else Grade.FAILED)
+    assert "NTP" in found.remedy
+
+
+def test_serve_and_work_tell_of_their_clock_when_they_start(caplog):
+    readiness.tell_of_clock(apart(3600))
+    readiness.tell_of_clock(apart(0))
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert record.getMessage().startswith("the clock is 1:00:00 ahead of the database's")
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """What readiness and `doctor` ask the database."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from attrs import frozen
 from psycopg import Connection
-from psycopg.rows import DictRow, class_row, tuple_row
+from psycopg.rows import DictRow, class_row, scalar_row, tuple_row
 
 from adapters.postgres.migrate import unapplied
 
@@ -31,3 +32,12 @@ def installation(connection: Connection[DictRow]) -> Installation | None:
             return None
         cursor.execute("SELECT id, environment, auth_epoch FROM installation")
         return cursor.fetchone()
+
+
+def instant(connection: Connection[DictRow]) -> datetime:
+    """The database's clock."""
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute("SELECT clock_timestamp()").fetchone()
+    if not isinstance(found, datetime):
+        raise TypeError(f"clock_timestamp() is {found!r}")
+    return found.astimezone(UTC)

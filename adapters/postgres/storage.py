@@ -527,6 +527,11 @@ class PostgresStore(SharedStore):
         with translated(), self._pool.connection() as connection:
             return health.installation(connection)
 
+    def instant(self) -> datetime:
+        """What the database's clock says now.  Raises: StoreUnavailableError."""
+        with translated(), self._pool.connection() as connection:
+            return health.instant(connection)
+
     def _enter(self, first: Callable[[Connection[DictRow]], R]) -> tuple[Connection[DictRow], R]:
         """A connection on which *first* has begun a transaction, and what that has found.
 

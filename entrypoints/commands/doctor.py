@@ -22,7 +22,9 @@ from entrypoints.diagnosis import Examination, Finding, Grade
 from entrypoints.mail_settings import MailSettings
 from entrypoints.network_settings import NetworkSettings
 from entrypoints.readiness import (
+    REMEDY_OF_CLOCK,
     REMEDY_OF_TARIFFS,
+    clock_problem,
     custodian_problem,
     database_problem,
     number_of,
@@ -81,6 +83,7 @@ def _examine(config: str | None) -> Iterator[Finding]:
                 problem=custodian_problem(container),
                 remedy="give this process the master key that the secrets were wrapped with",
             )
+            yield clock(container)
             yield from custody(container.custodians())
             yield from _tariffs(container)
             yield from _sealing(container)
@@ -129,6 +132,15 @@ def mail(chosen: MailSettings) -> Finding:
         remedy="set [mail] url and from: docs/mail.md",
         is_warning=True,
     )
+
+
+def clock(container: Container) -> Finding:
+    """Whether what this machine writes comes when it happens, as the others see it."""
+    try:
+        problem = clock_problem(container)
+    except StoreUnavailableError as error:
+        problem = str(error)
+    return Finding(what="clock", problem=problem, remedy=REMEDY_OF_CLOCK)
 
 
 def custody(custodians: Mapping[str, Custodian]) -> Iterator[Finding]:

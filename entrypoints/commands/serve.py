@@ -18,7 +18,7 @@ from entrypoints.http.access_tokens import AccessTokens
 from entrypoints.http.app import create_app
 from entrypoints.http.protocol import ImpatientProtocol
 from entrypoints.http.services import Services
-from entrypoints.readiness import await_database, readiness, tell_of_tariffs
+from entrypoints.readiness import await_database, readiness, tell_of_clock, tell_of_tariffs
 from entrypoints.settings import SettingsError
 
 #: Bytes of the Ed25519 seed that signs access tokens.
@@ -49,6 +49,7 @@ def _serve(ctx: click.Context, container: Container) -> None:
         if problem is not None:
             click.echo(f"the database {problem}", err=True)
             sys.exit(1)
+        tell_of_clock(container)
         tell_of_tariffs(container)
         settings = container.settings()
         app = create_app(services(container, stopping))

@@ -10,7 +10,7 @@ from application.ports.files import FilesUnavailableError
 from application.ports.payments import PaymentsRefusedError, PaymentsUnavailableError
 from domain.identifiers import NetworkId
 from entrypoints.container import Container
-from entrypoints.readiness import await_database, tell_of_tariffs
+from entrypoints.readiness import await_database, tell_of_clock, tell_of_tariffs
 from entrypoints.worker.background import Periodic, handlers, watched
 from entrypoints.worker.keys import key_changes
 from entrypoints.worker.loop import DeploymentLoop
@@ -69,6 +69,7 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
             raise WrongDatabaseError(f"the database {problem}")
         if stop.is_set():
             return
+        tell_of_clock(container)
         tell_of_tariffs(container)
         tasks.open()
         threads = [

@@ -93,6 +93,14 @@ def test_the_store_tells_whose_database_it_is(store):
     assert (installation.id, installation.environment) == (INSTALLATION, "test")
 
 
+def test_the_store_tells_the_databases_instant(store):
+    # Of this machine, so of its clock.
+    before = datetime.now(UTC)
+    instant = store.instant()
+    assert before <= instant <= datetime.now(UTC)
+    assert instant.tzinfo is UTC
+
+
 def test_a_log_in_role_gets_its_password_without_sending_it(empty_database):
     login = Login(name="tallystick_test_reader", password="s3cret!", group="tallystick_readonly")
     bring_up(empty_database, logins=[login])
