@@ -2,6 +2,9 @@
 
 import base64
 import json
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import msgpack
 import pytest
@@ -70,3 +73,67 @@ def test_a_node_that_does_not_answer_is_told():
     done = CliRunner().invoke(main, arguments, input=OFFICIAL["password"])
     assert done.exit_code == 1
     assert json.loads(done.output)["code"] == "node_unavailable"
+
+
+#: What a well-behaved node says.
+PARAMETERS = {
+    "consensus-version": "future",
+    "fee": 0,
+    "genesis-hash": base64.b64encode(bytes(32)).decode(),
+    "genesis-id": "devnet-v1",
+    "last-round": 7,
+    "min-fee": 1_000,
+}
+ACCOUNT = {"amount": 10**6, "min-balance": 10**5}
+
+
+@contextmanager
+def a_node(parameters, account):
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self):
+            told = parameters if "params" in self.path else account
+            body = json.dumps(told).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "account"),
+    [
+        ({"genesis-id": "devnet\x1b[2J"}, {}),
+        ({"genesis-id": "d" * 65}, {}),
+        ({"genesis-id": None}, {}),
+        ({"genesis-hash": "\x1b[2J"}, {}),
+        ({"genesis-hash": base64.b64encode(bytes(31)).decode()}, {}),
+        ({}, {"auth-addr": "\x1b[2J" + RULER}),
+        ({}, {"auth-addr": ["no text"]}),
+        ({"min-fee": "\x1b[2J"}, {}),
+    ],
+)
+def test_what_no_node_says_reaches_no_terminal(parameters, account):
+    arguments = ["arc76", "rekey", "--email", OFFICIAL["email"], "--to", RULER, "--node"]
+    with a_node(PARAMETERS | parameters, ACCOUNT | account) as url:
+        done = CliRunner().invoke(main, [*arguments, url], input=OFFICIAL["password"])
+    assert done.exit_code == 1
+    assert json.loads(done.output)["code"] == "node_unavailable", done.output
+    assert "2J" not in done.output
+
+
+def test_a_node_of_which_nothing_is_wrong_is_believed():
+    arguments = ["arc76", "rekey", "--email", OFFICIAL["email"], "--to", RULER, "--node"]
+    with a_node(PARAMETERS, ACCOUNT) as url:
+        done = CliRunner().invoke(main, [*arguments, url], input=OFFICIAL["password"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output)["network"] == f"algorand:{'A' * 32}"

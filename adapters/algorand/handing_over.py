@@ -18,6 +18,7 @@ from adapters.algorand.node import AnswerError, Node
 from application.ports.chain import ChainUnavailableError
 from application.ports.nodes import Endpoint
 from domain.errors import Refusal
+from domain.fields import readable
 from domain.operation import Draft, Signable, SignedTransaction
 from domain.signing import Purpose
 
@@ -25,6 +26,9 @@ from domain.signing import Purpose
 _LIFE = 1_000
 #: Bytes of such a transaction with its signature, and some more.
 _SIZE = 400
+#: Letters of what a network calls itself.
+_LONGEST_NAME = 64
+_HASH_BYTES = 32
 
 
 @frozen(kw_only=True)
@@ -86,6 +90,10 @@ def _drafted(
     address: str, ruler: str, told: Mapping[str, Any], account: Mapping[str, Any]
 ) -> Handover | Refusal:
     obeys = account.get("auth-addr") or address
+    genesis, reference = told["genesis-id"], _reference(told["genesis-hash"])
+    # A person reads them.
+    if not is_valid_address(obeys) or genesis != readable(genesis, _LONGEST_NAME):
+        raise ValueError("no address, or no name of a network")
     if obeys == ruler:
         return Refusal(code="rekeyed_already", detail=f"{address} obeys {ruler} already")
     if obeys != address:
@@ -101,17 +109,16 @@ def _drafted(
         first=first,
         last=first + _LIFE,
         gh=told["genesis-hash"],
-        gen=told["genesis-id"],
+        gen=genesis,
         flat_fee=True,
     )
     made = transaction.PaymentTxn(address, header, address, 0, rekey_to=ruler)
     encoded = base64.b64decode(msgpack_encode(made))
-    reference = str(told["genesis-hash"]).replace("+", "-").replace("/", "_")[:32]
     return Handover(
         address=address,
         ruler=ruler,
         network=f"algorand:{reference}",
-        genesis=told["genesis-id"],
+        genesis=genesis,
         first_round=first,
         last_round=first + _LIFE,
         fee_microalgos=fee,
@@ -121,3 +128,10 @@ def _drafted(
             fee_cap=fee,
         ),
     )
+
+
+def _reference(genesis: str) -> str:
+    """Of the CAIP-2 name (ChainAgnostic namespaces, algorand/caip2).  Raises: ValueError."""
+    if len(base64.b64decode(genesis, validate=True)) != _HASH_BYTES:
+        raise ValueError("no hash")
+    return genesis.replace("+", "-").replace("/", "_")[:32]
