@@ -18,7 +18,7 @@ PYTHON_READY := $(VENV)/.ready
 NODE_READY   := tools/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-algod test-stripe check prove simulate mutants faults bench helm contracts contracts-algorand lock format clean
+.PHONY: help setup demo test test-algod test-stripe check prove simulate mutants faults drill bench sizes scaling helm contracts contracts-algorand lock format clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,15 @@ mutants: setup ## See that the simulation finds what is broken on purpose; ARGS=
 
 faults: setup ## Break each part of a real installation in turn, and write docs/faults.md; ARGS="--only TEXT"
 	$(BIN)/python -m tests.faults $(ARGS)
+
+drill: setup ## Lose the database twice, restore it as docs/restoring.md says, and count; ARGS=--json
+	$(BIN)/python -m tests.drill $(ARGS)
+
+sizes: setup ## Measure what one deployment stores and takes, for docs/scaling.md; ARGS="--count N"
+	$(BIN)/python -m benchmarks.sizes $(ARGS)
+
+scaling: setup ## Write the numbers of docs/scaling.md from what was measured; ARGS=--check to compare
+	$(BIN)/python -m benchmarks.scaling $(ARGS)
 
 bench: setup ## Measure the figures of benchmarks/ against their limits; ARGS=hold_capture_vs_tpcb for one of them
 	$(BIN)/python -m benchmarks $(ARGS)
