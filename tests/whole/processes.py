@@ -135,18 +135,7 @@ class Client:
 
     def deploy(self, number: int) -> str:
         """Ask for one, and return its id; every other one on Algorand, where all look alike."""
-        if number % 2:
-            kind, network = "asa_ft", ALGORAND
-            token = ONE_ASSET | {"name": "Token", "unit_name": "T"}
-        else:
-            kind, network = "erc20_mintable", EVM
-            token = ONE_TOKEN | {"name": f"Token {number}", "symbol": f"T{number}"}
-        body = {
-            "kind": kind,
-            "network": network,
-            "token": token,
-            "client_reference": f"order {number}",
-        }
+        body = asked_for(number)
         return str(self.post("/v1/deployments", body, f"order-{number}")["id"])
 
     def await_end(self, ids: Sequence[str], seconds: float = 600.0) -> list[str]:
@@ -162,10 +151,12 @@ class Client:
             time.sleep(1)
         return list(states.values())
 
-    def post(self, path: str, body: object, idempotency_key: str) -> dict[str, object]:
+    def post(
+        self, path: str, body: object, idempotency_key: str, wanted: int = 202
+    ) -> dict[str, object]:
         headers = {"Idempotency-Key": idempotency_key}
         return self._until_answered(
-            lambda client: client.post(path, json=body, headers=headers), {202}
+            lambda client: client.post(path, json=body, headers=headers), {wanted}
         )
 
     def get(self, path: str) -> dict[str, object]:
@@ -194,6 +185,21 @@ class Client:
             self.heard[f"{answer.status_code} {answer.json()['code']}"] += 1
             time.sleep(0.2)
         raise AssertionError(f"no answer for {self.give_up_seconds} s: {last}")
+
+
+def asked_for(number: int) -> dict[str, object]:
+    if number % 2:
+        kind, network = "asa_ft", ALGORAND
+        token = ONE_ASSET | {"name": "Token", "unit_name": "T"}
+    else:
+        kind, network = "erc20_mintable", EVM
+        token = ONE_TOKEN | {"name": f"Token {number}", "symbol": f"T{number}"}
+    return {
+        "kind": kind,
+        "network": network,
+        "token": token,
+        "client_reference": f"order {number}",
+    }
 
 
 def sign_up(parts: Parts, email: str = "ada@example.com") -> tuple[str, str]:
