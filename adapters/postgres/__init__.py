@@ -43,7 +43,8 @@ def connect(url: str, *, min_size: int, max_size: int) -> "PostgresStore":
         ConnectionPool(
             url,
             connection_class=Connection[DictRow],
-            kwargs={"row_factory": dict_row},
+            # What is prepared, `statements` prepares.
+            kwargs={"row_factory": dict_row, "prepare_threshold": None},
             min_size=min_size,
             max_size=max_size,
             timeout=WAIT_SECONDS,

@@ -8,7 +8,8 @@ from uuid import UUID
 from attrs import evolve, field, frozen
 
 from adapters.postgres import queries, rows
-from adapters.postgres.transaction import Statement, Transaction
+from adapters.postgres.statements import Statement
+from adapters.postgres.transaction import Transaction
 from application.ports.storage.deployments import (
     DEPLOYMENTS,
     NOBODY,
