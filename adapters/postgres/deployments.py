@@ -189,7 +189,8 @@ class PostgresDeployments(Deployments):
 
     def _load(self, ids: Sequence[UUID], *first: LiteralString) -> Sequence[Deployment]:
         """Newest first, in one round trip; *first* goes before the reading."""
-        parameters = {"ids": ids}
+        # Written once for all of them.
+        parameters = {"ids": f"{{{','.join(map(str, ids))}}}"}
         reading = [(query, parameters) for query in first]
         reading += [(OPERATIONS[part], parameters) for part in _PARTS]
         parts = self._transaction.batch(reading)[-len(_PARTS) :]
