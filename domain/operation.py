@@ -58,7 +58,7 @@ class OperationKind(StrEnum):
     @property
     def is_on_a_token(self) -> bool:
         """Done with a token that exists."""
-        return self.value in {action.value for action in Action}
+        return self in _ON_TOKENS
 
     @property
     def is_for_a_key(self) -> bool:
@@ -68,8 +68,12 @@ class OperationKind(StrEnum):
     @property
     def prefix(self) -> Prefix:
         """Of the public ids of such operations."""
-        is_named = self.is_on_a_token or self in {OperationKind.ANCHOR, OperationKind.REKEY}
-        return Prefix.OPERATION if is_named else Prefix.DEPLOYMENT
+        return Prefix.OPERATION if self in _NAMED_OPERATIONS else Prefix.DEPLOYMENT
+
+
+# Asked of every line of a list, so they are there once.
+_ON_TOKENS = frozenset(OperationKind.of(action) for action in Action)
+_NAMED_OPERATIONS = _ON_TOKENS | {OperationKind.ANCHOR, OperationKind.REKEY}
 
 
 class WaitReason(StrEnum):

@@ -86,6 +86,9 @@ def log_to_stderr(
         )
     )
     logging.basicConfig(level=settings.level.upper(), handlers=[handler], force=True)
+    # No line says these, and where it was written is looked for through the whole stack.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.captureWarnings(capture=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))

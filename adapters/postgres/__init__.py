@@ -26,13 +26,16 @@ IDLE_TIMEOUT_SECONDS = 300
 def connect(url: str, *, min_size: int, max_size: int) -> "PostgresStore":
     """A store that is not open yet.  *url* belongs to a member of tallystick_app."""
     # Imported here: the command line must not load psycopg to print its help.
+    from msgspec import json  # noqa: PLC0415
     from psycopg import Connection  # noqa: PLC0415
     from psycopg.rows import DictRow, dict_row  # noqa: PLC0415
+    from psycopg.types.json import set_json_loads  # noqa: PLC0415
     from psycopg_pool import ConnectionPool  # noqa: PLC0415
 
     from adapters.postgres.storage import PostgresStore  # noqa: PLC0415
 
     def configure(connection: Connection[DictRow]) -> None:
+        set_json_loads(json.decode, connection)
         connection.execute("SET TimeZone TO 'UTC'")
         # Whoever waits longer for a row hears that the store is unavailable, and may ask again.
         connection.execute(f"SET lock_timeout TO '{LOCK_TIMEOUT_SECONDS}s'")
@@ -43,7 +46,8 @@ def connect(url: str, *, min_size: int, max_size: int) -> "PostgresStore":
         ConnectionPool(
             url,
             connection_class=Connection[DictRow],
-            kwargs={"row_factory": dict_row},
+            # What is prepared, `statements` prepares.
+            kwargs={"row_factory": dict_row, "prepare_threshold": None},
             min_size=min_size,
             max_size=max_size,
             timeout=WAIT_SECONDS,

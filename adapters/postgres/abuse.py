@@ -24,10 +24,13 @@ class PostgresThrottles(Throttles):
             raise MisuseError(f"{subject} is counted outside of any organisation")
         self._transaction.enter(Lock.THROTTLE, subject)
         parameters = {"subject": subject}
-        _, locked = self._transaction.batch(
-            [(ABUSE["open_throttle"], parameters), (ABUSE["lock_throttle"], parameters)]
-        )
-        row = locked.fetchone()
+        row = self._transaction.row(ABUSE["lock_throttle"], parameters)
+        if row is None:
+            # Only once: whoever is counted has a row from then on.
+            _, locked = self._transaction.batch(
+                [(ABUSE["open_throttle"], parameters), (ABUSE["lock_throttle"], parameters)]
+            )
+            row = locked.fetchone()
         return throttle_from_row(row) if row else Throttle()
 
     def put(self, subject: str, throttle: Throttle) -> None:

@@ -8,7 +8,8 @@ from uuid import UUID
 from attrs import evolve, field, frozen
 
 from adapters.postgres import queries, rows
-from adapters.postgres.transaction import Statement, Transaction
+from adapters.postgres.statements import Statement
+from adapters.postgres.transaction import Transaction
 from application.ports.storage.deployments import (
     DEPLOYMENTS,
     NOBODY,
@@ -188,7 +189,8 @@ class PostgresDeployments(Deployments):
 
     def _load(self, ids: Sequence[UUID], *first: LiteralString) -> Sequence[Deployment]:
         """Newest first, in one round trip; *first* goes before the reading."""
-        parameters = {"ids": ids}
+        # Written once for all of them.
+        parameters = {"ids": f"{{{','.join(map(str, ids))}}}"}
         reading = [(query, parameters) for query in first]
         reading += [(OPERATIONS[part], parameters) for part in _PARTS]
         parts = self._transaction.batch(reading)[-len(_PARTS) :]

@@ -10,7 +10,8 @@ from attrs import define, frozen
 from adapters.postgres import ledger_rows as rows
 from adapters.postgres import queries
 from adapters.postgres.rows import Row
-from adapters.postgres.transaction import Statement, Transaction
+from adapters.postgres.statements import Statement
+from adapters.postgres.transaction import Transaction
 from application.ports.storage.ledger import Deed, Ledger, entered
 from application.ports.storage.paging import Page
 from application.ports.storage.work import Lock

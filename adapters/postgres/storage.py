@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg
 from attrs import define, field, frozen
-from psycopg import Connection, Cursor
+from psycopg import Connection
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.rows import DictRow
 from psycopg_pool import ConnectionPool
@@ -59,6 +59,7 @@ from adapters.postgres.retention import PostgresArchives, PostgresLegalHolds
 from adapters.postgres.seals import PostgresSeals
 from adapters.postgres.sign_in import PostgresFlows, PostgresIdentities
 from adapters.postgres.signers import PostgresNetworks, PostgresSigners
+from adapters.postgres.statements import Found, Statement, Statements
 from adapters.postgres.together import (
     Account,
     KnownTurn,
@@ -76,7 +77,7 @@ from adapters.postgres.together import (
     transaction_of,
 )
 from adapters.postgres.tokens import PostgresTokenWatches
-from adapters.postgres.transaction import Statement, Transaction
+from adapters.postgres.transaction import Transaction
 from adapters.postgres.webhooks import PostgresWebhooks
 from adapters.postgres.wrapped import PostgresWrappedSecrets
 from adapters.postgres.writing import Turns, failure
@@ -360,7 +361,7 @@ class PostgresStore(SharedStore):
     @contextmanager
     def transaction(self, scope: Scope) -> Iterator[Transaction]:
         with self._entered(lambda connection: _begin(connection, scope)) as (connection, _):
-            yield Transaction(connection, scope)
+            yield Transaction(Statements.of(connection), scope)
 
     @contextmanager
     def _entered(
@@ -373,10 +374,10 @@ class PostgresStore(SharedStore):
             except BaseException:
                 # What went wrong is told by the exception; a broken connection undoes as well.
                 with suppress(psycopg.Error):
-                    connection.rollback()
+                    _end(connection, b"ROLLBACK")
                 raise
             with translated():
-                connection.commit()
+                _end(connection, b"COMMIT")
         finally:
             self._pool.putconn(connection)
 
@@ -485,12 +486,12 @@ class PostgresStore(SharedStore):
         for opens in (False, True):
             locks = locking(wanted, opens=opens)
             with self._entered(lambda it: _asked(it, locks)) as (connection, found):  # noqa: B023 - called at once
-                throttles = found[-2 if len(wanted) > 1 else -4].fetchall()
+                throttles = found[-2 if len(wanted) > 1 else -4].rows
                 if len(throttles) < askers and not opens:
                     # Somebody's first command.  Counters come before wallets: once more, then.
                     continue
                 now = clock.now()
-                turn = Turn.begun(connection, self._turns, throttles, found[-1], wanted, now)
+                turn = Turn.begun(connection, self._turns, throttles, found[-1].rows, wanted, now)
                 was_so = {
                     id: entries[id]
                     for id, account in turn.accounts.items()
@@ -571,11 +572,15 @@ def _begin(connection: Connection[DictRow], scope: Scope) -> None:
         raise failure(connection.pgconn, done)
 
 
-def _asked(
-    connection: Connection[DictRow], statements: Sequence[Statement]
-) -> list[Cursor[DictRow]]:
-    with connection.pipeline():
-        return [connection.execute(query, parameters) for query, parameters in statements]
+def _end(connection: Connection[DictRow], how: bytes) -> None:
+    """In the same way.  Raises: psycopg.Error."""
+    done = connection.pgconn.exec_(how)
+    if done.status != ExecStatus.COMMAND_OK:
+        raise failure(connection.pgconn, done)
+
+
+def _asked(connection: Connection[DictRow], statements: Sequence[Statement]) -> list[Found]:
+    return Statements.of(connection).batch(statements, begins=True)
 
 
 def _setting(id: UUID | None) -> str:

@@ -11,7 +11,7 @@ from functools import lru_cache, reduce
 from typing import LiteralString
 
 from attrs import define, field, frozen
-from psycopg import Connection, Cursor
+from psycopg import Connection
 from psycopg.rows import DictRow
 
 from adapters.postgres import loaded, queries, turn_rows
@@ -30,7 +30,8 @@ from adapters.postgres.ledger import PostgresLedger, changed
 from adapters.postgres.licence import PostgresLicences
 from adapters.postgres.people import PostgresQuotas
 from adapters.postgres.rows import Row, organisation_from_row
-from adapters.postgres.transaction import Parameters, Statement, Transaction
+from adapters.postgres.statements import Found, Parameters, Statement, Statements
+from adapters.postgres.transaction import Transaction
 from adapters.postgres.writing import Tables, Turns
 from application.ports.storage.idempotency import IdempotencyKey, Remembered
 from application.ports.storage.ledger import Deed, entered
@@ -121,14 +122,13 @@ class Turn:
     accounts: dict[OrganisationId, Account] = field(factory=dict)
     _scope: Scope = field(factory=Scope)
 
-    def enter(self, scope: Scope) -> None:
-        """Statements from here on are in *scope*.  Inside a pipeline: no round trip."""
-        if scope != self._scope:
-            self.connection.execute(
-                SCOPE["enter"],
-                {"organisation": str(scope.organisation or ""), "user": str(scope.user or "")},
-            )
-            self._scope = scope
+    def entering(self, scope: Scope) -> list[Statement]:
+        """What comes first, so that statements from here on are in *scope*."""
+        if scope == self._scope:
+            return []
+        self._scope = scope
+        names = {"organisation": str(scope.organisation or ""), "user": str(scope.user or "")}
+        return [(SCOPE["enter"], names)]
 
     def flush(self) -> None:
         """Write what was kept.  Raises: MisuseError: it was not decided about what is there."""
@@ -153,7 +153,7 @@ class Turn:
         heads: dict[OrganisationId, Row] = {row["organisation_id"]: row for row in locked}
         parameters = {"wanted": loaded.asked({id: wanted[id] for id in heads}), "now": now}
         with translated():
-            found = connection.execute(TOGETHER["load"], parameters).fetchall()
+            found = Statements.of(connection).run(TOGETHER["load"], parameters).rows
         throttles_of = _by_owner(throttles)
         rows: dict[OrganisationId, Row] = {row["organisation_id"]: row for row in found}
         accounts = {
@@ -184,16 +184,17 @@ class TurnTransaction(Transaction):
 
     _turn: Turn = field(kw_only=True)
 
-    def batch(self, statements: Sequence[Statement]) -> list[Cursor[DictRow]]:
+    def batch(self, statements: Sequence[Statement]) -> list[Found]:
         self._known.clear()
         self._turn.flush()
-        with translated(), self._turn.connection.pipeline():
-            self._turn.enter(self.scope)
-            return [self._turn.connection.execute(q, self._with(p)) for q, p in statements]
+        first = self._turn.entering(self.scope)
+        asked = [*first, *((query, self._with(given)) for query, given in statements)]
+        with translated():
+            return self._statements.batch(asked)[len(first) :]
 
-    def _run(self, query: LiteralString, parameters: Parameters | None) -> Cursor[DictRow]:
-        (cursor,) = self.batch([(query, parameters or {})])
-        return cursor
+    def _run(self, query: LiteralString, parameters: Parameters | None) -> Found:
+        (found,) = self.batch([(query, parameters or {})])
+        return found
 
 
 @frozen
@@ -343,7 +344,7 @@ class KnownTurn(Turn):
     def flush(self) -> None:
         raise StaleError("this is not known")
 
-    def enter(self, scope: Scope) -> None:
+    def entering(self, scope: Scope) -> list[Statement]:
         raise StaleError(f"more of {scope} is not known")
 
     def write(self) -> str:
@@ -365,7 +366,7 @@ class KnownTurn(Turn):
 def transaction_of(turn: Turn, organisation: OrganisationId) -> TurnTransaction:
     # What is held is held: nothing more is locked, and nothing of an earlier rank.
     return TurnTransaction(
-        turn.connection,
+        Statements.of(turn.connection),
         Scope(organisation=organisation),
         LockSequence(Lock.AUDIT_HEAD),
         {Lock.AUDIT_HEAD: organisation},

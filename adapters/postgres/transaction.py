@@ -1,20 +1,17 @@
 """One database transaction, as the repositories use it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, LiteralString
 
 from attrs import field, frozen
-from psycopg import Connection, Cursor
 from psycopg.rows import DictRow
 
 from adapters.postgres.errors import translated
+from adapters.postgres.statements import Found, Parameters, Statement, Statements
 from application.ports.storage.work import Lock, LockSequence, Scope
 from domain.errors import LockOrderError, MisuseError
-
-Parameters = Mapping[str, Any]
-Statement = tuple[LiteralString, Parameters]
 
 #: Of statements that write, or wait for somebody who may have written; also through a function.
 _CHANGES = re.compile(
@@ -27,7 +24,7 @@ _CHANGES = re.compile(
 class Transaction:
     """Every query gets ``%(organisation)s`` and ``%(user)s`` of the scope."""
 
-    _connection: Connection[DictRow]
+    _statements: Statements
     scope: Scope
     _locks: LockSequence = field(factory=LockSequence)
     _newest: dict[Lock, Any] = field(factory=dict)
@@ -65,7 +62,7 @@ class Transaction:
             missing = dict(asked)
         known = {key: self._known[key] for key, _ in asked if key not in missing}
         if missing:
-            found = [cursor.fetchall() for cursor in self.batch(list(missing.values()))]
+            found = [each.rows for each in self.batch(list(missing.values()))]
             known.update(zip(missing, found, strict=True))
             self._known.update(known)
         return [known[key] for key, _ in asked]
@@ -79,21 +76,21 @@ class Transaction:
         if self.change(query, parameters) != 1:
             raise MisuseError(f"there is no {what} in {self.scope}")
 
-    def batch(self, statements: Sequence[Statement]) -> list[Cursor[DictRow]]:
+    def batch(self, statements: Sequence[Statement]) -> list[Found]:
         """All of them in order, in one round trip; each sees what those before it did."""
         if len(statements) == 1:
             ((query, parameters),) = statements
             return [self._run(query, parameters)]
         if any(changes(query) for query, _ in statements):
             self._known.clear()
-        with translated(), self._connection.pipeline():
-            return [self._connection.execute(query, self._with(p)) for query, p in statements]
+        with translated():
+            return self._statements.batch([(query, self._with(p)) for query, p in statements])
 
-    def _run(self, query: LiteralString, parameters: Parameters | None) -> Cursor[DictRow]:
+    def _run(self, query: LiteralString, parameters: Parameters | None) -> Found:
         if changes(query):
             self._known.clear()
         with translated():
-            return self._connection.execute(query, self._with(parameters or {}))
+            return self._statements.run(query, self._with(parameters or {}))
 
     def _with(self, parameters: Parameters) -> Parameters:
         return {

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from application.credits.licence import licence_refusal
 from application.credits.terms import terms_of
+from application.ports.chain import Chain
 from application.ports.custody import Custodian
 from application.ports.storage.work import Work
 from domain.account import Account, AccountState
@@ -18,7 +19,7 @@ from domain.catalogue import Catalogue, KindClass
 from domain.errors import Refusal
 from domain.identifiers import AccountId, MemberId, NetworkId, OperationId, instant_of
 from domain.network import Network, NetworkClass
-from domain.operation import Signer
+from domain.operation import Intent, Party, Signer
 
 #: A plan's instant may be this far ahead of ours: clocks differ.
 _SKEW = timedelta(minutes=1)
@@ -160,11 +161,16 @@ def custody_refusal(
 
 
 def length_refusal(
-    custodians: Mapping[str, Custodian], scheme: str, longest_message: int
+    custodians: Mapping[str, Custodian],
+    scheme: str,
+    chain: Chain,
+    intent: Intent,
+    party: Party,
 ) -> Refusal | None:
-    """Why the custodian *scheme*, which is configured, does not sign so many bytes at once."""
+    """Why the custodian *scheme*, which is configured, does not sign *party*'s message at once."""
     longest = custodians[scheme].capabilities().max_message_bytes
-    if longest is None or longest_message <= longest:
+    # A message is made to be measured: not where any length will do.
+    if longest is None or (length := chain.longest_message(intent, party)) <= longest:
         return None
-    detail = f"{longest_message} bytes are more than the {longest} that {scheme} signs at once"
+    detail = f"{length} bytes are more than the {longest} that {scheme} signs at once"
     return Refusal(code="message_too_long", detail=detail)

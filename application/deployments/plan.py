@@ -125,7 +125,7 @@ class PlanDeployment:
         is_sender = party is Party.SENDER
         scheme = sender.custodian if is_sender else issuer.custodian
         refusal = custody_refusal(self.custodians, [scheme], chain.network) or length_refusal(
-            self.custodians, scheme, chain.longest_message(intent, party)
+            self.custodians, scheme, chain, intent, party
         )
         return SignerPlan(
             address=sender.address if is_sender else issuer.address,

@@ -179,8 +179,7 @@ class RequestDeployment:
             deployment = evolve(owned, predicted=chain.predicted(Pursuit.intent(owned)))
         intent = intent_of(deployment)
         for party, scheme in zip((Party.OWNER, Party.SENDER), schemes, strict=True):
-            longest = chain.longest_message(intent, party)
-            if refusal := length_refusal(self.custodians, scheme, longest):
+            if refusal := length_refusal(self.custodians, scheme, chain, intent, party):
                 return refusal
         if refusal := self.budgets.refusal(work, chain, intent, now):
             return refusal

@@ -1,16 +1,12 @@
 """The web application: resources, what they need, one answer for all that goes wrong."""
 
 import asyncio
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from litestar import Litestar, Router
-from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
 
-from application.access.caller import Caller
 from entrypoints.http import (
     account_balances,
     accounts,
@@ -43,9 +39,9 @@ from entrypoints.http import (
     webhook_deliveries,
     webhook_endpoints,
 )
-from entrypoints.http.authentication import Gatekeeper, Source
-from entrypoints.http.decoding import AnyRequest
+from entrypoints.http.authentication import Gatekeeper
 from entrypoints.http.edge import Edge
+from entrypoints.http.handing import GATEKEEPER, handed
 from entrypoints.http.operations import Operation
 from entrypoints.http.problems import Answering
 from entrypoints.http.services import Hook, Services
@@ -89,12 +85,13 @@ def create_app(services: Services) -> Litestar:
         handlers += documentation.HANDLERS
     # First, or the framework's own are there before them.
     handlers = [*options.handlers(handlers), *handlers]
+    parts = parts_of(services)
+    handlers = [handed(handler, parts) for handler in handlers]
     problem = Answering(public_url=services.public_url)
     # Registered as one router: Litestar 2.25 prepares a handler again for each later one of the
     # same path, and the second time it awaits a thread of a thread.
     app = Litestar(
         [Router(path="/", route_handlers=handlers)],
-        dependencies=_dependencies(services),
         exception_handlers={Exception: problem},
         request_max_body_size=services.limits.max_body_bytes,
         on_startup=[_threads(services.limits.threads), *services.on_startup],
@@ -103,6 +100,7 @@ def create_app(services: Services) -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
+    app.state.parts = parts
     if services.document_host:
         app.asgi_handler = documents.DocumentHost(
             app=app.asgi_handler, host=services.document_host.lower()
@@ -136,17 +134,9 @@ def _threads(number: int) -> Hook:
     return start
 
 
-def _dependencies(services: Services) -> Mapping[str, Provide]:
-    """What handlers may ask for, by name."""
-    gatekeeper = Gatekeeper.of(services)
-
-    def caller(request: AnyRequest) -> Caller:
-        return gatekeeper.caller(request)
-
-    def source(request: AnyRequest) -> Source:
-        return gatekeeper.source(request)
-
-    values: Mapping[str, object] = {
+def parts_of(services: Services) -> dict[str, object]:
+    """What handlers may ask for, by name; and who is calling, by `handing`."""
+    return {
         "register_user": services.register,
         "verify": services.verify_address,
         "ask_to_verify": services.ask_to_verify,
@@ -215,21 +205,8 @@ def _dependencies(services: Services) -> Mapping[str, Provide]:
         "pools": services.pools,
         "documents": services.documents,
         "tokens": services.tokens,
-        "gatekeeper": gatekeeper,
+        GATEKEEPER: Gatekeeper.of(services),
         "ready": services.ready,
         "is_stopping": services.is_stopping,
         "public_url": services.public_url,
     }
-    return {
-        "caller": Provide(caller, sync_to_thread=True),
-        "source": Provide(source, sync_to_thread=False),
-        **{name: Provide(_handing(value), sync_to_thread=False) for name, value in values.items()},
-    }
-
-
-def _handing(value: object) -> Callable[[], Any]:
-    def hand() -> Any:
-        return value
-
-    hand.__annotations__["return"] = type(value)  # the framework reads it
-    return hand

@@ -13,7 +13,7 @@ from entrypoints.http.services import ACatalogue, Given
 
 @get(
     "/v1/billing/tariffs",
-    sync_to_thread=False,
+    sync_to_thread=True,
     opt=Operation(
         id="list_tariffs", tag="billing", summary="Tariffs, packs and prices",
         description="Prices of tariffs and packs are in minor units of `currency` (ISO 4217), "

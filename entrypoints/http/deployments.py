@@ -32,7 +32,6 @@ from entrypoints.http.pursued import (
     REFERENCE,
     STATE,
     accepted,
-    document,
     listed,
 )
 from entrypoints.http.services import AStore, Chains, Given
@@ -143,8 +142,7 @@ def list_deployments(
 def get_deployment(
     request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore, chains: Chains
 ) -> Response[bytes]:
-    deployment = DEPLOYMENT.find(caller, store, id)
-    return answer_if_changed(document(deployment, caller, store, chains), request)
+    return answer_if_changed(DEPLOYMENT.shown(caller, store, chains, id), request)
 
 
 HANDLERS = (

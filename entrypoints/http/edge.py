@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 import structlog
 from attrs import define, field, frozen
-from litestar.datastructures import Headers, MutableScopeHeaders
+from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 
@@ -28,7 +28,7 @@ log = structlog.get_logger("tallystick.http")
 
 #: Whatever else somebody sends as a method is one word in figures.
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
-_STREAM = "text/event-stream"
+_STREAM = b"text/event-stream"
 #: Names of query parameters that one line tells.
 _MOST_PARAMETERS = 20
 
@@ -39,15 +39,15 @@ _BENT = re.compile(rb"//|\\|%(?:2f|5c|25)|(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGN
 _NOWHERE = "/-"
 
 #: On every answer.  Pages that may do more say so themselves.
-_SECURITY = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "Strict-Transport-Security": "max-age=31536000",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Cache-Control": "no-store",
-}
+_SECURITY = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"strict-transport-security", b"max-age=31536000"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"cache-control", b"no-store"),
+)
 
 
 class SlowBodyError(Exception):
@@ -160,12 +160,17 @@ class _Exchange:
         async def send_more(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self.status = message["status"]
-                headers = MutableScopeHeaders.from_message(message)
-                self.is_stream = headers.get("Content-Type", "").startswith(_STREAM)
-                for name, value in _SECURITY.items():
-                    headers.setdefault(name, value)
-                for name, value in scope["state"]["headers"].items():
-                    headers[name] = value
+                said = {name.lower(): value for name, value in message["headers"]}
+                self.is_stream = said.get(b"content-type", b"").startswith(_STREAM)
+                ours = {
+                    name.lower().encode("latin-1"): value.encode("latin-1")
+                    for name, value in scope["state"]["headers"].items()
+                }
+                message["headers"] = [
+                    *(each for each in message["headers"] if each[0].lower() not in ours),
+                    *(each for each in _SECURITY if each[0] not in said and each[0] not in ours),
+                    *ours.items(),
+                ]
             elif message["type"] == "http.response.body":
                 self.sent += len(message["body"])
             await send(message)

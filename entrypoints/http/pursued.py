@@ -4,6 +4,7 @@ Both are found, listed and answered in the same way, and each under its own ids 
 routes of one kind the things of the other do not exist.
 """
 
+from datetime import datetime
 from uuid import UUID
 
 from attrs import frozen
@@ -65,6 +66,19 @@ class Pursued:
         found = self.known(caller, store, id)
         require(caller, Permission.READ_DEPLOYMENTS, live=found.live)
         return found
+
+    def shown(
+        self, caller: Caller, store: Store, chains: Chains, id: str
+    ) -> representations.Document:
+        """As `find`, and when it is looked at next: as it is shown."""
+        require(caller, Permission.READ_DEPLOYMENTS)
+        with store.begin(caller.scope) as work:
+            found = self.get(work, self.id_of(id))
+            next_look_at = _next_look_at(work, found) if found is not None else None
+        if found is None:
+            raise not_found(self.noun)
+        require(caller, Permission.READ_DEPLOYMENTS, live=found.live)
+        return representations.pursued(found, network_of(chains, found), next_look_at)
 
     def known(self, caller: Caller, store: Store, id: str) -> Deployment:
         """As `find`, for those who may change what they may not read."""
@@ -154,9 +168,12 @@ def document(
     next_look_at = None
     if each.state.is_open:
         with store.begin(caller.scope) as work:
-            next_look_at = work.deployments.due_at(each.id)
-    network = network_of(chains, each)
-    return representations.pursued(each, network, next_look_at)
+            next_look_at = _next_look_at(work, each)
+    return representations.pursued(each, network_of(chains, each), next_look_at)
+
+
+def _next_look_at(work: Work, each: Deployment) -> datetime | None:
+    return work.deployments.due_at(each.id) if each.state.is_open else None
 
 
 def listed(found: Page[Deployment], chains: Chains, request: AnyRequest) -> Response[bytes]:

@@ -65,8 +65,8 @@ T = TypeVar("T")
 
 Hook = Callable[[], Awaitable[None]]
 
-# How handlers ask for things, by the parameter's name.  A protocol cannot be looked up by the
-# framework's own validation, so what is given is taken as it is.
+# How handlers ask for things, by the parameter's name (`handing`).  A name that nobody has is
+# refused by the framework when the application is made.
 Given: TypeAlias = Annotated[T, NamedDependency(), SkipValidationMarker()]
 
 AStore = Given[Store]

@@ -35,7 +35,6 @@ from entrypoints.http.pursued import (
     STATE,
     TOKEN,
     accepted,
-    document,
     listed,
 )
 from entrypoints.http.rules import Choice, Parameters
@@ -142,8 +141,7 @@ def list_operations(
 def get_operation(
     request: AnyRequest, id: FromPath[str], caller: Given[Caller], store: AStore, chains: Chains
 ) -> Response[bytes]:
-    operation = OPERATION.find(caller, store, id)
-    return answer_if_changed(document(operation, caller, store, chains), request)
+    return answer_if_changed(OPERATION.shown(caller, store, chains, id), request)
 
 
 HANDLERS = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from attrs import evolve, fields
 from litestar import Litestar
 
-from entrypoints.http.app import _dependencies, create_app
+from entrypoints.http.app import create_app, parts_of
 from entrypoints.http.edge import Edge
 from entrypoints.http.services import Services
 
@@ -32,8 +32,7 @@ def app_of(services: Services) -> Litestar:
     if app is None:
         app = _PREPARED[kind] = create_app(services)
         return app
-    for name, provide in _dependencies(services).items():
-        app.dependencies[name].dependency = provide.dependency
+    app.state.parts.update(parts_of(services))
     edge = app.asgi_handler
     assert isinstance(edge, Edge)
     app.asgi_handler = evolve(

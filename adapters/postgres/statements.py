@@ -1,0 +1,228 @@
+"""Statements on one connection: read once, prepared once, and asked without a cursor each.
+
+psycopg's own way is made for texts that it has never seen: for each it makes a cursor, finds out
+anew how every value and column is written, and a pipeline costs as much as two of them.  Ours are
+few and known, so what was found out stays with the connection.  Values are written and read by
+psycopg's adapters, in the types that it would choose.
+
+Nobody else prepares anything on the connection, or psycopg would deallocate ours with its own.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any, LiteralString
+from weakref import WeakKeyDictionary
+
+import psycopg
+from attrs import define, field, frozen
+from psycopg import Connection
+from psycopg.abc import PipelineCommand, PQGen
+from psycopg.abc import Transformer as Adapting
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import InvalidSqlStatementName
+from psycopg.generators import execute, fetch_many, pipeline_communicate
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn, PGresult
+from psycopg.rows import DictRow
+
+from adapters.postgres.writing import failure
+
+#: A statement that is asked only now and then is not worth a place in the server's memory.
+_PREPARED_AT = 5
+#: And nothing is forgotten there: what comes after so many is parsed each time.
+_MOST_PREPARED = 300
+
+_PLACE = re.compile(r"%(?:%|\((?P<name>\w+)\)(?P<format>[sbt]))")
+_GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+
+Parameters = Mapping[str, Any]
+Statement = tuple[LiteralString, Parameters]
+
+#: The text, and the types of its values: what is prepared.
+_Key = tuple[LiteralString, tuple[int, ...]]
+
+
+@frozen
+class Parsed:
+    #: With ``$1`` for ``%(name)s``.
+    text: bytes
+    #: Whose value each of them is.
+    names: Sequence[str]
+    formats: Sequence[PyFormat]
+    #: The result's, from the first that there was.
+    columns: list[str] = field(factory=list)
+
+
+@lru_cache(maxsize=1_024)
+def parsed(query: LiteralString) -> Parsed:
+    """*query* as the server wants it.  A percent sign of its own is written twice."""
+    places: dict[tuple[str, PyFormat], int] = {}
+
+    def place(found: re.Match[str]) -> str:
+        if found["name"] is None:
+            return "%"
+        key = found["name"], PyFormat(found["format"])
+        return f"${places.setdefault(key, len(places) + 1)}"
+
+    text = _PLACE.sub(place, query).encode()
+    return Parsed(text, [name for name, _ in places], [form for _, form in places])
+
+
+@frozen
+class Found:
+    """What came of a statement."""
+
+    rows: list[DictRow]
+    #: How many it told or touched.
+    rowcount: int
+
+    def fetchall(self) -> list[DictRow]:
+        return self.rows
+
+    def fetchone(self) -> DictRow | None:
+        return self.rows[0] if self.rows else None
+
+
+@define(eq=False)
+class Statements:
+    """Of one connection, which one thread at a time uses."""
+
+    _wire: PGconn
+    _wait: Callable[[PQGen[Any]], Any]
+    #: Of the connection and not of a statement: neither encoding nor adapters change.
+    _adapting: Adapting
+    _names: dict[_Key, bytes] = field(factory=dict)
+    _asked: dict[_Key, int] = field(factory=dict)
+
+    @classmethod
+    def of(cls, connection: Connection[DictRow]) -> "Statements":
+        known = _OF_CONNECTIONS.get(connection)
+        if known is None:
+            known = cls(connection.pgconn, connection.wait, Transformer(connection))
+            _OF_CONNECTIONS[connection] = known
+        return known
+
+    def run(self, query: LiteralString, parameters: Parameters) -> Found:
+        """Raises: psycopg.Error."""
+        asked = parsed(query)
+        send, key = self._sending(asked, query, parameters)
+        name = self._names.get(key)
+        if name is None and self._is_frequent(key):
+            name = self._new_name()
+            self._wire.send_prepare(name, asked.text, key[1])
+            self._checked(self._wait(execute(self._wire)))
+            self._names[key] = name
+        send(name)
+        return self._found(asked, self._wait(execute(self._wire)))
+
+    def batch(self, statements: Sequence[Statement], *, begins: bool = False) -> list[Found]:
+        """All of them in order, in one round trip.
+
+        *begins*: and a transaction before them.  Raises: psycopg.Error: of the first that failed.
+        """
+        commands: deque[PipelineCommand] = deque()
+        #: Of each command, what is done with its result.
+        heard: list[Callable[[list[PGresult]], object]] = []
+        new: dict[_Key, bytes] = {}
+        if begins:
+            commands.append(partial(self._wire.send_query_params, b"BEGIN", None))
+            heard.append(self._checked)
+        for query, parameters in statements:
+            asked = parsed(query)
+            send, key = self._sending(asked, query, parameters)
+            name = self._names.get(key) or new.get(key)
+            if name is None and self._is_frequent(key):
+                name = new[key] = self._new_name(len(new))
+                commands.append(partial(self._wire.send_prepare, name, asked.text, key[1]))
+                heard.append(partial(self._prepared, key, name))
+            commands.append(partial(send, name))
+            heard.append(partial(self._found, asked))
+        results = self._all_results(commands)
+        found = [hear(result) for hear, result in zip(heard, results, strict=True)]
+        return [each for each in found if isinstance(each, Found)]
+
+    def _sending(
+        self, asked: Parsed, query: LiteralString, parameters: Parameters
+    ) -> tuple[Callable[[bytes | None], None], _Key]:
+        """Sends it by the name it is prepared under, or as it is; and what it is prepared by."""
+        adapting, wire = self._adapting, self._wire
+        values = adapting.dump_sequence([parameters[name] for name in asked.names], asked.formats)
+        types, formats = adapting.types or (), adapting.formats
+
+        def send(name: bytes | None) -> None:
+            if name is None:
+                wire.send_query_params(asked.text, values, types, formats)
+            else:
+                wire.send_query_prepared(name, values, formats)
+
+        return send, (query, types)
+
+    def _is_frequent(self, key: _Key) -> bool:
+        if len(self._names) >= _MOST_PREPARED:
+            return False
+        self._asked[key] = asked = self._asked.get(key, 0) + 1
+        return asked >= _PREPARED_AT
+
+    def _new_name(self, already: int = 0) -> bytes:
+        return f"tallystick_{len(self._names) + already}".encode()
+
+    def _prepared(self, key: _Key, name: bytes, results: list[PGresult]) -> None:
+        self._checked(results)
+        self._names[key] = name
+
+    def _found(self, asked: Parsed, results: list[PGresult]) -> Found:
+        result = self._checked(results)
+        touched = result.command_tuples
+        rowcount = -1 if touched is None else touched
+        if result.status != ExecStatus.TUPLES_OK:
+            return Found([], rowcount)
+        if not asked.columns:
+            names = (result.fname(number) or b"" for number in range(result.nfields))
+            asked.columns[:] = [name.decode() for name in names]
+        columns, adapting = asked.columns, self._adapting
+        adapting.set_pgresult(result)
+        rows = adapting.load_rows(
+            0, result.ntuples, lambda values: dict(zip(columns, values, strict=True))
+        )
+        return Found(rows, rowcount)
+
+    def _checked(self, results: list[PGresult]) -> PGresult:
+        """Raises: psycopg.Error: it was refused, or the connection has died."""
+        (result,) = results
+        if result.status in _GOOD:
+            return result
+        error = failure(self._wire, result)
+        if isinstance(error, InvalidSqlStatementName):
+            # Somebody had the server forget: a pooler, or an operator.  The transaction is lost.
+            self._names.clear()
+            raise psycopg.OperationalError("what was prepared is not there any more") from error
+        raise error
+
+    def _all_results(self, commands: deque[PipelineCommand]) -> list[list[PGresult]]:
+        """Of each of *commands*, in one round trip."""
+        number = len(commands)
+        commands.append(self._wire.pipeline_sync)
+        self._wire.enter_pipeline_mode()
+        try:
+            results: list[list[PGresult]] = self._wait(_talk(self._wire, commands, number + 1))
+        except BaseException:
+            # What else would come cannot be told from what is asked next.
+            self._wire.finish()
+            raise
+        self._wire.exit_pipeline_mode()
+        return results[:number]
+
+
+def _talk(
+    wire: PGconn, commands: deque[PipelineCommand], number: int
+) -> Generator[Any, Any, list[list[PGresult]]]:
+    results: list[list[PGresult]] = yield from pipeline_communicate(wire, commands)
+    while len(results) < number:
+        results.append((yield from fetch_many(wire)))
+    return results
+
+
+#: What is known of a connection ends with it.
+_OF_CONNECTIONS: WeakKeyDictionary[Connection[DictRow], Statements] = WeakKeyDictionary()

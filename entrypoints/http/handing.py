@@ -1,0 +1,65 @@
+"""What handlers ask for, handed to them by its name, in the one thread that a request has.
+
+The framework would start a task for each name, and a thread for who is calling before the one that
+acts.  So it is told only of what it reads itself: the request, its body, and what its path names.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from copy import copy
+from functools import wraps
+from typing import Any
+
+from litestar.handlers import HTTPRouteHandler
+
+from entrypoints.http.authentication import Gatekeeper
+from entrypoints.http.decoding import AnyRequest
+
+#: Name of the one part that is needed for what is asked of a request.
+GATEKEEPER = "gatekeeper"
+#: What is found out about each request before its handler acts; may wait for the store.
+_ASKED: Mapping[str, Callable[[Gatekeeper, AnyRequest], object]] = {
+    "caller": Gatekeeper.caller,
+    "source": Gatekeeper.source,
+}
+
+
+def handed(handler: HTTPRouteHandler, parts: Mapping[str, Any]) -> HTTPRouteHandler:
+    """*handler* as the framework is told of it; *parts* are looked up at every request.
+
+    Raises: TypeError: it runs on the loop, and who is calling would have to be waited for.
+    """
+    act = handler.fn
+    signature = inspect.signature(act)
+    given = [name for name in signature.parameters if name in parts]
+    asked = [name for name in signature.parameters if name in _ASKED]
+    if not given and not asked:
+        return handler
+    if asked and not handler.sync_to_thread:
+        raise TypeError(f"{act.__qualname__} needs a thread to ask for its {' and '.join(asked)}")
+    takes_request = "request" in signature.parameters
+
+    @wraps(act)
+    def act_on(request: AnyRequest, **read: Any) -> Any:
+        for name in asked:
+            read[name] = _ASKED[name](parts[GATEKEEPER], request)
+        for name in given:
+            read[name] = parts[name]
+        if takes_request:
+            read["request"] = request
+        return act(**read)
+
+    _tell(act_on, signature, {*given, *asked})
+    return copy(handler)(act_on)
+
+
+def _tell(function: Callable[..., Any], signature: inspect.Signature, left_out: set[str]) -> None:
+    """Have *function* look as *signature* does, without some names, and with a request."""
+    kept = {name: each for name, each in signature.parameters.items() if name not in left_out}
+    kind = inspect.Parameter.KEYWORD_ONLY
+    kept["request"] = inspect.Parameter("request", kind, annotation=AnyRequest)
+    function.__annotations__ = {name: each.annotation for name, each in kept.items()}
+    function.__annotations__["return"] = signature.return_annotation
+    parameters = [each.replace(kind=kind) for each in kept.values()]
+    # Where `inspect` and the framework look first.
+    function.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]  # no function declares it
