@@ -53,6 +53,8 @@ POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 OF_ONESELF = frozenset({
     "log_out", "change_password", "switch_organisation", "accept_invitation",
 })  # fmt: skip
+STREAMS = frozenset({"stream_deployment_events", "stream_operation_events"})
+PATIENCE_SECONDS = 120
 OWN, OTHER = "own", "other"
 #: How much of a body is the world's: all of it, what makes it a good one, or nothing.
 ALL, GOOD, NONE = "all", "good", "none"
@@ -149,6 +151,7 @@ class Fuzzer:
     def _probes(self, operation: Any) -> Iterator[tuple[Case, Asking]]:
         supply = self.world.supply(name_of(operation))
         modes = [POSITIVE, NEGATIVE]
+        keys: set[object] = set()
         config = operation.schema.config.generation_for(operation=operation, phase="coverage")
         found = operation.schema.iter_coverage_cases(
             operation, generation_modes=modes, generation_config=config
@@ -157,10 +160,18 @@ class Fuzzer:
             assert isinstance(case.meta.phase.data, CoveragePhaseData)
             if PROVING or case.meta.phase.data.scenario in PROBES:
                 case.path_parameters = dict(supply.path)
+                key = case.headers.get(KEY)
+                if key is not None and key in keys:
+                    # Probes of bodies share one key, and a key belongs to one request.
+                    case.headers.update(self.world.key())
+                keys.add(key)
                 yield case, Asking.of(self.world, operation, supply)
 
     def _send(self, case: Case, by: Asking, tally: Tally) -> None:
-        response = case.call(session=self.world.session, headers=by.headers, **by.options)
+        # A stream is read as long as schemathesis has it read; else the machine may be busy.
+        patience = {} if name_of(case.operation) in STREAMS else {"timeout": PATIENCE_SECONDS}
+        session = self.world.session
+        response = case.call(session=session, headers=by.headers, **patience, **by.options)
         tally.sent += 1
         tally.statuses[response.status_code] += 1
         tally.accepted += response.status_code < 400
