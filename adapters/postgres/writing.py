@@ -79,7 +79,7 @@ class Turns:
 
 
 def _by_name(wire: PGconn, parameters: list[bytes]) -> PGresult:
-    """Prepared, and once more after a rollback: psycopg has the server forget all of them then."""
+    """Prepared, and once more where the server was made to forget all of them."""
     result = wire.exec_prepared(_NAME, parameters, _FORMATS)
     if result.error_field(DiagnosticField.SQLSTATE) == _IS_NOT_PREPARED:
         _prepare(wire)
