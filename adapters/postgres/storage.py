@@ -579,9 +579,7 @@ def _end(connection: Connection[DictRow], how: bytes) -> None:
         raise failure(connection.pgconn, done)
     if done.command_status != how:
         # What COMMIT is answered with where a statement has failed before: ROLLBACK, and no error.
-        raise psycopg.errors.InFailedSqlTransaction(
-            "the transaction failed: nothing was committed"
-        )
+        raise psycopg.errors.InFailedSqlTransaction("it failed before: nothing was committed")
 
 
 def _asked(connection: Connection[DictRow], statements: Sequence[Statement]) -> list[Found]:
