@@ -1,10 +1,14 @@
 """What becomes of a connection, and of what was asked on it, when something goes wrong."""
 
+import contextlib
 import gc
+import socket
+import threading
 import weakref
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from adapters.postgres import connect
 from adapters.postgres.statements import _PREPARED_AT, Statements
@@ -14,6 +18,11 @@ from tests.contract.subjects.postgres import application_url
 
 #: More than it takes to be prepared.
 OFTEN = 2 * _PREPARED_AT
+
+#: Messages of the protocol: all but the last byte of one, and all of the other.
+READY = b"Z\0\0\0\5"
+_SAID = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0"
+FATAL = b"E" + (4 + len(_SAID)).to_bytes(4, "big") + _SAID
 
 
 @pytest.fixture
@@ -124,3 +133,88 @@ def test_columns_are_those_of_the_result(single, table, times):
         with pytest.raises(StoreUnavailableError):
             ask(single, query)
     assert ask(single, query) == {"third": 1, "second": 2, "fourth": None, "times": times}
+
+
+class LastWords:
+    """A way to the server on which it can end behind its answer, before it says that it is ready.
+
+    As it does where somebody stops it in that moment.
+    """
+
+    def __init__(self, url):
+        told = conninfo_to_dict(url)
+        self._server = told["host"], int(told["port"])
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = make_conninfo(
+            url, port=self._listener.getsockname()[1], sslmode="disable", gssencmode="disable"
+        )
+        self.ends = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self._listener.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, server = self._listener.accept()[0], socket.create_connection(self._server)
+                for way in (self._pass, client, server), (self._answer, server, client):
+                    threading.Thread(target=way[0], args=way[1:], daemon=True).start()
+
+    def _pass(self, client, server):
+        with contextlib.suppress(OSError), server:
+            while said := client.recv(65_536):
+                server.sendall(said)
+
+    def _answer(self, server, client):
+        with contextlib.suppress(OSError), client:
+            while said := server.recv(65_536):
+                if self.ends:
+                    self.ends = False
+                    assert said[-6:-1] == READY
+                    client.sendall(said[:-6] + FATAL)
+                    client.shutdown(socket.SHUT_RDWR)
+                    return
+                client.sendall(said)
+
+
+@pytest.fixture
+def ending(url):
+    way = LastWords(application_url(url))
+    store = connect(way.url, min_size=1, max_size=1)
+    store.open()
+    yield way, store
+    store.close()
+    way.close()
+
+
+@pytest.mark.parametrize("times", [1, OFTEN])
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_server_that_ends_behind_its_answer_is_unavailable(ending, number, times):
+    way, store = ending
+    asked = [("SELECT %(a)s::int AS a", {"a": 1})] * number
+
+    def ask_once_more():
+        with store.transaction(Scope()) as transaction:
+            way.ends = True
+            transaction.batch(asked)
+
+    for _ in range(times):
+        with store.transaction(Scope()) as transaction:
+            transaction.batch(asked)
+    with pytest.raises(StoreUnavailableError):
+        ask_once_more()
+    with store.transaction(Scope()) as transaction:
+        assert transaction.batch(asked)[-1].rows == [{"a": 1}]
+
+
+def test_a_commit_of_which_nobody_heard_is_unknown(ending, table):
+    way, store = ending
+
+    def change():
+        with store.transaction(Scope()) as transaction:
+            transaction.change("UPDATE changing SET first = 9")
+            way.ends = True
+
+    with pytest.raises(StoreUnavailableError):
+        change()
