@@ -9,9 +9,11 @@ import weakref
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
 
-from adapters.postgres import connect
+from adapters.postgres import connect, turn_rows
 from adapters.postgres.statements import _PREPARED_AT, Statements
+from adapters.postgres.writing import Turns
 from application.ports.storage.work import Scope, StoreUnavailableError
 from domain.errors import MisuseError
 from tests.contract.subjects.postgres import application_url
@@ -61,6 +63,15 @@ def test_a_transaction_that_is_lost_does_not_end_well(single, table, before):
     with pytest.raises(StoreUnavailableError, match="nothing was committed"):
         swallow()
     assert ask(single, "SELECT first FROM changing") == {"first": 1}
+
+
+def test_a_turn_in_somebodys_transaction_is_not_taken_for_kept(url):
+    turns, tables = Turns(), {name: [] for name in turn_rows.TABLES}
+    with psycopg.connect(application_url(url), row_factory=dict_row) as connection:
+        assert turns.write(connection, [], tables)
+        connection.pgconn.exec_(b"BEGIN")
+        with pytest.raises(psycopg.errors.ActiveSqlTransaction):
+            turns.write(connection, [], tables)
 
 
 def test_what_is_known_of_a_connection_ends_with_it(url):
