@@ -10,10 +10,10 @@ Nobody else prepares anything on the connection, or psycopg would deallocate our
 
 import re
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
+from itertools import count
 from typing import Any, LiteralString
-from weakref import WeakKeyDictionary
 
 import psycopg
 from attrs import define, field, frozen
@@ -21,7 +21,7 @@ from psycopg import Connection
 from psycopg.abc import PipelineCommand, PQGen
 from psycopg.abc import Transformer as Adapting
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.errors import InvalidSqlStatementName
+from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName
 from psycopg.generators import execute, fetch_many, pipeline_communicate
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
@@ -36,6 +36,11 @@ _MOST_PREPARED = 300
 
 _PLACE = re.compile(r"%(?:%|\((?P<name>\w+)\)(?P<format>[sbt]))")
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+#: Where PostgreSQL finds that what is prepared would have other columns by now.  Its message is in
+#: the server's language, and the state is that of much else.
+_REPLANNING = "RevalidateCachedQuery"
+#: The attribute of a connection that has what is known of it: the two go together.
+_KEPT = "_tallystick_statements"
 
 Parameters = Mapping[str, Any]
 Statement = tuple[LiteralString, Parameters]
@@ -51,8 +56,6 @@ class Parsed:
     #: Whose value each of them is.
     names: Sequence[str]
     formats: Sequence[PyFormat]
-    #: The result's, from the first that there was.
-    columns: list[str] = field(factory=list)
 
 
 @lru_cache(maxsize=1_024)
@@ -95,13 +98,17 @@ class Statements:
     _adapting: Adapting
     _names: dict[_Key, bytes] = field(factory=dict)
     _asked: dict[_Key, int] = field(factory=dict)
+    #: Of results, by the name of what is prepared: the server refuses it before they are others.
+    _columns: dict[bytes, list[str]] = field(factory=dict)
+    #: No name is given twice: the server may have what is not known here, or not any more.
+    _numbers: Iterator[int] = field(factory=count)
 
     @classmethod
     def of(cls, connection: Connection[DictRow]) -> "Statements":
-        known = _OF_CONNECTIONS.get(connection)
+        known: Statements | None = vars(connection).get(_KEPT)
         if known is None:
             known = cls(connection.pgconn, connection.wait, Transformer(connection))
-            _OF_CONNECTIONS[connection] = known
+            setattr(connection, _KEPT, known)
         return known
 
     def run(self, query: LiteralString, parameters: Parameters) -> Found:
@@ -115,7 +122,7 @@ class Statements:
             self._checked(self._wait(execute(self._wire)))
             self._names[key] = name
         send(name)
-        return self._found(asked, self._wait(execute(self._wire)))
+        return self._found(name, self._wait(execute(self._wire)))
 
     def batch(self, statements: Sequence[Statement], *, begins: bool = False) -> list[Found]:
         """All of them in order, in one round trip.
@@ -134,11 +141,11 @@ class Statements:
             send, key = self._sending(asked, query, parameters)
             name = self._names.get(key) or new.get(key)
             if name is None and self._is_frequent(key):
-                name = new[key] = self._new_name(len(new))
+                name = new[key] = self._new_name()
                 commands.append(partial(self._wire.send_prepare, name, asked.text, key[1]))
                 heard.append(partial(self._prepared, key, name))
             commands.append(partial(send, name))
-            heard.append(partial(self._found, asked))
+            heard.append(partial(self._found, name))
         results = self._all_results(commands)
         found = [hear(result) for hear, result in zip(heard, results, strict=True)]
         return [each for each in found if isinstance(each, Found)]
@@ -165,23 +172,25 @@ class Statements:
         self._asked[key] = asked = self._asked.get(key, 0) + 1
         return asked >= _PREPARED_AT
 
-    def _new_name(self, already: int = 0) -> bytes:
-        return f"tallystick_{len(self._names) + already}".encode()
+    def _new_name(self) -> bytes:
+        return f"tallystick_{next(self._numbers)}".encode()
 
     def _prepared(self, key: _Key, name: bytes, results: list[PGresult]) -> None:
         self._checked(results)
         self._names[key] = name
 
-    def _found(self, asked: Parsed, results: list[PGresult]) -> Found:
+    def _found(self, name: bytes | None, results: list[PGresult]) -> Found:
         result = self._checked(results)
         touched = result.command_tuples
         rowcount = -1 if touched is None else touched
         if result.status != ExecStatus.TUPLES_OK:
             return Found([], rowcount)
-        if not asked.columns:
-            names = (result.fname(number) or b"" for number in range(result.nfields))
-            asked.columns[:] = [name.decode() for name in names]
-        columns, adapting = asked.columns, self._adapting
+        columns = None if name is None else self._columns.get(name)
+        if columns is None:
+            columns = [(result.fname(each) or b"").decode() for each in range(result.nfields)]
+            if name is not None:
+                self._columns[name] = columns
+        adapting = self._adapting
         adapting.set_pgresult(result)
         rows = adapting.load_rows(
             0, result.ntuples, lambda values: dict(zip(columns, values, strict=True))
@@ -190,13 +199,17 @@ class Statements:
 
     def _checked(self, results: list[PGresult]) -> PGresult:
         """Raises: psycopg.Error: it was refused, or the connection has died."""
-        (result,) = results
+        if not results:
+            raise psycopg.OperationalError("nothing was answered")
+        # One, and the server's last words where it ends behind it.
+        result = results[-1]
         if result.status in _GOOD:
             return result
         error = failure(self._wire, result)
-        if isinstance(error, InvalidSqlStatementName):
-            # Somebody had the server forget: a pooler, or an operator.  The transaction is lost.
+        if _is_outdated(error):
+            # The transaction is lost; the next one prepares anew.
             self._names.clear()
+            self._columns.clear()
             raise psycopg.OperationalError("what was prepared is not there any more") from error
         raise error
 
@@ -207,11 +220,11 @@ class Statements:
         self._wire.enter_pipeline_mode()
         try:
             results: list[list[PGresult]] = self._wait(_talk(self._wire, commands, number + 1))
+            self._wire.exit_pipeline_mode()
         except BaseException:
             # What else would come cannot be told from what is asked next.
             self._wire.finish()
             raise
-        self._wire.exit_pipeline_mode()
         return results[:number]
 
 
@@ -224,5 +237,8 @@ def _talk(
     return results
 
 
-#: What is known of a connection ends with it.
-_OF_CONNECTIONS: WeakKeyDictionary[Connection[DictRow], Statements] = WeakKeyDictionary()
+def _is_outdated(error: psycopg.Error) -> bool:
+    """Somebody had the server forget, a pooler or an operator; or a migration came in between."""
+    if isinstance(error, FeatureNotSupported):
+        return error.diag.source_function == _REPLANNING
+    return isinstance(error, InvalidSqlStatementName)

@@ -573,10 +573,13 @@ def _begin(connection: Connection[DictRow], scope: Scope) -> None:
 
 
 def _end(connection: Connection[DictRow], how: bytes) -> None:
-    """In the same way.  Raises: psycopg.Error."""
+    """In the same way.  Raises: psycopg.Error: also where nothing was left to commit."""
     done = connection.pgconn.exec_(how)
     if done.status != ExecStatus.COMMAND_OK:
         raise failure(connection.pgconn, done)
+    if done.command_status != how:
+        # What COMMIT is answered with where a statement has failed before: ROLLBACK, and no error.
+        raise psycopg.errors.InFailedSqlTransaction("it failed before: nothing was committed")
 
 
 def _asked(connection: Connection[DictRow], statements: Sequence[Statement]) -> list[Found]:

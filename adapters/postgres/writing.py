@@ -6,8 +6,8 @@ from weakref import WeakKeyDictionary
 
 from attrs import field, frozen
 from psycopg import Connection, Error, OperationalError
-from psycopg.errors import InvalidSqlStatementName, error_from_result
-from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
+from psycopg.errors import ActiveSqlTransaction, InvalidSqlStatementName, error_from_result
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import DictRow
 
@@ -47,7 +47,8 @@ class Turns:
         *organisations*: whose rows they are, where nothing is locked: then it is a transaction of
         its own.
 
-        Raises: psycopg.Error: nothing of it was written, where the connection lives.
+        Raises: psycopg.Error: nothing of it was written, where the connection lives, or it is not
+            committed.
         """
         wire = connection.pgconn
         types = self._types.get(connection)
@@ -75,6 +76,9 @@ class Turns:
         else:
             result = _by_name(wire, given)
         mark = _succeeded(wire, result, ExecStatus.TUPLES_OK).get_value(0, 0)
+        if organisations is not None and wire.transaction_status != TransactionStatus.IDLE:
+            # Whoever has begun it ends it, and not as we say.
+            raise ActiveSqlTransaction("it is no transaction of its own")
         return mark.decode() if mark is not None else ""
 
 

@@ -1,0 +1,231 @@
+"""What becomes of a connection, and of what was asked on it, when something goes wrong."""
+
+import contextlib
+import gc
+import socket
+import threading
+import weakref
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
+
+from adapters.postgres import connect, turn_rows
+from adapters.postgres.statements import _PREPARED_AT, Statements
+from adapters.postgres.writing import Turns
+from application.ports.storage.work import Scope, StoreUnavailableError
+from domain.errors import MisuseError
+from tests.contract.subjects.postgres import application_url
+
+#: More than it takes to be prepared.
+OFTEN = 2 * _PREPARED_AT
+
+#: Messages of the protocol: all but the last byte of one, and all of the other.
+READY = b"Z\0\0\0\5"
+_SAID = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0"
+FATAL = b"E" + (4 + len(_SAID)).to_bytes(4, "big") + _SAID
+
+
+@pytest.fixture
+def single(url):
+    """A store of one connection."""
+    store = connect(application_url(url), min_size=1, max_size=1)
+    store.open()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def table(url):
+    """A table that migrations change."""
+    with psycopg.connect(url, autocommit=True) as administrator:
+        administrator.execute("CREATE TABLE public.changing (first int, second int)")
+        administrator.execute("GRANT ALL ON public.changing TO PUBLIC")
+        administrator.execute("INSERT INTO public.changing VALUES (1, 2)")
+        yield administrator
+        administrator.execute("DROP TABLE public.changing")
+
+
+def ask(store, query, parameters=None):
+    with store.transaction(Scope()) as transaction:
+        return transaction.row(query, parameters)
+
+
+@pytest.mark.parametrize("before", [[], [("SELECT 1", {})]])
+def test_a_transaction_that_is_lost_does_not_end_well(single, table, before):
+    def swallow():
+        with single.transaction(Scope()) as transaction:
+            transaction.change("UPDATE changing SET first = 7")
+            with pytest.raises(MisuseError, match="division by zero"):
+                transaction.batch([*before, ("SELECT 1 / 0", {})])
+
+    with pytest.raises(StoreUnavailableError, match="nothing was committed"):
+        swallow()
+    assert ask(single, "SELECT first FROM changing") == {"first": 1}
+
+
+def test_a_turn_in_somebodys_transaction_is_not_taken_for_kept(url):
+    turns, tables = Turns(), {name: [] for name in turn_rows.TABLES}
+    with psycopg.connect(application_url(url), row_factory=dict_row) as connection:
+        assert turns.write(connection, [], tables)
+        connection.pgconn.exec_(b"BEGIN")
+        with pytest.raises(psycopg.errors.ActiveSqlTransaction):
+            turns.write(connection, [], tables)
+
+
+def test_what_is_known_of_a_connection_ends_with_it(url):
+    connection = psycopg.connect(url)
+    Statements.of(connection).run("SELECT 1", {})
+    connection.close()
+    it = weakref.ref(connection)
+    del connection
+    gc.collect()
+    assert it() is None
+
+
+def test_a_result_that_cannot_be_read_leaves_the_connection_good(single):
+    unreadable = "SELECT %(a)s::int AS a, 'infinity'::timestamptz AS b"
+    new = "SELECT %(a)s::int AS a, 'after what cannot be read'"
+    for _ in range(OFTEN):
+        with pytest.raises(MisuseError), single.transaction(Scope()) as transaction:
+            transaction.batch([(unreadable, {"a": 1}), (new, {"a": 1})])
+    for number in range(OFTEN):
+        assert ask(single, f"SELECT %(a)s::int AS a, {number % 2} AS b", {"a": 1})["a"] == 1
+        assert ask(single, new, {"a": 1})["a"] == 1
+
+
+def test_where_one_statement_was_forgotten_the_others_serve_on(single):
+    one, other = "SELECT %(a)s::int AS one", "SELECT %(a)s::int AS other"
+    for _ in range(OFTEN):
+        ask(single, one, {"a": 1})
+        ask(single, other, {"a": 2})
+    name = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%%AS other'"
+    forgotten = ask(single, name)["name"]
+    ask(single, f"DEALLOCATE {forgotten}")
+    with pytest.raises(StoreUnavailableError):
+        ask(single, other, {"a": 2})
+    for _ in range(OFTEN):
+        assert ask(single, other, {"a": 2}) == {"other": 2}
+        assert ask(single, one, {"a": 1}) == {"one": 1}
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_migration_that_changes_a_type_costs_one_transaction(single, table, together):
+    query = "SELECT first, %(a)s::int AS a FROM changing"
+
+    def asked():
+        with single.transaction(Scope()) as transaction:
+            if together:
+                return transaction.batch([(query, {"a": 1}), (query, {"a": 1})])[1].fetchone()
+            return transaction.row(query, {"a": 1})
+
+    for _ in range(OFTEN):
+        assert asked() == {"first": 1, "a": 1}
+    table.execute("ALTER TABLE changing ALTER first TYPE bigint")
+    with pytest.raises(StoreUnavailableError):
+        asked()
+    for _ in range(OFTEN):
+        assert asked() == {"first": 1, "a": 1}
+
+
+@pytest.mark.parametrize("times", [1, OFTEN])
+def test_columns_are_those_of_the_result(single, table, times):
+    query = f"SELECT *, {times} AS times FROM changing"
+    for _ in range(times):
+        assert ask(single, query) == {"first": 1, "second": 2, "times": times}
+    table.execute("ALTER TABLE changing RENAME first TO third")
+    if times > 1:
+        with pytest.raises(StoreUnavailableError):
+            ask(single, query)
+    assert ask(single, query) == {"third": 1, "second": 2, "times": times}
+    table.execute("ALTER TABLE changing ADD fourth int")
+    if times > 1:
+        with pytest.raises(StoreUnavailableError):
+            ask(single, query)
+    assert ask(single, query) == {"third": 1, "second": 2, "fourth": None, "times": times}
+
+
+class LastWords:
+    """A way to the server on which it can end behind its answer, before it says that it is ready.
+
+    As it does where somebody stops it in that moment.
+    """
+
+    def __init__(self, url):
+        told = conninfo_to_dict(url)
+        self._server = told["host"], int(told["port"])
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = make_conninfo(
+            url, port=self._listener.getsockname()[1], sslmode="disable", gssencmode="disable"
+        )
+        self.ends = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self._listener.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, server = self._listener.accept()[0], socket.create_connection(self._server)
+                for way in (self._pass, client, server), (self._answer, server, client):
+                    threading.Thread(target=way[0], args=way[1:], daemon=True).start()
+
+    def _pass(self, client, server):
+        with contextlib.suppress(OSError), server:
+            while said := client.recv(65_536):
+                server.sendall(said)
+
+    def _answer(self, server, client):
+        with contextlib.suppress(OSError), client:
+            while said := server.recv(65_536):
+                if self.ends:
+                    self.ends = False
+                    assert said[-6:-1] == READY
+                    client.sendall(said[:-6] + FATAL)
+                    client.shutdown(socket.SHUT_RDWR)
+                    return
+                client.sendall(said)
+
+
+@pytest.fixture
+def ending(url):
+    way = LastWords(application_url(url))
+    store = connect(way.url, min_size=1, max_size=1)
+    store.open()
+    yield way, store
+    store.close()
+    way.close()
+
+
+@pytest.mark.parametrize("times", [1, OFTEN])
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_server_that_ends_behind_its_answer_is_unavailable(ending, number, times):
+    way, store = ending
+    asked = [("SELECT %(a)s::int AS a", {"a": 1})] * number
+
+    def ask_once_more():
+        with store.transaction(Scope()) as transaction:
+            way.ends = True
+            transaction.batch(asked)
+
+    for _ in range(times):
+        with store.transaction(Scope()) as transaction:
+            transaction.batch(asked)
+    with pytest.raises(StoreUnavailableError):
+        ask_once_more()
+    with store.transaction(Scope()) as transaction:
+        assert transaction.batch(asked)[-1].rows == [{"a": 1}]
+
+
+def test_a_commit_of_which_nobody_heard_is_unknown(ending, table):
+    way, store = ending
+
+    def change():
+        with store.transaction(Scope()) as transaction:
+            transaction.change("UPDATE changing SET first = 9")
+            way.ends = True
+
+    with pytest.raises(StoreUnavailableError):
+        change()
