@@ -6,6 +6,7 @@ from functools import reduce
 from uuid import UUID
 
 from attrs import define, frozen
+from psycopg.rows import DictRow
 
 from adapters.postgres import ledger_rows as rows
 from adapters.postgres import queries
@@ -59,13 +60,13 @@ class PostgresLedger(Ledger):
             "lots": list(lots),
             "now": now,
         }
-        organisation, wallet, found, known = self._locked(
+        organisation, wallet, (found, known) = self._locked(
             (LEDGER["select_lots"], parameters),
             (LEDGER["select_holds"], parameters),
         )
         return _wallet(organisation, wallet, found, known)
 
-    def _locked(self, *then: Statement) -> tuple[OrganisationId, Row, *tuple[list[Row], ...]]:
+    def _locked(self, *then: Statement) -> tuple[OrganisationId, Row, list[list[DictRow]]]:
         """The wallet's row, and what *then* has found behind its lock, in one round trip.
 
         A lock that is held already is not asked for again unless something was written since.
@@ -76,7 +77,7 @@ class PostgresLedger(Ledger):
         if not wallet or organisation is None:
             raise MisuseError(f"{organisation} has no wallet")
         self._is_locked = True
-        return organisation, wallet[0], *found
+        return organisation, wallet[0], found
 
     def granted(self, facts: Collection[str]) -> dict[str, int]:
         found = self._transaction.rows(LEDGER["granted"], {"facts": list(facts)})
