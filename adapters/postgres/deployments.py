@@ -50,7 +50,6 @@ _KEPT = (
     "client_reference",
     "metadata",
 )
-_PARTS = ("select_deployments", "select_steps", "select_slots", "select_attempts")
 
 
 @frozen
@@ -191,10 +190,9 @@ class PostgresDeployments(Deployments):
         """Newest first, in one round trip; *first* goes before the reading."""
         # Written once for all of them.
         parameters = {"ids": f"{{{','.join(map(str, ids))}}}"}
-        reading = [(query, parameters) for query in first]
-        reading += [(OPERATIONS[part], parameters) for part in _PARTS]
-        parts = self._transaction.batch(reading)[-len(_PARTS) :]
-        return rows.deployments_from_rows(*(part.fetchall() for part in parts))
+        queries = [*first, OPERATIONS["select_deployments"]]
+        *_, found = self._transaction.batch([(query, parameters) for query in queries])
+        return rows.deployments_from_rows(found.fetchall())
 
 
 @frozen

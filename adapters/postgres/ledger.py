@@ -6,6 +6,7 @@ from functools import reduce
 from uuid import UUID
 
 from attrs import define, frozen
+from psycopg.rows import DictRow
 
 from adapters.postgres import ledger_rows as rows
 from adapters.postgres import queries
@@ -43,6 +44,9 @@ class PostgresLedger(Ledger):
     _transaction: Transaction
     _is_locked: bool = False
 
+    def stand_in_line(self) -> None:
+        self._locked()
+
     def lock(
         self,
         *holds: HoldId,
@@ -50,23 +54,30 @@ class PostgresLedger(Ledger):
         lots: Collection[LotId] = (),
         now: datetime | None = None,
     ) -> Wallet:
-        self._transaction.enter(Lock.WALLET, self._transaction.scope.organisation)
         parameters = {
             "holds": list(holds),
             "facts": list(facts),
             "lots": list(lots),
             "now": now,
         }
-        wallet, found, known = self._transaction.read(
-            (LEDGER["lock_wallet"], parameters),
+        organisation, wallet, (found, known) = self._locked(
             (LEDGER["select_lots"], parameters),
             (LEDGER["select_holds"], parameters),
         )
+        return _wallet(organisation, wallet, found, known)
+
+    def _locked(self, *then: Statement) -> tuple[OrganisationId, Row, list[list[DictRow]]]:
+        """The wallet's row, and what *then* has found behind its lock, in one round trip.
+
+        A lock that is held already is not asked for again unless something was written since.
+        """
         organisation = self._transaction.scope.organisation
+        self._transaction.enter(Lock.WALLET, organisation)
+        wallet, *found = self._transaction.read((LEDGER["lock_wallet"], {}), *then)
         if not wallet or organisation is None:
             raise MisuseError(f"{organisation} has no wallet")
         self._is_locked = True
-        return _wallet(organisation, wallet[0], found, known)
+        return organisation, wallet[0], found
 
     def granted(self, facts: Collection[str]) -> dict[str, int]:
         found = self._transaction.rows(LEDGER["granted"], {"facts": list(facts)})
@@ -127,7 +138,7 @@ class PostgresLedger(Ledger):
         )
 
     def hold(self, id: HoldId) -> Hold | None:
-        row = self._transaction.row(LEDGER["select_holds"], {"holds": [id], "now": None})
+        row = self._transaction.row(LEDGER["select_hold"], {"id": id})
         return rows.hold_from_row(row) if row else None
 
     def held(self) -> Sequence[Hold]:

@@ -1,6 +1,6 @@
 """Rows to values and back: the one place that knows both shapes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
@@ -257,23 +257,13 @@ def network_status_to_row(status: NetworkStatus) -> Row:
     }
 
 
-def deployments_from_rows(
-    deployments: Iterable[Row], steps: Iterable[Row], slots: Iterable[Row], attempts: Iterable[Row]
-) -> list[Deployment]:
-    """The deployments in the order of their rows; the other rows are ordered by their keys."""
-    attempts_of = {
-        key: tuple(_attempt_from_row(row) for row in rows)
-        for key, rows in groupby(sorted(attempts, key=_slot_key), key=_slot_key)
-    }
-    slots_of = {
-        key: tuple(_slot_from_row(row, attempts_of.get((*key, row["number"]), ())) for row in rows)
-        for key, rows in groupby(slots, key=lambda row: (row["operation_id"], row["step_number"]))
-    }
-    steps_of = {
-        key: tuple(_step_from_row(row, slots_of.get((key, row["number"]), ())) for row in rows)
-        for key, rows in groupby(steps, key=lambda row: row["operation_id"])
-    }
-    return [_deployment_from_row(row, steps_of.get(row["id"], ())) for row in deployments]
+def deployments_from_rows(found: Iterable[Row]) -> list[Deployment]:
+    """A row for each attempt, or what has none, in the order of their keys."""
+    deployments = []
+    for _, of_deployment in groupby(found, key=lambda row: row["id"]):
+        rows = list(of_deployment)
+        deployments.append(_deployment_from_row(rows[0], _steps_from_rows(rows)))
+    return deployments
 
 
 def deployment_to_row(deployment: Deployment) -> Row:
@@ -458,11 +448,7 @@ def _public_key(row: Row) -> PublicKey:
     return PublicKey(Curve(row["curve"]), row["public_key"])
 
 
-def _slot_key(row: Row) -> tuple[Any, ...]:
-    return (row["operation_id"], row["step_number"], row["slot_number"])
-
-
-def _deployment_from_row(row: Row, steps: Sequence[Step]) -> Deployment:
+def _deployment_from_row(row: Row, steps: Iterable[Step]) -> Deployment:
     failure = row["failure_reason"] and Failure(
         reason=Reason(row["failure_reason"]),
         without_effect=row["failure_without_effect"],
@@ -511,6 +497,23 @@ def _deployment_from_row(row: Row, steps: Sequence[Step]) -> Deployment:
     )
 
 
+def _steps_from_rows(found: Iterable[Row]) -> Iterator[Step]:
+    for number, of_step in groupby(found, key=lambda row: row["step_number"]):
+        if number is not None:
+            rows = list(of_step)
+            yield _step_from_row(rows[0], tuple(_slots_from_rows(rows)))
+
+
+def _slots_from_rows(found: Iterable[Row]) -> Iterator[Slot]:
+    for number, of_slot in groupby(found, key=lambda row: row["slot_number"]):
+        if number is not None:
+            rows = list(of_slot)
+            attempts = [
+                _attempt_from_row(row) for row in rows if row["attempt_number"] is not None
+            ]
+            yield _slot_from_row(rows[0], attempts)
+
+
 def _step_from_row(row: Row, slots: Sequence[Slot]) -> Step:
     inclusion = row["included_transaction_id"] and Inclusion(
         transaction_id=row["included_transaction_id"],
@@ -519,8 +522,8 @@ def _step_from_row(row: Row, slots: Sequence[Slot]) -> Step:
         cost=int(row["included_cost"]),
     )
     return Step(
-        number=row["number"],
-        name=row["name"],
+        number=row["step_number"],
+        name=row["step_name"],
         slots=tuple(slots),
         inclusion=inclusion,
         is_final=row["is_final"],
@@ -529,20 +532,20 @@ def _step_from_row(row: Row, slots: Sequence[Slot]) -> Step:
 
 def _slot_from_row(row: Row, attempts: Sequence[Attempt]) -> Slot:
     return Slot(
-        number=row["number"],
-        network=row["network"],
+        number=row["slot_number"],
+        network=row["slot_network"],
         signer=row["signer"],
         sequence=row["sequence"],
         lease=row["lease"],
         valid_until=row["valid_until"],
-        state=SlotState(row["state"]),
+        state=SlotState(row["slot_state"]),
         attempts=tuple(attempts),
     )
 
 
 def _attempt_from_row(row: Row) -> Attempt:
     return Attempt(
-        number=row["number"],
+        number=row["attempt_number"],
         role=AttemptRole(row["role"]),
         origin=AttemptOrigin(row["origin"]),
         transaction_id=row["transaction_id"],

@@ -278,6 +278,9 @@ class TurnIdempotencyKeys(PostgresIdempotencyKeys):
 class TurnLedger(PostgresLedger):
     account: Account = field(kw_only=True)
 
+    def stand_in_line(self) -> None:
+        self._is_locked = True
+
     def lock(
         self,
         *holds: HoldId,

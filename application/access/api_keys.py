@@ -194,7 +194,7 @@ class EnableApiKey:
 
 def _cap(work: Work, key: ApiKey, limit: int, now: datetime) -> None:
     """A quota of the key's own, without a window; quotas change under the wallet's lock."""
-    work.ledger.lock()
+    work.ledger.stand_in_line()
     work.quotas.put(
         Quota(
             organisation=key.organisation,

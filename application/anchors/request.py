@@ -88,7 +88,7 @@ class RequestAnchor:
             wanted = self._operation(chain, signed, signers[0].address, actor)
             known = work.deployments.lock(wanted.id)
             # Whoever asks for another size at this moment stands in line here.
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             if every is not None and not _is_due(work, network, signed, every, wanted):
                 return None
             if known is not None and not known.may_retry:

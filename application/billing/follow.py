@@ -28,7 +28,7 @@ class FollowLicences:
             due = work.licences.due(self.clock.now(), BATCH)
         for organisation in due:
             with self.store.begin(Scope(organisation=organisation)) as work:
-                work.ledger.lock()
+                work.ledger.stand_in_line()
                 trail = Trail(
                     identifiers=self.identifiers, organisation=organisation, actor=WORKER
                 )

@@ -35,7 +35,7 @@ class LeaveEnded:
     def _leave(self, organisation: OrganisationId) -> None:
         with self.store.begin(Scope(organisation=organisation)) as work:
             work.billing.lock()
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             now = self.clock.now()
             facts = work.billing.facts()
             over = [each for each in facts.subscriptions if each.is_over(now) and not each.left_at]

@@ -88,7 +88,7 @@ class Settle:
             work.billing.lock()
             if organisation is not None:
                 # Whoever waited for the wallet is later than who had it.
-                work.ledger.lock()
+                work.ledger.stand_in_line()
             now = self.clock.now()
             if event is not None and not work.billing.record(event, now):
                 return Settled(Outcome.KNOWN)

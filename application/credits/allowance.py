@@ -42,7 +42,7 @@ def orders_due(work: Work, trail: Trail, catalogue: Catalogue, now: datetime) ->
 
     Told in *trail*, as a deed of ours.  Locks the wallet.
     """
-    work.ledger.lock()
+    work.ledger.stand_in_line()
     terms = terms_of(work, catalogue, now)
     return [] if isinstance(terms, Refusal) else orders_due_on(work, trail, terms, now)
 
@@ -91,7 +91,7 @@ class GiveAllowances:
             # Most have been given it: those are not locked.
             if lot_due(work, self.catalogue, self.clock.now()) is None:
                 return False
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             now = self.clock.now()
             orders = orders_due(work, trail, self.catalogue, now)
             post_all(work, orders, now)

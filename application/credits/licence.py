@@ -62,7 +62,7 @@ def follow_licence(work: Work, trail: Trail, now: datetime) -> Licence:
     Called with every fact that may change it, in the transaction of that fact, and when time
     does.  Calling it once too often does nothing.
     """
-    work.ledger.lock()
+    work.ledger.stand_in_line()
     found, record = licence_of(work, now), work.licences.get()
     if found.state is not record.told:
         trail.add(
@@ -93,7 +93,7 @@ def release_unsigned(work: Work, trail: Trail, state: LicenceState, now: datetim
     if state.premium:
         return 0
     # Listed under the lock: whoever holds or signs does so under it, too.
-    work.ledger.lock()
+    work.ledger.stand_in_line()
     unsigned = [
         hold
         for hold in work.ledger.held()

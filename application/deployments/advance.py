@@ -111,22 +111,27 @@ class Advance:
             LeaseLostError: another worker may be at it; nothing of the last act was recorded.
             StoreUnavailableError: what the last act found may or may not have been recorded.
         """
+        deployment: Deployment | None = None
         while True:
-            deployment, goes_on = self.step(claim)
+            deployment, goes_on = self.step(claim, deployment)
             if not goes_on:
                 return deployment.state if deployment is not None else None
 
-    def step(self, claim: Claim) -> tuple[Deployment | None, bool]:
-        """One act, and whether there is more to do at once."""
+    def step(
+        self, claim: Claim, recorded: Deployment | None = None
+    ) -> tuple[Deployment | None, bool]:
+        """One act, and whether there is more to do at once.
+
+        *recorded*: the operation as the act before left it.  Where somebody has changed it since,
+        nothing of this act is recorded, as where that happens after the reading.
+        """
         with self.store.begin(Scope(organisation=claim.organisation)) as work:
-            seen = work.deployments.get(claim.operation)
+            seen = recorded or work.deployments.get(claim.operation)
             if seen is None or not seen.state.is_open:
                 return seen, False
-            account = work.accounts.get(seen.account) if seen.account is not None else None
-            payer = work.signers.get(seen.network, seen.sender)
+            parties = _parties(work, seen)
             halted = work.networks.status(seen.network).halted
             now = self.clock.now()
-            giver = giver_of(work, seen)
             approval = work.approvals.get(seen.id) if seen.state is State.QUEUED else None
             withdrawn = why_not_begin(work, seen, now)
             if withdrawn is None and approval is not None:
@@ -139,7 +144,7 @@ class Advance:
         elif withdrawn is None and approval is not None and approval.waits(now):
             finding = _waits(WaitReason.APPROVAL, "another member has to approve the plan")
         else:
-            finding = self._ask(seen, chain, Parties(account, payer, giver), withdrawn)
+            finding = self._ask(seen, chain, parties, withdrawn)
         return self._record(claim, seen, finding, chain.network if chain else None)
 
     def _ask(
@@ -326,7 +331,10 @@ class Advance:
     def _record(
         self, claim: Claim, seen: Deployment, finding: Finding, network: Network | None
     ) -> tuple[Deployment | None, bool]:
-        """Write what was found, unless the deployment has changed since it was read."""
+        """Write what was found, unless the deployment has changed since it was read.
+
+        The deployment as it is now, and whether there is more to do; None, True: look again.
+        """
         trail = Trail(identifiers=self.identifiers, organisation=claim.organisation, actor=WORKER)
         if finding.halts_signer is not None:
             if not self._is_ours(claim, seen):
@@ -342,13 +350,13 @@ class Advance:
                 # Whoever changes its keys stands in line here.
                 account = work.accounts.lock(seen.account)
                 if is_placed and account is not None and account.address != finding.owner:
-                    return seen, True
+                    return None, True
             fresh = work.deployments.lock(claim.operation)
             if fresh is None or (fresh.state, fresh.steps) != (seen.state, seen.steps):
                 return fresh, False
             allowed = before_the_first(work, fresh, finding, self.clock)
             if allowed is None:
-                return fresh, True
+                return None, True
             finding = _unless_it_changes_hands(work, fresh, allowed)
             now = self.clock.now()
             if finding.is_withdrawn:
@@ -440,6 +448,17 @@ class Advance:
             event = Waits(reason=wait.reason, detail=wait.detail)
             name_event(trail, deployment, deployment.apply(event), event, now)
         return deployment.awaiting(wait.reason, now)
+
+
+def _parties(work: Work, seen: Deployment) -> Parties:
+    """Nobody's, where nothing is signed any more."""
+    if seen.state in {State.CONFIRMED, State.INDEXED}:
+        return Parties(account=None, payer=None, giver=None)
+    return Parties(
+        account=work.accounts.get(seen.account) if seen.account is not None else None,
+        payer=work.signers.get(seen.network, seen.sender),
+        giver=giver_of(work, seen),
+    )
 
 
 def _is_given_by(giver: str, seen: Deployment, chain: Chain) -> bool:

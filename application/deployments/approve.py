@@ -39,7 +39,7 @@ class SetApprovalPolicy:
             return refusal
         with self.store.begin(caller.scope) as work:
             # Under the wallet's lock, as deployments are accepted.
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             if work.approvals.are_needed() is not needed:
                 work.approvals.need(needed=needed)
                 trail = caller.trail(self.identifiers)

@@ -54,7 +54,7 @@ def settle(work: Work, trail: Trail, deployment: Deployment, event: Event, now: 
     """
     if deployment.hold is None:
         if deployment.kind.is_for_a_key and not deployment.state.is_open:
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             settle_native(work, deployment)
         return
     match event:

@@ -73,6 +73,11 @@ class Accepted:
     #: Repeats an answer given before.
     replayed: bool
 
+    @property
+    def due_at(self) -> datetime | None:
+        """When it is looked at first: at once.  None: that was before, and may be over."""
+        return None if self.replayed else self.deployment.accepted_at
+
 
 @frozen(kw_only=True)
 class RequestDeployment:
@@ -113,7 +118,7 @@ class RequestDeployment:
     ) -> Deployment | Refusal:
         # The wallet first: it puts the organisation's requests in line, so that what is read
         # below is still true when the deployment is stored.
-        work.ledger.lock()
+        work.ledger.stand_in_line()
         now = self.clock.now()
         gates = Gates(
             work=work,

@@ -68,7 +68,7 @@ class RetryDeployment:
                 detail=f"the deployment is {deployment.state.value}; only a failure that proved "
                 "to be without effect can be tried again",
             )
-        work.ledger.lock()
+        work.ledger.stand_in_line()
         if refusal := _key_refusal(work, deployment):
             return refusal
         now = self.clock.now()

@@ -53,7 +53,7 @@ def before_the_first(
     )
     if fresh.state is not State.QUEUED or not (is_found or is_signed):
         return finding
-    work.ledger.lock()
+    work.ledger.stand_in_line()
     refusal = why_not_begin(work, fresh, clock.now())
     if refusal is None:
         return finding

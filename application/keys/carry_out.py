@@ -173,7 +173,7 @@ class CarryOutKeyChange:
             if not account.family.rekeys and change.action is not KeyAction.ADD:
                 # Whoever accepts something stands in line at the wallet: what was accepted for
                 # the address of before is seen by who looks for it next.
-                work.ledger.lock()
+                work.ledger.stand_in_line()
                 account = account.moved_to(made.key)
             work.accounts.put(account)
             self._tell(work, account, begun, "key_change.begun", key=made.key)
@@ -240,7 +240,7 @@ class CarryOutKeyChange:
         with self.store.begin(Scope(organisation=change.organisation)) as work:
             account, fresh = self._locked(work, change)
             # Whoever accepts something stands in line at the wallet.
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             is_in_use = _is_enabled_own(account, key) or _is_promised(work, account, key)
             if fresh.state is KeyChangeState.REQUESTED and not is_in_use:
                 if self._is_in_flight(work, account, fresh, key):
@@ -451,7 +451,7 @@ class CarryOutKeyChange:
             NotYetError: another day's budget, or a fuller treasury, pays for it.
             _NeverError: no day's budget does.
         """
-        work.ledger.lock()
+        work.ledger.stand_in_line()
         now, intent = operation.accepted_at, intent_of(operation)
         if refusal := self.budgets.refusal(work, chain, intent, now):
             if self.budgets.is_beyond(chain, intent):

@@ -186,7 +186,7 @@ class ChooseCustodian:
             return Refusal(code="custodian_not_offered", detail=detail)
         with self.store.begin(caller.scope) as work:
             # Under the wallet's lock, as deployments are accepted.
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             if work.accounts.chosen() != custodian:
                 work.accounts.choose(custodian)
                 trail = caller.trail(self.identifiers)

@@ -149,7 +149,7 @@ class _Act:
             refusal = self._refuse_a_repetition(work)
             if refusal is not None:
                 return refusal
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             now = self.clock.now()
             if self.reference and work.ledger.is_granted(_fact(self.reference)):
                 return self._used(self.reference)

@@ -37,7 +37,7 @@ class GrantCredits:
         with self.store.begin(Scope(organisation=organisation)) as work:
             if work.organisations.get() is None:
                 return Refusal(code="not_found", detail=f"there is no organisation {name}")
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             now = self.clock.now()
             id = LotId(self.identifiers.next())
             fact = f"operator:{reference or public_id(Prefix.GRANT, id)}"
@@ -89,7 +89,7 @@ class SetTariff:
             before = work.organisations.get()
             if before is None:
                 return Refusal(code="not_found", detail=f"there is no organisation {name}")
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             now = self.clock.now()
             work.organisations.set_tariff(tariff)
             trail = Trail(identifiers=self.identifiers, organisation=organisation, actor=OPERATOR)

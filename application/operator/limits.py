@@ -35,7 +35,7 @@ class LiftLimits:
             if work.organisations.get() is None:
                 return Refusal(code="not_found", detail=f"there is no organisation {name}")
             throttle = work.throttles.lock(subject) if subject is not None else None
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             now = self.clock.now()
             stopped = False
             if subject is not None and throttle is not None:

@@ -122,7 +122,7 @@ class CreateTreasury:
             return None
         deployment = evolve(deployment, predicted=chain.predicted(intent))
         with self.store.begin(Scope.installation()) as work:
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             page = work.deployments.list(PageRequest(limit=LONGEST_PAGE), network=chain.network.id)
             for known in page.items:
                 if known.kind is OperationKind.INSTALL_FACTORY and known.state.is_open:

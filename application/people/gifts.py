@@ -81,7 +81,7 @@ class SendGift:
     def _send(self, work: Work, caller: Caller, request: GiftRequest) -> Gift | Refusal:
         if request.to == caller.organisation:
             return Refusal(code="gift_to_self", detail="a gift is for another organisation")
-        work.ledger.lock()
+        work.ledger.stand_in_line()
         now = self.clock.now()
         # What was bought is frozen while nothing may begin, and not to be saved by giving it away.
         if refusal := licence_refusal(work, KindClass.CORE, now):
@@ -151,7 +151,7 @@ class DeliverGift:
         with self.store.begin(Scope(organisation=gift.other)) as work:
             if work.organisations.get() is None:
                 return False
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             now = self.clock.now()
             trail = self._trail(gift.other)
             ids = [LotId(self.identifiers.next()) for _ in gift.portions]
@@ -183,7 +183,7 @@ class DeliverGift:
 
     def _close(self, gift: Gift, *, is_taken: bool) -> GiftState:
         with self.store.begin(Scope(organisation=gift.organisation)) as work:
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             now = self.clock.now()
             before = work.gifts.get(gift.id)
             if before is None or before.state is not GiftState.UNDER_WAY:

@@ -77,7 +77,7 @@ class ChangeTeams:
     def _create(
         self, work: Work, caller: Caller, name: str, members: frozenset[MemberId]
     ) -> Team | Refusal:
-        work.ledger.lock()
+        work.ledger.stand_in_line()
         if not work.teams.are_members(members):
             return _NO_MEMBER
         team = Team(
@@ -102,7 +102,7 @@ class ChangeTeams:
             return refusal
         with self.store.begin(caller.scope) as work:
             # Holds are attributed to teams under the wallet's lock.
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             team = work.teams.get(id)
             if team is None or team.dissolved_at is not None:
                 return _NO_TEAM
@@ -138,7 +138,7 @@ class ChangeQuotas:
         if refusal := caller.refusal(Permission.WRITE_CREDITS) or _by_itself(caller, subject):
             return refusal
         with self.store.begin(caller.scope) as work:
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             now = self.clock.now()
             if not _is_there(work, subject):
                 return Refusal(code="not_found", detail=f"there is no {subject.name}")
@@ -161,7 +161,7 @@ class ChangeQuotas:
         if refusal := caller.refusal(Permission.WRITE_CREDITS) or _by_itself(caller, subject):
             return refusal
         with self.store.begin(caller.scope) as work:
-            work.ledger.lock()
+            work.ledger.stand_in_line()
             if not work.quotas.remove(subject, window):
                 return Refusal(code="not_found", detail="there is no such quota")
             details = {"window": window.value}
@@ -203,7 +203,7 @@ class ChangeQuotas:
             return Refusal(code="gift_to_self", detail="a gift is for somebody else")
         if not work.teams.are_members([to]):
             return _NO_MEMBER
-        work.ledger.lock()
+        work.ledger.stand_in_line()
         now = self.clock.now()
         mine, theirs = work.quotas.get(giver, window), work.quotas.get(receiver, window)
         if mine is None or theirs is None:

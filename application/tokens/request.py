@@ -106,7 +106,7 @@ class RequestTokenOperation:
     def _accept(
         self, work: Work, caller: Caller, request: TokenOperationRequest
     ) -> Deployment | Refusal:
-        work.ledger.lock()
+        work.ledger.stand_in_line()
         now = self.clock.now()
         deployment = issued(work, request.token)
         if isinstance(deployment, Refusal):

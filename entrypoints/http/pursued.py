@@ -152,7 +152,11 @@ TOKEN = Pursued(
 
 def accepted(given: Accepted, caller: Caller, store: Store, chains: Chains) -> Response[bytes]:
     """202, with the place of what was accepted."""
-    shown = document(given.deployment, caller, store, chains)
+    if given.due_at is None:
+        shown = document(given.deployment, caller, store, chains)
+    else:
+        network = network_of(chains, given.deployment)
+        shown = representations.pursued(given.deployment, network, given.due_at)
     on_a_token = given.deployment.kind.is_on_a_token
     path = (OPERATION if on_a_token else DEPLOYMENT).path
     headers = {"Location": f"{path}/{shown['id']}"}

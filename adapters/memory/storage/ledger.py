@@ -51,6 +51,9 @@ class MemoryLedger(Ledger):
     _transaction: Transaction
     _tables: LedgerTables
 
+    def stand_in_line(self) -> None:
+        self._locked()
+
     def lock(
         self,
         *holds: HoldId,
@@ -58,10 +61,7 @@ class MemoryLedger(Ledger):
         lots: Collection[LotId] = (),
         now: datetime | None = None,
     ) -> Wallet:
-        organisation = self._transaction.require_organisation()
-        head = self._transaction.lock(Lock.WALLET, self._tables.wallets, organisation)
-        if head is None:
-            raise MisuseError(f"there is no organisation {organisation}")
+        organisation, head = self._locked()
         asked = {id for fact in facts if (id := self._lot_of(organisation, fact))}
         asked |= self._family_of(organisation, asked)
         return self._loaded(head, {*lots, *asked}, holds, now)
@@ -192,6 +192,13 @@ class MemoryLedger(Ledger):
         ]
         newest_first = sorted(mine, key=lambda entry: entry.sequence, reverse=True)
         return Page(*page_of(newest_first, limit))
+
+    def _locked(self) -> tuple[OrganisationId, Wallet]:
+        organisation = self._transaction.require_organisation()
+        head = self._transaction.lock(Lock.WALLET, self._tables.wallets, organisation)
+        if head is None:
+            raise MisuseError(f"there is no organisation {organisation}")
+        return organisation, head
 
     def _loaded(
         self, head: Wallet, lots: set[LotId], holds: Collection[HoldId], now: datetime | None

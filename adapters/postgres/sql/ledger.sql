@@ -48,6 +48,19 @@ SELECT hold.id, hold.subject, hold.operation, hold.kind_class, hold.member, hold
  GROUP BY hold.organisation_id, hold.id
  ORDER BY hold.id
 
+-- name: select_hold
+SELECT hold.id, hold.subject, hold.operation, hold.kind_class, hold.member, hold.amount,
+       hold.captured, hold.corrected, hold.state, hold.lease_until,
+       array_agg(portion.lot_id ORDER BY portion.position) AS portion_lots,
+       array_agg(portion.amount ORDER BY portion.position) AS portion_amounts
+  FROM holds AS hold
+  JOIN hold_lots AS portion
+    ON portion.organisation_id = hold.organisation_id
+   AND portion.hold_id = hold.id
+ WHERE hold.organisation_id = %(organisation)s
+   AND hold.id = %(id)s
+ GROUP BY hold.organisation_id, hold.id
+
 -- name: granted
 SELECT fact, amount
   FROM lots

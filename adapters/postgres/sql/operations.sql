@@ -40,6 +40,8 @@ SELECT id
    FOR UPDATE
 
 -- name: select_deployments
+-- A row for each attempt, slot or step, and most operations have one of each: one statement costs
+-- both sides less than one for each table would.
 SELECT operation.organisation_id, operation.id, operation.kind, operation.network,
        operation.live, operation.requested_by, operation.payer, operation.sender,
        operation.fee_ceiling, operation.credits, operation.hold_id, operation.accepted_at,
@@ -51,38 +53,35 @@ SELECT operation.organisation_id, operation.id, operation.kind, operation.networ
        deployment.token_parameters, deployment.predicted, deployment.plan_hash,
        deployment.declared_minor, deployment.declared_currency,
        deployment.client_reference, deployment.metadata, deployment.of_id,
-       deployment.order_action, deployment.order_parameters
+       deployment.order_action, deployment.order_parameters,
+       step.number AS step_number, step.name AS step_name, step.is_final,
+       step.included_transaction_id, step.included_block, step.included_block_hash,
+       step.included_succeeded, step.included_cost,
+       slot.number AS slot_number, slot.network AS slot_network, slot.signer, slot.sequence,
+       slot.lease, slot.valid_until, slot.state AS slot_state,
+       attempt.number AS attempt_number, attempt.role, attempt.origin, attempt.transaction_id,
+       attempt.raw, attempt.body, attempt.fee_cap, attempt.value, attempt.signed_at,
+       attempt.broadcast_at, attempt.rejected, attempt.cost, attempt.cost_rate,
+       attempt.cost_currency, attempt.cost_rate_source, attempt.cost_rate_at
   FROM operations AS operation
   JOIN deployments AS deployment
     ON deployment.organisation_id = operation.organisation_id
    AND deployment.id = operation.id
+  LEFT JOIN steps AS step
+    ON step.organisation_id = operation.organisation_id
+   AND step.operation_id = operation.id
+  LEFT JOIN slots AS slot
+    ON slot.organisation_id = step.organisation_id
+   AND slot.operation_id = step.operation_id
+   AND slot.step_number = step.number
+  LEFT JOIN attempts AS attempt
+    ON attempt.organisation_id = slot.organisation_id
+   AND attempt.operation_id = slot.operation_id
+   AND attempt.step_number = slot.step_number
+   AND attempt.slot_number = slot.number
  WHERE operation.organisation_id = %(organisation)s
    AND operation.id = ANY(%(ids)s)
- ORDER BY operation.id DESC
-
--- name: select_steps
-SELECT operation_id, number, name, is_final, included_transaction_id, included_block,
-       included_block_hash, included_succeeded, included_cost
-  FROM steps
- WHERE organisation_id = %(organisation)s
-   AND operation_id = ANY(%(ids)s)
- ORDER BY operation_id, number
-
--- name: select_slots
-SELECT operation_id, step_number, number, network, signer, sequence, lease, valid_until, state
-  FROM slots
- WHERE organisation_id = %(organisation)s
-   AND operation_id = ANY(%(ids)s)
- ORDER BY operation_id, step_number, number
-
--- name: select_attempts
-SELECT operation_id, step_number, slot_number, number, role, origin, transaction_id, raw, body,
-       fee_cap, value, signed_at, broadcast_at, rejected, cost, cost_rate, cost_currency,
-       cost_rate_source, cost_rate_at
-  FROM attempts
- WHERE organisation_id = %(organisation)s
-   AND operation_id = ANY(%(ids)s)
- ORDER BY operation_id, step_number, number
+ ORDER BY operation.id DESC, step.number, slot.number, attempt.number
 
 -- name: update_operation_under_claim
 -- The lease is tested where the row is locked, and by the clock that gave it.

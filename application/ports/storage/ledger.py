@@ -57,6 +57,10 @@ def entered(
 class Ledger(Protocol):
     """The ledger of the scope's organisation."""
 
+    def stand_in_line(self) -> None:
+        """Lock the wallet until the transaction ends, as `lock` does, and read nothing of it."""
+        ...
+
     def lock(
         self,
         *holds: HoldId,
