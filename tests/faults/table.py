@@ -12,8 +12,8 @@ _HEAD = """\
 
 `make faults` breaks one thing after the other under load, on real parts, and writes this page
 and [its data](proofs/faults.json). PostgreSQL, anvil (a block each second, five to finality), two
-nodes of the Algorand simulator that must agree, one API process and two workers live through all
-of it; a proxy stands before each server. For each fault an organisation of its own asks for four
+nodes of the Algorand simulator that must agree, one API process and two workers live through
+fifteen of them, others through the next; a proxy stands before each server. For each fault an organisation of its own asks for four
 tokens before and four while it lasts, and repeats what got no answer with the same
 `Idempotency-Key`.
 
