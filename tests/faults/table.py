@@ -13,9 +13,9 @@ _HEAD = """\
 `make faults` breaks one thing after the other under load, on real parts, and writes this page
 and [its data](proofs/faults.json). PostgreSQL, anvil (a block each second, five to finality), two
 nodes of the Algorand simulator that must agree, one API process and two workers live through
-fifteen of them, others through the next; a proxy stands before each server. For each fault an organisation of its own asks for four
-tokens before and four while it lasts, and repeats what got no answer with the same
-`Idempotency-Key`.
+fifteen of them, others through the next; a proxy stands before each server. For each fault an
+organisation of its own asks for four tokens before and four while it lasts, and repeats what got
+no answer with the same `Idempotency-Key`.
 
 It **held** if all eight were completed afterwards, each once by the chains' own word (raw JSON-RPC
 and algod HTTP) and paid once, nothing is held any more, the trail has no gap, and
