@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 from attrs import evolve
 
-from application.ports.storage.work import Store, Work
+from application.ports.storage.work import Scope, Store, Work
 from domain.catalogue import KindClass
-from domain.errors import MisuseError, Refusal
-from domain.identifiers import HoldId, LotId
+from domain.errors import LockOrderError, MisuseError, Refusal
+from domain.identifiers import HoldId, LotId, OrganisationId
 from domain.ledger import (
     Capture,
     Clawback,
@@ -29,7 +29,7 @@ from domain.ledger import (
     expire,
     fold,
 )
-from tests.contract.tenants import NOW, a_grant, a_hold, a_tenant, act, at_once
+from tests.contract.tenants import NOW, a_grant, a_hold, a_tenant, act, an_event, at_once
 
 
 def test_a_lot_round_trips_with_all_it_knows(store: Store):
@@ -204,6 +204,46 @@ def test_a_wallet_that_is_not_locked_is_not_recorded_on(store: Store):
         act(work, a_grant(5))
     with pytest.raises(MisuseError), store.begin(tenant.scope) as work:
         work.ledger.record(stale, (Granted(lot=a_grant(5).lot),), NOW, "worker")
+
+
+def test_whoever_stands_in_line_is_alone_until_the_end(store: Store):
+    tenant = a_tenant(store)
+
+    def count() -> None:
+        for _ in range(4):
+            with store.begin(tenant.scope) as work:
+                work.ledger.stand_in_line()
+                # Nothing else keeps two from reading the same.
+                work.accounts.choose(f"{work.accounts.chosen() or ''}x")
+
+    at_once([count] * 6)
+    with store.begin(tenant.scope) as work:
+        assert work.accounts.chosen() == "x" * 24
+
+
+def test_whoever_has_stood_in_line_decides_about_what_is_there(store: Store):
+    tenant = a_tenant(store, granted=1)
+    with store.begin(tenant.scope) as work:
+        assert work.ledger.balance().available == 1
+        with store.begin(tenant.scope) as other:
+            act(other, a_grant(5))
+        work.ledger.stand_in_line()
+        wallet = work.ledger.lock()
+        assert (wallet.available, sum(lot.remaining for lot in wallet.lots)) == (6, 6)
+        act(work, a_hold(6))
+        work.ledger.stand_in_line()
+        assert work.ledger.lock().available == 0
+
+
+def test_the_line_has_its_place_among_the_locks_and_is_an_organisations(store: Store):
+    tenant = a_tenant(store)
+    with store.begin(tenant.scope) as work:
+        work.audit.append(an_event(tenant))
+        with pytest.raises(LockOrderError):
+            work.ledger.stand_in_line()
+    for scope in (Scope(), Scope(organisation=OrganisationId(uuid4()))):
+        with pytest.raises(MisuseError), store.begin(scope) as work:
+            work.ledger.stand_in_line()
 
 
 def test_i1_concurrent_holds_never_overdraw(store: Store):
