@@ -8,6 +8,7 @@ psycopg's adapters, in the types that it would choose.
 Nobody else prepares anything on the connection, or psycopg would deallocate ours with its own.
 """
 
+import hashlib
 import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -21,7 +22,11 @@ from psycopg import Connection
 from psycopg.abc import PipelineCommand, PQGen
 from psycopg.abc import Transformer as Adapting
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName
+from psycopg.errors import (
+    DuplicatePreparedStatement,
+    FeatureNotSupported,
+    InvalidSqlStatementName,
+)
 from psycopg.generators import execute, fetch_many, pipeline_communicate
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
@@ -33,6 +38,9 @@ from adapters.postgres.writing import failure
 _PREPARED_AT = 5
 #: And nothing is forgotten there: what comes after so many is parsed each time.
 _MOST_PREPARED = 300
+
+#: Of the digest in a name, hexadecimal: enough that no two statements share it.
+_DIGITS = 24
 
 _PLACE = re.compile(r"%(?:%|\((?P<name>\w+)\)(?P<format>[sbt]))")
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
@@ -117,7 +125,7 @@ class Statements:
         send, key = self._sending(asked, query, parameters)
         name = self._names.get(key)
         if name is None and self._is_frequent(key):
-            name = self._new_name()
+            name = self._new_name(key)
             self._wire.send_prepare(name, asked.text, key[1])
             self._checked(self._wait(execute(self._wire)))
             self._names[key] = name
@@ -141,7 +149,7 @@ class Statements:
             send, key = self._sending(asked, query, parameters)
             name = self._names.get(key) or new.get(key)
             if name is None and self._is_frequent(key):
-                name = new[key] = self._new_name()
+                name = new[key] = self._new_name(key)
                 commands.append(partial(self._wire.send_prepare, name, asked.text, key[1]))
                 heard.append(partial(self._prepared, key, name))
             commands.append(partial(send, name))
@@ -172,8 +180,11 @@ class Statements:
         self._asked[key] = asked = self._asked.get(key, 0) + 1
         return asked >= _PREPARED_AT
 
-    def _new_name(self) -> bytes:
-        return f"tallystick_{next(self._numbers)}".encode()
+    def _new_name(self, key: _Key) -> bytes:
+        """Says what it is of: behind a pooler others may have prepared theirs where ours goes."""
+        text, types = key
+        what = hashlib.sha256(f"{types} {text}".encode()).hexdigest()[:_DIGITS]
+        return f"tallystick_{what}_{next(self._numbers)}".encode()
 
     def _prepared(self, key: _Key, name: bytes, results: list[PGresult]) -> None:
         self._checked(results)
@@ -238,7 +249,10 @@ def _talk(
 
 
 def _is_outdated(error: psycopg.Error) -> bool:
-    """Somebody had the server forget, a pooler or an operator; or a migration came in between."""
+    """Somebody had the server forget, or it is another one's, as an operator does or a pooler.
+
+    Or a migration came in between.
+    """
     if isinstance(error, FeatureNotSupported):
         return error.diag.source_function == _REPLANNING
-    return isinstance(error, InvalidSqlStatementName)
+    return isinstance(error, (InvalidSqlStatementName, DuplicatePreparedStatement))

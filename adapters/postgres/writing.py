@@ -1,12 +1,18 @@
 """The statement that writes a turn, and the numbers of the types that its rows are of."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import cast
 from weakref import WeakKeyDictionary
 
 from attrs import field, frozen
 from psycopg import Connection, Error, OperationalError
-from psycopg.errors import ActiveSqlTransaction, InvalidSqlStatementName, error_from_result
+from psycopg.errors import (
+    ActiveSqlTransaction,
+    DuplicatePreparedStatement,
+    InvalidSqlStatementName,
+    error_from_result,
+)
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import DictRow
@@ -20,10 +26,11 @@ Tables = dict[str, list[bytes]]
 
 _TOGETHER = queries.load("together.sql")
 _WRITE = _TOGETHER["write"].encode()
-#: Of the prepared statement.
-_NAME = b"tallystick_turn"
+#: Of the prepared statement: says what it is, as those of `statements` do.
+_NAME = f"tallystick_turn_{hashlib.sha256(_WRITE).hexdigest()[:24]}".encode()
 
 _IS_NOT_PREPARED = (InvalidSqlStatementName.sqlstate or "").encode()
+_IS_PREPARED = (DuplicatePreparedStatement.sqlstate or "").encode()
 
 #: Two parameters as text, then the arrays in binary.
 _FORMATS = [0, 0, *(1 for _ in turn_rows.TABLES)]
@@ -92,7 +99,10 @@ def _by_name(wire: PGconn, parameters: list[bytes]) -> PGresult:
 
 
 def _prepare(wire: PGconn) -> None:
-    _succeeded(wire, wire.prepare(_NAME, _WRITE), ExecStatus.COMMAND_OK)
+    result = wire.prepare(_NAME, _WRITE)
+    # Somebody behind the same pooler has: whatever has this name is this statement.
+    if result.error_field(DiagnosticField.SQLSTATE) != _IS_PREPARED:
+        _succeeded(wire, result, ExecStatus.COMMAND_OK)
 
 
 def _types(wire: PGconn) -> Mapping[str, int]:

@@ -74,6 +74,13 @@ def test_a_turn_in_somebodys_transaction_is_not_taken_for_kept(url):
             turns.write(connection, [], tables)
 
 
+def test_a_turn_that_somebody_else_has_prepared_is_the_same(url):
+    tables = {name: [] for name in turn_rows.TABLES}
+    with psycopg.connect(application_url(url), row_factory=dict_row) as connection:
+        marks = {Turns().write(connection, [], tables) for _ in range(3)}
+    assert len(marks) == 3
+
+
 def test_what_is_known_of_a_connection_ends_with_it(url):
     connection = psycopg.connect(url)
     Statements.of(connection).run("SELECT 1", {})
@@ -82,6 +89,41 @@ def test_what_is_known_of_a_connection_ends_with_it(url):
     del connection
     gc.collect()
     assert it() is None
+
+
+def test_behind_a_pooler_nobody_is_answered_what_another_one_asked(url):
+    mine, theirs = "SELECT 1 AS mine", "SELECT 2 AS theirs"
+    with (
+        psycopg.connect(url, autocommit=True, row_factory=dict_row) as here,
+        psycopg.connect(url, autocommit=True, row_factory=dict_row) as there,
+    ):
+        asking, others = Statements.of(here), Statements.of(there)
+        for _ in range(OFTEN):
+            assert asking.run(mine, {}).rows == [{"mine": 1}]
+            assert others.run(theirs, {}).rows == [{"theirs": 2}]
+        # The pooler gives us the server that the other one had.
+        asking._wire, asking._wait = there.pgconn, there.wait
+        with pytest.raises(psycopg.OperationalError, match="not there any more"):
+            asking.run(mine, {})
+        for _ in range(OFTEN):
+            assert asking.run(mine, {}).rows == [{"mine": 1}]
+
+
+def test_a_name_that_somebody_else_has_given_is_prepared_under_another_one(url):
+    with (
+        psycopg.connect(url, autocommit=True, row_factory=dict_row) as here,
+        psycopg.connect(url, autocommit=True, row_factory=dict_row) as there,
+    ):
+        asking, others = Statements.of(here), Statements.of(there)
+        for _ in range(OFTEN):
+            others.run("SELECT 1 AS it", {})
+        for _ in range(_PREPARED_AT - 1):
+            asking.run("SELECT 1 AS it", {})
+        asking._wire, asking._wait = there.pgconn, there.wait
+        with pytest.raises(psycopg.OperationalError, match="not there any more"):
+            asking.run("SELECT 1 AS it", {})
+        for _ in range(OFTEN):
+            assert asking.run("SELECT 1 AS it", {}).rows == [{"it": 1}]
 
 
 def test_a_result_that_cannot_be_read_leaves_the_connection_good(single):
