@@ -126,7 +126,12 @@ def try_out(wired: Wired, fault: Fault) -> Outcome:
             over.set()
         healed = time.monotonic()
         parts.await_ready()
-        ids += [each.result() for each in asking]
+        for each in asking:
+            try:
+                ids.append(each.result())
+            except AssertionError as error:
+                # It was refused, which nobody had asked for; the faults after it are tried.
+                outcome.wrong.append(f"refused: {error}")
         looking.result()
     outcome.clients_heard = dict(sorted(client.heard.items()))
     states = client.await_end(ids, PATIENCE_SECONDS)
