@@ -7,7 +7,6 @@ is put to the one node of this chain, whose genesis was compared a moment ago.
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from functools import cached_property
 from typing import TypeVar
 
 from algosdk.encoding import is_valid_address
@@ -107,11 +106,6 @@ class AlgorandChain(Chain):
         return cls(network, reader, installation, Meeting(reader), document_url)
 
     def kinds(self) -> tuple[KindDescription, ...]:
-        return self._kinds
-
-    @cached_property
-    def _kinds(self) -> tuple[KindDescription, ...]:
-        # What is offered is a matter of the configuration.
         found = protocol.offered(publishing_at(self._document_url), self.network)
         return tuple(kind.description for kind in found.values())
 

@@ -337,15 +337,15 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def slow_wallet(till, monkeypatch):
     """Whoever takes a wallet's lock first in a transaction has waited for it for an hour."""
-    lock, begun = MemoryLedger.lock, set()
+    locked, begun = MemoryLedger._locked, set()
 
-    def after_an_hour(ledger, *holds, **asked):
+    def after_an_hour(ledger):
         if ledger._transaction not in begun:
             begun.add(ledger._transaction)
             till.clock.advance(HOUR)
-        return lock(ledger, *holds, **asked)
+        return locked(ledger)
 
-    monkeypatch.setattr(MemoryLedger, "lock", after_an_hour)
+    monkeypatch.setattr(MemoryLedger, "_locked", after_an_hour)
 
 
 def journal(till):
