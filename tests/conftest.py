@@ -9,6 +9,7 @@ With CI set, a skipped test fails the run: there every server is to be had.
 
 import contextlib
 import os
+import random
 import secrets
 import shutil
 import sys
@@ -18,6 +19,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psycopg
+import psycopg_pool.base
 import pytest
 from hypothesis import settings
 
@@ -46,6 +48,10 @@ PROVING = os.environ.get("TALLYSTICK_PROVE") == "1"
 settings.register_profile("test", deadline=None, print_blob=True)
 settings.register_profile("prove", deadline=None, print_blob=True, max_examples=1000)
 settings.load_profile("prove" if PROVING else "test")
+
+# A pool's threads draw when a connection is to be replaced.  Of the generator that all share, that
+# would now and then be while Hypothesis looks whether a strategy has.
+psycopg_pool.base.random = random.Random().random  # type: ignore[attr-defined]
 
 pytest_plugins = ["tests.seen_codes", "tests.posts_accepted"]
 

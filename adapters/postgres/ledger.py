@@ -45,7 +45,7 @@ class PostgresLedger(Ledger):
     _is_locked: bool = False
 
     def stand_in_line(self) -> None:
-        self._locked()
+        self._locked({})
 
     def lock(
         self,
@@ -60,20 +60,25 @@ class PostgresLedger(Ledger):
             "lots": list(lots),
             "now": now,
         }
+        asked = {name: value for name, value in parameters.items() if value}
         organisation, wallet, (found, known) = self._locked(
+            asked,
             (LEDGER["select_lots"], parameters),
             (LEDGER["select_holds"], parameters),
         )
         return _wallet(organisation, wallet, found, known)
 
-    def _locked(self, *then: Statement) -> tuple[OrganisationId, Row, list[list[DictRow]]]:
+    def _locked(
+        self, asked: Row, *then: Statement
+    ) -> tuple[OrganisationId, Row, list[list[DictRow]]]:
         """The wallet's row, and what *then* has found behind its lock, in one round trip.
 
-        A lock that is held already is not asked for again unless something was written since.
+        A lock that is held already is asked for again where something was written since, or where
+        *asked* is otherwise: then all that was read before it is, too.
         """
         organisation = self._transaction.scope.organisation
         self._transaction.enter(Lock.WALLET, organisation)
-        wallet, *found = self._transaction.read((LEDGER["lock_wallet"], {}), *then)
+        wallet, *found = self._transaction.read((LEDGER["lock_wallet"], asked), *then)
         if not wallet or organisation is None:
             raise MisuseError(f"{organisation} has no wallet")
         self._is_locked = True

@@ -53,8 +53,6 @@ POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 OF_ONESELF = frozenset({
     "log_out", "change_password", "switch_organisation", "accept_invitation",
 })  # fmt: skip
-STREAMS = frozenset({"stream_deployment_events", "stream_operation_events"})
-PATIENCE_SECONDS = 120
 OWN, OTHER = "own", "other"
 #: How much of a body is the world's: all of it, what makes it a good one, or nothing.
 ALL, GOOD, NONE = "all", "good", "none"
@@ -168,10 +166,8 @@ class Fuzzer:
                 yield case, Asking.of(self.world, operation, supply)
 
     def _send(self, case: Case, by: Asking, tally: Tally) -> None:
-        # A stream is read as long as schemathesis has it read; else the machine may be busy.
-        patience = {} if name_of(case.operation) in STREAMS else {"timeout": PATIENCE_SECONDS}
         session = self.world.session
-        response = case.call(session=session, headers=by.headers, **patience, **by.options)
+        response = case.call(session=session, headers=by.headers, **by.options)
         tally.sent += 1
         tally.statuses[response.status_code] += 1
         tally.accepted += response.status_code < 400

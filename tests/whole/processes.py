@@ -52,6 +52,7 @@ class House:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=30)
             process.kill()
+            process.wait()
 
 
 @contextlib.contextmanager

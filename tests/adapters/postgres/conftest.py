@@ -24,6 +24,15 @@ def store(url):
     store.close()
 
 
+@pytest.fixture
+def single(url):
+    """A store of one connection."""
+    store = connect(application_url(url), min_size=1, max_size=1)
+    store.open()
+    yield store
+    store.close()
+
+
 @pytest.fixture(scope="module")
 def ada(url, store):
     """An organisation with a row in every table."""

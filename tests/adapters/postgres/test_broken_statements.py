@@ -28,15 +28,6 @@ FATAL = b"E" + (4 + len(_SAID)).to_bytes(4, "big") + _SAID
 
 
 @pytest.fixture
-def single(url):
-    """A store of one connection."""
-    store = connect(application_url(url), min_size=1, max_size=1)
-    store.open()
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def table(url):
     """A table that migrations change."""
     with psycopg.connect(url, autocommit=True) as administrator:

@@ -49,20 +49,20 @@ def test_a_question_is_asked_once(url, store, ada):
         assert tariff_of(work) == other_than(before)
 
 
-def test_it_is_asked_again_under_a_lock(url, store, ada):
+@pytest.mark.parametrize("first", ["lock", "stand_in_line"])
+def test_it_is_asked_again_under_a_lock(url, store, ada, first):
     with store.begin(ada.scope) as work:
         before = tariff_of(work)
         change(url, ada, other_than(before))
-        work.ledger.stand_in_line()
+        getattr(work.ledger, first)()
         assert tariff_of(work) == other_than(before)
         # That lock is held: nobody is waited for, and nothing was written.
         change(url, ada, before)
         work.ledger.lock()
-        assert tariff_of(work) == other_than(before)
-        work.ledger.lock(now=NOW)
-        assert tariff_of(work) == other_than(before)
         work.ledger.stand_in_line()
         assert tariff_of(work) == other_than(before)
+        work.ledger.lock(now=NOW)
+        assert tariff_of(work) == before
 
 
 def test_it_is_asked_again_after_something_was_written(url, store, ada):

@@ -9,11 +9,9 @@ import pytest
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from adapters.postgres import connect
 from adapters.postgres.statements import _PREPARED_AT, Statements, parsed
 from application.ports.storage.work import Scope, StoreUnavailableError
 from domain.errors import MisuseError
-from tests.contract.subjects.postgres import application_url
 
 #: More than it takes to be prepared.
 OFTEN = 2 * _PREPARED_AT
@@ -37,15 +35,6 @@ VALUES = (
     [UUID(int=1), UUID(int=2)],
     ["a", None, '"{,}'],
 )
-
-
-@pytest.fixture
-def single(url):
-    """A store of one connection."""
-    store = connect(application_url(url), min_size=1, max_size=1)
-    store.open()
-    yield store
-    store.close()
 
 
 def prepared(transaction) -> list[str]:
