@@ -5,6 +5,7 @@ from dependency_injector import containers, providers
 from adapters.aes import AesGcm
 from adapters.argon2 import Argon2Passwords
 from adapters.system import (
+    AnchoredClock,
     DerivationPool,
     GroupCommit,
     LogAlarms,
@@ -124,10 +125,11 @@ class Container(containers.DeclarativeContainer):
 
     telemetry = One(Tracing)
     alarms = One(WatchedAlarms, One(LogAlarms), telemetry)
-    clock = One(SystemClock)
+    store = One(assembly.store, settings)
+    clock = One(AnchoredClock, store.provided.instant)
+    machine_clock = One(SystemClock)
     identifiers = One(SystemIdentifiers, clock)
     passwords = One(Argon2Passwords)
-    store = One(assembly.store, settings)
     books = One(assembly.books, settings)
     tasks = One(assembly.tasks, settings)
     documents = One(assembly.documents, settings, store)

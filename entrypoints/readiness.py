@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 _SILENT = "does not answer"
 _AGAIN_SECONDS = 1.0
-#: What clocks of machines may differ by: `verify ledger` (I14, I16) and `verify audit` allow it.
+#: What a machine's clock may differ by from the database's: nobody looks closer at a certificate.
 _APART = timedelta(seconds=5)
 
 
@@ -31,13 +31,17 @@ def await_database(container: Container, stop: threading.Event) -> str | None:
 
 
 def database_problem(container: Container) -> str | None:
-    """Why the database cannot be used; None: it answers, is up to date, and is ours."""
+    """Why the database cannot be used; None: it answers, is up to date, and is ours.
+
+    The clock asks it here for the first time, where no transaction waits for the answer.
+    """
     store, settings = container.store(), container.settings()
     try:
         with store.begin(Scope.installation()):
             pass
         problem = assembly.schema_problem(store)
         installation = store.installation()
+        container.clock().now()
     except StoreUnavailableError as error:
         return f"{_SILENT}: {error}"
     if problem is not None:
@@ -67,12 +71,11 @@ def custodian_problem(container: Container) -> str | None:
 def clock_problem(container: Container) -> str | None:
     """How far this machine's clock is from the database's; None: no further than is allowed.
 
-    Instants that were written are for ever: an hour ahead, and the journal goes back in time for
-    an hour once somebody has set the clock.
+    What is recorded has the database's time, whatever this machine's says.
 
     Raises: StoreUnavailableError.
     """
-    clock = container.clock()
+    clock = container.machine_clock()
     before = clock.now()
     theirs = container.store().instant()
     # It answered in between, after however long.
@@ -87,14 +90,14 @@ def tell_of_clock(container: Container) -> None:
     """Log what `clock_problem`."""
     try:
         if problem := clock_problem(container):
-            log.error("the clock %s; %s", problem, REMEDY_OF_CLOCK)
+            log.warning("this machine's clock %s; %s", problem, REMEDY_OF_CLOCK)
     except StoreUnavailableError as error:
         log.warning("the database's clock is not known: %s", error)
 
 
 REMEDY_OF_CLOCK = (
-    "stop this process and set the machine's clock, or the database's (NTP): instants that are "
-    "written wrong stay so (docs/ledger.md, I14)"
+    "set the one that is wrong (NTP): all that is recorded goes by the database's, and by this "
+    "machine's its log, certificates that it looks at, and what it signs for AWS"
 )
 
 

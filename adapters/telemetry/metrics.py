@@ -177,9 +177,15 @@ class QueueFigures(Collector):
     _lock: Lock = field(factory=Lock)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        now = self.clock.now()
-        depths = self._read(now)
         up = _family("figures_up")
+        try:
+            now = self.clock.now()
+        except StoreUnavailableError:
+            # Nobody knows the time before the database has answered once.
+            up.add_metric([], 0)
+            yield up
+            return
+        depths = self._read(now)
         up.add_metric([], int(depths is not None))
         yield up
         yield from _told(depths or (), now)

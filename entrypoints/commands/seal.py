@@ -22,6 +22,7 @@ from entrypoints.commands.observing import observed, start_log
 from entrypoints.container import Container, build_container
 from entrypoints.readiness import await_database
 from entrypoints.settings import SettingsError
+from entrypoints.worker.clock import followed
 from entrypoints.worker.sealing import SealLoop
 
 #: Where more wait than this a bar says how far it is.
@@ -97,7 +98,8 @@ def _seal_on(
             click.echo(f"the database {problem}", err=True)
             ctx.exit(1)
         click.echo("the sealer is at work", err=True)
-        loop.run()
+        with followed(container.clock().follow):
+            loop.run()
     finally:
         container.store().close()
 

@@ -20,6 +20,7 @@ from entrypoints.http.protocol import ImpatientProtocol
 from entrypoints.http.services import Services
 from entrypoints.readiness import await_database, readiness, tell_of_clock, tell_of_tariffs
 from entrypoints.settings import SettingsError
+from entrypoints.worker.clock import followed
 
 #: Bytes of the Ed25519 seed that signs access tokens.
 _SEED_BYTES = 32
@@ -55,7 +56,8 @@ def _serve(ctx: click.Context, container: Container) -> None:
         app = create_app(services(container, stopping))
         config = listening(app, settings.http_host, settings.http_port)
         look_seldom()
-        Server(config, stopping).run()
+        with followed(container.clock().follow):
+            Server(config, stopping).run()
     except SettingsError as error:
         setting_up.tell_faults(ctx, error)
     finally:

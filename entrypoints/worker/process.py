@@ -12,6 +12,7 @@ from domain.identifiers import NetworkId
 from entrypoints.container import Container
 from entrypoints.readiness import await_database, tell_of_clock, tell_of_tariffs
 from entrypoints.worker.background import Periodic, handlers, watched
+from entrypoints.worker.clock import followed
 from entrypoints.worker.keys import key_changes
 from entrypoints.worker.loop import DeploymentLoop
 from entrypoints.worker.sealing import seal_in_development
@@ -84,13 +85,14 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
         telling = threading.Thread(
             target=webhooks(container).run, args=(stop,), name="webhooks", daemon=True
         )
-        for thread in (telling, *threads):
-            thread.start()
-        started()
-        deployments(container).run(stop)
-        telling.join(timeout=_ARRIVE_WITHIN.total_seconds())
-        for thread in threads:
-            thread.join(timeout=_STOP_WITHIN.total_seconds() / len(threads))
+        with followed(container.clock().follow):
+            for thread in (telling, *threads):
+                thread.start()
+            started()
+            deployments(container).run(stop)
+            telling.join(timeout=_ARRIVE_WITHIN.total_seconds())
+            for thread in threads:
+                thread.join(timeout=_STOP_WITHIN.total_seconds() / len(threads))
     finally:
         tasks.close()
         store.close()

@@ -62,8 +62,6 @@ class Outcome:
     seconds_to_the_end: float | None = None
     #: Other than what they had asked for, and how often.
     clients_heard: dict[str, int] = field(factory=dict)
-    #: Invariants that `verify ledger` named, and was to name.
-    named: list[str] = field(factory=list)
     #: Whatever is not as promised.
     wrong: list[str] = field(factory=list)
 
@@ -140,7 +138,7 @@ def try_out(wired: Wired, fault: Fault) -> Outcome:
         f"{id} is {state}" for id, state in zip(ids, states, strict=True) if state != "Completed"
     ]
     outcome.wrong += _wrong_on_chain(wired, client, ids, contracts)
-    outcome.wrong += _wrong_in_the_books(wired, organisation, count, fault, outcome)
+    outcome.wrong += _wrong_in_the_books(wired, organisation, count)
     return outcome
 
 
@@ -166,9 +164,7 @@ def _wrong_on_chain(
                 yield f"{issuer} has made {sorted(created(node, issuer))}, told were {assets}"
 
 
-def _wrong_in_the_books(
-    wired: Wired, organisation: str, count: int, fault: Fault, outcome: Outcome
-) -> Iterator[str]:
+def _wrong_in_the_books(wired: Wired, organisation: str, count: int) -> Iterator[str]:
     parts = wired.house.parts
     with psycopg.connect(parts.database) as connection:
         yield from differences_in_the_books(connection, organisation, count)
@@ -180,8 +176,7 @@ def _wrong_in_the_books(
         if twice != (0,):
             yield f"deployments that are completed twice in the trail: {twice}"
     named = {finding["invariant"] for finding in _findings(parts.environment, organisation)}
-    outcome.named = sorted(named)
-    yield from (f"verify ledger names {each}" for each in sorted(named - fault.found))
+    yield from (f"verify ledger names {each}" for each in sorted(named))
 
 
 def _findings(environment: Mapping[str, str], organisation: str) -> list[dict[str, str]]:

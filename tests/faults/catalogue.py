@@ -21,8 +21,6 @@ from tests.faults.wire import Answer, Mode, Wire
 _DEEP = 3
 _HOUR = 3_600
 _MEGABYTE = bytes(1 << 20)
-#: What a clock that was wrong leaves in the books: instants that go back (docs/ledger.md).
-_INSTANTS = frozenset({"I14"})
 
 
 @frozen(kw_only=True)
@@ -32,8 +30,6 @@ class Fault:
     breaks: Callable[[Wired], AbstractContextManager[None]]
     #: How long it lasts.
     seconds: float = 5.0
-    #: Invariants that `verify ledger` names afterwards, as the documentation says it does.
-    found: frozenset[str] = frozenset()
     #: Why it cannot be tried here, or None.
     lacks: Callable[[Wired], str | None] = lambda _wired: None
 
@@ -124,7 +120,6 @@ def _faults() -> Iterator[Fault]:
                 part=part,
                 name=f"its clock is {name}",
                 breaks=_clocks(names, seconds),
-                found=_INSTANTS,
                 lacks=lambda wired: None if wired.clocks else "libfaketime is not installed",
             )
     for name, wrong in (("has expired", "expired"), ("is another machine's", "other")):

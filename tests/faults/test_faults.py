@@ -48,14 +48,14 @@ def test_the_page_tells_what_held_what_did_not_and_what_was_not_tried():
         "processors": 2,
         "faults": [
             asdict(Outcome("disk", "is full", skipped="no disk")),
-            asdict(Outcome("clock", "is ahead", seconds_to_the_end=3.5, named=["I14"])),
+            asdict(Outcome("clock", "is ahead", seconds_to_the_end=3.5)),
             asdict(Outcome("node", "lies", clients_heard={"no answer": 2}, wrong=["a is Queued"])),
         ],
     }
     page = table(told)
     assert "1 of 2 held, 1 were not tried" in page.replace("\n", " ")
     assert "| disk | is full | not tried: no disk |  | nothing |" in page
-    assert "| clock | is ahead | held; `verify ledger` names I14 | 3.5 s | nothing |" in page
+    assert "| clock | is ahead | held | 3.5 s | nothing |" in page
     assert "| node | lies | **did not hold**: a is Queued |  | no answer (2) |" in page
 
 

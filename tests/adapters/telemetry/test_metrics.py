@@ -60,18 +60,31 @@ class ToldFigures(Figures):
         """Nothing to close."""
 
 
+@define(eq=False)
+class ToldClock(MemoryClock):
+    """One that is somebody's who may not answer."""
+
+    instant: datetime = NOW
+    is_silent: bool = False
+
+    def now(self):
+        if self.is_silent:
+            raise StoreUnavailableError("gone")
+        return self.instant
+
+
 @define
 class World:
     metrics: Metrics = field(factory=Metrics)
     tracing: Tracing = field(init=False)
     figures: ToldFigures = field(factory=ToldFigures)
+    clock: ToldClock = field(factory=ToldClock)
     seconds: float = 0.0
 
     def __attrs_post_init__(self):
         self.tracing = Tracing(listeners=[self.metrics])
-        clock = MemoryClock(NOW)
         registry: CollectorRegistry = self.metrics.registry
-        registry.register(QueueFigures(self.figures, clock, lambda: self.seconds))
+        registry.register(QueueFigures(self.figures, self.clock, lambda: self.seconds))
         registry.register(ConnectionFigures(lambda: {"used": 2, "idle": 3, "waiting": 1}))
 
     def families(self):
@@ -184,6 +197,13 @@ def test_what_nobody_could_say_is_missing_and_not_zero(world):
     world.figures.is_down = True
     assert world.value("figures_up") == 0
     assert "tallystick_outbox" not in world.families()
+    assert "tallystick_http_requests" in world.families()
+
+
+def test_figures_of_the_process_are_told_before_anybody_knows_the_time(world):
+    world.clock.is_silent = True
+    assert world.value("figures_up") == 0
+    assert world.figures.asked == 0
     assert "tallystick_http_requests" in world.families()
 
 
