@@ -5,8 +5,8 @@ that is not sealed, or whose bytes are not those that were sealed, stops it.  Th
 read again, every leaf hash is recomputed from them and compared with the log, and only then the
 manifest's digest goes into the trail as `partition.archived`.  Nothing is dropped here.
 
-An event that comes for a month that is archived already, from a machine whose clock is behind,
-does not stop anything: the month is archived anew, with all that it had and what came.
+An event that comes for a month that is archived already, as the clock was set back, does not stop
+anything: the month is archived anew, with all that it had and what came.
 """
 
 import hashlib

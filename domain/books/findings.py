@@ -21,8 +21,8 @@ REMEDIES: Mapping[str, str] = {
     "I12": "a row points out of its organisation: restore the reference from the audit trail",
     "I13": "the one of the two that is sealed is true: compare with checkpoints before anything "
     "is changed",
-    "I14": "set the clocks of the machines that write, and expect balances of that instant to "
-    "differ",
+    "I14": "set the database's clock, by which all is written, and expect balances of that "
+    "instant to differ",
     "I15": "see who raised or removed the quota; what was spent stays spent",
     "I16": "release what is held by hand, and look for the licence change that missed it",
 }

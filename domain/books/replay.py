@@ -20,7 +20,8 @@ from domain.books.holds import HoldBook
 from domain.books.lots import LotBook
 from domain.books.rows import HoldTotals, Line, LotRow, WalletRow
 
-#: How far the clocks of two machines may be apart before balances of an instant mean nothing.
+#: How far two processes' readings of one clock may be apart before balances of an instant mean
+#: nothing; milliseconds is what they are.
 SKEW = timedelta(seconds=5)
 
 

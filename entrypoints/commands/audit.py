@@ -456,8 +456,8 @@ def _retained(
         elif known is not None and (late := _late(container, month)):
             outcome = Refusal(
                 code="late_events",
-                detail=f"{late} events came after it was dropped, from a machine whose clock is "
-                "behind: they stay in the database, sealed, and are proved from there",
+                detail=f"{late} events came after it was dropped, as the database's clock was set "
+                "back: they stay in the database, sealed, and are proved from there",
             )
         if outcome is not None:
             yield month, outcome
