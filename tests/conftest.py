@@ -51,7 +51,7 @@ settings.load_profile("prove" if PROVING else "test")
 
 # A pool's threads draw when a connection is to be replaced.  Of the generator that all share, that
 # would now and then be while Hypothesis looks whether a strategy has.
-psycopg_pool.base.random = random.Random().random  # type: ignore[attr-defined]
+psycopg_pool.base.random = random.Random().random  # type: ignore[attr-defined]  # not exported
 
 pytest_plugins = ["tests.seen_codes", "tests.posts_accepted"]
 

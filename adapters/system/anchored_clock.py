@@ -11,6 +11,7 @@ from application.ports.clock import Clock
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+#: In a microsecond.
 _NANOSECONDS = 1_000
 
 
