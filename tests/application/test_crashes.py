@@ -244,18 +244,20 @@ def test_two_workers_whose_steps_alternate_make_one_effect(turns):
     deployment = house.deploy()
     advance = house.advance()
     claims = {"a": None, "b": None}
+    #: What each goes on from.
+    recorded = {"a": None, "b": None}
     newest = None
     for turn in turns:
         if turn == "t":
             house.pass_time(LEASE_IS_OVER)
             continue
         if claims[turn] is None:
-            claims[turn] = next(iter(house.claims()), None)
+            claims[turn], recorded[turn] = next(iter(house.claims()), None), None
             newest = turn if claims[turn] else newest
             continue
         before = house.get(deployment.id)
         try:
-            _, goes_on = advance.step(claims[turn])
+            recorded[turn], goes_on = advance.step(claims[turn], recorded[turn])
         except LeaseLostError:
             goes_on = False
         if turn != newest:
