@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -31,6 +32,35 @@ def test_a_repeat_answers_with_the_same_thing_as_it_is_now(site, ada):
     assert again.json()["id"] == first.json()["id"]
     assert (first.json()["state"], again.json()["state"]) == ("Queued", "Completed")
     assert ada.balance == (20, 0)
+
+
+def test_what_is_accepted_is_answered_as_it_is_found_at_its_place(site, ada):
+    """Also when it is looked at next, which whoever has just accepted it does not ask."""
+
+    def is_as_found(answered, *, replayed=False):
+        assert ("Idempotent-Replayed" in answered.headers) == replayed
+        assert answered.json()["waiting"]["next_look_at"] is not None
+        assert answered.json() == ada.get(answered.headers["Location"]).json()
+
+    is_as_found(ada.create("one"))
+    site.house.pass_time(timedelta(seconds=1))
+    is_as_found(ada.create("one"), replayed=True)
+    site.house.chain.is_down = True
+    site.work_until_done(1)
+    is_as_found(ada.create("one"), replayed=True)
+    site.house.chain.is_down = False
+    site.work_until_done()
+    assert ada.create("one").json()["waiting"] is None
+    token = ada.issue("one")
+    is_as_found(ada.order(token, "mint", {"amount": "5", "to": token["owner"]}))
+    site.house.chain.refuses = "no"
+    failed = ada.deploy("two")
+    site.work_until_done()
+    again = {"Idempotency-Key": "again"}
+    for replayed in (False, True):
+        retried = ada.post(f"{failed['links']['self']}/retry", headers=again)
+        is_as_found(retried, replayed=replayed)
+        site.house.pass_time(timedelta(seconds=1))
 
 
 def test_the_order_of_fields_is_no_difference(site, ada):
