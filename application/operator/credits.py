@@ -86,10 +86,12 @@ class SetTariff:
             return Refusal(code="unknown_tariff", detail=detail)
         name = public_id(Prefix.ORGANISATION, organisation)
         with self.store.begin(Scope(organisation=organisation)) as work:
-            before = work.organisations.get()
-            if before is None:
+            known = work.organisations.get()
+            if known is None:
                 return Refusal(code="not_found", detail=f"there is no organisation {name}")
             work.ledger.stand_in_line()
+            # Whoever had the wallet may have set another one.
+            before = work.organisations.get() or known
             now = self.clock.now()
             work.organisations.set_tariff(tariff)
             trail = Trail(identifiers=self.identifiers, organisation=organisation, actor=OPERATOR)

@@ -5,13 +5,18 @@ Each pair is tried many times, and whoever wins, what may come of it is a short 
 are metered; gifts and licences where these are.)
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from threading import Barrier
 
 import pytest
 
+from adapters.memory.clock import MemoryClock
+from adapters.system import SystemIdentifiers
+from application.operator.credits import SetTariff
 from application.ports.storage.work import Store
+from domain.catalogue import TariffName
 from domain.errors import Refusal
 from domain.identifiers import HoldId
 from domain.ledger import (
@@ -27,7 +32,8 @@ from domain.ledger import (
     Release,
     Wallet,
 )
-from tests.contract.tenants import Tenant, a_grant, a_hold, a_tenant, act, at_once
+from tests.catalogue import ENTERPRISE, FOR_TESTS, FREE, PROFESSIONAL, STARTER
+from tests.contract.tenants import NOW, Tenant, a_grant, a_hold, a_tenant, act, at_once
 from tests.contract.test_ledger_machine import sums
 from tests.strategies import examples
 
@@ -175,3 +181,36 @@ def test_the_end_of_a_lot_against_a_release_loses_what_was_held_of_it_either_way
         wallet, totals = wallet_of(store, tenant)
         assert (wallet.available, wallet.held) == (0, 0)
         assert totals[LedgerAccount.EXPIRED] == 10
+
+
+# Tariffs, which change under the wallet's lock too.
+
+
+def test_of_operators_who_set_a_tariff_at_once_each_tells_what_was_before(store: Store):
+    tenant, number = a_tenant(store), 6
+    tariffs = [STARTER, PROFESSIONAL, ENTERPRISE] * 2
+    clock = MemoryClock(NOW)
+    command = SetTariff(
+        store=store,
+        catalogue=FOR_TESTS,
+        clock=clock,
+        identifiers=SystemIdentifiers(clock),
+    )
+    start = Barrier(number)
+
+    def setter(tariff: TariffName) -> Callable[[], Refusal | None]:
+        def run() -> Refusal | None:
+            start.wait()
+            return command(tenant.organisation, tariff, "asked for")
+
+        return run
+
+    assert at_once([setter(tariff) for tariff in tariffs]) == [None] * number
+    with store.begin(tenant.scope) as work:
+        events = work.audit.all(limit=1_000)
+        organisation = work.organisations.get()
+    told = [json.loads(e.body)["details"] for e in events if e.action == "operator.set_tariff"]
+    after = [each["tariff"] for each in told]
+    assert [each["tariff_before"] for each in told] == [FREE, *after[:-1]]
+    assert organisation is not None
+    assert organisation.tariff == after[-1]
