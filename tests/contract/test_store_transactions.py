@@ -18,6 +18,8 @@ from domain.abuse import LoginFailures
 from domain.errors import LockOrderError, MisuseError
 from domain.identifiers import ApiKeyId, EndpointId, LetterId, SessionId
 from domain.network import Family
+from domain.operation import OperationKind
+from domain.token import Action, Order
 from tests.catalogue import ENTERPRISE
 from tests.contract.tenants import (
     NOW,
@@ -213,6 +215,30 @@ def test_no_lock_may_be_taken_after_a_later_one(store: Store):
     for earlier, later in combinations(Lock, 2):
         with pytest.raises(LockOrderError), store.begin(tenant.person) as work:
             take(work, tenant, later, earlier)
+
+
+@pytest.mark.parametrize("lock", [lock for lock in Lock if lock < Lock.WALLET])
+def test_whoever_accepts_waits_for_nobody_who_may_come_to_the_wallet(store: Store, lock: Lock):
+    """Also where what is stored refers to what they have locked, which takes no lock of ours."""
+    tenant = a_tenant(store, granted=10)
+    token, hold = added(store, tenant), a_hold(1)
+    order = Order(action=Action.MINT, parameters={"amount": "5"})
+
+    def accept() -> None:
+        with store.begin(tenant.scope) as work:
+            work.ledger.stand_in_line()
+            act(work, hold)
+            work.deployments.add(a_deployment(tenant, hold=hold.id), NOW)
+            minting = a_deployment(tenant, kind=OperationKind.MINT, order=order, of=token.id)
+            work.deployments.add(minting, NOW)
+            work.audit.append(an_event(tenant))
+
+    with ThreadPoolExecutor(1) as threads, store.begin(tenant.person) as work:
+        if lock is Lock.OPERATION:
+            assert work.deployments.lock(token.id) == token
+        else:
+            take(work, tenant, lock)
+        threads.submit(accept).result(timeout=10)
 
 
 def take(work: Work, tenant: Tenant, *locks: Lock) -> None:

@@ -13,12 +13,14 @@ SELECT organisation_id, id, family, live, custodian, origin, state, key_ref, cur
    AND id = %(id)s
 
 -- name: lock_account
+-- Rows that refer to the account may be written meanwhile: whoever accepts a deployment has the
+-- wallet by then, which comes after this lock.
 SELECT organisation_id, id, family, live, custodian, origin, state, key_ref, curve, public_key,
        address, further_keys, created_at
   FROM accounts
  WHERE organisation_id = %(organisation)s
    AND id = %(id)s
-   FOR UPDATE
+   FOR NO KEY UPDATE
 
 -- name: update_account
 UPDATE accounts
