@@ -127,23 +127,33 @@ def test_requests_cancellations_and_workers_at_once_settle_every_hold(running):
     house.books_are_right()
 
 
-def test_a_worker_whose_lease_ran_out_in_the_middle_records_nothing(house):
-    """While it signs, another worker takes over and finishes."""
+@pytest.mark.parametrize("acts", [1, 2, None])
+def test_a_worker_whose_lease_ran_out_in_the_middle_records_nothing(house, acts):
+    """While it is about to act or acts, another one takes over, and does so much; None: all."""
+    probe = Fate({})
     id = house.deploy().id
+    house.lives(probe)
+    house.is_paid_once(id)
     before = house.nonces_used()
 
     def overtake(_event):
         house.leases_run_out()
-        house.lives(Fate({}))
+        if acts is None:
+            house.lives(Fate({}))
+            return
+        for claim in house.claims():
+            recorded, goes_on = None, True
+            for _ in range(acts):
+                if goes_on:
+                    recorded, goes_on = house.advance().step(claim, recorded)
 
-    healthy = ["sign", "submit", "outcome", "read_back"]
-    probe = Fate({})
-    other = house.deploy().id
-    house.lives(probe)
-    for call in (probe.calls.index(name) for name in healthy):
+    # Between two acts, which each begin with a question and end with a record.
+    between = [call for call, name in enumerate(probe.calls) if name == "begin"]
+    within = [probe.calls.index(name) for name in ("sign", "submit", "outcome", "read_back")]
+    for call in (*between, *within):
         id = house.deploy().id
         house.life(Fate({call: "overtake"}, overtake))
+        house.lives(Fate({}))
         house.is_paid_once(id)
-    house.is_paid_once(other)
-    assert house.nonces_used() == before + 2 + len(healthy)
+    assert house.nonces_used() == before + len(between) + len(within)
     house.books_are_right()
