@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks.callers import calls
+from benchmarks.callers import calls_on_a_loop
 from benchmarks.figures import Figure, Sides
 from benchmarks.organisations import town
 from benchmarks.servers import PROCESSES, servers
@@ -22,12 +22,13 @@ _NOTES = {
 _SPREAD_NOTES = {
     **_NOTES,
     "ours": f"{PROCESSES} server processes; an organisation's commands all come to one of them, as"
-    f" a proxy routes them by API key (docs/serving.md); {CALLERS} callers in all, one thread for"
-    " each; SpendCredits with its group commit",
+    f" a proxy routes them by API key (docs/serving.md); {CALLERS} callers in all, each a task"
+    " of its server's loop, as the API's handlers are; SpendCredits with its group commit",
 }
 _HOT_NOTES = {
     **_NOTES,
-    "ours": "one process, one thread for each caller; SpendCredits with its group commit",
+    "ours": "one process, each caller a task of its loop, as the API's handlers are; SpendCredits"
+    " with its group commit",
 }
 _SERVER = ["max_connections=100"]
 
@@ -52,11 +53,13 @@ def _hot() -> Iterator[Sides]:
     ):
         service = Service(place)
 
-        def act(_: int) -> None:
-            service.hold(place.organisations[0])
+        async def act(_: int) -> None:
+            await service.hold(place.organisations[0])
 
         yield Sides(
-            ours=lambda seconds: calls(act, HOT_CALLERS, seconds), limit=limit, notes=_HOT_NOTES
+            ours=lambda seconds: calls_on_a_loop(act, HOT_CALLERS, seconds),
+            limit=limit,
+            notes=_HOT_NOTES,
         )
 
 

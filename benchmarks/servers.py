@@ -17,7 +17,7 @@ from uuid import UUID
 
 from attrs import frozen
 
-from benchmarks.callers import calls
+from benchmarks.callers import calls_on_a_loop
 from benchmarks.figures import Measured
 from benchmarks.organisations import Town, found
 from benchmarks.spending import Service
@@ -94,11 +94,11 @@ def main() -> None:
     with found(url, [OrganisationId(UUID(id)) for id in organisations], callers) as place:
         service = Service(place)
 
-        def act(_: int) -> None:
-            service.hold_and_capture(random.choice(place.organisations))
+        async def act(_: int) -> None:
+            await service.hold_and_capture(random.choice(place.organisations))
 
         for line in sys.stdin:
-            measured = calls(act, callers, json.loads(line))
+            measured = calls_on_a_loop(act, callers, json.loads(line))
             print(json.dumps([measured.rate, measured.count]), flush=True)
 
 

@@ -42,7 +42,7 @@ class Service:
         self._callers = {id: self._caller(id) for id in place.organisations}
         look_seldom()  # as the server does
 
-    def hold(self, organisation: OrganisationId) -> Served:
+    async def hold(self, organisation: OrganisationId) -> Served:
         key = str(self._place.identifiers.next())
         usage = HoldUsage(
             key=IdempotencyKey(live=False, route=ROUTE, key=key),
@@ -50,14 +50,16 @@ class Service:
             operation=OPERATION,
             lease=timedelta(seconds=300),
         )
-        return self._served(organisation, usage)
+        return await self._served(organisation, usage)
 
-    def hold_and_capture(self, organisation: OrganisationId) -> None:
-        held = self.hold(organisation)
-        self._served(organisation, CaptureUsage(id=held.hold.id))
+    async def hold_and_capture(self, organisation: OrganisationId) -> None:
+        held = await self.hold(organisation)
+        await self._served(organisation, CaptureUsage(id=held.hold.id))
 
-    def _served(self, organisation: OrganisationId, usage: HoldUsage | CaptureUsage) -> Served:
-        answer = self._spend(self._callers[organisation], usage, live=False)
+    async def _served(
+        self, organisation: OrganisationId, usage: HoldUsage | CaptureUsage
+    ) -> Served:
+        answer = await self._spend.soon(self._callers[organisation], usage, live=False)
         if isinstance(answer, Refusal):
             raise RefusedError(answer.code)
         return answer

@@ -8,24 +8,35 @@ share one commit.
 Those who were served wake one another, and the last one wakes the leader, who gives up its place
 then: threads that wake all at once fight for the interpreter, and whoever comes back at once with
 its next command shares the next turn.
+
+Whoever waits on an event loop holds no thread (ADR 52): where one of them is to lead, a thread of
+ours does it in its name, and all who were served on a loop are told at once.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
+from asyncio import AbstractEventLoop, Future
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import Context, copy_context
 from queue import Empty, SimpleQueue
 from threading import Lock
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
+from weakref import WeakSet
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from application.metered.line import Line
 from application.ports.storage.work import StoreUnavailableError
 from application.ports.together import Together
 from domain.identifiers import OrganisationId
+
+log = logging.getLogger(__name__)
 
 C = TypeVar("C")
 A = TypeVar("A")
@@ -46,8 +57,6 @@ class _Ticket(Generic[C, A]):
     """Somebody in the line."""
 
     command: C
-    #: Says that something has changed below.
-    bell: SimpleQueue[None] = field(factory=SimpleQueue)
     #: Has a place, and is to lead the next turn.
     is_called: bool = False
     is_leading: bool = False
@@ -55,13 +64,40 @@ class _Ticket(Generic[C, A]):
     is_served: bool = False
     answer: A | None = None
     error: Exception | None = None
-    #: Who is to be woken after it.
-    round: _Round | None = None
 
     def outcome(self) -> A:
         if self.error is not None:
             raise self.error
         return cast("A", self.answer)
+
+
+@define(eq=False)
+class _Caller(_Ticket[C, A]):
+    """Waits in a thread of its own."""
+
+    #: Says that something has changed.
+    bell: SimpleQueue[None] = field(factory=SimpleQueue)
+    #: Who is to be woken after it.
+    round: _Round | None = None
+
+
+@define(eq=False)
+class _Task(_Ticket[C, A]):
+    """Waits on an event loop."""
+
+    loop: AbstractEventLoop = field(kw_only=True)
+    future: Future[A] = field(kw_only=True)
+    #: Whoever leads in its name does so within what is asked for.
+    context: Context = field(factory=copy_context)
+
+    def tell(self) -> None:
+        """On its loop.  Whoever has gone away is not told."""
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(cast("A", self.answer))
 
 
 @define(eq=False)
@@ -106,10 +142,47 @@ class GroupCommit(Together[C, A]):
     _leaders: int = 0
     #: When the turns that are being committed began.
     _begun: dict[object, float] = field(factory=dict)
+    #: Loops on which somebody looks every `PATIENCE` whether another turn may begin.
+    _watching: WeakSet[AbstractEventLoop] = field(factory=WeakSet)
     _lock: Lock = field(factory=Lock)
+    #: Lead in the name of those who have none.
+    _threads: ThreadPoolExecutor = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        most = max(1, self.most_leaders + self.most_aside)
+        self._threads = ThreadPoolExecutor(most, thread_name_prefix="group commit")
+
+    def soon(self, organisation: OrganisationId, command: C) -> Awaitable[A]:
+        loop = asyncio.get_running_loop()
+        ticket: _Task[C, A] = _Task(command, loop=loop, future=loop.create_future())
+        with self._lock:
+            self._line = self._line.joined(organisation, ticket)
+            self._call_another()
+            if loop not in self._watching:
+                self._watching.add(loop)
+                loop.call_later(PATIENCE, self._look, loop)
+        return ticket.future
+
+    def _look(self, loop: AbstractEventLoop) -> None:
+        with self._lock:
+            self._call_another()
+            if self._line.waiting:
+                loop.call_later(PATIENCE, self._look, loop)
+            else:
+                self._watching.discard(loop)
+
+    def _lead_for(self, task: _Task[C, A]) -> None:
+        """Lead one turn in the name of *task*, in a thread of ours."""
+        try:
+            # It may be called again before this thread is out of it.
+            task.context.copy().run(self._lead, task)
+        except BaseException:
+            # Those of the turn have heard that it was interrupted: nobody waits for this thread.
+            log.exception("a turn was interrupted")
+            raise
 
     def __call__(self, organisation: OrganisationId, command: C) -> A:
-        ticket: _Ticket[C, A] = _Ticket(command)
+        ticket: _Caller[C, A] = _Caller(command)
         with self._lock:
             self._line = self._line.joined(organisation, ticket)
             self._call_another()
@@ -126,7 +199,7 @@ class GroupCommit(Together[C, A]):
             if ticket.round is not None:
                 ticket.round.go_on()
 
-    def _await(self, ticket: _Ticket[C, A]) -> None:
+    def _await(self, ticket: _Caller[C, A]) -> None:
         try:
             ticket.bell.get(timeout=PATIENCE)
         except Empty:
@@ -170,7 +243,13 @@ class GroupCommit(Together[C, A]):
         if self._leaders < self.most_leaders + self._stuck():
             first.is_called = True
             self._leaders += 1
-            first.bell.put(None)
+            self._call(first)
+
+    def _call(self, ticket: _Ticket[C, A]) -> None:
+        if isinstance(ticket, _Task):
+            self._threads.submit(self._lead_for, ticket)
+        elif isinstance(ticket, _Caller):
+            ticket.bell.put(None)
 
     def _serve(self, turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]]) -> None:
         """Serve all of *turn*; whoever is done may have its next turn at once."""
@@ -243,21 +322,64 @@ def _answer(
     served: list[_Ticket[C, A]] = []
     for id, given in answers.items():
         for ticket, answer in zip(turn[id], given, strict=True):
-            ticket.answer, ticket.round = answer, round
+            ticket.answer = answer
+            if isinstance(ticket, _Caller):
+                ticket.round = round
             ticket.is_served = True
             served.append(ticket)
+    told = _tell_loops([ticket for ticket in served if isinstance(ticket, _Task)])
     # Whoever leads sees that it was served when its own turn is over, and is not waited for.
     # Those who begin to lead after this do not: they have seen it.
-    round.waiting.extend([ticket.bell for ticket in served if not ticket.is_leading])
+    callers = [ticket for ticket in served if isinstance(ticket, _Caller)]
+    round.waiting.extend([ticket.bell for ticket in callers if not ticket.is_leading])
     round.go_round()
+    told.wait()
 
 
 def _tell(turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]], error: Exception) -> None:
+    told: list[_Ticket[C, A]] = []
     for tickets in turn.values():
         for ticket in tickets:
             if not ticket.is_served:
                 ticket.error = _again(error)
-                _wake(ticket)
+                ticket.is_served = True
+                told.append(ticket)
+    for ticket in told:
+        if isinstance(ticket, _Caller):
+            ticket.bell.put(None)
+    _tell_loops([ticket for ticket in told if isinstance(ticket, _Task)])
+
+
+@frozen
+class _Told:
+    """Loops that are told of outcomes, each in one message: that costs as much as all the rest."""
+
+    loops: Collection[AbstractEventLoop]
+    _ended: SimpleQueue[None] = field(factory=SimpleQueue)
+
+    def tell(self, tasks: Sequence[_Task[Any, Any]]) -> None:
+        """On their loop.  What is said to it here comes when all of *tasks* have gone on."""
+        for task in tasks:
+            task.tell()
+        tasks[0].loop.call_soon(self._ended.put, None)
+
+    def wait(self) -> None:
+        """Until all of them have gone on; they may have come back by then."""
+        with suppress(Empty):
+            for _ in self.loops:
+                self._ended.get(timeout=PATIENCE)
+
+
+def _tell_loops(tasks: Sequence[_Task[Any, Any]]) -> _Told:
+    loops: dict[AbstractEventLoop, list[_Task[Any, Any]]] = {}
+    for task in tasks:
+        loops.setdefault(task.loop, []).append(task)
+    told = _Told(loops.keys())
+    for loop, those in loops.items():
+        # One that was closed has nobody who waits, and is not waited for longer than `PATIENCE`.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(told.tell, those)
+    return told
 
 
 def _again(error: Exception) -> Exception:
@@ -265,8 +387,3 @@ def _again(error: Exception) -> Exception:
     copy = type(error)(*error.args)
     copy.__cause__ = error
     return copy
-
-
-def _wake(ticket: _Ticket[C, A]) -> None:
-    ticket.is_served = True
-    ticket.bell.put(None)

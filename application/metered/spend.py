@@ -26,3 +26,10 @@ class SpendCredits:
         if refusal := caller.refusal(Permission.WRITE_USAGE, live=live):
             return refusal
         return self.together(caller.organisation, Asked(caller=caller, usage=usage, live=live))
+
+    async def soon(self, caller: Caller, usage: Usage, *, live: bool) -> Answer:
+        """The same, for whoever waits on an event loop."""
+        if refusal := caller.refusal(Permission.WRITE_USAGE, live=live):
+            return refusal
+        asked = Asked(caller=caller, usage=usage, live=live)
+        return await self.together.soon(caller.organisation, asked)

@@ -1,5 +1,6 @@
 """Who asks at the same time is served at the same time."""
 
+from collections.abc import Awaitable
 from typing import Protocol, TypeVar
 
 from domain.identifiers import OrganisationId
@@ -22,5 +23,12 @@ class Together(Protocol[C_contra, A_co]):
             StoreUnavailableError: everybody of its turn hears it; what they asked for may have
                 been committed or not.
             Exception: what *command* alone brought about; the others do not notice.
+        """
+        ...
+
+    def soon(self, organisation: OrganisationId, command: C_contra) -> Awaitable[A_co]:
+        """The same, asked for on an event loop: meanwhile no thread waits.
+
+        Whoever stops to wait for it has asked all the same.
         """
         ...

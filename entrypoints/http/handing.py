@@ -1,9 +1,12 @@
 """What handlers ask for, handed to them by its name, in the one thread that a request has.
 
+A handler that waits on the loop has one until it is known who is calling.
+
 The framework would start a task for each name, and a thread for who is calling before the one that
 acts.  So it is told only of what it reads itself: the request, its body, and what its path names.
 """
 
+import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 from copy import copy
@@ -27,7 +30,7 @@ _ASKED: Mapping[str, Callable[[Gatekeeper, AnyRequest], object]] = {
 def handed(handler: HTTPRouteHandler, parts: Mapping[str, Any]) -> HTTPRouteHandler:
     """*handler* as the framework is told of it; *parts* are looked up at every request.
 
-    Raises: TypeError: it runs on the loop, and who is calling would have to be waited for.
+    Raises: TypeError: it holds the loop, and who is calling would have to be waited for.
     """
     act = handler.fn
     signature = inspect.signature(act)
@@ -35,22 +38,35 @@ def handed(handler: HTTPRouteHandler, parts: Mapping[str, Any]) -> HTTPRouteHand
     asked = [name for name in signature.parameters if name in _ASKED]
     if not given and not asked:
         return handler
-    if asked and not handler.sync_to_thread:
+    waits = inspect.iscoroutinefunction(act)
+    if asked and not handler.sync_to_thread and not waits:
         raise TypeError(f"{act.__qualname__} needs a thread to ask for its {' and '.join(asked)}")
     takes_request = "request" in signature.parameters
 
-    @wraps(act)
-    def act_on(request: AnyRequest, **read: Any) -> Any:
+    def ask(request: AnyRequest, read: dict[str, Any]) -> None:
         for name in asked:
             read[name] = _ASKED[name](parts[GATEKEEPER], request)
         for name in given:
             read[name] = parts[name]
         if takes_request:
             read["request"] = request
+
+    @wraps(act)
+    def act_on(request: AnyRequest, **read: Any) -> Any:
+        ask(request, read)
         return act(**read)
 
-    _tell(act_on, signature, {*given, *asked})
-    return copy(handler)(act_on)
+    @wraps(act)
+    async def wait_on(request: AnyRequest, **read: Any) -> Any:
+        if asked:
+            await asyncio.to_thread(ask, request, read)
+        else:
+            ask(request, read)
+        return await act(**read)
+
+    acting = wait_on if waits else act_on
+    _tell(acting, signature, {*given, *asked})
+    return copy(handler)(acting)
 
 
 def _tell(function: Callable[..., Any], signature: inspect.Signature, left_out: set[str]) -> None:

@@ -1,4 +1,7 @@
-"""/v1/usage/holds: how another service spends an organisation's credits."""
+"""/v1/usage/holds: how another service spends an organisation's credits.
+
+Whoever spends waits for a turn, on the loop: no thread is held meanwhile (ADR 52).
+"""
 
 from datetime import timedelta
 
@@ -73,7 +76,6 @@ _OF_ONE = (
 
 @post(
     "/v1/usage/holds",
-    sync_to_thread=True,
     opt=Operation(
         id="create_usage_hold", tag="usage", summary="Hold credits for a metered operation",
         description="They are spent by capture, given back by release, and free themselves when "
@@ -89,7 +91,7 @@ _OF_ONE = (
         ),
     ).opt,
 )  # fmt: skip
-def create_usage_hold(
+async def create_usage_hold(
     request: AnyRequest, body: RawBody, caller: Given[Caller], spend: Given[SpendCredits]
 ) -> Response[bytes]:
     require(caller, Permission.WRITE_USAGE)
@@ -104,7 +106,7 @@ def create_usage_hold(
         output_units=asked.get(OUTPUT_UNITS),
         lease=_lease(asked),
     )
-    return _answered(spend(caller, usage, live=live), 201)
+    return _answered(await spend.soon(caller, usage, live=live), 201)
 
 
 @get(
@@ -130,14 +132,13 @@ def get_usage_hold(
 
 @post(
     "/v1/usage/holds/{id:str}/renew",
-    sync_to_thread=True,
     opt=Operation(
         id="renew_usage_hold", tag="usage", summary="Prolong the lease, from now on",
         description="Never shortens it.", body=RENEW, answers="UsageHold", codes=_OF_ONE,
     ).opt,
     status_code=200,
 )  # fmt: skip
-def renew_usage_hold(
+async def renew_usage_hold(
     request: AnyRequest,
     body: RawBody,
     id: FromPath[str],
@@ -146,12 +147,11 @@ def renew_usage_hold(
 ) -> Response[bytes]:
     require(caller, Permission.WRITE_USAGE)
     asked = RENEW.decode(request, body)
-    return _ended(caller, spend, RenewUsage(id=_id_of(id), lease=_lease(asked)))
+    return await _ended(caller, spend, RenewUsage(id=_id_of(id), lease=_lease(asked)))
 
 
 @post(
     "/v1/usage/holds/{id:str}/capture",
-    sync_to_thread=True,
     opt=Operation(
         id="capture_usage_hold", tag="usage", summary="Spend what is held, or a part of it",
         description="After the lease is over nothing is captured.",
@@ -159,7 +159,7 @@ def renew_usage_hold(
     ).opt,
     status_code=200,
 )  # fmt: skip
-def capture_usage_hold(
+async def capture_usage_hold(
     request: AnyRequest,
     body: RawBody,
     id: FromPath[str],
@@ -168,19 +168,18 @@ def capture_usage_hold(
 ) -> Response[bytes]:
     require(caller, Permission.WRITE_USAGE)
     asked = CAPTURE.decode(request, body)
-    return _ended(caller, spend, CaptureUsage(id=_id_of(id), amount=asked.get(AMOUNT)))
+    return await _ended(caller, spend, CaptureUsage(id=_id_of(id), amount=asked.get(AMOUNT)))
 
 
 @post(
     "/v1/usage/holds/{id:str}/release",
-    sync_to_thread=True,
     opt=Operation(
         id="release_usage_hold", tag="usage", summary="Give back what is held",
         body=RELEASE, answers="UsageHold", codes=_OF_ONE,
     ).opt,
     status_code=200,
 )  # fmt: skip
-def release_usage_hold(
+async def release_usage_hold(
     request: AnyRequest,
     body: RawBody,
     id: FromPath[str],
@@ -189,11 +188,12 @@ def release_usage_hold(
 ) -> Response[bytes]:
     require(caller, Permission.WRITE_USAGE)
     asked = RELEASE.decode(request, body)
-    return _ended(caller, spend, ReleaseUsage(id=_id_of(id), failed=asked.get(FAILED) or False))
+    usage = ReleaseUsage(id=_id_of(id), failed=asked.get(FAILED) or False)
+    return await _ended(caller, spend, usage)
 
 
-def _ended(caller: Caller, spend: SpendCredits, usage: Usage) -> Response[bytes]:
-    return _answered(spend(caller, usage, live=bool(caller.live)), 200)
+async def _ended(caller: Caller, spend: SpendCredits, usage: Usage) -> Response[bytes]:
+    return _answered(await spend.soon(caller, usage, live=bool(caller.live)), 200)
 
 
 def _answered(given: Answer, status: int) -> Response[bytes]:

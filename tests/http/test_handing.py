@@ -1,4 +1,4 @@
-"""Handlers get what they ask for by name, and who is calling in their own thread."""
+"""Handlers get what they ask for by name, and who is calling in a thread."""
 
 import threading
 
@@ -9,6 +9,7 @@ from litestar.params import FromPath
 from litestar.testing import TestClient
 
 from entrypoints.http.authentication import Source
+from entrypoints.http.decoding import AnyRequest
 from entrypoints.http.handing import GATEKEEPER, handed
 from entrypoints.http.services import Given, PublicUrl
 
@@ -39,6 +40,26 @@ def test_a_part_is_looked_up_at_each_request_and_the_asker_is_asked_in_the_actin
         assert asked == acting
         parts["public_url"] = "second"
         assert client.get("/of/seven").text.startswith("seven second ")
+
+
+def test_for_a_handler_that_waits_on_the_loop_the_asker_is_asked_beside_it():
+    @get("/of/{id:str}")
+    async def act(
+        request: AnyRequest, id: FromPath[str], source: Given[Source], public_url: PublicUrl
+    ) -> Response[str]:
+        here = threading.get_ident()
+        return Response(f"{id} {public_url} {source.prefix} in {here} {request.method}")
+
+    @get("/loop")
+    async def loop() -> Response[str]:
+        return Response(str(threading.get_ident()))
+
+    parts = {GATEKEEPER: Keeper(), "public_url": "first"}
+    handlers = [handed(each, parts) for each in (act, loop)]
+    with TestClient(Litestar(handlers, openapi_config=None)) as client:
+        id, url, path, _, asked, _, acting, method = client.get("/of/seven").text.split()
+        assert (id, url, path, method) == ("seven", "first", "/of/seven", "GET")
+        assert acting == client.get("/loop").text != asked
 
 
 def test_who_is_calling_is_not_asked_on_the_loop():

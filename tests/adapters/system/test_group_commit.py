@@ -1,10 +1,12 @@
 """Who waits is served in a fair order, by one of those who wait, and hears its own answer."""
 
+import asyncio
 import ctypes
 import random
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from uuid import UUID
 
 import pytest
@@ -366,3 +368,202 @@ def test_one_who_is_interrupted_while_waking_keeps_nobody_waiting():
     assert sorted(book.kept) == list(range(10))
     assert group(A, 10) == (WORD, 10)
     assert (group._line, group._leaders) == (Line(), 0)
+
+
+# Those who wait on an event loop.
+
+WHERE = ContextVar("where")
+
+
+def on_a_loop(*asking):
+    """What each of them gets, or what was raised."""
+
+    async def gathered():
+        return await asyncio.gather(*(each() for each in asking), return_exceptions=True)
+
+    return asyncio.run(gathered())
+
+
+async def passed(condition):
+    for _ in range(10_000):
+        if condition():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it never came")
+
+
+def arrived(group):
+    """How many have come so far.  How many of a loop share its first turn is for the system."""
+    waiting = sum(map(len, group._line.waiting.values()))
+    return waiting + sum(len(each) for turn in group.commit.turns for each in turn.values())
+
+
+def test_a_lone_command_of_a_loop_is_served_beside_it_and_within_what_is_asked_for():
+    seen = []
+
+    def commit(batch):
+        seen.append((threading.current_thread(), WHERE.get()))
+        return {id: list(each) for id, each in batch.items()}
+
+    group = GroupCommit(commit)
+
+    async def asked():
+        WHERE.set("in a request")
+        return await group.soon(A, 7)
+
+    assert on_a_loop(asked) == [7]
+    ((thread, where),) = seen
+    assert thread is not threading.current_thread()
+    assert where == "in a request"
+
+
+def test_many_who_wait_on_a_loop_share_a_commit_and_hold_no_thread():
+    book = Book()
+    book.is_open.clear()
+    group = GroupCommit(book, most_leaders=1, most_aside=0)
+    threads = threading.active_count()
+
+    async def opens():
+        await passed(lambda: arrived(group) == 64)
+        assert threading.active_count() == threads + 1
+        book.is_open.set()
+
+    asking = [lambda number=number: group.soon(A, number) for number in range(64)]
+    *answers, _ = on_a_loop(*asking, opens)
+    assert answers == [(WORD, number) for number in range(64)]
+    assert len(book.turns) <= 2
+    wait_for(lambda: (group._line, group._leaders) == (Line(), 0))
+
+
+def test_threads_and_tasks_of_several_loops_share_turns():
+    book = Book()
+    group = GroupCommit(book, most_leaders=2, most_aside=0, most_organisations=2, most_each=4)
+
+    def call(number):
+        chance = random.Random(number)
+        for turn in range(100):
+            command = (number, turn)
+            assert group(chance.choice(ORGANISATIONS), command) == (WORD, command)
+
+    def loop(number):
+        async def task(number):
+            chance = random.Random(number)
+            for turn in range(100):
+                command = (number, turn)
+                assert await group.soon(chance.choice(ORGANISATIONS), command) == (WORD, command)
+
+        asking = [lambda each=each: task(each) for each in range(number, number + 6)]
+        assert on_a_loop(*asking) == [None] * 6
+
+    with ThreadPoolExecutor(10) as threads:
+        work = [threads.submit(call, number) for number in range(8)]
+        work += [threads.submit(loop, number) for number in (100, 200)]
+        for each in work:
+            each.result(60)
+    assert Counter(book.kept).most_common(1)[0][1] == 1
+    assert len(book.kept) == 20 * 100
+    assert book.most_at_once <= 2
+    wait_for(lambda: (group._line, group._leaders) == (Line(), 0))
+
+
+def test_on_a_loop_too_misuse_is_heard_by_nobody_else_and_what_is_unknown_by_everybody():
+    book = Book(poison={5})
+    book.is_open.clear()
+    group = GroupCommit(book, most_leaders=1, most_aside=0)
+
+    async def opens():
+        await passed(lambda: arrived(group) % 10 == 0)
+        book.is_open.set()
+
+    asking = [lambda number=number: group.soon(A, number) for number in range(10)]
+    *answers, _ = on_a_loop(*asking, opens)
+    assert isinstance(answers.pop(5), MisuseError)
+    assert answers == [(WORD, number) for number in range(10) if number != 5]
+
+    book.unknown = {15}
+    book.is_open.clear()
+    asking = [lambda number=number: group.soon(A, number) for number in range(10, 20)]
+    *answers, _ = on_a_loop(*asking, opens)
+    (turn,) = (each[A] for each in book.turns if 15 in each.get(A, ()))
+    unheard = [each for each in answers if isinstance(each, StoreUnavailableError)]
+    assert len(set(map(id, unheard))) == len(unheard) == len(turn) > 1
+    assert group(B, 99) == (WORD, 99)
+
+
+def test_who_goes_away_from_a_loop_has_asked_all_the_same():
+    book = Book()
+    book.is_open.clear()
+    group = GroupCommit(book, most_leaders=1, most_aside=0)
+
+    async def goes():
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(group.soon(A, "gone"), 0.01)
+        book.is_open.set()
+
+    assert on_a_loop(goes, lambda: group.soon(A, "stays")) == [None, (WORD, "stays")]
+    assert sorted(book.kept) == ["gone", "stays"]
+    # Nor does a loop that is closed keep anybody waiting.
+    book.is_open.clear()
+
+    async def leaves():
+        left = group.soon(A, "left")
+        await asyncio.sleep(0.01)
+        assert not left.done()
+
+    asyncio.run(leaves())
+    book.is_open.set()
+    assert group(A, "next") == (WORD, "next")
+    assert sorted(book.kept) == ["gone", "left", "next", "stays"]
+
+
+def test_whoever_comes_back_at_once_on_a_loop_shares_the_next_turn():
+    callers, times, sizes, disk = 8, 40, [], threading.Event()
+
+    def commit(turn):
+        sizes.append(len(turn[A]))
+        disk.wait(0.002)
+        return turn
+
+    group = GroupCommit(commit, most_leaders=1)
+
+    async def call(number):
+        for turn in range(times):
+            assert await group.soon(A, (number, turn)) == (number, turn)
+
+    assert on_a_loop(*[lambda each=each: call(each) for each in range(callers)]) == [None] * 8
+    assert sum(sizes) == callers * times
+    assert len(sizes) < times * 1.5
+
+
+def test_a_turn_that_takes_long_lets_those_on_a_loop_begin():
+    is_free = threading.Event()
+
+    def commit(turn):
+        if A in turn:
+            assert is_free.wait(30)
+        return turn
+
+    group = GroupCommit(commit, most_leaders=1)
+
+    async def others():
+        await passed(lambda: group._begun)
+        assert [await group.soon(id, id) for id in (B, C, B)] == [B, C, B]
+        is_free.set()
+
+    assert on_a_loop(lambda: group.soon(A, A), others) == [A, None]
+    wait_for(lambda: (group._line, group._leaders, group._begun) == (Line(), 0, {}))
+
+
+def test_what_nobody_foresaw_is_heard_on_a_loop_and_told(caplog):
+    class Strange(BaseException):
+        pass
+
+    def commit(_):
+        raise Strange
+
+    group = GroupCommit(commit)
+    (heard,) = on_a_loop(lambda: group.soon(A, 1))
+    assert isinstance(heard, StoreUnavailableError)
+    wait_for(lambda: "Strange" in caplog.text)
+    group.commit = Book()
+    assert on_a_loop(lambda: group.soon(A, 2)) == [(WORD, 2)]
