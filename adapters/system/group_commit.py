@@ -172,14 +172,23 @@ class GroupCommit(Together[C, A]):
                 self._watching.discard(loop)
 
     def _lead_for(self, task: _Task[C, A]) -> None:
-        """Lead one turn in the name of *task*, in a thread of ours."""
-        try:
-            # It may be called again before this thread is out of it.
-            task.context.copy().run(self._lead, task)
-        except BaseException:
-            # Those of the turn have heard that it was interrupted: nobody waits for this thread.
-            log.exception("a turn was interrupted")
-            raise
+        """Lead in the name of *task*, in a thread of ours; then in that of who comes next."""
+        while True:
+            try:
+                # It may be called again before this thread is out of it.
+                task.context.copy().run(self._take_turn, task)
+            except BaseException:
+                # Those of the turn have heard that it was interrupted: nobody waits for us here.
+                log.exception("a turn was interrupted")
+                self._leave()
+                raise
+            with self._lock:
+                self._leaders -= 1
+                first = self._chosen()
+                if not isinstance(first, _Task):
+                    self._call(first)
+                    return
+                task = first
 
     def __call__(self, organisation: OrganisationId, command: C) -> A:
         ticket: _Caller[C, A] = _Caller(command)
@@ -206,11 +215,15 @@ class GroupCommit(Together[C, A]):
             with self._lock:
                 self._call_another()
 
-    def _lead(self, leader: _Ticket[C, A]) -> None:
-        """One turn, then the place goes to somebody who waits.
+    def _lead(self, leader: _Caller[C, A]) -> None:
+        """One turn, then the place goes to somebody who waits."""
+        try:
+            self._take_turn(leader)
+        finally:
+            self._leave()
 
-        Where somebody else has served the leader meanwhile, it goes there at once.
-        """
+    def _take_turn(self, leader: _Ticket[C, A]) -> None:
+        """Nothing, where somebody else has served the leader meanwhile."""
         turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]] = {}
         with self._lock:
             leader.is_called = False
@@ -228,24 +241,30 @@ class GroupCommit(Together[C, A]):
             raise
         finally:
             leader.is_leading = False
-            with self._lock:
-                self._leaders -= 1
-                self._call_another()
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._leaders -= 1
+            self._call_another()
 
     def _call_another(self) -> None:
-        """Let the first who waits lead, where there is a place.
+        self._call(self._chosen())
+
+    def _chosen(self) -> _Ticket[C, A] | None:
+        """The first who waits, who is to lead; None: there is no place, or nobody.
 
         One who was called already calls the next one itself, as soon as it has its turn.
         """
         first = self._line.first
         if first is None or first.is_called:
-            return
-        if self._leaders < self.most_leaders + self._stuck():
-            first.is_called = True
-            self._leaders += 1
-            self._call(first)
+            return None
+        if self._leaders >= self.most_leaders + self._stuck():
+            return None
+        first.is_called = True
+        self._leaders += 1
+        return first
 
-    def _call(self, ticket: _Ticket[C, A]) -> None:
+    def _call(self, ticket: _Ticket[C, A] | None) -> None:
         if isinstance(ticket, _Task):
             self._threads.submit(self._lead_for, ticket)
         elif isinstance(ticket, _Caller):
