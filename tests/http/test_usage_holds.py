@@ -1,12 +1,21 @@
 """Another service spends an organisation's credits: hold, renew, capture, release."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
+from litestar.testing import TestClient
 
+from adapters.system.group_commit import GroupCommit
+from application.metered.spend import SpendCredits
 from application.ports.storage.work import Scope
 from domain.identifiers import OrganisationId, Prefix, parse_id
+from entrypoints.http.services import Limits
 from tests.catalogue import PROFESSIONAL
+from tests.http.prepared import app_of
+from tests.http.site import Site, services_of
 
 HOLDS = "/v1/usage/holds"
 
@@ -277,3 +286,25 @@ def test_each_rule_that_bites_is_told_once_a_minute(site, pro):
     with house.store.begin(scope) as work:
         told = [event for event in work.audit.all(limit=1_000) if event.action == "abuse.gap"]
     assert [event.subject for event in told] == [pro.registered["member"]["id"]]
+
+
+def test_who_waits_for_a_turn_keeps_nobody_else_from_a_thread(house):
+    """One thread for all requests, and eight that wait for a commit which takes its time."""
+    is_free = threading.Event()
+    services = services_of(house, limits=Limits(threads=1))
+    serve = services.spend.together.commit
+
+    def commit(turn):
+        assert is_free.wait(30)
+        return serve(turn)
+
+    services = evolve(services, spend=SpendCredits(together=GroupCommit(commit)))
+    with TestClient(app_of(services), raise_server_exceptions=False) as client:
+        ada = Site(house, services, client).register()
+        with ThreadPoolExecutor(8) as callers:
+            asked = [callers.submit(hold, ada, f"key {number}") for number in range(8)]
+            assert ada.balance == (25, 0)
+            assert not any(each.done() for each in asked)
+            is_free.set()
+            assert [each.result().status_code for each in asked] == [201] * 8
+        assert ada.balance == (9, 16)
