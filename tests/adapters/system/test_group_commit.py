@@ -572,3 +572,34 @@ def test_what_nobody_foresaw_is_heard_on_a_loop_and_told(caplog):
     wait_for(lambda: "Strange" in caplog.text)
     group.commit = Book()
     assert on_a_loop(lambda: group.soon(A, 2)) == [(WORD, 2)]
+
+
+def test_a_place_is_free_when_all_of_the_turn_have_gone_on_on_their_loop():
+    group = GroupCommit(Book(), most_leaders=1, most_aside=0)
+    places = []
+
+    async def asked(number):
+        answer = await group.soon(A, number)
+        places.append(group._leaders)
+        return answer
+
+    asking = [lambda number=number: asked(number) for number in range(10)]
+    assert on_a_loop(*asking) == [(WORD, number) for number in range(10)]
+    assert places == [1] * 10
+
+
+def test_one_who_has_gone_away_keeps_nobody_of_the_turn_from_hearing():
+    book = Book()
+    book.is_open.clear()
+    group = GroupCommit(book, most_leaders=1, most_aside=0)
+
+    async def some_stay():
+        first = group.soon(A, 0)
+        await passed(lambda: group._begun)
+        gone, *stay = [group.soon(A, number) for number in (1, 2, 3)]
+        gone.cancel()
+        book.is_open.set()
+        return await asyncio.wait_for(asyncio.gather(first, *stay), 10)
+
+    assert on_a_loop(some_stay) == [[(WORD, 0), (WORD, 2), (WORD, 3)]]
+    assert book.kept == [0, 1, 2, 3]
