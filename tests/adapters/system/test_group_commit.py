@@ -574,6 +574,13 @@ def test_what_nobody_foresaw_is_heard_on_a_loop_and_told(caplog):
     assert on_a_loop(lambda: group.soon(A, 2)) == [(WORD, 2)]
 
 
+class SlowLoop(asyncio.SelectorEventLoop):
+    """Hears late of what other threads have for it."""
+
+    def call_soon_threadsafe(self, *what, **how):
+        threading.Timer(0.01, super().call_soon_threadsafe, what, how).start()
+
+
 def test_a_place_is_free_when_all_of_the_turn_have_gone_on_on_their_loop():
     group = GroupCommit(Book(), most_leaders=1, most_aside=0)
     places = []
@@ -583,8 +590,11 @@ def test_a_place_is_free_when_all_of_the_turn_have_gone_on_on_their_loop():
         places.append(group._leaders)
         return answer
 
-    asking = [lambda number=number: asked(number) for number in range(10)]
-    assert on_a_loop(*asking) == [(WORD, number) for number in range(10)]
+    async def ask():
+        return await asyncio.gather(*(asked(number) for number in range(10)))
+
+    with asyncio.Runner(loop_factory=SlowLoop) as runner:
+        assert runner.run(ask()) == [(WORD, number) for number in range(10)]
     assert places == [1] * 10
 
 
