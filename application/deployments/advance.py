@@ -39,6 +39,7 @@ from application.ports.identifiers import Identifiers
 from application.ports.storage.deployments import Claim
 from application.ports.storage.work import Scope, Store, Work
 from domain.account import Account
+from domain.approval import LIFE
 from domain.audit import WORKER
 from domain.catalogue import Catalogue
 from domain.deployment import (
@@ -70,8 +71,10 @@ from domain.operation import (
 
 #: The longest that a waiting deployment is left alone.
 LONGEST_PAUSE = timedelta(seconds=5)
-#: Whoever approves or rejects has it looked at; this is for when nobody does.
+#: Whoever approves or rejects has it looked at; this is for when nobody does: at first and last,
+#: and the longest in between.
 APPROVAL_PAUSE = timedelta(minutes=1)
+LONGEST_APPROVAL_PAUSE = timedelta(hours=1)
 
 
 #: Why it failed, where it does not work and nothing of it is on chain.
@@ -535,8 +538,8 @@ def _waits(reason: WaitReason, detail: str) -> Finding:
 
 def _pause(deployment: Deployment, network: Network | None, now: datetime) -> timedelta:
     """Look again soon at first, then less and less often."""
-    if deployment.waiting is WaitReason.APPROVAL:
-        return APPROVAL_PAUSE
-    shortest = network.poll if network is not None else LONGEST_PAUSE
     waited = now - deployment.waiting_since if deployment.waiting_since else timedelta(0)
+    if deployment.waiting is WaitReason.APPROVAL:
+        return max(APPROVAL_PAUSE, min(waited / 4, LONGEST_APPROVAL_PAUSE, LIFE - waited))
+    shortest = network.poll if network is not None else LONGEST_PAUSE
     return max(shortest, min(waited / 4, LONGEST_PAUSE))

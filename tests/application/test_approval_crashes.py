@@ -4,13 +4,15 @@ The schedule of deaths is data, as in test_crashes.py, of the API process in whi
 given as of the workers.
 """
 
+from datetime import timedelta
+
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from application.deployments.approve import DecideApproval, SetApprovalPolicy
 from application.deployments.request import DeploymentRequest
-from domain.approval import Approval, Verdict
+from domain.approval import LIFE, Approval, Verdict
 from domain.identifiers import MemberId
 from tests.application.house import House, State, examples
 from tests.application.mortal import DEATHS, Death, Fate, MortalStore
@@ -110,3 +112,22 @@ def test_no_single_death_of_whoever_approves_loses_or_doubles_the_yes():
             assert eyes.verdicts() == ["approval.given"], (call, death)
             eyes.house.work_until_done()
             assert eyes.tokens == 1
+
+
+def test_what_nobody_approves_is_looked_at_seldom_and_ends_in_time():
+    eyes = Eyes()
+    house = eyes.house
+    begun, looks = house.clock.now(), 0
+    while house.open_deployments():
+        claims = house.claims()
+        looks += len(claims)
+        for claim in claims:
+            house.advance()(claim)
+        house.give_back(claims)
+        house.pass_time(timedelta(seconds=20))
+        assert house.clock.now() - begun < LIFE + timedelta(minutes=5)
+    assert house.clock.now() - begun >= LIFE
+    assert house.get(eyes.id).state is State.FAILED
+    assert eyes.tokens == 0
+    # About thirty times in the first hours, then every hour.
+    assert 72 < looks < 120
