@@ -115,7 +115,7 @@ def _register(
             live=False,
             created_by="mem_bench",
             created_at=now,
-            cursor=work.audit.end(),
+            cursor=work.audit.head(),
         )
         work.webhooks.add(endpoint, secret)
 
