@@ -90,7 +90,7 @@ def tell_of_clock(container: Container) -> None:
     """Log what `clock_problem`."""
     try:
         if problem := clock_problem(container):
-            log.warning("this machine's clock %s; %s", problem, REMEDY_OF_CLOCK)
+            log.error("this machine's clock %s; %s", problem, REMEDY_OF_CLOCK)
     except StoreUnavailableError as error:
         log.warning("the database's clock is not known: %s", error)
 

@@ -141,7 +141,7 @@ def clock(container: Container) -> Finding:
         problem = clock_problem(container)
     except StoreUnavailableError as error:
         problem = str(error)
-    return Finding(what="clock", problem=problem, remedy=REMEDY_OF_CLOCK, is_warning=True)
+    return Finding(what="clock", problem=problem, remedy=REMEDY_OF_CLOCK)
 
 
 def custody(custodians: Mapping[str, Custodian]) -> Iterator[Finding]:

@@ -143,6 +143,14 @@ def ask(group, organisation, command):
         return error
 
 
+def call_often(group, number, times):
+    """Of whichever organisation, and each time with an answer of its own."""
+    chance = random.Random(number)
+    for turn in range(times):
+        command = (number, turn)
+        assert group(chance.choice(ORGANISATIONS), command) == (WORD, command)
+
+
 def crowd(group, commands):
     """The commands of a crowd that comes while the first turn lasts, in one organisation each."""
     with ThreadPoolExecutor(len(commands)) as threads:
@@ -192,14 +200,8 @@ def test_an_organisation_is_in_one_turn_at_a_time_and_leaders_are_few():
     book = Book()
     group = GroupCommit(book, most_leaders=3, most_aside=0, most_organisations=2, most_each=4)
 
-    def call(number):
-        chance = random.Random(number)
-        for turn in range(200):
-            command = (number, turn)
-            assert group(chance.choice(ORGANISATIONS), command) == (WORD, command)
-
     with ThreadPoolExecutor(24) as threads:
-        list(threads.map(call, range(24)))
+        list(threads.map(lambda number: call_often(group, number, 200), range(24)))
     assert Counter(book.kept).most_common(1)[0][1] == 1
     assert len(book.kept) == 24 * 200
     assert book.most_at_once <= 3
@@ -439,12 +441,6 @@ def test_threads_and_tasks_of_several_loops_share_turns():
     book = Book()
     group = GroupCommit(book, most_leaders=2, most_aside=0, most_organisations=2, most_each=4)
 
-    def call(number):
-        chance = random.Random(number)
-        for turn in range(100):
-            command = (number, turn)
-            assert group(chance.choice(ORGANISATIONS), command) == (WORD, command)
-
     def loop(number):
         async def task(number):
             chance = random.Random(number)
@@ -456,7 +452,7 @@ def test_threads_and_tasks_of_several_loops_share_turns():
         assert on_a_loop(*asking) == [None] * 6
 
     with ThreadPoolExecutor(10) as threads:
-        work = [threads.submit(call, number) for number in range(8)]
+        work = [threads.submit(call_often, group, number, 100) for number in range(8)]
         work += [threads.submit(loop, number) for number in (100, 200)]
         for each in work:
             each.result(60)
