@@ -909,6 +909,7 @@ class TestConfig:
             "wrapping.by", "wrapping.aws_kms_keys", "mail.url", "mail.from",
             "mail.verify", "http.host", "http.port",
             "http.base_url", "http.request_limit", "http.trusted_proxies", "worker.threads",
+            "worker.niceness",
             "worker.drift_check_minutes", "worker.webhook_threads", "egress.ports",
             "treasury.check_seconds",
             "egress.allow_loopback",
@@ -1075,6 +1076,7 @@ class TestEgress:
         assert settings.egress.allow_loopback is False
         assert settings.egress.ports == {443, 8443}
         assert settings.webhook_threads == 8
+        assert settings.worker_niceness == 10
 
     def test_a_developer_may_offer_it(self, read):
         text = '[egress]\nallow_loopback = true\nports = "443,9443"\n'

@@ -107,6 +107,7 @@ def deployments(container: Container) -> DeploymentLoop:
         telemetry=container.telemetry(),
         worker=container.identifiers().next(),
         threads=container.settings().worker_threads,
+        niceness=container.settings().worker_niceness,
     )
 
 

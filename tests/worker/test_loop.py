@@ -1,5 +1,6 @@
 """The worker's loop: one bad deployment stops nobody, and stopping leaves nothing leased."""
 
+import os
 import threading
 import time
 from datetime import timedelta
@@ -133,3 +134,73 @@ def test_leases_go_on_being_renewed_whatever_one_renewal_met():
     assert renewed.wait(10)
     blocked.set()
     finish(thread, stop)
+
+
+def test_who_carries_on_leaves_the_processor_to_others_and_who_renews_leases_does_not():
+    house = House()
+    id = house.deploy().id
+    advance, niceness = house.advance(), {}
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+
+    def slow(claim):
+        niceness["advance"] = os.getpriority(os.PRIO_PROCESS, 0)
+        return advance(claim)
+
+    class Seen:
+        """The store, which is asked by each thread at its own priority."""
+
+        def begin(self, scope):
+            name = threading.current_thread().name
+            niceness[name.partition("_")[0]] = os.getpriority(os.PRIO_PROCESS, 0)
+            return house.store.begin(scope)
+
+    stop, held = threading.Event(), threading.Event()
+
+    def held_back(claim):
+        held.wait(20)
+        return slow(claim)
+
+    loop = DeploymentLoop(
+        store=Seen(),
+        clock=house.clock,
+        advance=held_back,
+        telemetry=house.telemetry,
+        worker=WORKER_ID,
+        threads=2,
+        niceness=before + 3,
+        renew_every=timedelta(milliseconds=20),
+    )
+    thread = threading.Thread(target=loop.run, args=(stop,), name="loop", daemon=True)
+    thread.start()
+    until(lambda: "renew" in niceness, house, step=timedelta(0))
+    held.set()
+    until(lambda: house.get(id).state is State.COMPLETED, house)
+    finish(thread, stop)
+    assert niceness["advance"] == niceness["loop"] == before + 3
+    assert niceness["renew"] == before
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+def test_nobody_is_made_less_nice_than_they_were_started():
+    house, met = House(), []
+    house.deploy()
+
+    def carry(claim):
+        del claim
+        met.append(os.getpriority(os.PRIO_PROCESS, 0))
+
+    stop = threading.Event()
+    loop = DeploymentLoop(
+        store=house.store, clock=house.clock, advance=carry, telemetry=house.telemetry,
+        worker=WORKER_ID, threads=1, niceness=4,
+    )  # fmt: skip
+
+    def started_nice():
+        os.setpriority(os.PRIO_PROCESS, 0, 9)
+        loop.run(stop)
+
+    thread = threading.Thread(target=started_nice, daemon=True)
+    thread.start()
+    until(lambda: met, house)
+    finish(thread, stop)
+    assert set(met) == {9}
