@@ -145,12 +145,8 @@ class GroupCommit(Together[C, A]):
     #: Loops on which somebody looks every `PATIENCE` whether another turn may begin.
     _watching: WeakSet[AbstractEventLoop] = field(factory=WeakSet)
     _lock: Lock = field(factory=Lock)
-    #: Lead in the name of those who have none.
-    _threads: ThreadPoolExecutor = field(init=False, repr=False)
-
-    def __attrs_post_init__(self) -> None:
-        most = max(1, self.most_leaders + self.most_aside)
-        self._threads = ThreadPoolExecutor(most, thread_name_prefix="group commit")
+    #: Have led in the name of those who have no thread, and will again: one thread each.
+    _resting: list[ThreadPoolExecutor] = field(factory=list)
 
     def soon(self, organisation: OrganisationId, command: C) -> Awaitable[A]:
         loop = asyncio.get_running_loop()
@@ -160,7 +156,8 @@ class GroupCommit(Together[C, A]):
             self._call_another()
             if loop not in self._watching:
                 self._watching.add(loop)
-                loop.call_later(PATIENCE, self._look, loop)
+                # Within nothing: it goes on when what this is asked within is long over.
+                loop.call_later(PATIENCE, self._look, loop, context=Context())
         return ticket.future
 
     def _look(self, loop: AbstractEventLoop) -> None:
@@ -171,8 +168,8 @@ class GroupCommit(Together[C, A]):
             else:
                 self._watching.discard(loop)
 
-    def _lead_for(self, task: _Task[C, A]) -> None:
-        """Lead in the name of *task*, in a thread of ours; then in that of who comes next."""
+    def _lead_for(self, task: _Task[C, A], thread: ThreadPoolExecutor) -> None:
+        """Lead in the name of *task*, in *thread* of ours; then in that of who comes next."""
         while True:
             try:
                 # It may be called again before this thread is out of it.
@@ -180,12 +177,13 @@ class GroupCommit(Together[C, A]):
             except BaseException:
                 # Those of the turn have heard that it was interrupted: nobody waits for us here.
                 log.exception("a turn was interrupted")
-                self._leave()
+                self._leave(thread)
                 raise
             with self._lock:
                 self._leaders -= 1
                 first = self._chosen()
                 if not isinstance(first, _Task):
+                    self._resting.append(thread)
                     self._call(first)
                     return
                 task = first
@@ -242,9 +240,11 @@ class GroupCommit(Together[C, A]):
         finally:
             leader.is_leading = False
 
-    def _leave(self) -> None:
+    def _leave(self, thread: ThreadPoolExecutor | None = None) -> None:
         with self._lock:
             self._leaders -= 1
+            if thread is not None:
+                self._resting.append(thread)
             self._call_another()
 
     def _call_another(self) -> None:
@@ -266,9 +266,19 @@ class GroupCommit(Together[C, A]):
 
     def _call(self, ticket: _Ticket[C, A] | None) -> None:
         if isinstance(ticket, _Task):
-            self._threads.submit(self._lead_for, ticket)
+            self._call_for(ticket)
         elif isinstance(ticket, _Caller):
             ticket.bell.put(None)
+
+    def _call_for(self, task: _Task[C, A]) -> None:
+        thread = self._resting.pop() if self._resting else _thread()
+        try:
+            thread.submit(self._lead_for, task, thread)
+        except RuntimeError as error:
+            # The system has no more threads now.  Whoever looks next calls it again.
+            task.is_called = False
+            self._leaders -= 1
+            log.error("nobody leads: %s", error)
 
     def _serve(self, turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]]) -> None:
         """Serve all of *turn*; whoever is done may have its next turn at once."""
@@ -333,6 +343,14 @@ class GroupCommit(Together[C, A]):
             self._call_another()
 
 
+def _thread() -> ThreadPoolExecutor:
+    """Starts with its first work, and is waited for when the process ends.
+
+    One that could not start has that work before it for ever, and is given up with it.
+    """
+    return ThreadPoolExecutor(1, thread_name_prefix="group commit")
+
+
 def _answer(
     turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]],
     answers: Mapping[OrganisationId, Sequence[A]],
@@ -356,17 +374,17 @@ def _answer(
 
 
 def _tell(turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]], error: Exception) -> None:
-    told: list[_Ticket[C, A]] = []
-    for tickets in turn.values():
-        for ticket in tickets:
-            if not ticket.is_served:
-                ticket.error = _again(error)
-                ticket.is_served = True
-                told.append(ticket)
+    """Of all of *turn* those who have no outcome; on loops nobody looks whether there is one."""
+    everybody = [ticket for tickets in turn.values() for ticket in tickets]
+    told = [ticket for ticket in everybody if not ticket.is_served]
+    for ticket in told:
+        ticket.error = error if len(told) == 1 else _again(error)
+        ticket.is_served = True
     for ticket in told:
         if isinstance(ticket, _Caller):
             ticket.bell.put(None)
-    _tell_loops([ticket for ticket in told if isinstance(ticket, _Task)])
+    # Also those who were answered by a leader that was interrupted before it could say so.
+    _tell_loops([ticket for ticket in everybody if isinstance(ticket, _Task)])
 
 
 @frozen
@@ -402,7 +420,10 @@ def _tell_loops(tasks: Sequence[_Task[Any, Any]]) -> _Told:
 
 
 def _again(error: Exception) -> Exception:
-    """An exception of each caller's own: raising writes a traceback into it."""
+    """An exception of each caller's own: raising writes a traceback into it.
+
+    Not every one is made of its `args`; those that several hear of are: `StoreUnavailableError`.
+    """
     copy = type(error)(*error.args)
     copy.__cause__ = error
     return copy

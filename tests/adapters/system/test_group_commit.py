@@ -2,8 +2,10 @@
 
 import asyncio
 import ctypes
+import gc
 import random
 import threading
+import weakref
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
@@ -426,7 +428,7 @@ def test_many_who_wait_on_a_loop_share_a_commit_and_hold_no_thread():
 
     async def opens():
         await passed(lambda: arrived(group) == 64)
-        assert len(group._threads._threads) == 1
+        assert (group._leaders, group._resting) == (1, [])
         book.is_open.set()
 
     asking = [lambda number=number: group.soon(A, number) for number in range(64)]
@@ -435,6 +437,8 @@ def test_many_who_wait_on_a_loop_share_a_commit_and_hold_no_thread():
     assert answers == [(WORD, number) for number in range(64)]
     assert len(book.turns) <= 2
     wait_for(lambda: (group._line, group._leaders) == (Line(), 0))
+    (only,) = group._resting
+    assert len(only._threads) == 1
 
 
 def test_threads_and_tasks_of_several_loops_share_turns():
@@ -609,3 +613,121 @@ def test_one_who_has_gone_away_keeps_nobody_of_the_turn_from_hearing():
 
     assert on_a_loop(some_stay) == [[(WORD, 0), (WORD, 2), (WORD, 3)]]
     assert book.kept == [0, 1, 2, 3]
+
+
+def test_one_who_has_an_answer_hears_it_where_there_is_none_for_the_next():
+    """Whatever goes wrong behind a commit: nobody waits for ever."""
+    group = GroupCommit(lambda turn: {id: [(WORD, each[0])] for id, each in turn.items()})
+    group.most_leaders = group.most_aside = 0
+
+    async def ask():
+        asked = [group.soon(A, number) for number in range(3)]
+        group.most_leaders = 1
+        return await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 10)
+
+    first, *others = asyncio.run(ask())
+    assert first == (WORD, 0)
+    assert [type(each) for each in others] == [StoreUnavailableError] * 2
+    assert on_a_loop(lambda: group.soon(B, 1)) == [(WORD, 1)]
+
+
+class UnlikeOthersError(Exception):
+    """Is not made of what it says, as those of json and cattrs are not."""
+
+    def __init__(self, what, *, of):
+        super().__init__(f"{what} of {of}")
+
+
+@pytest.mark.parametrize("asking", ["threads", "a loop"])
+def test_whatever_one_commands_misuse_is_it_alone_hears_of_it(asking):
+    def commit(turn):
+        if any(5 in each for each in turn.values()):
+            raise UnlikeOthersError("tea", of=len(turn))
+        return turn
+
+    group = GroupCommit(commit, most_leaders=0, most_aside=0)
+    if asking == "threads":
+        with ThreadPoolExecutor(10) as threads:
+            asked = [threads.submit(group, A, number) for number in range(10)]
+            wait_for(lambda: len(group._line.waiting.get(A, ())) == 10)
+            group.most_leaders = 1
+            answers = [each.exception(10) or each.result() for each in asked]
+    else:
+
+        async def opens():
+            await passed(lambda: len(group._line.waiting.get(A, ())) == 10)
+            group.most_leaders = 1
+
+        asked = [lambda number=number: group.soon(A, number) for number in range(10)]
+        *answers, _ = on_a_loop(*asked, opens)
+    heard = answers.pop(5)
+    assert isinstance(heard, UnlikeOthersError)
+    assert str(heard) == "tea of 1"
+    assert answers == [0, 1, 2, 3, 4, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_where_no_thread_is_to_be_had_those_who_wait_are_served_when_there_is_one(
+    monkeypatch, caplog, times
+):
+    """The system may have no more threads for a while: a limit of the container, or no memory."""
+    start, refused = threading.Thread.start, []
+
+    def starts(thread):
+        if thread.name.startswith("group commit") and len(refused) < times:
+            refused.append(thread)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", starts)
+    book = Book()
+    group = GroupCommit(book, most_leaders=1, most_aside=0)
+
+    async def ask():
+        asked = [group.soon(id, id) for id in ORGANISATIONS]
+        return await asyncio.wait_for(asyncio.gather(*asked), 10)
+
+    assert asyncio.run(ask()) == [(WORD, id) for id in ORGANISATIONS]
+    assert len(refused) == times
+    assert sorted(book.kept) == sorted(ORGANISATIONS)
+    assert "can't start new thread" in caplog.text
+    wait_for(lambda: (group._line, group._leaders) == (Line(), 0))
+    # As many places as before, for whoever waits in a thread too.
+    assert group(A, 7) == (WORD, 7)
+    assert (group._line, group._leaders) == (Line(), 0)
+
+
+def test_what_a_request_was_within_is_forgotten_when_it_has_its_answer():
+    """Also while others, who came later, go on waiting."""
+    book = Book()
+    book.is_open.clear()
+    group = GroupCommit(book, most_leaders=1, most_aside=0)
+
+    class Request:
+        pass
+
+    async def asked():
+        request = Request()
+        WHERE.set(request)
+        assert await group.soon(A, 1) == (WORD, 1)
+        return weakref.ref(request)
+
+    async def ask():
+        first = asyncio.create_task(asked())
+        await passed(lambda: group._begun)
+        second = group.soon(A, 2)
+        group.most_leaders = 0
+        book.is_open.set()
+        request = await first
+        del first
+        await passed(lambda: group._leaders == 0)
+        for _ in range(3):
+            # The thread that has led lets go of it a moment later.
+            await asyncio.sleep(group_commit.PATIENCE)
+            gc.collect()
+        assert request() is None
+        assert not second.done()
+        group.most_leaders = 1
+        return await asyncio.wait_for(second, 10)
+
+    assert asyncio.run(ask()) == (WORD, 2)
