@@ -184,7 +184,7 @@ def _parameters(path: str, operation: Operation) -> Iterable[Schema]:
             "in": "header",
             "required": False,
             "description": "The id of the last event that arrived.",
-            "schema": {"type": "string", "pattern": "^[0-9]+$"},
+            "schema": {"type": "string", "pattern": "^[0-9]{1,16}$"},
         }
 
 

@@ -395,7 +395,7 @@ SCHEMAS: Mapping[str, Schema] = {
         "type": "object",
         "required": ["id", "event", "data"],
         "properties": {
-            "id": {"type": "string", "pattern": "^[0-9]+$",
+            "id": {"type": "string", "pattern": "^[0-9]{1,16}$",
                    "description": "For Last-Event-ID."},
             "event": {"type": "string"},
             "data": {"type": "string", "contentMediaType": "application/json",

@@ -174,10 +174,28 @@ def test_a_stream_that_has_told_everything_sends_nobody_back(site, ada):
 
 
 @pytest.mark.parametrize("id", ["-1", "x", "1.5", "9" * 17, "²"])
-def test_a_place_in_a_stream_is_a_number(ada, id):
+def test_a_place_in_a_stream_is_a_number(site, ada, id):
     deployment = ada.deploy()
     answered = ada.get(deployment["links"]["events"], headers={"Last-Event-ID": id.encode()})
     assert (answered.status_code, answered.json()["code"]) == (400, "validation_failed")
+    assert re.search(described_id(site), id) is None
+
+
+def test_the_largest_place_that_is_described_is_taken(site, ada):
+    deployment, largest = ada.deploy(), "9" * 16
+    site.work_until_done()
+    answered = ada.get(deployment["links"]["events"], headers={"Last-Event-ID": largest})
+    assert answered.status_code == 204
+    assert re.search(described_id(site), largest)
+    assert re.search(described_id(site), largest + "9") is None
+
+
+def described_id(site):
+    """What the description says that Last-Event-ID is."""
+    paths = site.client.get("/openapi.json").json()["paths"]
+    parameters = paths["/v1/deployments/{id}/events"]["get"]["parameters"]
+    (header,) = [each for each in parameters if each["name"] == "Last-Event-ID"]
+    return header["schema"]["pattern"]
 
 
 def test_a_stream_survives_a_lost_database(site, ada):
