@@ -449,6 +449,10 @@ class Deployment:
         """The deployment with *rate* for what took coin since the last one was recorded."""
         return evolve(self, steps=tuple(step.valued(rate) for step in self.steps))
 
+    def outline(self) -> Deployment:
+        """The deployment without what was signed for it: to be shown, and never recorded."""
+        return evolve(self, steps=tuple(step.outline() for step in self.steps))
+
     def placed(self, owner: str, predicted: str | None) -> Deployment:
         """The deployment once its owner's address is known.  Not a transition: nothing happens."""
         if self.state is not State.QUEUED or (self.owner or owner) != owner:

@@ -142,7 +142,7 @@ class Attempt:
     role: AttemptRole = AttemptRole.EFFECT
     origin: AttemptOrigin = AttemptOrigin.SIGNED
     transaction_id: TransactionId
-    #: Exactly the bytes to broadcast; None only where it was found without them.
+    #: Exactly the bytes to broadcast; None only where it was found without them, and in outlines.
     raw: bytes | None = field(repr=False)
     #: The draft in the chain's own encoding; only its adapter reads it.
     body: bytes = field(repr=False)
@@ -262,6 +262,17 @@ class Step:
                     evolve(each, rate=rate) if each.cost and each.rate is None else each
                     for each in slot.attempts
                 ),
+            )
+            for slot in self.slots
+        )
+        return evolve(self, slots=tuple(slots))
+
+    def outline(self) -> Step:
+        """The step without what was signed for it."""
+        slots = (
+            evolve(
+                slot,
+                attempts=tuple(evolve(each, raw=None, body=b"") for each in slot.attempts),
             )
             for slot in self.slots
         )

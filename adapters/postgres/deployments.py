@@ -6,8 +6,10 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 from attrs import evolve, field, frozen
+from psycopg.rows import DictRow
 
 from adapters.postgres import queries, rows
+from adapters.postgres.signed import NOTHING, KeptBytes, SignedBytes, key_from_row, key_of
 from adapters.postgres.statements import Statement
 from adapters.postgres.transaction import Transaction
 from application.ports.storage.deployments import (
@@ -24,7 +26,7 @@ from application.ports.storage.work import LeaseLostError, Lock
 from domain.deployment import Deployment, State
 from domain.errors import MisuseError
 from domain.identifiers import AccountId, NetworkId, OperationId
-from domain.operation import OperationKind, Step
+from domain.operation import Attempt, OperationKind, Step
 from domain.token import TokenKind
 from domain.trace import Cause, TraceContext
 
@@ -55,6 +57,7 @@ _KEPT = (
 @frozen
 class PostgresDeployments(Deployments):
     _transaction: Transaction
+    _signed: KeptBytes
     #: As they were when they were locked: what has not changed since is not written again.
     _locked: dict[OperationId, Deployment] = field(factory=dict)
 
@@ -71,10 +74,14 @@ class PostgresDeployments(Deployments):
                 raise DeploymentIdTakenError(f"there is a deployment {deployment.id}")
             raise ClientReferenceTakenError(f"{deployment.client_reference} was used before")
         self._transaction.batch(list(_changes(None, deployment)))
+        self._keep(None, deployment)
         self._locked[deployment.id] = deployment
 
     def get(self, id: OperationId) -> Deployment | None:
         return next(iter(self._load([id])), None)
+
+    def outline(self, id: OperationId) -> Deployment | None:
+        return next(iter(self._outlines([id])), None)
 
     def lock(self, id: OperationId) -> Deployment | None:
         self._transaction.enter(Lock.OPERATION, id)
@@ -107,6 +114,7 @@ class PostgresDeployments(Deployments):
         operation, *_ = self._transaction.batch([*statements, *_changes(before, deployment)])
         if operation.rowcount == 0:
             raise LeaseLostError(f"somebody else may be working on {deployment.id}")
+        self._keep(before, deployment)
         self._locked[deployment.id] = deployment
 
     def due_at(self, id: OperationId) -> datetime | None:
@@ -142,7 +150,7 @@ class PostgresDeployments(Deployments):
                 "limit": page.limit + 1,
             },
         )
-        deployments = self._load([row["id"] for row in found[: page.limit]])
+        deployments = self._outlines([row["id"] for row in found[: page.limit]])
         return Page(tuple(deployments), len(found) > page.limit)
 
     def on_token(self, deployment: OperationId) -> Sequence[Deployment]:
@@ -187,12 +195,50 @@ class PostgresDeployments(Deployments):
         return row["count"] if row else 0
 
     def _load(self, ids: Sequence[UUID], *first: LiteralString) -> Sequence[Deployment]:
-        """Newest first, in one round trip; *first* goes before the reading."""
+        """Newest first; *first* goes before the reading, in the same round trip."""
+        found = self._rows(ids, *first)
+        attempts = [row for row in found if row["attempt_number"] is not None]
+        missing = []
+        for row in attempts:
+            row["signed"] = self._signed.get(key_from_row(row))
+            if row["signed"] is None:
+                missing.append(row)
+        if missing:
+            self._read_signed(missing)
+        return rows.deployments_from_rows(found)
+
+    def _outlines(self, ids: Sequence[UUID]) -> Sequence[Deployment]:
+        found = self._rows(ids)
+        for row in found:
+            row["signed"] = NOTHING
+        return rows.deployments_from_rows(found)
+
+    def _rows(self, ids: Sequence[UUID], *first: LiteralString) -> Sequence[DictRow]:
         # Written once for all of them.
         parameters = {"ids": f"{{{','.join(map(str, ids))}}}"}
         queries = [*first, OPERATIONS["select_deployments"]]
         *_, found = self._transaction.batch([(query, parameters) for query in queries])
-        return rows.deployments_from_rows(found.fetchall())
+        return found.fetchall()
+
+    def _read_signed(self, attempts: Sequence[DictRow]) -> None:
+        """What was signed never changes: it may be read after the rest."""
+        asked = {
+            "operations": [row["id"] for row in attempts],
+            "steps": [row["step_number"] for row in attempts],
+            "numbers": [row["attempt_number"] for row in attempts],
+        }
+        told = self._transaction.rows(OPERATIONS["select_signed"], asked)
+        for row, each in zip(attempts, told, strict=True):
+            row["signed"] = SignedBytes(raw=each["raw"], body=each["body"])
+            self._signed.put(key_from_row(row), row["signed"])
+
+    def _keep(self, before: Deployment | None, after: Deployment) -> None:
+        """What *after* has signed since *before*."""
+        known = {(step, each.number) for step, each in _attempts(before)}
+        for step, each in _attempts(after):
+            if (step, each.number) not in known:
+                key = key_of(after.organisation, after.id, step, each)
+                self._signed.put(key, SignedBytes(raw=each.raw, body=each.body))
 
 
 @frozen
@@ -262,8 +308,15 @@ def _slot_changes(after: Deployment, old: Step | None, step: Step) -> Iterator[S
         if before == slot:
             continue
         yield OPERATIONS["upsert_slot"], rows.slot_to_row(after, step, slot)
-        attempts = before.attempts if before else ()
+        signed = {attempt.number: attempt for attempt in before.attempts} if before else {}
         for attempt in slot.attempts:
-            if attempt not in attempts:
-                row = rows.attempt_to_row(after, step, slot, attempt)
-                yield OPERATIONS["upsert_attempt"], row
+            if signed.get(attempt.number) != attempt:
+                what = "update_attempt" if attempt.number in signed else "insert_attempt"
+                yield OPERATIONS[what], rows.attempt_to_row(after, step, slot, attempt)
+
+
+def _attempts(deployment: Deployment | None) -> Iterator[tuple[int, Attempt]]:
+    """With the numbers of their steps."""
+    for step in deployment.steps if deployment is not None else ():
+        for attempt in step.attempts:
+            yield step.number, attempt

@@ -258,7 +258,10 @@ def network_status_to_row(status: NetworkStatus) -> Row:
 
 
 def deployments_from_rows(found: Iterable[Row]) -> list[Deployment]:
-    """A row for each attempt, or what has none, in the order of their keys."""
+    """A row for each attempt, or what has none, in the order of their keys.
+
+    *found* with what was signed in `signed`, where there is an attempt.
+    """
     deployments = []
     for _, of_deployment in groupby(found, key=lambda row: row["id"]):
         rows = list(of_deployment)
@@ -549,8 +552,8 @@ def _attempt_from_row(row: Row) -> Attempt:
         role=AttemptRole(row["role"]),
         origin=AttemptOrigin(row["origin"]),
         transaction_id=row["transaction_id"],
-        raw=row["raw"],
-        body=row["body"],
+        raw=row["signed"].raw,
+        body=row["signed"].body,
         fee_cap=int(row["fee_cap"]),
         value=int(row["value"]),
         signed_at=row["signed_at"],

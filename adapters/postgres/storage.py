@@ -58,6 +58,7 @@ from adapters.postgres.people import (
 from adapters.postgres.retention import PostgresArchives, PostgresLegalHolds
 from adapters.postgres.seals import PostgresSeals
 from adapters.postgres.sign_in import PostgresFlows, PostgresIdentities
+from adapters.postgres.signed import KeptBytes
 from adapters.postgres.signers import PostgresNetworks, PostgresSigners
 from adapters.postgres.statements import Found, Statement, Statements
 from adapters.postgres.together import (
@@ -118,6 +119,8 @@ class once(Generic[S, R]):  # noqa: N801 - reads as `property` does
 @define(slots=False)
 class PostgresWork(Work):
     _transaction: Transaction
+    #: Of the store, which every work of it shares.
+    _signed: KeptBytes
 
     @once
     def organisations(self) -> PostgresOrganisations:
@@ -193,7 +196,7 @@ class PostgresWork(Work):
 
     @once
     def deployments(self) -> PostgresDeployments:
-        return PostgresDeployments(self._transaction)
+        return PostgresDeployments(self._transaction, self._signed)
 
     @once
     def approvals(self) -> PostgresApprovals:
@@ -338,6 +341,7 @@ class PostgresStore(SharedStore):
     _pool: ConnectionPool[Connection[DictRow]]
     _known: Known = field(factory=Known)
     _turns: Turns = field(factory=Turns)
+    _signed: KeptBytes = field(factory=KeptBytes)
 
     def open(self) -> None:
         """Start to connect, without waiting for it."""
@@ -356,7 +360,7 @@ class PostgresStore(SharedStore):
     @contextmanager
     def begin(self, scope: Scope) -> Iterator[Work]:
         with self.transaction(scope) as transaction:
-            yield PostgresWork(transaction)
+            yield PostgresWork(transaction, self._signed)
 
     @contextmanager
     def transaction(self, scope: Scope) -> Iterator[Transaction]:
@@ -416,7 +420,7 @@ class PostgresStore(SharedStore):
                 raise StaleError("a lease may have ended")
             turn = KnownTurn(connection, self._turns, accounts)
             works = {
-                id: PostgresTurnWork(transaction_of(turn, id), account)
+                id: PostgresTurnWork(transaction_of(turn, id), self._signed, account)
                 for id, account in accounts.items()
             }
             yield Joint(works=works, now=now, busy=frozenset())
@@ -500,7 +504,7 @@ class PostgresStore(SharedStore):
                     and entries[id].head_mark == account.head_mark
                 }
                 works = {
-                    id: PostgresTurnWork(transaction_of(turn, id), account)
+                    id: PostgresTurnWork(transaction_of(turn, id), self._signed, account)
                     for id, account in turn.accounts.items()
                 }
                 yield Joint(works=works, now=now, busy=frozenset(wanted) - works.keys())

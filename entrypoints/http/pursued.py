@@ -89,7 +89,7 @@ class Pursued:
         return found
 
     def get(self, work: Work, id: UUID) -> Deployment | None:
-        found = work.deployments.get(OperationId(id))
+        found = work.deployments.outline(OperationId(id))
         return found if found is not None and found.kind in self.kinds else None
 
     def after(self, work: Work, asked: Decoded) -> UUID | None:

@@ -106,6 +106,26 @@ def test_whoever_works_on_it_knows_what_it_was_asked_for_in(store: Store, cause:
         work.claims.give_back(claims)
 
 
+def shown(deployment: Deployment) -> Deployment:
+    """*deployment* as it is listed: all of it but what was signed."""
+    return evolve(
+        deployment,
+        steps=tuple(
+            evolve(
+                step,
+                slots=tuple(
+                    evolve(
+                        slot,
+                        attempts=tuple(evolve(a, raw=None, body=b"") for a in slot.attempts),
+                    )
+                    for slot in step.slots
+                ),
+            )
+            for step in deployment.steps
+        ),
+    )
+
+
 @settings(drawn, max_examples=examples(25))
 @given(data=st.data())
 def test_every_deployment_round_trips_in_every_state(store: Store, data: st.DataObject):
@@ -135,6 +155,9 @@ def test_every_deployment_round_trips_in_every_state(store: Store, data: st.Data
             work.deployments.put(after, due_at, None)
         with store.begin(tenant.scope) as work:
             assert work.deployments.get(deployment.id) == after
+            assert work.deployments.outline(deployment.id) == shown(after)
+            page = work.deployments.list(PageRequest(limit=5), kinds=frozenset({after.kind}))
+            assert [each for each in page.items if each.id == after.id] == [shown(after)]
             assert work.deployments.due_at(deployment.id) == (
                 due_at if after.state.is_open else None
             )

@@ -116,6 +116,10 @@ class MemoryDeployments(Deployments):
         row = self._row(id)
         return row.deployment if row else None
 
+    def outline(self, id: OperationId) -> Deployment | None:
+        found = self.get(id)
+        return None if found is None else found.outline()
+
     def lock(self, id: OperationId) -> Deployment | None:
         self._transaction.enter(Lock.OPERATION, id)
         if self._row(id) is None or self._transaction.organisation is None:
@@ -182,7 +186,8 @@ class MemoryDeployments(Deployments):
             and token_kind in {None, deployment.token.kind}
         ]
         newest_first = sorted(wanted, key=lambda deployment: deployment.id, reverse=True)
-        return Page(*page_of(newest_first, page.limit))
+        items, has_more = page_of(newest_first, page.limit)
+        return Page(tuple(each.outline() for each in items), has_more)
 
     def on_token(self, deployment: OperationId) -> Sequence[Deployment]:
         found = (each for each in self._mine() if each.of == deployment)

@@ -41,7 +41,7 @@ SELECT id
 
 -- name: select_deployments
 -- A row for each attempt, slot or step, and most operations have one of each: one statement costs
--- both sides less than one for each table would.
+-- both sides less than one for each table would.  What was signed is asked for apart.
 SELECT operation.organisation_id, operation.id, operation.kind, operation.network,
        operation.live, operation.requested_by, operation.payer, operation.sender,
        operation.fee_ceiling, operation.credits, operation.hold_id, operation.accepted_at,
@@ -60,9 +60,9 @@ SELECT operation.organisation_id, operation.id, operation.kind, operation.networ
        slot.number AS slot_number, slot.network AS slot_network, slot.signer, slot.sequence,
        slot.lease, slot.valid_until, slot.state AS slot_state,
        attempt.number AS attempt_number, attempt.role, attempt.origin, attempt.transaction_id,
-       attempt.raw, attempt.body, attempt.fee_cap, attempt.value, attempt.signed_at,
-       attempt.broadcast_at, attempt.rejected, attempt.cost, attempt.cost_rate,
-       attempt.cost_currency, attempt.cost_rate_source, attempt.cost_rate_at
+       attempt.fee_cap, attempt.value, attempt.signed_at, attempt.broadcast_at, attempt.rejected,
+       attempt.cost, attempt.cost_rate, attempt.cost_currency, attempt.cost_rate_source,
+       attempt.cost_rate_at
   FROM operations AS operation
   JOIN deployments AS deployment
     ON deployment.organisation_id = operation.organisation_id
@@ -82,6 +82,17 @@ SELECT operation.organisation_id, operation.id, operation.kind, operation.networ
  WHERE operation.organisation_id = %(organisation)s
    AND operation.id = ANY(%(ids)s)
  ORDER BY operation.id DESC, step.number, slot.number, attempt.number
+
+-- name: select_signed
+SELECT asked.position, attempt.raw, attempt.body
+  FROM unnest(%(operations)s::uuid[], %(steps)s::integer[], %(numbers)s::integer[])
+       WITH ORDINALITY AS asked (operation_id, step_number, number, position)
+  JOIN attempts AS attempt
+    ON attempt.organisation_id = %(organisation)s
+   AND attempt.operation_id = asked.operation_id
+   AND attempt.step_number = asked.step_number
+   AND attempt.number = asked.number
+ ORDER BY asked.position
 
 -- name: update_operation_under_claim
 -- The lease is tested where the row is locked, and by the clock that gave it.
@@ -152,8 +163,7 @@ VALUES (%(organisation_id)s, %(operation_id)s, %(step_number)s, %(number)s, %(ne
        state = EXCLUDED.state,
        is_adopted = EXCLUDED.is_adopted
 
--- name: upsert_attempt
--- What was signed stays as it was signed.
+-- name: insert_attempt
 INSERT INTO attempts (organisation_id, operation_id, step_number, slot_number, number, role,
                       origin, transaction_id, raw, body, fee_cap, value, signed_at, broadcast_at,
                       rejected, cost, cost_rate, cost_currency, cost_rate_source,
@@ -162,14 +172,21 @@ VALUES (%(organisation_id)s, %(operation_id)s, %(step_number)s, %(slot_number)s,
         %(role)s, %(origin)s, %(transaction_id)s, %(raw)s, %(body)s, %(fee_cap)s, %(value)s,
         %(signed_at)s, %(broadcast_at)s, %(rejected)s, %(cost)s, %(cost_rate)s, %(cost_currency)s,
         %(cost_rate_source)s, %(cost_rate_at)s)
-    ON CONFLICT (organisation_id, operation_id, step_number, number) DO UPDATE
-   SET broadcast_at = EXCLUDED.broadcast_at,
-       rejected = EXCLUDED.rejected,
-       cost = EXCLUDED.cost,
-       cost_rate = EXCLUDED.cost_rate,
-       cost_currency = EXCLUDED.cost_currency,
-       cost_rate_source = EXCLUDED.cost_rate_source,
-       cost_rate_at = EXCLUDED.cost_rate_at
+
+-- name: update_attempt
+-- What was signed stays as it was signed.
+UPDATE attempts
+   SET broadcast_at = %(broadcast_at)s,
+       rejected = %(rejected)s,
+       cost = %(cost)s,
+       cost_rate = %(cost_rate)s,
+       cost_currency = %(cost_currency)s,
+       cost_rate_source = %(cost_rate_source)s,
+       cost_rate_at = %(cost_rate_at)s
+ WHERE organisation_id = %(organisation_id)s
+   AND operation_id = %(operation_id)s
+   AND step_number = %(step_number)s
+   AND number = %(number)s
 
 -- name: due_at
 SELECT due_at

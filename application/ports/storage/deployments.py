@@ -57,6 +57,10 @@ class Deployments(Protocol):
 
     def get(self, id: OperationId) -> Deployment | None: ...
 
+    def outline(self, id: OperationId) -> Deployment | None:
+        """As `get`, for those who show it: without what was signed (`Deployment.outline`)."""
+        ...
+
     def lock(self, id: OperationId) -> Deployment | None:
         """As `get`, locked until the transaction ends."""
         ...
@@ -89,7 +93,7 @@ class Deployments(Protocol):
         of: OperationId | None = None,
         token_kind: TokenKind | None = None,
     ) -> Page[Deployment]:
-        """Those of these kinds, and on the token of *of*; newest first, by id."""
+        """Outlines of those of these kinds, and on the token of *of*; newest first, by id."""
         ...
 
     def on_token(self, deployment: OperationId) -> Sequence[Deployment]:

@@ -7,6 +7,7 @@ import pytest
 
 from adapters.postgres import connect
 from adapters.postgres.deployments import PostgresDeployments
+from adapters.postgres.signed import KeptBytes
 from application.ports.storage.paging import PageRequest
 from domain.deployment import Broadcast, Signed, SlotReserved, SlotSpent, State, StepFinal
 from domain.identifiers import OperationId
@@ -44,8 +45,8 @@ def histories(deployment):
                 number=len(deployment.step.attempts) + 1,
                 role=AttemptRole.EFFECT,
                 transaction_id=id,
-                raw=bytes(9),
-                body=b"",
+                raw=f"signed {id}".encode(),
+                body=f"draft {id}".encode(),
                 fee_cap=number,
                 signed_at=NOW,
             )
@@ -95,8 +96,9 @@ def test_whatever_the_plan_each_has_its_own_in_order(store, kept, plan):
         with store.transaction(tenant.scope) as transaction:
             for method in PLANS[plan]:
                 transaction.change(f"SET LOCAL {method} = off")
-            repository = PostgresDeployments(transaction)
-            assert repository.list(PageRequest()).items == tuple(deployments)
+            repository = PostgresDeployments(transaction, KeptBytes())
+            outlines = tuple(each.outline() for each in deployments)
+            assert repository.list(PageRequest()).items == outlines
             for each in reversed(deployments):
                 assert repository.get(each.id) == each
                 assert repository.lock(each.id) == each
@@ -122,7 +124,9 @@ def test_the_statement_keeps_to_its_organisation_where_no_policy_does(url, kept)
             assert work.ledger.hold(hold.id).amount == 5
         for tenant, deployments in kept.items():
             with everybodys.begin(tenant.scope) as work:
-                assert work.deployments.list(PageRequest()).items == tuple(deployments)
+                listed = work.deployments.list(PageRequest()).items
+                assert listed == tuple(each.outline() for each in deployments)
+                assert [work.deployments.get(each.id) for each in deployments] == deployments
                 assert work.ledger.hold(hold.id) is None
     finally:
         everybodys.close()
