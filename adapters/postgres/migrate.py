@@ -210,7 +210,9 @@ def _claim_installation(
 def _prepare_months(connection: Connection) -> None:
     with connection.transaction():
         connection.execute("SET LOCAL ROLE tallystick_migrator")
-        for month in months(datetime.now(UTC), MONTHS_AHEAD):
+        # Of the database's clock, as all that will be written (ADR 51).
+        ((now,),) = connection.execute("SELECT now()").fetchall()
+        for month in months(now, MONTHS_AHEAD):
             connection.execute("SELECT narrow.prepare_month(%s::date)", [month])
 
 

@@ -278,7 +278,7 @@ class GroupCommit(Together[C, A]):
             # The system has no more threads now.  Whoever looks next calls it again.
             task.is_called = False
             self._leaders -= 1
-            log.error("nobody leads: %s", error)
+            log.warning("nobody leads: %s", error)
 
     def _serve(self, turn: Mapping[OrganisationId, Sequence[_Ticket[C, A]]]) -> None:
         """Serve all of *turn*; whoever is done may have its next turn at once."""

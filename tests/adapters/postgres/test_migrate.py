@@ -130,6 +130,28 @@ def test_the_coming_months_have_room(url, store):
         assert expected <= partitions_of(url, table)
 
 
+class LongAgo(datetime):
+    """A machine whose clock is wrong."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime(2001, 9, 9, tzinfo=tz)
+
+
+def test_which_months_are_coming_is_for_the_databases_clock(empty_database, monkeypatch):
+    """Whatever has no month of its own stays in none, and one too early keeps others there."""
+    monkeypatch.setattr("adapters.postgres.migrate.datetime", LongAgo)
+    bring_up(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        here = "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')"
+        (now,) = connection.execute(here).fetchone()
+    for table in ("journal", "audit_events"):
+        there = partitions_of(empty_database, table)
+        assert min(there) == f"{table}_{now}"
+        # The coming three, and the one for all others.
+        assert len(there) == 5
+
+
 def test_several_may_prepare_the_same_month(url, store):
     def prepare(_):
         with store.begin(Scope()) as work:

@@ -5,6 +5,7 @@ question and each answer was under way.  The process knows only what a stopwatch
 """
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -200,3 +201,56 @@ def test_threads_that_want_to_know_at_once_are_all_told():
     wrong = [each for each in told if abs(each - begin) > timedelta(seconds=10)]
     assert not wrong
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(("there", "back"), [(0, 3_600), (3_600, 0), (20, 20)])
+def test_a_first_answer_that_was_long_under_way_is_asked_for_again(there, back):
+    """A process that was stopped meanwhile, or a database: half of that is nobody's time."""
+    line = Line(there=there * SECOND, back=back * SECOND)
+
+    def ask():
+        told = line.ask()
+        line.there = line.back = SECOND // 1000
+        return told
+
+    clock = AnchoredClock(ask, lambda: line.stopwatch)
+    clock.now()
+    assert line.wrong(clock) <= SECOND // 1000 + CUT
+    assert line.asked == 2
+
+
+def test_where_all_first_answers_are_long_under_way_the_quickest_is_taken():
+    line, trips = Line(), iter([9, 3, 8])
+
+    def ask():
+        line.back = next(trips) * SECOND
+        return line.ask()
+
+    clock = AnchoredClock(ask, lambda: line.stopwatch)
+    clock.now()
+    assert line.wrong(clock) <= 3 * SECOND // 2 + CUT
+
+
+def test_who_hears_nothing_after_a_first_late_answer_was_never_told():
+    line = Line(back=60 * SECOND)
+
+    def ask():
+        line.is_silent = line.asked == 1
+        return line.ask()
+
+    clock = AnchoredClock(ask, lambda: line.stopwatch)
+    with pytest.raises(StoreUnavailableError):
+        clock.now()
+    line.back = 0
+    assert clock.now() - NOON >= timedelta(minutes=2)
+    assert line.wrong(clock) <= CUT
+
+
+def test_what_a_machine_has_slept_has_passed(monkeypatch):
+    """Its monotonic clock stands still meanwhile: `clock_gettime(2)`, CLOCK_BOOTTIME."""
+    slept, of_machine = {}, time.clock_gettime_ns
+    monkeypatch.setattr(time, "clock_gettime_ns", lambda id: of_machine(id) + slept.get(id, 0))
+    clock = AnchoredClock(lambda: NOON)
+    before = clock.now()
+    slept[time.CLOCK_BOOTTIME] = 3_600 * SECOND
+    assert clock.now() - before >= timedelta(hours=1)
