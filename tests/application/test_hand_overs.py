@@ -25,7 +25,15 @@ from domain.errors import Refusal
 from domain.identifiers import OperationId
 from domain.key_change import KeyAction, KeyChangeState
 from domain.network import Network
-from domain.operation import AttemptRole, Effect, NoEffect, OperationKind, Slot, WaitReason
+from domain.operation import (
+    AttemptRole,
+    Effect,
+    NoEffect,
+    OperationKind,
+    Slot,
+    SlotState,
+    WaitReason,
+)
 from domain.rekey import Rekey
 from domain.token import Action, Order
 from domain.treasury import Budget
@@ -925,6 +933,27 @@ def test_nor_need_its_custodian_be_there(monkeypatch):
     monkeypatch.setattr(KeyedHouse, "custodians", property(lambda self: left))
     looked_at(house, 10)
     assert house.get(handing.id).state is State.COMPLETED
+
+
+def test_a_nonce_that_a_backup_has_open_is_over_once_its_account_is_disabled_again():
+    """It was filled, and its key disabled; nobody can sign in it any more."""
+    house = an_issuer(1)
+    mint = house.operate(house.gold[0].id)
+    until(house, mint.id, lambda seen: seen.steps[1].open_slot is not None)
+    backup = house.backup()
+    house.switch(on=False)
+    is_disabled_after(house, house.first.key, mint)
+    house.restore(backup)
+    house.pass_time(LEASE_IS_OVER)
+    looked_at(house, 2)
+    assert house.get(mint.id).waiting is WaitReason.SIGNER_UNAVAILABLE
+    house.switch(on=False)
+    looked_at(house, 6)
+    seen = house.get(mint.id)
+    assert (seen.steps[1].open_slot, seen.steps[1].slot.state) == (None, SlotState.LOST)
+    assert house.end(mint.id, "its account has no key").state is State.FAILED
+    assert house.supply(house.gold[0]) == 1_000
+    house.is_intact()
 
 
 # What it costs the treasury.

@@ -4,6 +4,8 @@ import asyncio
 import ctypes
 import gc
 import random
+import subprocess
+import sys
 import threading
 import weakref
 from collections import Counter
@@ -731,3 +733,36 @@ def test_what_a_request_was_within_is_forgotten_when_it_has_its_answer():
         return await asyncio.wait_for(second, 10)
 
     assert asyncio.run(ask()) == (WORD, 2)
+
+
+ENDING = """
+import asyncio, threading
+from uuid import UUID
+from adapters.system.group_commit import GroupCommit
+
+is_over = threading.Event()
+
+def commit(turn):
+    # The loop is closed, and the process about to end.
+    assert is_over.wait(30)
+    print("kept", sorted(command for each in turn.values() for command in each), flush=True)
+    return turn
+
+async def ask():
+    group.soon(UUID(int=1), 1)
+    while not group._begun:
+        await asyncio.sleep(0.001)
+    group.soon(UUID(int=1), 2)
+
+group = GroupCommit(commit)
+asyncio.run(ask())
+is_over.set()
+"""
+
+
+def test_a_process_that_ends_does_so_when_all_that_was_asked_is_done():
+    """Whoever stops to wait has asked all the same; and no commit is torn off."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "kept [1]\nkept [2]\n", "")
