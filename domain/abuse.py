@@ -121,6 +121,9 @@ _BEFORE = (BUCKETS - 1) * _BUCKET
 #: A rule that goes on biting is told again after this long.
 TOLD_AGAIN_AFTER = MINUTE
 _SECOND = timedelta(seconds=1)
+#: What clocks of processes may differ by (I14).  What is later than that was said by one that was
+#: set back since, as where a database takes over whose clock is behind.
+_APART = timedelta(seconds=5)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -206,8 +209,8 @@ def failed(counters: Throttle, now: datetime) -> Verdict:
 
 def _change(counters: Throttle, limit: int, now: datetime) -> Verdict:
     # A clock behind another process's adds to the newest second rather than to one before it.
-    second = max((now - _EPOCH) // _SECOND, counters.recent[-1][0] if counters.recent else 0)
     recent = tuple(each for each in counters.recent if _is_recent(each[0], now))
+    second = max((now - _EPOCH) // _SECOND, recent[-1][0] if recent else 0)
     taken = sum(count for _, count in recent)
     if taken >= limit:
         refusal = Refusal(
@@ -258,7 +261,7 @@ def _metered(rules: AbuseRules, counters: Throttle, call: MeteredCall, now: date
     if not call.is_premium:
         return Verdict(counters=counters)
     at = counters.premium_at
-    if at is not None and now < at + rules.premium_gap:
+    if at is not None and now < at + rules.premium_gap and not _was_set_back(at, now):
         # A clock behind another process's waits the whole gap, and not longer.
         wait = min(at + rules.premium_gap - now, rules.premium_gap)
         seconds = rules.premium_gap.total_seconds()
@@ -288,7 +291,12 @@ def telling(counters: Throttle, rule: Rule, refusal: Refusal | None, now: dateti
 
 
 def _is_recent(second: int, now: datetime) -> bool:
-    return now < _gone_at(second)
+    return now < _gone_at(second) and not _was_set_back(_EPOCH + second * _SECOND, now)
+
+
+def _was_set_back(at: datetime, now: datetime) -> bool:
+    """Whether the clock that said *at* is not the one of now: else it would count until then."""
+    return at > now + _APART
 
 
 def _gone_at(second: int) -> datetime:

@@ -120,6 +120,33 @@ def test_two_premium_calls_are_three_seconds_apart():
     assert judge(RULES, early.counters, PREMIUM, NOW + 3 * SECOND).refusal is None
 
 
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize("behind", [HOUR, 5 * SECOND + TICK])
+def test_after_the_clock_was_set_back_nobody_waits_until_it_was(behind: timedelta):
+    """As where a database takes over whose clock is behind: the gap counts, and is no hour."""
+    called = judge(RULES, Throttle(), PREMIUM, NOW).counters
+    again = judge(RULES, called, PREMIUM, NOW - behind)
+    assert (again.refusal, again.counters.premium_at) == (None, NOW - behind)
+    early = judge(RULES, again.counters, PREMIUM, NOW - behind + SECOND)
+    assert early.refusal is not None
+    assert early.refusal.retry_after == 2 * SECOND
+
+    answers, full = changes(*(NOW for _ in range(3)), limit=3)
+    assert answers == [True] * 3
+    verdict = judge(RULES, full, Change(limit=3), NOW - behind)
+    assert verdict.refusal is None
+    assert len(verdict.counters.recent) == 1
+
+
+def test_clocks_of_processes_may_be_five_seconds_apart():
+    called = judge(RULES, Throttle(), PREMIUM, NOW).counters
+    assert judge(RULES, called, PREMIUM, NOW - 5 * SECOND).refusal is not None
+    _, full = changes(*(NOW for _ in range(3)), limit=3)
+    assert judge(RULES, full, Change(limit=3), NOW - 5 * SECOND).refusal is not None
+
+
 def test_other_metered_calls_have_no_gap():
     report = MeteredCall(credits=2, is_premium=False)
     first = judge(RULES, Throttle(), PREMIUM, NOW)
