@@ -9,10 +9,11 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, nullcontext, suppress
+from typing import Any, TextIO
 
 import structlog
+from attrs import frozen
 
 from entrypoints.redaction import Redaction
 from entrypoints.telemetry_settings import LogFormat, LogSettings
@@ -68,22 +69,20 @@ def log_to_stderr(
         structlog.processors.format_exc_info,
         without_secrets,
     ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)
     is_json = settings.format is LogFormat.JSON
+    written = structlog.processors.JSONRenderer(ensure_ascii=False) if is_json else for_people
+    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(ensure_ascii=False) if is_json else for_people,
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, written],
         )
+    )
+    structlog.configure(
+        processors=[*shared, written],
+        logger_factory=lambda name: _Lines(name, handler),
+        wrapper_class=structlog.make_filtering_bound_logger(settings.level),
+        cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=settings.level.upper(), handlers=[handler], force=True)
     # No line says these, and where it was written is looked for through the whole stack.
@@ -92,6 +91,24 @@ def log_to_stderr(
     logging.captureWarnings(capture=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
+
+
+@frozen
+class _Lines:
+    """Where lines of ours end: with those of the libraries, but without a record of each."""
+
+    name: str
+    handler: logging.StreamHandler[TextIO]
+
+    def info(self, line: str) -> None:
+        """*line* has passed the level already."""
+        handler = self.handler
+        # Whoever reads them may be gone: no reason for anything to fail.
+        with suppress(OSError, ValueError), handler.lock or nullcontext():
+            handler.stream.write(line + handler.terminator)
+            handler.stream.flush()
+
+    debug = warning = error = critical = info
 
 
 def for_people(logger: object, method: str, event: MutableMapping[str, Any]) -> str:

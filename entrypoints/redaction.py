@@ -97,12 +97,14 @@ class Redaction:
 
     def fields(self, event: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            name: NOT_SHOWN if name.lower() in SECRETS else self.value(value)
+            name: NOT_SHOWN if _is_secret(name) else self.value(value)
             for name, value in event.items()
         }
 
     def value(self, value: Any) -> Any:
         """*value* as it may be written: numbers as they are, anything else by its text."""
+        if type(value) is str:  # most of them, and the match below asks slowly
+            return self.text(value)
         match value:
             case None | bool() | int() | float():
                 return value
@@ -113,6 +115,11 @@ class Redaction:
             case list() | tuple() | set() | frozenset():
                 return [self.value(each) for each in value]
         return self.text(str(value))
+
+
+@lru_cache(_REMEMBERED)
+def _is_secret(name: str) -> bool:
+    return name.lower() in SECRETS
 
 
 def _kept(found: re.Match[str]) -> str:

@@ -9,12 +9,12 @@ header, a path with ids in it, or a parameter's value.
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 import structlog
 from attrs import define, field, frozen
-from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, ReceiveMessage, Scope, Send
 
@@ -28,6 +28,8 @@ log = structlog.get_logger("tallystick.http")
 
 #: Whatever else somebody sends as a method is one word in figures.
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+#: Two ways to say where a body ends.
+_LENGTHS = {b"content-length", b"transfer-encoding"}
 _STREAM = b"text/event-stream"
 #: Names of query parameters that one line tells.
 _MOST_PARAMETERS = 20
@@ -94,12 +96,12 @@ class Edge:
             return
         exchange = _Exchange()
         request_id = "req_" + public_id(Prefix.EVENT, self.identifiers.next()).partition("_")[2]
-        before = _trace_before(Headers.from_scope(scope))
+        before, has_two_lengths = _framing(scope)
         with self.telemetry.span("request", kind=SpanKind.SERVER, after=before) as span:
             span.concerns(request_id=request_id)
             headers = {"X-Request-Id": request_id, "traceparent": span.context.traceparent}
             scope.setdefault("state", {})
-            if _has_two_lengths(scope):
+            if has_two_lengths:
                 # RFC 9112, 6.1: whatever comes behind it may be part of it to somebody else.
                 headers["Connection"] = "close"
             scope["state"].update(request_id=request_id, headers=headers, span=span)
@@ -107,30 +109,13 @@ class Edge:
                 scope["path"], scope["raw_path"] = _NOWHERE, _NOWHERE.encode()
             try:
                 await self.app(
-                    scope, exchange.counting(self._timed(receive)), exchange.answering(scope, send)
+                    scope,
+                    exchange.receiving(receive, self.body_seconds),
+                    exchange.answering(scope, send),
                 )
             finally:
                 span.named(self.use_case(scope))
                 exchange.tell(scope, span)
-
-    def _timed(self, receive: Receive) -> Receive:
-        """*receive*, with a limit on the time in which the whole body has to be there."""
-        deadline = time.monotonic() + self.body_seconds
-        is_complete = False
-
-        async def receive_in_time() -> ReceiveMessage:
-            nonlocal is_complete
-            if is_complete:
-                return await receive()
-            try:
-                async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                    message = await receive()
-            except TimeoutError as error:
-                raise SlowBodyError from error
-            is_complete = message["type"] != "http.request" or not message.get("more_body")
-            return message
-
-        return receive_in_time
 
 
 @define
@@ -145,14 +130,28 @@ class _Exchange:
     #: It lasts for as long as somebody listens.
     is_stream: bool = False
 
-    def counting(self, receive: Receive) -> Receive:
-        async def receive_more() -> ReceiveMessage:
-            message = await receive()
+    def receiving(self, receive: Receive, seconds: float) -> Receive:
+        """*receive*, with a limit on the time in which the whole body has to be there."""
+        deadline = time.monotonic() + seconds
+        is_complete = False
+
+        async def receive_in_time() -> ReceiveMessage:
+            nonlocal is_complete
+            if is_complete:
+                return await receive()
+            try:
+                async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                    message = await receive()
+            except TimeoutError as error:
+                raise SlowBodyError from error
             if message["type"] == "http.request":
                 self.received += len(message["body"])
+                is_complete = not message.get("more_body")
+            else:
+                is_complete = True
             return message
 
-        return receive_more
+        return receive_in_time
 
     def answering(self, scope: Scope, send: Send) -> Send:
         """*send*, with the headers that every answer has."""
@@ -160,15 +159,16 @@ class _Exchange:
         async def send_more(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self.status = message["status"]
-                said = {name.lower(): value for name, value in message["headers"]}
-                self.is_stream = said.get(b"content-type", b"").startswith(_STREAM)
+                theirs = [(name.lower(), value) for name, value in message["headers"]]
                 ours = {
-                    name.lower().encode("latin-1"): value.encode("latin-1")
+                    _field(name): value.encode("latin-1")
                     for name, value in scope["state"]["headers"].items()
                 }
+                said = {**dict(theirs), **ours}
+                self.is_stream = said.get(b"content-type", b"").startswith(_STREAM)
                 message["headers"] = [
-                    *(each for each in message["headers"] if each[0].lower() not in ours),
-                    *(each for each in _SECURITY if each[0] not in said and each[0] not in ours),
+                    *[each for each in theirs if each[0] not in ours],
+                    *[each for each in _SECURITY if each[0] not in said],
                     *ours.items(),
                 ]
             elif message["type"] == "http.response.body":
@@ -196,26 +196,39 @@ class _Exchange:
             ms=round((time.perf_counter() - self.began) * 1000, 1),
             bytes_in=self.received,
             bytes_out=self.sent,
-            parameters=list(_parameters(scope)) or None,
+            parameters=_parameters(scope) or None,
             request_id=request_id_of(scope),
             organisation=caller and public_id(Prefix.ORGANISATION, caller.organisation),
             caller=caller and caller.name,
         )
 
 
-def _trace_before(headers: Headers) -> TraceContext | None:
-    """What the client says that it is in.  Said twice it is not said."""
-    given = headers.getall("traceparent", [])
-    return TraceContext.parse(given[0].strip()) if len(given) == 1 else None
+def _framing(scope: Scope) -> tuple[TraceContext | None, bool]:
+    """What the client says that it is in, and whether it says two lengths of its body.
+
+    A trace that is said twice is not said.
+    """
+    traces: list[bytes] = []
+    lengths = set()
+    for name, value in scope["headers"]:
+        if name in _LENGTHS:
+            lengths.add(name)
+        elif name == b"traceparent":
+            traces.append(value)
+    given = traces[0].decode("latin-1").strip() if len(traces) == 1 else None
+    return (TraceContext.parse(given) if given else None), lengths == _LENGTHS
 
 
-def _parameters(scope: Scope) -> Iterator[str]:
+@lru_cache(64)
+def _field(name: str) -> bytes:
+    """As a header's name is written; ours are few."""
+    return name.lower().encode("latin-1")
+
+
+def _parameters(scope: Scope) -> list[str]:
     """Names in the query, without what they are set to."""
-    query = scope.get("query_string", b"").decode("latin-1")
-    names = dict.fromkeys(name for name, _ in parse_qsl(query, keep_blank_values=True))
-    yield from list(names)[:_MOST_PARAMETERS]
-
-
-def _has_two_lengths(scope: Scope) -> bool:
-    names = {name for name, _ in scope["headers"]}
-    return {b"content-length", b"transfer-encoding"} <= names
+    query = scope.get("query_string")
+    if not query:
+        return []
+    said = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    return list(dict.fromkeys(name for name, _ in said))[:_MOST_PARAMETERS]

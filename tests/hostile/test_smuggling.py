@@ -30,8 +30,7 @@ class Told:
                 await receive()
                 await send({"type": f"lifespan.{kind}.complete"})
             return
-        while not self.wait.is_set():
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(self.wait.wait)
         body, is_whole = b"", False
         while not is_whole:
             message = await receive()
