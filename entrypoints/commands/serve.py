@@ -73,7 +73,8 @@ def listening(app: Callable[..., Awaitable[None]], host: str, port: int) -> uvic
         log_config=None,
         access_log=False,
         http=ImpatientProtocol,
-        loop="uvloop",
+        # Named, or what else is installed would choose.
+        loop="asyncio",
         timeout_keep_alive=15,
         timeout_graceful_shutdown=_STOP_WITHIN_SECONDS,
         limit_concurrency=1_000,
