@@ -2,6 +2,7 @@
 deaths around the commit.
 """
 
+import asyncio
 import random
 import threading
 from collections import Counter
@@ -67,7 +68,13 @@ class Desk:
         self.spend = SpendCredits(together=GroupCommit(serve))
 
     def ask(self, tenant, usage):
-        caller = Caller(
+        return self.spend(self.caller_of(tenant), usage, live=False)
+
+    async def soon(self, tenant, usage):
+        return await self.spend.soon(self.caller_of(tenant), usage, live=False)
+
+    def caller_of(self, tenant):
+        return Caller(
             organisation=tenant.organisation,
             actor=Actor("member", "mem_1"),
             permissions=PERMISSIONS[Role.OWNER],
@@ -75,7 +82,6 @@ class Desk:
             request_id="req_1",
             member=tenant.member,
         )
-        return self.spend(caller, usage, live=False)
 
     def hold(self, tenant, key=None, lease=timedelta(seconds=60)):
         return self.ask(tenant, usage_of(key or str(uuid4()), lease))
@@ -301,25 +307,62 @@ def test_whatever_dies_nothing_acknowledged_is_lost_or_doubled(store, fate, call
 def test_a_connection_that_dies_under_a_turn_is_told_to_all_of_it(store, server_url):
     """The backend itself is terminated; whoever repeats gets the one hold."""
     tenant = a_tenant(store, granted=GRANTED)
-    is_dead = threading.Event()
-
-    class Dying:
-        def known(self, wanted, clock):
-            """Nothing: another test is about that."""
-
-        @contextmanager
-        def together(self, wanted, clock):
-            with store.together(wanted, clock) as joint:
-                yield joint
-                if not is_dead.is_set():
-                    is_dead.set()
-                    _terminate_writers(store)
-
-    desk = Desk(Dying(), [tenant])
+    desk = Desk(Dying(store), [tenant])
     with pytest.raises(StoreUnavailableError):
         desk.hold(tenant, "the key")
     assert outcome_of(desk.hold(tenant, "the key")) == "held"
     assert are_balanced(store, tenant).held == PRICE
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_on_a_loop_too_and_whoever_asks_again_has_each_hold_once(store, is_kept):
+    """Whether it was committed or not; one of them has gone away meanwhile."""
+    tenants = [a_tenant(store, granted=GRANTED) for _ in range(2)]
+    desk = Desk(Dying(store, is_kept), tenants)
+    together = desk.spend.together
+    asked = [(tenant, usage_of(f"key {number}")) for tenant in tenants for number in range(4)]
+
+    async def ask(*, goes):
+        # Nobody leads before all have come: they are one turn.
+        together.most_leaders = together.most_aside = 0
+        tasks = [asyncio.create_task(desk.soon(*each)) for each in asked]
+        await asyncio.sleep(0)
+        assert sum(map(len, together._line.waiting.values())) == len(tasks)
+        if goes:
+            tasks[0].cancel()
+        together.most_leaders = 1
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    gone, *unheard = asyncio.run(ask(goes=True))
+    assert isinstance(gone, asyncio.CancelledError)
+    assert [type(each) for each in unheard] == [StoreUnavailableError] * 7
+    again = asyncio.run(ask(goes=False))
+    assert [outcome_of(each) for each in again] == ["held"] * 8
+    assert [each.replayed for each in again] == [is_kept] * 8
+    for tenant in tenants:
+        assert are_balanced(store, tenant).held == 4 * PRICE
+
+
+@define
+class Dying:
+    """A store whose connection dies once, before the end of a transaction or after it."""
+
+    store: object
+    is_kept: bool = False
+    is_dead: bool = False
+
+    def known(self, wanted, clock):
+        """Nothing: another test is about that."""
+
+    @contextmanager
+    def together(self, wanted, clock):
+        dies, self.is_dead = not self.is_dead, True
+        with self.store.together(wanted, clock) as joint:
+            yield joint
+            if dies and not self.is_kept:
+                _terminate_writers(self.store)
+        if dies and self.is_kept:
+            raise StoreUnavailableError("the answer to COMMIT never came")
 
 
 def _terminate_writers(store):
