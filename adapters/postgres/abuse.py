@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from attrs import frozen
+from attrs import field, frozen
 
 from adapters.postgres import queries
 from adapters.postgres.rows import Row
@@ -18,6 +18,7 @@ ABUSE = queries.load("abuse.sql")
 @frozen
 class PostgresThrottles(Throttles):
     _transaction: Transaction
+    _locked: set[str] = field(factory=set)
 
     def lock(self, subject: str) -> Throttle:
         if self._transaction.scope.organisation is None:
@@ -31,11 +32,14 @@ class PostgresThrottles(Throttles):
                 [(ABUSE["open_throttle"], parameters), (ABUSE["lock_throttle"], parameters)]
             )
             row = locked.fetchone()
+        self._locked.add(subject)
         return throttle_from_row(row) if row else Throttle()
 
     def put(self, subject: str, throttle: Throttle) -> None:
-        row = throttle_to_row(subject, throttle)
-        self._transaction.update(f"throttle of {subject}", ABUSE["update_throttle"], row)
+        if subject not in self._locked:
+            raise MisuseError(f"the throttle of {subject} is not locked")
+        # Its row is there, and stays.
+        self._transaction.later([(ABUSE["update_throttle"], throttle_to_row(subject, throttle))])
 
 
 @frozen
@@ -49,7 +53,7 @@ class PostgresSpendings(Spendings):
         return {subject: known.get(subject, Spending()) for subject in subjects}
 
     def put(self, spendings: Mapping[str, Spending]) -> None:
-        self._transaction.batch(
+        self._transaction.later(
             [
                 (ABUSE["put_spending"], spending_to_row(subject, spending))
                 for subject, spending in sorted(spendings.items())

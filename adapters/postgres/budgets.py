@@ -23,7 +23,7 @@ class PostgresNativeBudgets(NativeBudgets):
 
     def reserve(self, operation: OperationId, network: NetworkId, day: date, amount: int) -> None:
         row = {"operation": operation, "network": network, "day": day, "amount": amount}
-        self._transaction.batch([(BUDGETS["reserve"], row), (BUDGETS["insert_reservation"], row)])
+        self._transaction.later([(BUDGETS["reserve"], row), (BUDGETS["insert_reservation"], row)])
 
     def settle(self, operation: OperationId, spent: int | None) -> None:
-        self._transaction.change(BUDGETS["settle"], {"operation": operation, "spent": spent})
+        self._transaction.later([(BUDGETS["settle"], {"operation": operation, "spent": spent})])

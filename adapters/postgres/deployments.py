@@ -73,7 +73,7 @@ class PostgresDeployments(Deployments):
             if taken and taken["is_taken"]:
                 raise DeploymentIdTakenError(f"there is a deployment {deployment.id}")
             raise ClientReferenceTakenError(f"{deployment.client_reference} was used before")
-        self._transaction.batch(list(_changes(None, deployment)))
+        self._transaction.later(_changes(None, deployment))
         self._keep(None, deployment)
         self._locked[deployment.id] = deployment
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
-from functools import reduce
+from functools import partial, reduce
 from uuid import UUID
 
 from attrs import define, frozen
@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 from adapters.postgres import ledger_rows as rows
 from adapters.postgres import queries
 from adapters.postgres.rows import Row
-from adapters.postgres.statements import Statement
+from adapters.postgres.statements import Found, Statement
 from adapters.postgres.transaction import Transaction
 from application.ports.storage.ledger import Deed, Ledger, entered
 from application.ports.storage.paging import Page
@@ -124,9 +124,7 @@ class PostgresLedger(Ledger):
             (LEDGER[query], {"organisation_id": after.organisation, "at": at, **row})
             for query, row in written(wallet, after, events, lines, at)
         ]
-        updated = self._transaction.batch(statements)
-        if any(cursor.rowcount != 1 for cursor in updated):
-            raise MisuseError(f"this was not decided about version {wallet.version} as it is")
+        self._transaction.later(statements, partial(_was_decided_about, wallet))
         return entries
 
     def balance(self, now: datetime | None = None) -> Wallet:
@@ -175,6 +173,12 @@ class PostgresLedger(Ledger):
         found = self._transaction.rows(LEDGER["select_journal"], parameters)
         entries = tuple(rows.journal_entry_from_row(row) for row in found[:limit])
         return Page(entries, len(found) > limit)
+
+
+def _was_decided_about(wallet: Wallet, written: Iterable[Found]) -> None:
+    """Raises: MisuseError: not all rows were as *wallet* says."""
+    if any(each.rowcount != 1 for each in written):
+        raise MisuseError(f"this was not decided about version {wallet.version} as it is")
 
 
 def _wallet(

@@ -1,20 +1,20 @@
 """The store: one psycopg connection per transaction.
 
-`begin` takes one round trip (``BEGIN`` and the scope travel together), and so does its end.
+`begin` sends nothing: ``BEGIN`` and the scope travel with the first statements, and what is
+written last with ``COMMIT``.
 """
 
 import logging
 import select
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Generic, TypeVar
-from uuid import UUID
 
 import psycopg
 from attrs import define, field, frozen
 from psycopg import Connection
-from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq import ConnStatus
 from psycopg.rows import DictRow
 from psycopg_pool import ConnectionPool
 
@@ -40,6 +40,7 @@ from adapters.postgres.audit import PostgresAuditLog, PostgresOutbox
 from adapters.postgres.billing import PostgresBilling
 from adapters.postgres.budgets import PostgresNativeBudgets
 from adapters.postgres.deployments import PostgresClaims, PostgresDeployments
+from adapters.postgres.dialogue import Dialogue, end, undo
 from adapters.postgres.errors import first_line, translated
 from adapters.postgres.evidence import PostgresIssuedEvidences
 from adapters.postgres.exports import PostgresExports
@@ -81,7 +82,7 @@ from adapters.postgres.tokens import PostgresTokenWatches
 from adapters.postgres.transaction import Transaction
 from adapters.postgres.webhooks import PostgresWebhooks
 from adapters.postgres.wrapped import PostgresWrappedSecrets
-from adapters.postgres.writing import Turns, failure
+from adapters.postgres.writing import Turns
 from application.ports.clock import Clock
 from application.ports.storage.together import Joint, SharedStore, StaleError, Wanted
 from application.ports.storage.work import Scope, StoreUnavailableError, Work
@@ -89,7 +90,7 @@ from domain.identifiers import OrganisationId
 
 log = logging.getLogger("tallystick.store")
 
-_BEGIN = queries.load("scope.sql")["begin"]
+_PING = queries.load("scope.sql")["ping"]
 
 #: What a turn that is not kept may hear: something is otherwise, or somebody else is at it.
 _TURN_IS_STALE = "TU001"
@@ -364,8 +365,16 @@ class PostgresStore(SharedStore):
 
     @contextmanager
     def transaction(self, scope: Scope) -> Iterator[Transaction]:
-        with self._entered(lambda connection: _begin(connection, scope)) as (connection, _):
-            yield Transaction(Statements.of(connection), scope)
+        dialogue = Dialogue(self._enter, self._pool.putconn, scope)
+        transaction = Transaction(dialogue.ask, scope)
+        try:
+            yield transaction
+            last = transaction.last()
+            with translated():
+                dialogue.commit(last)
+        finally:
+            transaction.close()
+            dialogue.close()
 
     @contextmanager
     def _entered(
@@ -373,16 +382,11 @@ class PostgresStore(SharedStore):
     ) -> Iterator[tuple[Connection[DictRow], R]]:
         connection, found = self._enter(first)
         try:
-            try:
-                yield connection, found
-            except BaseException:
-                # What went wrong is told by the exception; a broken connection undoes as well.
-                with suppress(psycopg.Error):
-                    _end(connection, b"ROLLBACK")
-                raise
+            yield connection, found
             with translated():
-                _end(connection, b"COMMIT")
+                end(connection, b"COMMIT")
         finally:
+            undo(connection)
             self._pool.putconn(connection)
 
     def known(
@@ -516,8 +520,8 @@ class PostgresStore(SharedStore):
 
     def ping(self) -> None:
         """Raises: StoreUnavailableError."""
-        with self.begin(Scope()):
-            pass
+        with self.transaction(Scope()) as transaction:
+            transaction.row(_PING)
 
     def pending(self) -> list[str]:
         """Names of the migrations that this program has and the database has not.
@@ -551,6 +555,7 @@ class PostgresStore(SharedStore):
                     found = first(connection)
                 except BaseException as error:
                     is_dead = connection.closed
+                    undo(connection)
                     self._pool.putconn(connection)
                     if is_dead:
                         self._bury()
@@ -568,31 +573,5 @@ def _number_of(entry: tuple[OrganisationId, Entry]) -> int:
     return entry[0].int
 
 
-def _begin(connection: Connection[DictRow], scope: Scope) -> None:
-    """One message there, one back, and none of it parsed here.  Raises: psycopg.Error."""
-    ids = {"organisation": _setting(scope.organisation), "user": _setting(scope.user)}
-    done = connection.pgconn.exec_(_BEGIN.format_map(ids).encode())
-    if done.status != ExecStatus.TUPLES_OK:
-        raise failure(connection.pgconn, done)
-
-
-def _end(connection: Connection[DictRow], how: bytes) -> None:
-    """In the same way.  Raises: psycopg.Error: also where nothing was left to commit."""
-    done = connection.pgconn.exec_(how)
-    if done.status != ExecStatus.COMMAND_OK:
-        raise failure(connection.pgconn, done)
-    if done.command_status != how:
-        # What COMMIT is answered with where a statement has failed before: ROLLBACK, and no error.
-        raise psycopg.errors.InFailedSqlTransaction("it failed before: nothing was committed")
-
-
 def _asked(connection: Connection[DictRow], statements: Sequence[Statement]) -> list[Found]:
     return Statements.of(connection).batch(statements, begins=True)
-
-
-def _setting(id: UUID | None) -> str:
-    """A setting has no null; the policies read an empty one as none.
-
-    Written into the statement as it is: of an id nothing has to be quoted.
-    """
-    return "" if id is None else str(UUID(int=id.int))

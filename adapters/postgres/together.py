@@ -8,7 +8,6 @@ database at once, in its own scope, after what was kept.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache, reduce
-from typing import LiteralString
 
 from attrs import define, field, frozen
 from psycopg import Connection
@@ -30,8 +29,8 @@ from adapters.postgres.ledger import PostgresLedger, changed
 from adapters.postgres.licence import PostgresLicences
 from adapters.postgres.people import PostgresQuotas
 from adapters.postgres.rows import Row, organisation_from_row
-from adapters.postgres.statements import Found, Parameters, Statement, Statements
-from adapters.postgres.transaction import Transaction
+from adapters.postgres.statements import Found, Statement, Statements
+from adapters.postgres.transaction import Check, Transaction
 from adapters.postgres.writing import Tables, Turns
 from application.ports.storage.idempotency import IdempotencyKey, Remembered
 from application.ports.storage.ledger import Deed, entered
@@ -178,7 +177,7 @@ class Turn:
         return cls(connection, turns, accounts)
 
 
-@frozen
+@define(eq=False)
 class TurnTransaction(Transaction):
     """A transaction whose connection others use as well."""
 
@@ -188,13 +187,13 @@ class TurnTransaction(Transaction):
         self._known.clear()
         self._turn.flush()
         first = self._turn.entering(self.scope)
-        asked = [*first, *((query, self._with(given)) for query, given in statements)]
-        with translated():
-            return self._statements.batch(asked)[len(first) :]
+        return super().batch([*first, *statements])[len(first) :]
 
-    def _run(self, query: LiteralString, parameters: Parameters | None) -> Found:
-        (found,) = self.batch([(query, parameters or {})])
-        return found
+    def later(self, statements: Iterable[Statement], check: Check | None = None) -> None:
+        # Others speak on this connection in between, each in a scope of its own.
+        found = self.batch(list(statements))
+        if check is not None:
+            check(found)
 
 
 @frozen
@@ -369,7 +368,7 @@ class KnownTurn(Turn):
 def transaction_of(turn: Turn, organisation: OrganisationId) -> TurnTransaction:
     # What is held is held: nothing more is locked, and nothing of an earlier rank.
     return TurnTransaction(
-        Statements.of(turn.connection),
+        Statements.of(turn.connection).ask,
         Scope(organisation=organisation),
         LockSequence(Lock.AUDIT_HEAD),
         {Lock.AUDIT_HEAD: organisation},

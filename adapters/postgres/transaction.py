@@ -1,15 +1,15 @@
 """One database transaction, as the repositories use it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, LiteralString
 
-from attrs import field, frozen
+from attrs import define, field
 from psycopg.rows import DictRow
 
 from adapters.postgres.errors import translated
-from adapters.postgres.statements import Found, Parameters, Statement, Statements
+from adapters.postgres.statements import Found, Parameters, Statement
 from application.ports.storage.work import Lock, LockSequence, Scope
 from domain.errors import LockOrderError, MisuseError
 
@@ -19,17 +19,24 @@ _CHANGES = re.compile(
     r"|narrow\.|keep_turn|pg_\w*advisory\w*)"
 )
 
+#: Raises where what was found must not be.
+Check = Callable[[list[Found]], None]
 
-@frozen
+
+@define(eq=False)
 class Transaction:
     """Every query gets ``%(organisation)s`` and ``%(user)s`` of the scope."""
 
-    _statements: Statements
+    #: Sends statements in one message, and tells what each found.
+    _ask: Callable[[Sequence[Statement]], list[Found]]
     scope: Scope
     _locks: LockSequence = field(factory=LockSequence)
     _newest: dict[Lock, Any] = field(factory=dict)
     #: What `read` has found since anything here wrote or waited.
     _known: dict[object, list[DictRow]] = field(factory=dict)
+    #: What is written before anything else is asked.
+    _later: list[tuple[list[Statement], Check | None]] = field(factory=list)
+    _is_over: bool = False
 
     def enter(self, lock: Lock, id: Any) -> None:
         """Say which lock comes next, before asking the database for it: by rank, then by id."""
@@ -78,19 +85,55 @@ class Transaction:
 
     def batch(self, statements: Sequence[Statement]) -> list[Found]:
         """All of them in order, in one round trip; each sees what those before it did."""
-        if len(statements) == 1:
-            ((query, parameters),) = statements
-            return [self._run(query, parameters)]
         if any(changes(query) for query, _ in statements):
             self._known.clear()
+        self._must_be_open()
+        left, checks = self._taken()
         with translated():
-            return self._statements.batch([(query, self._with(p)) for query, p in statements])
+            found = self._ask([*left, *((query, self._with(p)) for query, p in statements)])
+        for first, last, check in checks:
+            check(found[first:last])
+        return found[len(left) :]
+
+    def later(self, statements: Iterable[Statement], check: Check | None = None) -> None:
+        """Write this with what is asked next, or with the end; whatever fails is told then.
+
+        *check* is told what came of it, before anything is committed: it raises where that must
+        not be.
+        """
+        self._must_be_open()
+        self._known.clear()
+        self._later.append(([(query, self._with(given)) for query, given in statements], check))
+
+    def last(self) -> list[Statement]:
+        """What is still to be written, and goes with the end."""
+        if any(check is not None for _, check in self._later):
+            self.batch([])
+        return self._taken()[0]
+
+    def close(self) -> None:
+        """Nothing is asked any more, nor written."""
+        self._is_over = True
+
+    def _must_be_open(self) -> None:
+        if self._is_over:
+            raise MisuseError("this transaction is over")
+
+    def _taken(self) -> tuple[list[Statement], list[tuple[int, int, Check]]]:
+        """What was left for later, and of which part of it what is checked."""
+        left: list[Statement] = []
+        checks: list[tuple[int, int, Check]] = []
+        for statements, check in self._later:
+            first = len(left)
+            left += statements
+            if check is not None:
+                checks.append((first, len(left), check))
+        self._later.clear()
+        return left, checks
 
     def _run(self, query: LiteralString, parameters: Parameters | None) -> Found:
-        if changes(query):
-            self._known.clear()
-        with translated():
-            return self._statements.run(query, self._with(parameters or {}))
+        (found,) = self.batch([(query, parameters or {})])
+        return found
 
     def _with(self, parameters: Parameters) -> Parameters:
         return {

@@ -240,6 +240,7 @@ def test_a_server_that_ends_behind_its_answer_is_unavailable(ending, number, tim
 
     def ask_once_more():
         with store.transaction(Scope()) as transaction:
+            transaction.row("SELECT 1")
             way.ends = True
             transaction.batch(asked)
 
@@ -252,13 +253,26 @@ def test_a_server_that_ends_behind_its_answer_is_unavailable(ending, number, tim
         assert transaction.batch(asked)[-1].rows == [{"a": 1}]
 
 
-def test_a_commit_of_which_nobody_heard_is_unknown(ending, table):
+def test_what_begins_where_a_server_ends_begins_anew(ending, table):
+    way, store = ending
+    with store.transaction(Scope()) as transaction:
+        way.ends = True
+        assert transaction.change("UPDATE changing SET first = first + 1") == 1
+    assert not way.ends
+    assert ask(store, "SELECT first FROM changing") == {"first": 2}
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_a_commit_of_which_nobody_heard_is_unknown(ending, table, later):
     way, store = ending
 
     def change():
         with store.transaction(Scope()) as transaction:
             transaction.change("UPDATE changing SET first = 9")
+            if later:
+                transaction.later([("UPDATE changing SET second = 9", {})])
             way.ends = True
 
     with pytest.raises(StoreUnavailableError):
         change()
+    assert ask(store, "SELECT * FROM changing") == {"first": 9, "second": 9 if later else 2}

@@ -112,3 +112,45 @@ def test_where_the_server_has_forgotten_the_next_transaction_is_served(single):
     with pytest.raises(StoreUnavailableError):
         ask()
     assert ask() == {"a": 1}
+
+
+LATER = ("SELECT set_config('app.user_id', %(a)s, true)", {"a": "later"})
+NOW = "SELECT current_setting('app.user_id') AS said"
+
+
+def test_what_is_written_later_is_there_before_anything_is_asked(single):
+    with single.transaction(Scope()) as transaction:
+        transaction.later([LATER])
+        assert transaction.row(NOW) == {"said": "later"}
+
+
+def test_what_is_written_later_and_fails_undoes_all(single):
+    def fail(*after):
+        with single.transaction(Scope()) as transaction:
+            transaction.row("SELECT pg_notify('a', 'b')")
+            transaction.later([("SELECT 1 / %(a)s::int", {"a": 0})])
+            for each in after:
+                transaction.row(each)
+
+    for after in [(), (NOW,)]:
+        with pytest.raises(MisuseError, match="division by zero"):
+            fail(*after)
+        with single.transaction(Scope()) as transaction:
+            assert transaction.row(NOW) == {"said": ""}
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_what_is_checked_is_checked_before_the_end(single, asks):
+    def refuse(found):
+        assert [each.rows for each in found] == [[{"set_config": "later"}]]
+        raise ZeroDivisionError
+
+    def write():
+        with single.transaction(Scope()) as transaction:
+            transaction.later([("SELECT pg_notify('a', 'b')", {})])
+            transaction.later([LATER], refuse)
+            if asks:
+                transaction.row(NOW)
+
+    with pytest.raises(ZeroDivisionError):
+        write()
