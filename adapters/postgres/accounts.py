@@ -39,11 +39,12 @@ class PostgresAccounts(Accounts):
 
     def find(self, family: Family, *, live: bool) -> Account | None:
         parameters = {"family": family.value, "live": live}
-        row = self._transaction.row(ACCOUNTS["find_account"], parameters)
-        return account_rows.account_from_row(row) if row else None
+        (found,) = self._transaction.read((ACCOUNTS["find_account"], parameters))
+        return account_rows.account_from_row(found[0]) if found else None
 
     def chosen(self) -> str | None:
-        row = self._transaction.row(ACCOUNTS["chosen"])
+        (found,) = self._transaction.read((ACCOUNTS["chosen"], {}))
+        row = found[0] if found else None
         return row["custodian"] if row else None
 
     def choose(self, custodian: str | None) -> None:

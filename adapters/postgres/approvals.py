@@ -16,7 +16,8 @@ class PostgresApprovals(Approvals):
     _transaction: Transaction
 
     def are_needed(self) -> bool:
-        row = self._transaction.row(APPROVALS["are_needed"])
+        (found,) = self._transaction.read((APPROVALS["are_needed"], {}))
+        row = found[0] if found else None
         return bool(row and row["needed"])
 
     def need(self, *, needed: bool) -> None:

@@ -10,7 +10,7 @@ from psycopg.rows import DictRow
 
 from adapters.postgres import queries, rows
 from adapters.postgres.signed import NOTHING, KeptBytes, SignedBytes, key_from_row, key_of
-from adapters.postgres.statements import Statement
+from adapters.postgres.statements import Found, Statement
 from adapters.postgres.transaction import Transaction
 from application.ports.storage.deployments import (
     DEPLOYMENTS,
@@ -68,13 +68,22 @@ class PostgresDeployments(Deployments):
             "request_id": cause.request_id,
             "traceparent": cause.trace and cause.trace.traceparent,
         }
-        if self._transaction.row(OPERATIONS["insert_deployment"], row) is None:
+
+        def was_free(found: Sequence[Found]) -> None:
+            if found[0].rows:
+                return
             taken = self._transaction.row(OPERATIONS["exists"], row)
             if taken and taken["is_taken"]:
                 raise DeploymentIdTakenError(f"there is a deployment {deployment.id}")
             raise ClientReferenceTakenError(f"{deployment.client_reference} was used before")
-        self._transaction.later(_changes(None, deployment))
-        self._keep(None, deployment)
+
+        steps = [
+            (OPERATIONS["insert_step"], rows.step_to_row(deployment, step))
+            for step in deployment.steps
+        ]
+        self._transaction.later([(OPERATIONS["insert_deployment"], row), *steps], was_free)
+        begun = evolve(deployment, steps=tuple(map(_unbegun, deployment.steps)))
+        self._transaction.later(_changes(begun, deployment))
         self._locked[deployment.id] = deployment
 
     def get(self, id: OperationId) -> Deployment | None:
@@ -289,9 +298,13 @@ def _due(deployment: Deployment, due_at: datetime) -> datetime | None:
     return due_at if deployment.state.is_open else None
 
 
-def _changes(before: Deployment | None, after: Deployment) -> Iterator[Statement]:
+def _unbegun(step: Step) -> Step:
+    return Step(number=step.number, name=step.name)
+
+
+def _changes(before: Deployment, after: Deployment) -> Iterator[Statement]:
     """What to write so that the steps of *before* become those of *after*; parents first."""
-    known = {step.number: step for step in before.steps} if before else {}
+    known = {step.number: step for step in before.steps}
     for step in after.steps:
         old = known.get(step.number)
         if old == step:

@@ -8,11 +8,12 @@ from uuid import UUID
 from attrs import define, frozen
 from psycopg.rows import DictRow
 
+from adapters.postgres import foreknown, queries
 from adapters.postgres import ledger_rows as rows
-from adapters.postgres import queries
 from adapters.postgres.rows import Row
 from adapters.postgres.statements import Found, Statement
 from adapters.postgres.transaction import Transaction
+from application.ports.storage.foreseen import Foreseen
 from application.ports.storage.ledger import Deed, Ledger, entered
 from application.ports.storage.paging import Page
 from application.ports.storage.work import Lock
@@ -44,8 +45,14 @@ class PostgresLedger(Ledger):
     _transaction: Transaction
     _is_locked: bool = False
 
-    def stand_in_line(self) -> None:
-        self._locked({})
+    def stand_in_line(self, foreseen: Foreseen | None = None) -> None:
+        if foreseen is None:
+            self._locked()
+        else:
+            asked = foreknown.questions(foreseen)
+            _, _, found = self._locked(*asked)
+            for question, rows_ in foreknown.answers(foreseen, found):
+                self._transaction.know(question, rows_)
 
     def lock(
         self,
@@ -60,32 +67,28 @@ class PostgresLedger(Ledger):
             "lots": list(lots),
             "now": now,
         }
-        asked = {name: value for name, value in parameters.items() if value}
         organisation, wallet, (found, known) = self._locked(
-            asked,
             (LEDGER["select_lots"], parameters),
             (LEDGER["select_holds"], parameters),
         )
         return _wallet(organisation, wallet, found, known)
 
-    def _locked(
-        self, asked: Row, *then: Statement
-    ) -> tuple[OrganisationId, Row, list[list[DictRow]]]:
+    def _locked(self, *then: Statement) -> tuple[OrganisationId, Row, list[list[DictRow]]]:
         """The wallet's row, and what *then* has found behind its lock, in one round trip.
 
-        A lock that is held already is asked for again where something was written since, or where
-        *asked* is otherwise: then all that was read before it is, too.
+        A lock that is held already is asked for again where something was written since: then all
+        that was read before it is, too.
         """
         organisation = self._transaction.scope.organisation
         self._transaction.enter(Lock.WALLET, organisation)
-        wallet, *found = self._transaction.read((LEDGER["lock_wallet"], asked), *then)
+        wallet, *found = self._transaction.read((LEDGER["lock_wallet"], {}), *then)
         if not wallet or organisation is None:
             raise MisuseError(f"{organisation} has no wallet")
         self._is_locked = True
         return organisation, wallet[0], found
 
     def granted(self, facts: Collection[str]) -> dict[str, int]:
-        found = self._transaction.rows(LEDGER["granted"], {"facts": list(facts)})
+        (found,) = self._transaction.read((LEDGER["granted"], {"facts": list(facts)}))
         return {row["fact"]: row["amount"] for row in found}
 
     def is_granted(self, fact: str) -> bool:

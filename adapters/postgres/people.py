@@ -87,13 +87,13 @@ class PostgresQuotas(Quotas):
             return Binding()
         key = None if asker is None else parse_id(Prefix.API_KEY, asker)
         named = {"member": member, "key": key}
-        teams, quotas = self._transaction.batch(
-            [(PEOPLE["select_teams_of"], named), (PEOPLE["select_quotas_of"], named)]
+        teams, quotas = self._transaction.read(
+            (PEOPLE["select_teams_of"], named), (PEOPLE["select_quotas_of"], named)
         )
         return Binding(
             member=member,
-            teams=tuple(row["id"] for row in teams.fetchall()),
-            quotas=tuple(people_rows.quota_from_row(row) for row in quotas.fetchall()),
+            teams=tuple(row["id"] for row in teams),
+            quotas=tuple(people_rows.quota_from_row(row) for row in quotas),
         )
 
     def attribute(self, hold: HoldId, teams: Sequence[TeamId]) -> None:
@@ -131,8 +131,10 @@ class PostgresQuotas(Quotas):
         if member is not None:
             return MemberId(member)
         key = parse_id(Prefix.API_KEY, asker)
-        row = key and self._transaction.row(PEOPLE["select_member_of_key"], {"key": key})
-        return row["member_id"] if row else None
+        if key is None:
+            return None
+        (found,) = self._transaction.read((PEOPLE["select_member_of_key"], {"key": key}))
+        return found[0]["member_id"] if found else None
 
     def _names(self, member: MemberId) -> list[str]:
         """Of a member and of their API keys, as holds have them."""

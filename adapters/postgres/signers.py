@@ -29,7 +29,7 @@ class PostgresSigners(Signers):
         return self._signer("select_signer", network, address)
 
     def treasury(self, network: NetworkId) -> list[Signer]:
-        found = self._transaction.rows(SIGNERS["select_treasury"], {"network": network})
+        (found,) = self._transaction.read((SIGNERS["select_treasury"], {"network": network}))
         return [rows.signer_from_row(row) for row in found]
 
     def of_network(self, network: NetworkId) -> list[Signer]:
@@ -81,8 +81,8 @@ class PostgresSigners(Signers):
 
     def holding(self, network: NetworkId, address: str) -> Holding | None:
         parameters = {"network": network, "address": address}
-        row = self._transaction.row(SIGNERS["select_holding"], parameters)
-        return rows.holding_from_row(row) if row else None
+        (found,) = self._transaction.read((SIGNERS["select_holding"], parameters))
+        return rows.holding_from_row(found[0]) if found else None
 
     def put_holding(self, holding: Holding) -> None:
         row = rows.holding_to_row(holding)

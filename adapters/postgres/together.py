@@ -32,6 +32,7 @@ from adapters.postgres.rows import Row, organisation_from_row
 from adapters.postgres.statements import Found, Statement, Statements
 from adapters.postgres.transaction import Check, Transaction
 from adapters.postgres.writing import Tables, Turns
+from application.ports.storage.foreseen import Foreseen
 from application.ports.storage.idempotency import IdempotencyKey, Remembered
 from application.ports.storage.ledger import Deed, entered
 from application.ports.storage.licence import LicenceRecord
@@ -277,7 +278,7 @@ class TurnIdempotencyKeys(PostgresIdempotencyKeys):
 class TurnLedger(PostgresLedger):
     account: Account = field(kw_only=True)
 
-    def stand_in_line(self) -> None:
+    def stand_in_line(self, foreseen: Foreseen | None = None) -> None:  # noqa: ARG002 - as above
         self._is_locked = True
 
     def lock(

@@ -74,6 +74,10 @@ class Transaction:
             self._known.update(known)
         return [known[key] for key, _ in asked]
 
+    def know(self, statement: Statement, rows: list[DictRow]) -> None:
+        """*rows* are what *statement* would find: they were found another way just now."""
+        self._known[_key(*statement)] = rows
+
     def change(self, query: LiteralString, parameters: Parameters | None = None) -> int:
         """How many rows it touched."""
         return self._run(query, parameters).rowcount

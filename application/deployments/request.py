@@ -10,7 +10,7 @@ from application.access.caller import Caller
 from application.audit.trail import Trail
 from application.credits.allowance import orders_due
 from application.credits.post import Order, post_all
-from application.credits.spending import count_spend, frozen_refusal
+from application.credits.spending import Hours, spenders
 from application.deployments.approve import ask_for_approval, without_a_plan
 from application.deployments.budget import Budgets, intent_of
 from application.deployments.gates import (
@@ -26,10 +26,12 @@ from application.ports.chain import Chain
 from application.ports.clock import Clock
 from application.ports.custody import Custodian
 from application.ports.identifiers import Identifiers
+from application.ports.storage.foreseen import Foreseen
 from application.ports.storage.idempotency import IdempotencyKey
 from application.ports.storage.work import Store, Work
 from domain.abuse import DEFAULT_RULES, AbuseRules
 from domain.account import AccountKey
+from domain.allowance import monthly_facts
 from domain.audit import details_of
 from domain.catalogue import Catalogue, KindClass
 from domain.deployment import ACTIONS, Deployment, Issue, Payer, Queued
@@ -42,6 +44,7 @@ from domain.identifiers import (
 )
 from domain.ledger import HoldCredits
 from domain.money import Money
+from domain.network import Network
 from domain.operation import Intent, Party, Step, WaitReason
 from domain.organisation import Permission
 from domain.plan import Plan, SignerPlan, StepPlan
@@ -118,7 +121,7 @@ class RequestDeployment:
     ) -> Deployment | Refusal:
         # The wallet first: it puts the organisation's requests in line, so that what is read
         # below is still true when the deployment is stored.
-        work.ledger.stand_in_line()
+        work.ledger.stand_in_line(foreseen_of(caller, chain.network, self.clock.now()))
         now = self.clock.now()
         gates = Gates(
             work=work,
@@ -225,6 +228,18 @@ class RequestDeployment:
         return deployment.apply(queued)
 
 
+def foreseen_of(caller: Caller, network: Network, now: datetime) -> Foreseen:
+    """What is asked before credits are held for *caller* on *network*."""
+    return Foreseen(
+        network=network.id,
+        family=network.family,
+        live=network.live,
+        asker=caller.name,
+        spenders=spenders(caller.organisation, caller.counted_as),
+        facts=monthly_facts(caller.organisation, now),
+    )
+
+
 def hold_for(
     work: Work,
     trail: Trail,
@@ -241,7 +256,8 @@ def hold_for(
     """
     if deployment.hold is None:
         return None
-    if refusal := frozen_refusal(work, trail, caller.counted_as, now):
+    hours = Hours.of(work, caller.organisation, caller.counted_as)
+    if refusal := hours.refusal(now):
         return refusal
     command = HoldCredits(
         id=deployment.hold,
@@ -260,7 +276,7 @@ def hold_for(
     )
     *_, held = post_all(work, [*orders_due(work, trail, catalogue, now), order], now)
     if held.refusal is None:
-        count_spend(work, trail, rules, caller.counted_as, deployment.credits, now)
+        hours.count(trail, rules, deployment.credits, now)
     return held.refusal
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from attrs import define, evolve, field
 
 from adapters.memory.storage.transaction import Table, Transaction, page_of
+from application.ports.storage.foreseen import Foreseen
 from application.ports.storage.ledger import Deed, Ledger, entered
 from application.ports.storage.paging import Page
 from application.ports.storage.work import Lock
@@ -51,7 +52,7 @@ class MemoryLedger(Ledger):
     _transaction: Transaction
     _tables: LedgerTables
 
-    def stand_in_line(self) -> None:
+    def stand_in_line(self, foreseen: Foreseen | None = None) -> None:  # noqa: ARG002 - all is here
         self._locked()
 
     def lock(

@@ -153,6 +153,15 @@ VALUES (%(organisation_id)s, %(operation_id)s, %(number)s, %(name)s, %(is_final)
        included_succeeded = EXCLUDED.included_succeeded,
        included_cost = EXCLUDED.included_cost
 
+-- name: insert_step
+-- Of an operation that is new, if it was stored.
+INSERT INTO steps (organisation_id, operation_id, number, name, is_final)
+SELECT organisation_id, id, %(number)s, %(name)s, false
+  FROM operations
+ WHERE organisation_id = %(organisation_id)s
+   AND id = %(operation_id)s
+    ON CONFLICT DO NOTHING
+
 -- name: upsert_slot
 INSERT INTO slots (organisation_id, operation_id, step_number, number, network, signer, sequence,
                    lease, valid_until, state, is_adopted)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from attrs import field, frozen
 
+from application.ports.storage.foreseen import Foreseen
 from application.ports.storage.paging import Page
 from domain.identifiers import HoldId, LotId
 from domain.ledger import Event, Hold, JournalEntry, Posting, Wallet, postings
@@ -57,8 +58,11 @@ def entered(
 class Ledger(Protocol):
     """The ledger of the scope's organisation."""
 
-    def stand_in_line(self) -> None:
-        """Lock the wallet until the transaction ends, as `lock` does, and read nothing of it."""
+    def stand_in_line(self, foreseen: Foreseen | None = None) -> None:
+        """Lock the wallet until the transaction ends, as `lock` does, and read nothing of it.
+
+        *foreseen*: what is asked behind it.
+        """
         ...
 
     def lock(
