@@ -86,7 +86,13 @@ class AlgorandChain(Chain):
     _document_url: DocumentUrl | None = field(repr=False)
     _origins: Origins = field(factory=Origins, repr=False)
     _searches: Searches = field(factory=Searches, repr=False)
+    _kinds: tuple[KindDescription, ...] = field(init=False, repr=False)
     curve: Curve = Curve.ED25519
+
+    @_kinds.default
+    def _offered(self) -> tuple[KindDescription, ...]:
+        found = protocol.offered(publishing_at(self._document_url), self.network)
+        return tuple(kind.description for kind in found.values())
 
     @classmethod
     def through(
@@ -106,8 +112,7 @@ class AlgorandChain(Chain):
         return cls(network, reader, installation, Meeting(reader), document_url)
 
     def kinds(self) -> tuple[KindDescription, ...]:
-        found = protocol.offered(publishing_at(self._document_url), self.network)
-        return tuple(kind.description for kind in found.values())
+        return self._kinds
 
     def token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
         found = publishing_at(self._document_url)

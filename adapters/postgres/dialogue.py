@@ -70,6 +70,27 @@ class Dialogue:
             self._leave(self._connection)
 
 
+@define
+class Question:
+    """What is asked once, and changes nothing: each message is a transaction by itself.
+
+    Without BEGIN and COMMIT, the statements of one message are one all the same.
+    """
+
+    _enter: Callable[[First], _Begun]
+    _leave: Callable[[Connection[DictRow]], None]
+    _scope: Scope
+
+    def ask(self, statements: Sequence[Statement]) -> list[Found]:
+        """Raises: psycopg.Error."""
+        entering = _entering(self._scope)
+        connection, (_, *found) = self._enter(
+            lambda connection: Statements.of(connection).batch([entering, *statements])
+        )
+        self._leave(connection)
+        return found
+
+
 def undo(connection: Connection[DictRow]) -> None:
     """Whatever is not committed: a connection that is lost undoes it as well.
 

@@ -40,7 +40,7 @@ from adapters.postgres.audit import PostgresAuditLog, PostgresOutbox
 from adapters.postgres.billing import PostgresBilling
 from adapters.postgres.budgets import PostgresNativeBudgets
 from adapters.postgres.deployments import PostgresClaims, PostgresDeployments
-from adapters.postgres.dialogue import Dialogue, end, undo
+from adapters.postgres.dialogue import Dialogue, Question, end, undo
 from adapters.postgres.errors import first_line, translated
 from adapters.postgres.evidence import PostgresIssuedEvidences
 from adapters.postgres.exports import PostgresExports
@@ -86,6 +86,7 @@ from adapters.postgres.writing import Turns
 from application.ports.clock import Clock
 from application.ports.storage.together import Joint, SharedStore, StaleError, Wanted
 from application.ports.storage.work import Scope, StoreUnavailableError, Work
+from domain.errors import MisuseError
 from domain.identifiers import OrganisationId
 
 log = logging.getLogger("tallystick.store")
@@ -362,6 +363,13 @@ class PostgresStore(SharedStore):
     def begin(self, scope: Scope) -> Iterator[Work]:
         with self.transaction(scope) as transaction:
             yield PostgresWork(transaction, self._signed)
+
+    def ask(self, scope: Scope, question: Callable[[Work], R]) -> R:
+        transaction = Transaction(Question(self._enter, self._pool.putconn, scope).ask, scope)
+        answer = question(PostgresWork(transaction))
+        if transaction.last():
+            raise MisuseError("a question changes nothing")
+        return answer
 
     @contextmanager
     def transaction(self, scope: Scope) -> Iterator[Transaction]:

@@ -32,8 +32,7 @@ class Authenticate:
 
     def session(self, id: SessionId, user: UserId, request_id: str) -> Caller | Refusal:
         """The caller behind an access token that was verified to name this session."""
-        with self.store.begin(Scope(user=user)) as work:
-            standing = work.sessions.standing(id)
+        standing = self.store.ask(Scope(user=user), lambda work: work.sessions.standing(id))
         if standing is None:
             return _WRONG_SESSION
         session, organisation, member = standing
@@ -56,8 +55,7 @@ class Authenticate:
         if parsed is None:
             return _WRONG_KEY
         id, secret = parsed
-        with self.store.begin(Scope()) as work:
-            standing = work.api_keys.recognise(id)
+        standing = self.store.ask(Scope(), lambda work: work.api_keys.recognise(id))
         if standing is None:
             return _WRONG_KEY
         key, organisation, maker = standing.key, standing.organisation, standing.maker

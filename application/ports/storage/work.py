@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from attrs import define, frozen
 
@@ -41,6 +42,8 @@ from application.ports.storage.webhooks import Webhooks
 from application.ports.storage.wrapped import WrappedSecrets
 from domain.errors import LockOrderError
 from domain.identifiers import INSTALLATION, OrganisationId, UserId
+
+T = TypeVar("T")
 
 
 class StoreUnavailableError(Exception):
@@ -203,6 +206,15 @@ class Store(Protocol):
 
         Raises:
             StoreUnavailableError: no connection, or it broke.  When raised on leaving the block
-                the outcome of the commit is unknown.
+                the outcome of the commit is unknown.  A store may have no connection before
+                anything is asked.
         """
         ...
+
+    def ask(self, scope: Scope, question: Callable[[Work], T]) -> T:
+        """What *question* tells, which asks one repository one thing and changes nothing.
+
+        Raises: StoreUnavailableError.
+        """
+        with self.begin(scope) as work:
+            return question(work)

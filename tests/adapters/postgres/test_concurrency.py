@@ -369,6 +369,7 @@ def test_a_connection_that_died_unused_is_replaced_in_silence(quiet, resident):
 def test_a_connection_that_dies_in_use_is_reported(quiet, resident):
     def read():
         with quiet.begin(resident.scope) as work:
+            work.users.get()
             _terminate_all(quiet)
             work.organisations.get()
 
@@ -393,8 +394,8 @@ def test_nobody_answers(monkeypatch):
     store = connect("postgresql://nobody@127.0.0.1:1/none", min_size=0, max_size=1)
     store.open()
     try:
-        with pytest.raises(StoreUnavailableError), store.begin(Scope()):
-            pass
+        with pytest.raises(StoreUnavailableError), store.begin(Scope()) as work:
+            work.users.get()
     finally:
         store.close()
 

@@ -1,0 +1,74 @@
+"""What is found beforehand is what would have been found, and is not asked for again."""
+
+import pytest
+
+from adapters.postgres import foreknown
+from adapters.postgres.dialogue import Dialogue
+from application.ports.storage.foreseen import Foreseen
+from domain.allowance import monthly_facts
+from domain.identifiers import Prefix, public_id
+from tests.adapters.postgres.residents import NETWORK, NOW, TREASURY
+from tests.contract.tenants import a_tenant
+
+
+@pytest.fixture(params=["who has everything", "who has nothing"])
+def somebody(request, store, ada):
+    """Their scope, and whoever asks in it: a member, and an API key of theirs."""
+    if request.param == "who has nothing":
+        tenant = a_tenant(store)
+        return tenant.scope, [public_id(Prefix.MEMBER, tenant.member)]
+    with store.begin(ada.scope) as work:
+        key = work.api_keys.get(ada.api_key)
+    member = public_id(Prefix.MEMBER, key.created_by)
+    return ada.scope, [member, public_id(Prefix.API_KEY, key.id)]
+
+
+def foreseen_of(scope, asker):
+    return Foreseen(
+        network=NETWORK.id,
+        family=NETWORK.family,
+        live=False,
+        asker=asker,
+        spenders=[asker, public_id(Prefix.ORGANISATION, scope.organisation)],
+        facts=monthly_facts(scope.organisation, NOW),
+    )
+
+
+def test_each_answer_is_what_its_question_finds(store, somebody):
+    scope, askers = somebody
+    for asker in askers:
+        foreseen = foreseen_of(scope, asker)
+        with store.transaction(scope) as transaction:
+            found = transaction.read(*foreknown.questions(foreseen))
+            answers = list(foreknown.answers(foreseen, found))
+            asked = transaction.batch([question for question, _ in answers])
+        for (question, known), each in zip(answers, asked, strict=True):
+            columns = set(each.rows[0]) if each.rows else set()
+            known = [{name: row[name] for name in columns} for row in known]
+            assert known == each.rows, question
+
+
+def test_nothing_of_it_is_asked_again(monkeypatch, store, somebody):
+    scope, askers = somebody
+    asked, ask = [], Dialogue.ask
+
+    def counted(dialogue, statements):
+        asked.extend(query for query, _ in statements)
+        return ask(dialogue, statements)
+
+    monkeypatch.setattr(Dialogue, "ask", counted)
+    for asker in askers:
+        foreseen = foreseen_of(scope, asker)
+        with store.begin(scope) as work:
+            work.ledger.stand_in_line(foreseen)
+            asked.clear()
+            work.organisations.get()
+            work.licences.get()
+            work.approvals.are_needed()
+            work.accounts.chosen()
+            work.accounts.find(NETWORK.family, live=False)
+            work.signers.treasury(NETWORK.id)
+            work.signers.holding(NETWORK.id, TREASURY)
+            work.spendings.get(foreseen.spenders)
+            work.ledger.granted(foreseen.facts)
+            assert asked == []
