@@ -44,8 +44,8 @@ def test_each_answer_is_what_its_question_finds(store, somebody):
             asked = transaction.batch([question for question, _ in answers])
         for (question, known), each in zip(answers, asked, strict=True):
             columns = set(each.rows[0]) if each.rows else set()
-            known = [{name: row[name] for name in columns} for row in known]
-            assert known == each.rows, question
+            same = [{name: row[name] for name in columns} for row in known]
+            assert same == each.rows, question
 
 
 def test_nothing_of_it_is_asked_again(monkeypatch, store, somebody):
