@@ -10,7 +10,6 @@ Nobody else prepares anything on the connection, or psycopg would deallocate our
 
 import hashlib
 import re
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import count
@@ -28,7 +27,7 @@ from psycopg.errors import (
     InFailedSqlTransaction,
     InvalidSqlStatementName,
 )
-from psycopg.generators import execute, fetch_many, pipeline_communicate
+from psycopg.generators import execute, fetch_many, send
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import DictRow
@@ -147,7 +146,7 @@ class Statements:
         *begins*: and a transaction before them.  *ends*: and it is committed after them; whatever
         fails is undone with all of it.  Raises: psycopg.Error: of the first that failed.
         """
-        commands: deque[PipelineCommand] = deque()
+        commands: list[PipelineCommand] = []
         #: Of each command, what is done with its result.
         heard: list[Callable[[list[PGresult]], object]] = []
         new: dict[_Key, bytes] = {}
@@ -241,7 +240,7 @@ class Statements:
             raise psycopg.OperationalError("what was prepared is not there any more") from error
         raise error
 
-    def _all_results(self, commands: deque[PipelineCommand]) -> list[list[PGresult]]:
+    def _all_results(self, commands: list[PipelineCommand]) -> list[list[PGresult]]:
         """Of each of *commands*, in one round trip."""
         number = len(commands)
         commands.append(self._wire.pipeline_sync)
@@ -257,9 +256,14 @@ class Statements:
 
 
 def _talk(
-    wire: PGconn, commands: deque[PipelineCommand], number: int
+    wire: PGconn, commands: Sequence[PipelineCommand], number: int
 ) -> Generator[Any, Any, list[list[PGresult]]]:
-    results: list[list[PGresult]] = yield from pipeline_communicate(wire, commands)
+    """All of *commands* in one message.  psycopg's own way would send each by itself."""
+    for command in commands:
+        command()
+    # Whatever does not fit goes while answers come.
+    yield from send(wire)
+    results: list[list[PGresult]] = []
     while len(results) < number:
         results.append((yield from fetch_many(wire)))
     return results

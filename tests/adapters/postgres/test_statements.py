@@ -154,3 +154,10 @@ def test_what_is_checked_is_checked_before_the_end(single, asks):
 
     with pytest.raises(ZeroDivisionError):
         write()
+
+
+def test_a_batch_that_no_buffer_holds_is_sent_while_it_is_answered(single):
+    long = "x" * 200_000
+    with single.transaction(Scope()) as transaction:
+        found = transaction.batch([("SELECT %(a)s::text AS a", {"a": long})] * 200)
+    assert all(each.rows == [{"a": long}] for each in found)
