@@ -366,7 +366,7 @@ class PostgresStore(SharedStore):
 
     def ask(self, scope: Scope, question: Callable[[Work], R]) -> R:
         transaction = Transaction(Question(self._enter, self._pool.putconn, scope).ask, scope)
-        answer = question(PostgresWork(transaction))
+        answer = question(PostgresWork(transaction, self._signed))
         if transaction.last():
             raise MisuseError("a question changes nothing")
         return answer
