@@ -86,13 +86,18 @@ class AlgorandChain(Chain):
     _document_url: DocumentUrl | None = field(repr=False)
     _origins: Origins = field(factory=Origins, repr=False)
     _searches: Searches = field(factory=Searches, repr=False)
+    #: By name, and what is said of each.
+    _offered: Mapping[TokenKind, Kind] = field(init=False, repr=False)
     _kinds: tuple[KindDescription, ...] = field(init=False, repr=False)
     curve: Curve = Curve.ED25519
 
+    @_offered.default
+    def _offered_here(self) -> Mapping[TokenKind, Kind]:
+        return protocol.offered(publishing_at(self._document_url), self.network)
+
     @_kinds.default
-    def _offered(self) -> tuple[KindDescription, ...]:
-        found = protocol.offered(publishing_at(self._document_url), self.network)
-        return tuple(kind.description for kind in found.values())
+    def _described(self) -> tuple[KindDescription, ...]:
+        return tuple(kind.description for kind in self._offered.values())
 
     @classmethod
     def through(
@@ -115,10 +120,10 @@ class AlgorandChain(Chain):
         return self._kinds
 
     def token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
-        found = publishing_at(self._document_url)
-        if kind not in protocol.offered(found, self.network):
+        if kind not in self._offered:
+            found = publishing_at(self._document_url)
             return protocol.not_offered(found, self.network, kind)
-        return found[kind].token(parameters)
+        return self._offered[kind].token(parameters)
 
     def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
         return _kind(kind).stored_token(parameters)

@@ -208,6 +208,8 @@ class Statements:
         rowcount = -1 if touched is None else touched
         if result.status != ExecStatus.TUPLES_OK:
             return Found([], rowcount)
+        if not result.ntuples:
+            return Found([], 0)
         columns = None if name is None else self._columns.get(name)
         if columns is None:
             columns = [(result.fname(each) or b"").decode() for each in range(result.nfields)]
