@@ -6,7 +6,6 @@ node says is taken for the chain's word only at a block number that was read bef
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from functools import cache
 from typing import TypeVar
 
 from attrs import evolve, field, frozen
@@ -90,7 +89,7 @@ class EvmChain(Chain):
         return cls(network, MetNode(int(reference), endpoint, answer_within), installation)
 
     def kinds(self) -> tuple[KindDescription, ...]:
-        return _descriptions()
+        return tuple(kind.description for kind in kinds().values())
 
     def token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
         if kind not in kinds():
@@ -342,11 +341,6 @@ class EvmChain(Chain):
             f"{self.network.fee_ceiling} wei: it will wait until it is cheaper"
         )
         return (warning,)
-
-
-@cache
-def _descriptions() -> tuple[KindDescription, ...]:
-    return tuple(kind.description for kind in kinds().values())
 
 
 def _kind(name: TokenKind) -> Kind:
