@@ -17,7 +17,7 @@ import base64
 import io
 import json
 import re
-import selectors
+import select
 import socket
 import ssl
 import time
@@ -25,7 +25,7 @@ import weakref
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
+from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
 from itertools import islice
 from threading import Lock
@@ -34,8 +34,11 @@ from urllib.request import getproxies, proxy_bypass
 
 from attrs import field, frozen
 
+from adapters.line.answer import TooLongError, heard, question
 from application.ports.nodes import PORTS
 from domain.fields import readable
+
+__all__ = ["KEPT_SECONDS", "WORDS", "Line", "NotSentError", "Reply", "Said", "TooLongError"]
 
 #: Servers hang up on who is silent for longer; algod after 15 seconds (RestReadTimeoutSeconds).
 KEPT_SECONDS = 10.0
@@ -55,10 +58,6 @@ _SECRET_PART_LETTERS = 8
 
 class NotSentError(Exception):
     """No connection came about: not a byte of the request has left.  The cause says why."""
-
-
-class TooLongError(Exception):
-    """The body is larger than it may be."""
 
 
 @frozen
@@ -176,18 +175,18 @@ class Line:
         wire = self._kept() or self._connected(deadline)
         wire.deadline = deadline
         try:
-            connection = _over(wire, self._host, self._port)
-            connection.request(method, self._target + target, body, self._headers | dict(headers))
-            response = connection.getresponse()
-            reply = Reply(response.status, _whole(response, at_most))
+            wire.sendall(
+                question(method, self._target + target, {**self._headers, **headers}, body)
+            )
+            answer = heard(wire.recv, at_most)
         except BaseException:
             wire.cut()
             raise
-        if response.will_close:
+        if answer.will_close:
             wire.cut()
         else:
             self._keep(wire)
-        return reply
+        return Reply(answer.status, answer.body)
 
     def _kept(self) -> "_Wire | None":
         with self._lock:
@@ -262,6 +261,10 @@ class _Wire:
             self._sock.settimeout(self.deadline.left())
             left = left[self._sock.send(left) :]
 
+    def recv(self, at_most: int) -> bytes:
+        self._sock.settimeout(self.deadline.left())
+        return self._sock.recv(at_most)
+
     def recv_into(self, buffer: memoryview) -> int:
         self._sock.settimeout(self.deadline.left())
         return self._sock.recv_into(buffer)
@@ -277,9 +280,9 @@ class _Wire:
 
     def is_quiet(self) -> bool:
         """The other side has neither hung up nor said anything that nobody asked for."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._sock, selectors.EVENT_READ)
-            return not selector.select(0)
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        return not poll.poll(0)
 
 
 class _Incoming(io.RawIOBase):
@@ -299,18 +302,6 @@ def _over(wire: _Wire, host: str, port: int) -> HTTPConnection:
     # It must not connect by itself, without a deadline.
     connection.auto_open = 0
     return connection
-
-
-def _whole(response: HTTPResponse, at_most: int) -> bytes:
-    if response.length is not None and response.length > at_most:
-        raise TooLongError
-    body = response.read(at_most + 1)
-    if len(body) > at_most:
-        raise TooLongError
-    if response.length:
-        # A read of so many bytes is content with fewer.
-        raise IncompleteRead(body, response.length)
-    return body
 
 
 def _dialled(host: str, port: int, deadline: _Deadline) -> socket.socket:

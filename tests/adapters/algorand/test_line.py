@@ -45,7 +45,7 @@ def ask(node):
         (OK + b"\r\n", b" "),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
         (OK, b"x"),
-        (b"", b"H"),
+        (b"HTTP/1.1 200 O", b"O"),
         (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"),
     ],
     ids=["body", "endless body", "chunks", "head", "status", "continue"],

@@ -52,7 +52,7 @@ def test_an_error_is_the_nodes_own_word():
         (OK + b"Content-Length: 100000\r\n\r\n", b" "),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
         (OK, b"x"),
-        (b"", b"H"),
+        (b"HTTP/1.1 200 O", b"O"),
     ],
     ids=["body", "chunks", "head", "status"],
 )
