@@ -73,11 +73,10 @@ def listening(app: Callable[..., Awaitable[None]], host: str, port: int) -> uvic
         log_config=None,
         access_log=False,
         http=ImpatientProtocol,
-        # Named, or what else is installed would choose.
-        loop="asyncio",
         timeout_keep_alive=15,
         timeout_graceful_shutdown=_STOP_WITHIN_SECONDS,
         limit_concurrency=1_000,
+        h11_max_incomplete_event_size=32 * 1024,
         server_header=False,
         # Ours reads X-Forwarded-For itself, and only from as many proxies as are configured.
         proxy_headers=False,

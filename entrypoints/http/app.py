@@ -40,7 +40,6 @@ from entrypoints.http import (
     webhook_endpoints,
 )
 from entrypoints.http.authentication import Gatekeeper
-from entrypoints.http.dispatch import Dispatch
 from entrypoints.http.edge import Edge
 from entrypoints.http.handing import GATEKEEPER, handed
 from entrypoints.http.operations import Operation
@@ -102,7 +101,6 @@ def create_app(services: Services) -> Litestar:
         logging_config=None,
     )
     app.state.parts = parts
-    app.asgi_handler = Dispatch.of(app, problem)
     if services.document_host:
         app.asgi_handler = documents.DocumentHost(
             app=app.asgi_handler, host=services.document_host.lower()

@@ -20,8 +20,6 @@ from entrypoints.http.decoding import AnyRequest
 
 #: Name of the one part that is needed for what is asked of a request.
 GATEKEEPER = "gatekeeper"
-#: Under this name a handler's ``opt`` has what is called, whatever the framework makes of it.
-ACT = "act"
 #: What is found out about each request before its handler acts; may wait for the store.
 _ASKED: Mapping[str, Callable[[Gatekeeper, AnyRequest], object]] = {
     "caller": Gatekeeper.caller,
@@ -39,7 +37,7 @@ def handed(handler: HTTPRouteHandler, parts: Mapping[str, Any]) -> HTTPRouteHand
     given = [name for name in signature.parameters if name in parts]
     asked = [name for name in signature.parameters if name in _ASKED]
     if not given and not asked:
-        return _calling(handler, act)
+        return handler
     waits = inspect.iscoroutinefunction(act)
     if asked and not handler.sync_to_thread and not waits:
         raise TypeError(f"{act.__qualname__} needs a thread to ask for its {' and '.join(asked)}")
@@ -68,13 +66,7 @@ def handed(handler: HTTPRouteHandler, parts: Mapping[str, Any]) -> HTTPRouteHand
 
     acting = wait_on if waits else act_on
     _tell(acting, signature, {*given, *asked})
-    return _calling(handler, acting)
-
-
-def _calling(handler: HTTPRouteHandler, act: Callable[..., Any]) -> HTTPRouteHandler:
-    made = copy(handler)(act)
-    made.opt = {**handler.opt, ACT: act}
-    return made
+    return copy(handler)(acting)
 
 
 def _tell(function: Callable[..., Any], signature: inspect.Signature, left_out: set[str]) -> None:

@@ -19,7 +19,7 @@ SDKS = {
     "algosdk", "boto3", "eth_account", "hvac", "opentelemetry", "pkcs11", "prometheus_client",
     "web3",
 }  # fmt: skip
-WEB = {"httptools", "litestar", "uvicorn"}
+WEB = {"litestar", "uvicorn"}
 #: What a command must not load before it knows what it is to do, beside the SDKs of chains and
 #: custodians, which are loaded when a network or a key is used.
 UNUSED = {

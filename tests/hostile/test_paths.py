@@ -53,7 +53,7 @@ def raw(person, target, method="GET", **headers):
 
 
 def asked(site, target, method="GET", headers=()):
-    """What `entrypoints.http.protocol` hands on of such a line: the path decoded, once."""
+    """What the server hands on of such a line (uvicorn, h11_impl): the path decoded, once."""
     path, _, query = target.partition("?")
     scope = {
         "type": "http",
