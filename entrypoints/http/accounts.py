@@ -96,6 +96,7 @@ CHANGE = Shape("KeyChangeRequest", (ACTION, CUSTODIAN, KEY))
     sync_to_thread=True,
     opt=Operation(
         id="list_accounts", tag="accounts", summary="Issuing accounts",
+        is_brief=True,
         description="The on-chain accounts your organisation issues from: one per family of "
         "networks and mode.",
         query=SHORT, answers="AccountPage", is_polled=True, codes=("validation_failed",),
@@ -123,6 +124,7 @@ def list_accounts(
     sync_to_thread=True,
     opt=Operation(
         id="get_account", tag="accounts", summary="One issuing account, with all of its keys",
+        is_brief=True,
         answers="Account", is_polled=True, codes=("not_found", "mode_mismatch"),
     ).opt,
 )  # fmt: skip

@@ -23,6 +23,7 @@ from entrypoints.http.services import ACatalogue, AClock, AStore, Given
     sync_to_thread=True,
     opt=Operation(
         id="get_balance", tag="credits", summary="Credits: available, held, and from which grants",
+        is_brief=True,
         answers="Balance",
     ).opt,
 )  # fmt: skip

@@ -80,6 +80,7 @@ def plan_deployment(
     sync_to_thread=True,
     opt=Operation(
         id="create_deployment", tag="deployments", summary="Issue a token",
+        is_brief=True,
         description="Accepted when the credits are held; a worker does the rest. Repeating it "
         "with the same Idempotency-Key answers with the same deployment as it is now.",
         body=CREATE, answers="Deployment", status=202, needs_idempotency_key=True,
@@ -114,6 +115,7 @@ def create_deployment(
     sync_to_thread=True,
     opt=Operation(
         id="list_deployments", tag="deployments", summary="Deployments, newest first",
+        is_brief=True,
         query=LISTING, answers="DeploymentPage", is_polled=True,
         codes=("validation_failed", "mode_mismatch"),
     ).opt,
@@ -136,6 +138,7 @@ def list_deployments(
     sync_to_thread=True,
     opt=Operation(
         id="get_deployment", tag="deployments", summary="One deployment, as it is now",
+        is_brief=True,
         answers="Deployment", is_polled=True, codes=("not_found", "mode_mismatch"),
     ).opt,
 )  # fmt: skip

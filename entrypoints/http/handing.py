@@ -9,14 +9,17 @@ acts.  So it is told only of what it reads itself: the request, its body, and wh
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from contextvars import copy_context
 from copy import copy
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from litestar.handlers import HTTPRouteHandler
 
 from entrypoints.http.authentication import Gatekeeper
 from entrypoints.http.decoding import AnyRequest
+from entrypoints.http.operations import Operation
 
 #: Name of the one part that is needed for what is asked of a request.
 GATEKEEPER = "gatekeeper"
@@ -27,8 +30,12 @@ _ASKED: Mapping[str, Callable[[Gatekeeper, AnyRequest], object]] = {
 }
 
 
-def handed(handler: HTTPRouteHandler, parts: Mapping[str, Any]) -> HTTPRouteHandler:
+def handed(
+    handler: HTTPRouteHandler, parts: Mapping[str, Any], brief: Executor | None = None
+) -> HTTPRouteHandler:
     """*handler* as the framework is told of it; *parts* are looked up at every request.
+
+    *brief*: where it acts, where its operation is brief; None: where all others do.
 
     Raises: TypeError: it holds the loop, and who is calling would have to be waited for.
     """
@@ -64,9 +71,21 @@ def handed(handler: HTTPRouteHandler, parts: Mapping[str, Any]) -> HTTPRouteHand
             ask(request, read)
         return await act(**read)
 
-    acting = wait_on if waits else act_on
+    @wraps(act)
+    async def act_briefly(request: AnyRequest, **read: Any) -> Any:
+        call = partial(copy_context().run, act_on, request, **read)
+        return await asyncio.get_running_loop().run_in_executor(brief, call)
+
+    made, acting = copy(handler), wait_on if waits else act_on
+    if _is_brief(handler):
+        made.sync_to_thread, acting = None, act_briefly
     _tell(acting, signature, {*given, *asked})
-    return copy(handler)(acting)
+    return made(acting)
+
+
+def _is_brief(handler: HTTPRouteHandler) -> bool:
+    operation = handler.opt.get("operation")
+    return isinstance(operation, Operation) and operation.is_brief
 
 
 def _tell(function: Callable[..., Any], signature: inspect.Signature, left_out: set[str]) -> None:

@@ -34,6 +34,9 @@ class Operation:
     is_limited: bool = True
     #: Does not change anything, although it is a POST.
     is_read: bool = False
+    #: Waits for the database and for nobody else, so that a few threads serve many of it: each
+    #: further one takes the interpreter from the others.
+    is_brief: bool = False
     #: Other good answers, all without a body: status, and what it means.
     empty: Mapping[int, str] = {}
     #: Carries an ETag, and is 304 for whoever has it.

@@ -71,6 +71,7 @@ GIFT = Shape("GiftRequest", (TO, CREDITS, MESSAGE, WINDOW), exclusive=((MESSAGE,
     sync_to_thread=True,
     opt=Operation(
         id="list_teams", tag="people", summary="Teams, oldest first", query=SHORT,
+        is_brief=True,
         answers="TeamPage", codes=("validation_failed",),
     ).opt,
 )  # fmt: skip
@@ -87,6 +88,7 @@ def list_teams(request: AnyRequest, caller: Given[Caller], store: AStore) -> Res
     sync_to_thread=True,
     opt=Operation(
         id="create_team", tag="people", summary="Make a team", body=TEAM, answers="Team",
+        is_brief=True,
         status=201, needs_idempotency_key=True, codes=(*KEYED, "member_not_found", "not_found"),
     ).opt,
 )  # fmt: skip

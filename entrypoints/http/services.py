@@ -91,6 +91,8 @@ class Limits:
     streams: int = 16
     #: Requests that are worked on at once; the database pool should have as many connections.
     threads: int = 32
+    #: Of them, those whose operations are brief.
+    brief_threads: int = 6
 
 
 @frozen(kw_only=True)

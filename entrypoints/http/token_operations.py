@@ -115,6 +115,7 @@ def create_operation(
     sync_to_thread=True,
     opt=Operation(
         id="list_operations", tag="operations", summary="What was done with a token, newest first",
+        is_brief=True,
         query=LISTING, answers="OperationPage", is_polled=True,
         codes=("not_found", "token_not_issued", "validation_failed", "mode_mismatch"),
     ).opt,
@@ -135,6 +136,7 @@ def list_operations(
     sync_to_thread=True,
     opt=Operation(
         id="get_operation", tag="operations", summary="One operation, as it is now",
+        is_brief=True,
         answers="Operation", is_polled=True, codes=("not_found", "mode_mismatch"),
     ).opt,
 )  # fmt: skip

@@ -33,6 +33,7 @@ LISTING = Shape("TokenQuery", (LIMIT, CURSOR, NETWORK, LIVE, KIND))
     sync_to_thread=True,
     opt=Operation(
         id="list_tokens", tag="tokens", summary="Tokens that were issued, newest first",
+        is_brief=True,
         description="Of completed deployments only, and as they were issued, with the owner that "
         "each has now: one token alone is read together with its chain.",
         query=LISTING, answers="TokenPage", is_polled=True,

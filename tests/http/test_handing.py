@@ -1,17 +1,22 @@
 """Handlers get what they ask for by name, and who is calling in a thread."""
 
+import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from litestar import Litestar, Response, get
-from litestar.exceptions import ImproperlyConfiguredException
+from litestar.exceptions import HTTPException, ImproperlyConfiguredException
 from litestar.params import FromPath
 from litestar.testing import TestClient
 
 from entrypoints.http.authentication import Source
 from entrypoints.http.decoding import AnyRequest
 from entrypoints.http.handing import GATEKEEPER, handed
+from entrypoints.http.operations import Operation
 from entrypoints.http.services import Given, PublicUrl
+
+BRIEF = Operation(id="x", tag="x", summary="x", answers=None, is_brief=True).opt
 
 
 class Keeper:
@@ -60,6 +65,43 @@ def test_for_a_handler_that_waits_on_the_loop_the_asker_is_asked_beside_it():
         id, url, path, _, asked, _, acting, method = client.get("/of/seven").text.split()
         assert (id, url, path, method) == ("seven", "first", "/of/seven", "GET")
         assert acting == client.get("/loop").text != asked
+
+
+def test_what_is_brief_is_served_also_while_all_others_wait():
+    """For a node that dawdles, say; it has its caller and its errors all the same."""
+    held, waiting = threading.Event(), threading.Barrier(3)
+
+    @get("/slow", sync_to_thread=True)
+    def slow(public_url: PublicUrl) -> Response[str]:
+        waiting.wait(10)
+        held.wait(10)
+        return Response(public_url)
+
+    @get("/brief/{id:str}", sync_to_thread=True, opt=BRIEF)
+    def brief(id: FromPath[str], source: Given[Source]) -> Response[str]:
+        name = threading.current_thread().name
+        if id == "wrong":
+            raise HTTPException(status_code=418, detail=name)
+        return Response(f"{id} {source.prefix} by {name}")
+
+    async def two_threads():
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+
+    parts = {GATEKEEPER: Keeper(), "public_url": "there"}
+    with ThreadPoolExecutor(1, "brief") as own, ThreadPoolExecutor(2) as clients:
+        handlers = [handed(each, parts, own) for each in (slow, brief)]
+        app = Litestar(handlers, openapi_config=None, on_startup=[two_threads])
+        with TestClient(app) as client:
+            answers = [clients.submit(client.get, "/slow") for _ in range(2)]
+            waiting.wait(10)
+            told = client.get("/brief/seven").text
+            assert (told.startswith("seven /brief/seven in "), "by brief_0" in told) == (
+                True,
+                True,
+            )
+            assert client.get("/brief/wrong").json()["detail"] == "brief_0"
+            held.set()
+            assert [each.result().text for each in answers] == ["there", "there"]
 
 
 def test_who_is_calling_is_not_asked_on_the_loop():
