@@ -6,7 +6,6 @@ run out, and another worker, or this one, tries again.
 """
 
 import logging
-import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
@@ -26,6 +25,7 @@ from application.ports.storage.work import (
 )
 from application.ports.telemetry import SpanKind, Telemetry
 from domain.identifiers import Prefix, public_id
+from entrypoints.worker import niceness
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class DeploymentLoop:
         """Work until *stop*; then finish the step in hand and give back the leases."""
         renewing = threading.Thread(target=self._renew, args=(stop,), name="renew", daemon=True)
         renewing.start()
-        _be_nice(self.niceness)
+        niceness.of_this_thread(self.niceness)
         with ThreadPoolExecutor(self.threads, thread_name_prefix="advance") as pool:
             while not stop.is_set():
                 pause = self._round(pool)
@@ -151,16 +151,6 @@ class DeploymentLoop:
                 log.exception("leases are not renewed")
             if stop.is_set():
                 stop.wait(self.renew_every.total_seconds())
-
-
-def _be_nice(niceness: int) -> None:
-    """Of this thread and those that it starts (on Linux; elsewhere of the process).
-
-    A person waits for the API, and nobody for a worker's next step: blocks take seconds.  Nobody
-    is made less nice than they were started: that takes a privilege.
-    """
-    if niceness > os.getpriority(os.PRIO_PROCESS, 0):
-        os.setpriority(os.PRIO_PROCESS, 0, niceness)
 
 
 def _never_silent(future: Future[None]) -> None:

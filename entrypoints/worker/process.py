@@ -11,6 +11,7 @@ from application.ports.payments import PaymentsRefusedError, PaymentsUnavailable
 from domain.identifiers import NetworkId
 from entrypoints.container import Container
 from entrypoints.readiness import await_database, tell_of_clock, tell_of_tariffs
+from entrypoints.worker import niceness
 from entrypoints.worker.background import Periodic, handlers, watched
 from entrypoints.worker.clock import followed
 from entrypoints.worker.keys import key_changes
@@ -59,6 +60,7 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
+    niceness.of_this_session(container.settings().worker_niceness)
     store, tasks = container.store(), container.tasks()
     # Built first: what the configuration has wrong is said before anything is waited for.
     container.advance()
