@@ -44,13 +44,15 @@ _OPENS = (Granted, Graced, Reinstated)
 class PostgresLedger(Ledger):
     _transaction: Transaction
     _is_locked: bool = False
+    #: What is asked behind the lock was said with it, and found.
+    _is_foreseen: bool = False
 
     def stand_in_line(self, foreseen: Foreseen | None = None) -> None:
         if foreseen is None:
-            self._locked()
+            self._locked({})
         else:
-            asked = foreknown.questions(foreseen)
-            _, _, found = self._locked(*asked)
+            self._is_foreseen = True
+            _, _, found = self._locked({}, *foreknown.questions(foreseen))
             for question, rows_ in foreknown.answers(foreseen, found):
                 self._transaction.know(question, rows_)
 
@@ -67,21 +69,25 @@ class PostgresLedger(Ledger):
             "lots": list(lots),
             "now": now,
         }
+        asked = {name: value for name, value in parameters.items() if value}
         organisation, wallet, (found, known) = self._locked(
+            {} if self._is_foreseen else asked,
             (LEDGER["select_lots"], parameters),
             (LEDGER["select_holds"], parameters),
         )
         return _wallet(organisation, wallet, found, known)
 
-    def _locked(self, *then: Statement) -> tuple[OrganisationId, Row, list[list[DictRow]]]:
+    def _locked(
+        self, asked: Row, *then: Statement
+    ) -> tuple[OrganisationId, Row, list[list[DictRow]]]:
         """The wallet's row, and what *then* has found behind its lock, in one round trip.
 
-        A lock that is held already is asked for again where something was written since: then all
-        that was read before it is, too.
+        A lock that is held already is asked for again where something was written since, or where
+        *asked* is otherwise: then all that was read before it is, too.
         """
         organisation = self._transaction.scope.organisation
         self._transaction.enter(Lock.WALLET, organisation)
-        wallet, *found = self._transaction.read((LEDGER["lock_wallet"], {}), *then)
+        wallet, *found = self._transaction.read((LEDGER["lock_wallet"], asked), *then)
         if not wallet or organisation is None:
             raise MisuseError(f"{organisation} has no wallet")
         self._is_locked = True
