@@ -2,7 +2,6 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 from litestar import Litestar, Router
 from litestar.handlers import BaseRouteHandler
@@ -87,6 +86,7 @@ def create_app(services: Services) -> Litestar:
     # First, or the framework's own are there before them.
     handlers = [*options.handlers(handlers), *handlers]
     parts = parts_of(services)
+    # They end with the application, or the process; what they are at is finished.
     brief = ThreadPoolExecutor(services.limits.brief_threads, thread_name_prefix="brief")
     handlers = [handed(handler, parts, brief) for handler in handlers]
     problem = Answering(public_url=services.public_url)
@@ -97,7 +97,7 @@ def create_app(services: Services) -> Litestar:
         exception_handlers={Exception: problem},
         request_max_body_size=services.limits.max_body_bytes,
         on_startup=[_threads(services.limits.threads), *services.on_startup],
-        on_shutdown=[partial(brief.shutdown, wait=False), *services.on_shutdown],
+        on_shutdown=list(services.on_shutdown),
         # The schema is ours (`openapi.py`); what goes wrong is logged once, by us.
         openapi_config=None,
         logging_config=None,
