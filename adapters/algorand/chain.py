@@ -86,18 +86,7 @@ class AlgorandChain(Chain):
     _document_url: DocumentUrl | None = field(repr=False)
     _origins: Origins = field(factory=Origins, repr=False)
     _searches: Searches = field(factory=Searches, repr=False)
-    #: By name, and what is said of each.
-    _offered: Mapping[TokenKind, Kind] = field(init=False, repr=False)
-    _kinds: tuple[KindDescription, ...] = field(init=False, repr=False)
     curve: Curve = Curve.ED25519
-
-    @_offered.default
-    def _offered_here(self) -> Mapping[TokenKind, Kind]:
-        return protocol.offered(publishing_at(self._document_url), self.network)
-
-    @_kinds.default
-    def _described(self) -> tuple[KindDescription, ...]:
-        return tuple(kind.description for kind in self._offered.values())
 
     @classmethod
     def through(
@@ -117,13 +106,14 @@ class AlgorandChain(Chain):
         return cls(network, reader, installation, Meeting(reader), document_url)
 
     def kinds(self) -> tuple[KindDescription, ...]:
-        return self._kinds
+        found = protocol.offered(publishing_at(self._document_url), self.network)
+        return tuple(kind.description for kind in found.values())
 
     def token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token | Refusal:
-        if kind not in self._offered:
-            found = publishing_at(self._document_url)
+        found = publishing_at(self._document_url)
+        if kind not in protocol.offered(found, self.network):
             return protocol.not_offered(found, self.network, kind)
-        return self._offered[kind].token(parameters)
+        return found[kind].token(parameters)
 
     def stored_token(self, kind: TokenKind, parameters: Mapping[str, object]) -> Token:
         return _kind(kind).stored_token(parameters)

@@ -47,14 +47,14 @@ def test_without_the_folder_there_is_no_such_kind(chain):
     assert "asa_ft" in refusal.detail
 
 
-def test_a_new_standard_is_offered_beside_the_others(pretend, chain):
+def test_a_new_standard_is_offered_beside_the_others(chain, pretend):
     assert names(chain)[-1] == PRETEND
     assert "asa_ft" in names(chain)
     (description,) = [each for each in chain.kinds() if each.kind == PRETEND]
     assert description.standard == "Pretend"
 
 
-def test_a_new_standard_says_what_is_wrong_with_a_token(pretend, chain):
+def test_a_new_standard_says_what_is_wrong_with_a_token(chain, pretend):
     made = chain.token(PRETEND, TOKEN)
     assert isinstance(made, Token)
     assert made.kind == PRETEND
@@ -63,11 +63,11 @@ def test_a_new_standard_says_what_is_wrong_with_a_token(pretend, chain):
     assert [each.pointer for each in refusal.faults] == ["/total", "/colour"]
 
 
-def test_what_was_pretended_is_gone_afterwards(chain, node, tmp_path):
+def test_what_was_pretended_is_gone_afterwards(chain, tmp_path):
     before = names(chain)
     with a_kind_that_needs(None, tmp_path):
-        assert names(chain_of(node)) != before
-    assert names(chain_of(node)) == before
+        assert names(chain) != before
+    assert names(chain) == before
 
 
 class TestTheGate:
