@@ -20,6 +20,7 @@ from application.ports.storage.deployments import (
     ClientReferenceTakenError,
     DeploymentIdTakenError,
     Deployments,
+    keeps_what_was_signed,
 )
 from application.ports.storage.paging import Page, PageRequest
 from application.ports.storage.work import LeaseLostError, Lock
@@ -108,6 +109,8 @@ class PostgresDeployments(Deployments):
             name for name in _KEPT if getattr(before, name) != getattr(deployment, name)
         ]:
             raise MisuseError(f"{deployment.id} keeps its {', '.join(changed)}")
+        if not keeps_what_was_signed(before, deployment):
+            raise MisuseError(f"{deployment.id} keeps what was signed for it")
         row = {
             **rows.deployment_to_row(deployment),
             "due_at": _due(deployment, due_at),

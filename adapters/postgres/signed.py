@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from domain.identifiers import OperationId, OrganisationId
 from domain.operation import Attempt
@@ -59,14 +59,14 @@ def key_from_row(row: Mapping[str, Any]) -> Key:
     )
 
 
-@frozen
+@define(eq=False)
 class KeptBytes:
     """The newest, or lately used; threads share it."""
 
     most: int = MOST
     _kept: OrderedDict[Key, SignedBytes] = field(factory=OrderedDict, repr=False)
-    #: Bytes in all, in a list of one: all else is as it was made.
-    _size: list[int] = field(factory=lambda: [0])
+    #: Bytes in all.
+    _size: int = 0
     _lock: Lock = field(factory=Lock)
 
     def get(self, key: Key) -> SignedBytes | None:
@@ -81,7 +81,7 @@ class KeptBytes:
             if key in self._kept:
                 return
             self._kept[key] = signed
-            self._size[0] += signed.size
-            while self._size[0] > self.most:
+            self._size += signed.size
+            while self._size > self.most:
                 _, least = self._kept.popitem(last=False)
-                self._size[0] -= least.size
+                self._size -= least.size

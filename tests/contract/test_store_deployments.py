@@ -126,6 +126,36 @@ def shown(deployment: Deployment) -> Deployment:
     )
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"raw": None}, {"raw": b"other"}, {"body": b""}, {"transaction_id": "0xother"}],
+    ids=str,
+)
+def test_what_was_signed_stays_as_it_was(store: Store, change: dict[str, object]):
+    """So no outline is ever recorded, and nothing that was sent is forgotten."""
+    tenant = a_tenant(store)
+    slot = Slot(number=1, network=tenant.network, signer="0xowner", sequence=uuid4().int >> 66)
+    attempt = Attempt(
+        number=1,
+        transaction_id=TransactionId(f"0x{uuid4().hex}"),
+        raw=b"signed",
+        body=b"draft",
+        fee_cap=1,
+        signed_at=NOW,
+    )
+    deployment = added(store, tenant).apply(SlotReserved(step=1, slot=slot))
+    deployment = deployment.apply(Signed(step=1, attempt=attempt))
+    put(store, tenant, deployment)
+    step = deployment.steps[0]
+    otherwise = evolve(step.slots[0], attempts=(evolve(attempt, **change),))
+    steps = (evolve(step, slots=(otherwise,)), *deployment.steps[1:])
+    for wrong in (evolve(deployment, steps=steps), deployment.outline()):
+        with pytest.raises(MisuseError):
+            put(store, tenant, wrong)
+    with store.begin(tenant.scope) as work:
+        assert work.deployments.get(deployment.id) == deployment
+
+
 @settings(drawn, max_examples=examples(25))
 @given(data=st.data())
 def test_every_deployment_round_trips_in_every_state(store: Store, data: st.DataObject):

@@ -29,17 +29,23 @@ class Erratic:
         return self.advance(claim)
 
 
-def running(house, advance):
-    stop = threading.Event()
-    loop = DeploymentLoop(
-        store=house.store,
-        clock=house.clock,
-        advance=advance,
-        telemetry=house.telemetry,
-        worker=WORKER_ID,
-        threads=2,
+def a_loop(house, advance, **options):
+    return DeploymentLoop(
+        **{
+            "store": house.store,
+            "clock": house.clock,
+            "advance": advance,
+            "telemetry": house.telemetry,
+            "worker": WORKER_ID,
+            "threads": 2,
+            **options,
+        }
     )
-    thread = threading.Thread(target=loop.run, args=(stop,), daemon=True)
+
+
+def running(house, advance, **options):
+    stop, loop = threading.Event(), a_loop(house, advance, **options)
+    thread = threading.Thread(target=loop.run, args=(stop,), name="loop", daemon=True)
     thread.start()
     return thread, stop
 
@@ -119,18 +125,8 @@ def test_leases_go_on_being_renewed_whatever_one_renewal_met():
                 renewed.set()
             return house.store.begin(scope)
 
-    stop = threading.Event()
-    loop = DeploymentLoop(
-        store=Trouble(),
-        clock=house.clock,
-        advance=slow,
-        telemetry=house.telemetry,
-        worker=WORKER_ID,
-        threads=2,
-        renew_every=timedelta(milliseconds=20),
-    )
-    thread = threading.Thread(target=loop.run, args=(stop,), daemon=True)
-    thread.start()
+    often = timedelta(milliseconds=20)
+    thread, stop = running(house, slow, store=Trouble(), renew_every=often)
     assert renewed.wait(10)
     blocked.set()
     finish(thread, stop)
@@ -142,10 +138,6 @@ def test_who_carries_on_leaves_the_processor_to_others_and_who_renews_leases_doe
     advance, niceness = house.advance(), {}
     before = os.getpriority(os.PRIO_PROCESS, 0)
 
-    def slow(claim):
-        niceness["advance"] = os.getpriority(os.PRIO_PROCESS, 0)
-        return advance(claim)
-
     class Seen:
         """The store, which is asked by each thread at its own priority."""
 
@@ -154,24 +146,15 @@ def test_who_carries_on_leaves_the_processor_to_others_and_who_renews_leases_doe
             niceness[name.partition("_")[0]] = os.getpriority(os.PRIO_PROCESS, 0)
             return house.store.begin(scope)
 
-    stop, held = threading.Event(), threading.Event()
+    held = threading.Event()
 
     def held_back(claim):
         held.wait(20)
-        return slow(claim)
+        niceness["advance"] = os.getpriority(os.PRIO_PROCESS, 0)
+        return advance(claim)
 
-    loop = DeploymentLoop(
-        store=Seen(),
-        clock=house.clock,
-        advance=held_back,
-        telemetry=house.telemetry,
-        worker=WORKER_ID,
-        threads=2,
-        niceness=before + 3,
-        renew_every=timedelta(milliseconds=20),
-    )
-    thread = threading.Thread(target=loop.run, args=(stop,), name="loop", daemon=True)
-    thread.start()
+    often = timedelta(milliseconds=20)
+    thread, stop = running(house, held_back, store=Seen(), niceness=before + 3, renew_every=often)
     until(lambda: "renew" in niceness, house, step=timedelta(0))
     held.set()
     until(lambda: house.get(id).state is State.COMPLETED, house)
@@ -189,11 +172,7 @@ def test_nobody_is_made_less_nice_than_they_were_started():
         del claim
         met.append(os.getpriority(os.PRIO_PROCESS, 0))
 
-    stop = threading.Event()
-    loop = DeploymentLoop(
-        store=house.store, clock=house.clock, advance=carry, telemetry=house.telemetry,
-        worker=WORKER_ID, threads=1, niceness=4,
-    )  # fmt: skip
+    stop, loop = threading.Event(), a_loop(house, carry, niceness=4)
 
     def started_nice():
         os.setpriority(os.PRIO_PROCESS, 0, 9)

@@ -21,6 +21,7 @@ from application.ports.storage.deployments import (
     Networks,
     Signers,
     SlotUse,
+    keeps_what_was_signed,
 )
 from application.ports.storage.paging import Page, PageRequest
 from application.ports.storage.work import FenceLostError, LeaseLostError, Lock
@@ -135,6 +136,8 @@ class MemoryDeployments(Deployments):
             raise MisuseError(f"{deployment.id} is not locked")
         if _identity(before.deployment) != _identity(deployment):
             raise MisuseError(f"{deployment.id} keeps what was accepted")
+        if not keeps_what_was_signed(before.deployment, deployment):
+            raise MisuseError(f"{deployment.id} keeps what was signed for it")
         if claim is None:
             self._transaction.delete(self._tables.leases, key)
         else:

@@ -11,7 +11,7 @@ from application.ports.storage.paging import Page, PageRequest
 from domain.deployment import Deployment, State
 from domain.identifiers import AccountId, NetworkId, OperationId, OrganisationId
 from domain.network import Network, NetworkStatus
-from domain.operation import OperationKind, Signer
+from domain.operation import Attempt, OperationKind, Signer
 from domain.token import TokenKind
 from domain.trace import Cause
 from domain.treasury import Holding
@@ -48,6 +48,24 @@ class Claim:
     cause: Cause = field(default=NOBODY, eq=False)
 
 
+def keeps_what_was_signed(before: Deployment, after: Deployment) -> bool:
+    """Whether what was signed for *before* is the same bytes in *after*; an outline has none."""
+    signed = {
+        (step.number, each.number): _signed(each)
+        for step in before.steps
+        for each in step.attempts
+    }
+    return all(
+        signed.get((step.number, each.number), _signed(each)) == _signed(each)
+        for step in after.steps
+        for each in step.attempts
+    )
+
+
+def _signed(attempt: Attempt) -> tuple[object, ...]:
+    return attempt.transaction_id, attempt.signed_at, attempt.raw, attempt.body
+
+
 class Deployments(Protocol):
     """Operations of the scope's organisation, with steps, slots and attempts."""
 
@@ -73,6 +91,7 @@ class Deployments(Protocol):
 
         Raises:
             LeaseLostError: *claim* is not, or no longer, the operation's lease.
+            MisuseError: it was not locked, or is otherwise in what never changes.
         """
         ...
 
