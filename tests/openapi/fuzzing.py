@@ -177,7 +177,8 @@ class Fuzzer:
             self.failures.setdefault((name_of(case.operation), kind), report)
         if not wrong and response.status_code < 300:
             self._enforced.add(label)
-        if response.status_code == 429:
+        if response.status_code in (423, 429):
+            # What was asked too often is blocked for a while, and would be in all that follow.
             self.world.site.house.pass_time(timedelta(hours=1))
 
 

@@ -37,6 +37,7 @@ WHY: Mapping[str, str] = {
     "passphrase_not_offered": "what the installation derives is configured",
     "plan_changed": "the hash of a plan is of one request",
     "rekey_not_offered": "what the account's network can do",
+    "spending_blocked": "somebody has asked for too much too often, and it passes",
     "too_many_credits": "what an operation costs is in the catalogue",
     "too_much_output": "what an operation may put out is in the catalogue",
     "unknown_field": "which parameters an action has its kind says",
@@ -82,6 +83,7 @@ MAY_REFUSE: Mapping[str, frozenset[str]] = {
     "create_team": frozenset({"member_not_found"}),
     "create_usage_hold": frozenset({
         "unknown_operation", "too_many_credits", "too_much_output", "insufficient_credits",
+        "spending_blocked",
     }),
     "list_events": frozenset({"conflicting_fields", "invalid_cursor"}),
     "create_webhook_endpoint": frozenset({"webhook_url_refused", "webhook_url_unresolved"}),
