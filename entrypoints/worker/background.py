@@ -30,6 +30,7 @@ from domain.identifiers import (
     parse_id,
     public_id,
 )
+from entrypoints.worker.lull import Lull
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +41,13 @@ Handler = Callable[[OrganisationId, str], None]
 
 @frozen(kw_only=True)
 class Periodic:
-    """Does *act* every *interval*, at once again while it says that there was something to do."""
+    """Does *act* every *interval*, at once again while it says that there was something to do; and
+    every *quiet* once there was nothing for a while.
+    """
 
     name: str
     interval: timedelta
+    quiet: timedelta | None = None
     act: Callable[[], object]
     #: Acts until the process ends: what it does there is watched, and it is not.
     is_endless: bool = False
@@ -60,11 +64,11 @@ class Periodic:
         return evolve(self, act=act)
 
     def run(self, stop: threading.Event) -> None:
+        quiet = self.quiet or self.interval
+        lull = Lull(soon=timedelta(0), often=self.interval, seldom=quiet)
         while not stop.is_set():
-            pause = self.interval
             try:
-                if self.act():
-                    pause = timedelta(0)
+                pause = lull.pause(found=bool(self.act()))
             except (StoreUnavailableError, TasksUnavailableError) as error:
                 log.warning("%s: %s", self.name, error)
                 pause = max(self.interval, _AFTER_TROUBLE)

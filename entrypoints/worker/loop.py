@@ -26,13 +26,17 @@ from application.ports.storage.work import (
 from application.ports.telemetry import SpanKind, Telemetry
 from domain.identifiers import Prefix, public_id
 from entrypoints.worker import niceness
+from entrypoints.worker.lull import Lull
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=8)
 RENEW_EVERY = timedelta(seconds=2)
-#: How often the queue is looked at when nothing was due the last time.
+#: How often the queue is looked at: after something was due, when nothing was, and when nothing
+#: has been for a while.
+SOON = timedelta(milliseconds=10)
 IDLE = timedelta(milliseconds=200)
+QUIET = timedelta(milliseconds=500)
 _AFTER_TROUBLE = timedelta(seconds=1)
 
 
@@ -52,6 +56,7 @@ class DeploymentLoop:
     #: By organisation and operation: two organisations may use the same id.
     _working: dict[tuple[UUID, UUID], Claim] = field(factory=dict)
     _finished: list[Claim] = field(factory=list)
+    _lull: Lull = field(factory=lambda: Lull(soon=SOON, often=IDLE, seldom=QUIET))
     _lock: threading.Lock = field(factory=threading.Lock)
 
     def run(self, stop: threading.Event) -> None:
@@ -61,17 +66,15 @@ class DeploymentLoop:
         niceness.of_this_thread(self.niceness)
         with ThreadPoolExecutor(self.threads, thread_name_prefix="advance") as pool:
             while not stop.is_set():
-                pause = self._round(pool)
-                if pause:
-                    stop.wait(pause.total_seconds())
+                stop.wait(self._round(pool).total_seconds())
         try:
             self._give_back()
         except StoreUnavailableError:
             log.warning("leases are left to run out: the store does not answer")
         renewing.join(timeout=self.renew_every.total_seconds())
 
-    def _round(self, pool: ThreadPoolExecutor) -> timedelta | None:
-        """Give back what is finished, take what is due; None: there may be more at once."""
+    def _round(self, pool: ThreadPoolExecutor) -> timedelta:
+        """Give back what is finished, take what is due: how long to wait for the next round."""
         try:
             self._give_back()
             with self._lock:
@@ -86,7 +89,7 @@ class DeploymentLoop:
                 self._working[claim.organisation, claim.operation] = claim
             future = pool.submit(self._carry_on, claim)
             future.add_done_callback(_never_silent)
-        return IDLE if not claims else timedelta(milliseconds=10)
+        return self._lull.pause(found=bool(claims))
 
     def _take(self, limit: int) -> list[Claim]:
         with self.store.begin(Scope()) as work:

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 WATCH_EVERY = timedelta(seconds=2)
 DISPATCH_EVERY = timedelta(milliseconds=200)
+DISPATCH_QUIETLY_EVERY = timedelta(milliseconds=500)
 SWEEP_EVERY = timedelta(seconds=30)
 #: How often it is seen whether tokens are due to be looked at, and whether one is forgotten.
 LOOK_EVERY = timedelta(seconds=2)
@@ -149,7 +150,12 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
     ]
     return [
         *watches,
-        Periodic(name="dispatch", interval=DISPATCH_EVERY, act=container.dispatch()),
+        Periodic(
+            name="dispatch",
+            interval=DISPATCH_EVERY,
+            quiet=DISPATCH_QUIETLY_EVERY,
+            act=container.dispatch(),
+        ),
         Periodic(name="sweep", interval=SWEEP_EVERY, act=_always_pause(container.sweep())),
         Periodic(name="key changes", interval=LOOK_EVERY, act=key_changes(container)),
         Periodic(name="tokens", interval=LOOK_EVERY, act=container.watch_tokens()),

@@ -253,8 +253,7 @@ class Process:
 
         def carry_on() -> None:
             while True:
-                pause = loop._round(pool)
-                self.scheduler.idle(pause.total_seconds() if pause is not None else 0.01)
+                self.scheduler.idle(loop._round(pool).total_seconds())
 
         def tell() -> None:
             while True:

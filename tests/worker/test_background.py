@@ -106,6 +106,25 @@ def test_a_periodic_act_survives_whatever_it_meets():
     assert seen == [0, 1]
 
 
+@pytest.mark.parametrize("quiet", [timedelta(milliseconds=500), None])
+def test_what_found_nothing_for_a_while_acts_less_often_where_that_was_said(quiet):
+    often, waited = timedelta(milliseconds=200), []
+
+    class Stop:
+        def is_set(self):
+            return len(waited) == 55
+
+        def wait(self, seconds):
+            waited.append(seconds)
+
+    def act():
+        return len(waited) in {0, 53}
+
+    Periodic(name="test", interval=often, quiet=quiet, act=act).run(Stop())
+    seldom = 0.5 if quiet else 0.2
+    assert waited == [0.0] + [0.2] * 49 + [seldom] * 3 + [0.0, 0.2]
+
+
 def test_a_gift_is_delivered_and_a_task_that_names_none_is_let_go(caplog):
     house, tasks = House(), MemoryTasks()
     neighbour = house.neighbour()

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from attrs import define, field
 
 from application.ports.storage.work import LeaseLostError, Scope, StoreUnavailableError
 from domain.deployment import State
-from entrypoints.worker.loop import LEASE, DeploymentLoop
+from entrypoints.worker.loop import IDLE, LEASE, QUIET, SOON, DeploymentLoop
 from tests.application.house import WORKER_ID, House
 
 
@@ -72,6 +73,18 @@ def test_deployments_are_carried_on_until_they_are_done():
     finish(thread, stop)
     assert [house.get(id).state for id in ids] == [State.COMPLETED] * 4
     assert [house.tokens(id) for id in ids] == [1] * 4
+
+
+def test_a_queue_in_which_nothing_was_due_for_ten_seconds_is_looked_at_less_often():
+    house = House()
+    loop = a_loop(house, house.advance())
+    with ThreadPoolExecutor(1) as pool:
+        pauses = [loop._round(pool) for _ in range(52)]
+        house.deploy()
+        again = [loop._round(pool), loop._round(pool)]
+    assert pauses == [IDLE] * 49 + [QUIET] * 3
+    assert again[0] == SOON
+    assert again[1] in {SOON, IDLE}
 
 
 def test_whatever_goes_wrong_is_tried_again_when_the_lease_is_over():
