@@ -15,11 +15,12 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.rows import DictRow
 
 from adapters.postgres import queries
-from adapters.postgres.statements import Found, Statement, Statements
+from adapters.postgres.statements import Found, Parameters, Statement, Statements
 from adapters.postgres.writing import failure
 from application.ports.storage.work import Scope
+from domain.errors import MisuseError
 
-_ENTER = queries.load("scope.sql")["enter"]
+_SCOPE = queries.load("scope.sql")
 
 _Begun = tuple[Connection[DictRow], list[Found]]
 #: What is done on a connection first.  It may be done on several, until one is not dead.
@@ -39,7 +40,7 @@ class Dialogue:
         """All of them in order, in one message there and one back.  Raises: psycopg.Error."""
         if self._connection is not None:
             return Statements.of(self._connection).ask(statements)
-        entering = _entering(self._scope)
+        entering = _SCOPE["enter"], _names(self._scope)
 
         def first(connection: Connection[DictRow]) -> list[Found]:
             return Statements.of(connection).batch([entering, *statements], begins=True)
@@ -82,11 +83,16 @@ class Question:
     _scope: Scope
 
     def ask(self, statements: Sequence[Statement]) -> list[Found]:
-        """Raises: psycopg.Error."""
-        entering = _entering(self._scope)
-        connection, (_, *found) = self._enter(
-            lambda connection: Statements.of(connection).batch([entering, *statements])
-        )
+        """Raises: psycopg.Error, MisuseError: it would change something."""
+        entering = _SCOPE["enter_to_ask"], _names(self._scope)
+
+        def first(connection: Connection[DictRow]) -> list[Found]:
+            try:
+                return Statements.of(connection).batch([entering, *statements])
+            except psycopg.errors.ReadOnlySqlTransaction as error:
+                raise MisuseError("a question changes nothing") from error
+
+        connection, (_, *found) = self._enter(first)
         self._leave(connection)
         return found
 
@@ -117,9 +123,8 @@ def end(connection: Connection[DictRow], how: bytes) -> None:
         raise psycopg.errors.InFailedSqlTransaction("it failed before: nothing was committed")
 
 
-def _entering(scope: Scope) -> Statement:
-    ids = {"organisation": _setting(scope.organisation), "user": _setting(scope.user)}
-    return _ENTER, ids
+def _names(scope: Scope) -> Parameters:
+    return {"organisation": _setting(scope.organisation), "user": _setting(scope.user)}
 
 
 def _setting(id: UUID | None) -> str:

@@ -10,7 +10,7 @@ from psycopg.rows import DictRow
 
 from adapters.postgres.errors import translated
 from adapters.postgres.statements import Found, Parameters, Statement
-from application.ports.storage.work import Lock, LockSequence, Scope
+from application.ports.storage.work import Lock, LockSequence, Scope, StoreUnavailableError
 from domain.errors import LockOrderError, MisuseError
 
 #: Of statements that write, or wait for somebody who may have written; also through a function.
@@ -36,6 +36,8 @@ class Transaction:
     _known: dict[object, list[DictRow]] = field(factory=dict)
     #: What is written before anything else is asked.
     _later: list[tuple[list[Statement], Check | None]] = field(factory=list)
+    #: What was asked last went wrong, and what had been left for later is lost with it.
+    _has_failed: bool = False
     _is_over: bool = False
 
     def enter(self, lock: Lock, id: Any) -> None:
@@ -88,15 +90,23 @@ class Transaction:
             raise MisuseError(f"there is no {what} in {self.scope}")
 
     def batch(self, statements: Sequence[Statement]) -> list[Found]:
-        """All of them in order, in one round trip; each sees what those before it did."""
+        """All of them in order, in one round trip; each sees what those before it did.
+
+        Whatever goes wrong, nothing of the transaction is kept, also where the server knows of no
+        fault.
+        """
         if any(changes(query) for query, _ in statements):
             self._known.clear()
         self._must_be_open()
         left, checks = self._taken()
-        with translated():
-            found = self._ask([*left, *((query, self._with(p)) for query, p in statements)])
-        for first, last, check in checks:
-            check(found[first:last])
+        try:
+            with translated():
+                found = self._ask([*left, *((query, self._with(p)) for query, p in statements)])
+            for first, last, check in checks:
+                check(found[first:last])
+        except BaseException:
+            self._has_failed = True
+            raise
         return found[len(left) :]
 
     def later(self, statements: Iterable[Statement], check: Check | None = None) -> None:
@@ -110,7 +120,11 @@ class Transaction:
         self._later.append(([(query, self._with(given)) for query, given in statements], check))
 
     def last(self) -> list[Statement]:
-        """What is still to be written, and goes with the end."""
+        """What is still to be written, and goes with the end.
+
+        Raises: StoreUnavailableError: something failed before, whoever was told of it.
+        """
+        self._must_be_open()
         if any(check is not None for _, check in self._later):
             self.batch([])
         return self._taken()[0]
@@ -122,6 +136,8 @@ class Transaction:
     def _must_be_open(self) -> None:
         if self._is_over:
             raise MisuseError("this transaction is over")
+        if self._has_failed:
+            raise StoreUnavailableError("it failed before: nothing was committed")
 
     def _taken(self) -> tuple[list[Statement], list[tuple[int, int, Check]]]:
         """What was left for later, and of which part of it what is checked."""

@@ -56,6 +56,91 @@ def test_a_transaction_that_is_lost_does_not_end_well(single, table, before):
     assert ask(single, "SELECT first FROM changing") == {"first": 1}
 
 
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize(
+    "faulty",
+    [
+        ("SELECT 1 / 0", {}),
+        # What PostgreSQL never hears of, and what it finds nothing wrong with.
+        ("SELECT %(a)s::text", {"a": "\0"}),
+        ("SELECT 'infinity'::timestamptz AS a", {}),
+    ],
+    ids=["refused", "not sent", "not read"],
+)
+def test_a_transaction_that_has_lost_what_was_left_for_later_does_not_go_on(
+    single, table, begun, faulty
+):
+    def swallow():
+        with single.transaction(Scope()) as transaction:
+            if begun:
+                transaction.row("SELECT 1")
+            transaction.later([("UPDATE changing SET first = 7", {})])
+            with pytest.raises(MisuseError):
+                transaction.batch([faulty])
+            with pytest.raises(StoreUnavailableError, match="nothing was committed"):
+                transaction.change("UPDATE changing SET second = 7")
+
+    with pytest.raises(StoreUnavailableError, match="nothing was committed"):
+        swallow()
+    assert ask(single, "SELECT * FROM changing") == {"first": 1, "second": 2}
+
+
+def test_what_a_check_has_refused_is_not_kept(single, table):
+    def refuse(_):
+        raise ZeroDivisionError
+
+    def swallow():
+        with single.transaction(Scope()) as transaction:
+            transaction.later([("UPDATE changing SET first = 7", {})], refuse)
+            with pytest.raises(ZeroDivisionError):
+                transaction.row("SELECT 1")
+
+    with pytest.raises(StoreUnavailableError, match="nothing was committed"):
+        swallow()
+    assert ask(single, "SELECT first FROM changing") == {"first": 1}
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_was_left_for_later_is_not_written_where_the_body_fails(single, table, begun):
+    def fail():
+        with single.transaction(Scope()) as transaction:
+            if begun:
+                transaction.row("SELECT 1")
+            transaction.later([("UPDATE changing SET first = 7", {})])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert ask(single, "SELECT first FROM changing") == {"first": 1}
+
+
+def test_what_was_left_for_later_is_written_where_nothing_is_asked(single, table):
+    with single.transaction(Scope()) as transaction:
+        transaction.later([("UPDATE changing SET first = 7", {})])
+    assert ask(single, "SELECT first FROM changing") == {"first": 7}
+
+
+@pytest.mark.parametrize("way", ["at once", "later", "later, and checked"])
+def test_a_question_changes_nothing(single, table, way):
+    """It has no end that could undo it."""
+    change = ("UPDATE changing SET first = 7", {})
+
+    def question(work):
+        if way == "at once":
+            work._transaction.change(*change)
+        elif way == "later":
+            work._transaction.later([change])
+        else:
+            work._transaction.later([change], lambda _: None)
+
+    with pytest.raises(MisuseError, match="a question changes nothing"):
+        single.ask(Scope(), question)
+    assert ask(single, "SELECT first FROM changing") == {"first": 1}
+    # Nor is the connection any other for it.
+    with single.transaction(Scope()) as transaction:
+        assert transaction.change(*change) == 1
+
+
 def test_a_turn_in_somebodys_transaction_is_not_taken_for_kept(url):
     turns, tables = Turns(), {name: [] for name in turn_rows.TABLES}
     with psycopg.connect(application_url(url), row_factory=dict_row) as connection:
