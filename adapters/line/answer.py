@@ -10,7 +10,8 @@ from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 
 import httptools
 
-#: Bytes until the headers are over, as for `http.client`.
+#: Bytes until the headers are over, as for `http.client`; and until there is more of the body, or
+#: its end: between its chunks anything may be said as well.
 MOST_OF_A_HEAD = 65_536
 _PIECE = 65_536
 #: Before this status others are still to come (RFC 9110, 15.2).
@@ -65,9 +66,9 @@ class Heard:
         self.will_close = False
         self._at_most = at_most
         self._body = bytearray()
-        #: Bytes of heads, up to the end of the piece that each ends in.
-        self._head = 0
-        self._has_head = False
+        #: Bytes of pieces since one ended the head, or brought some of the body.
+        self._beside = 0
+        self._has_begun = self._has_head = False
         #: Where the body ends is said; else it ends with the connection.
         self._is_framed = False
         self._is_too_long = False
@@ -79,8 +80,7 @@ class Heard:
 
     def feed(self, piece: bytes) -> None:
         """Raises: TooLongError, HTTPException."""
-        if not self._has_head:
-            self._head += len(piece)
+        self._has_begun, known = True, (self._has_head, len(self._body))
         try:
             self._parser.feed_data(piece)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -90,12 +90,14 @@ class Heard:
                 raise HTTPException(f"{type(error).__name__}: this is no answer") from None
         if self._is_too_long:
             raise TooLongError
-        if not self._has_head and self._head > MOST_OF_A_HEAD:
-            raise HTTPException("the head has no end")
+        is_further = known != (self._has_head, len(self._body))
+        self._beside = 0 if is_further else self._beside + len(piece)
+        if self._beside > MOST_OF_A_HEAD and not self.is_over:
+            raise HTTPException("what is said beside the body has no end")
 
     def end(self) -> None:
         """The connection is over.  Raises: HTTPException: and the answer is not."""
-        if not self._head:
+        if not self._has_begun:
             raise RemoteDisconnected("the connection ended without an answer")
         if not self._has_head or self._is_framed:
             raise IncompleteRead(self.body)

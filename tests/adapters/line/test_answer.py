@@ -12,6 +12,7 @@ from adapters.line.answer import MOST_OF_A_HEAD, TooLongError, heard, question
 from tests.strategies import examples
 
 MOST = 400
+CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 WAYS = ("length", "chunks", "end")
 _token = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=12).map(lambda t: f"x-{t}")
 _value = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20).map(str.strip)
@@ -137,9 +138,13 @@ def test_what_is_no_answer_is_refused(said):
         (b"HTTP/1.1 200 OK\r\n", b"x: y\r\n" * 20),
         (b"HTTP/1.1 200 O", b"K" * 100),
         (b"", b"HTTP/1.1 103 Hints\r\n\r\n" * 5),
+        (CHUNKS + b"1;x=", b"y" * 100),
+        (CHUNKS, b"0" * 100),
+        (CHUNKS + b"1\r\nx\r\n0\r\nx: ", b"y" * 100),
+        (CHUNKS + b"1\r\nx\r\n0\r\n", b"x: y\r\n" * 20),
     ],
 )
-def test_a_head_that_has_no_end_is_given_up(beginning, more):
+def test_what_is_no_body_and_has_no_end_is_given_up(beginning, more):
     given, pieces = [], chain([beginning] if beginning else [], repeat(more))
 
     def receive(_):
@@ -149,6 +154,15 @@ def test_a_head_that_has_no_end_is_given_up(beginning, more):
 
     with pytest.raises(HTTPException, match="no end"):
         heard(receive, MOST)
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_a_body_in_many_chunks_is_no_longer_for_what_is_said_between_them(size):
+    """A megabyte of extensions, in each of which comes one byte of the body."""
+    answer = CHUNKS + b"1;%s\r\nx\r\n" % (b"y" * 2_500) * MOST + b"0\r\n\r\n"
+    pieces = (answer[at : at + size] for at in range(0, len(answer), size))
+    found = heard(lambda _: next(pieces), MOST)
+    assert (found.status, found.body, found.will_close) == (200, b"x" * MOST, False)
 
 
 def test_a_size_is_refused_before_the_body_is_there():
