@@ -87,8 +87,14 @@ def create_app(services: Services) -> Litestar:
     handlers = [*options.handlers(handlers), *handlers]
     parts = parts_of(services)
     # They end with the application, or the process; what they are at is finished.
-    brief = ThreadPoolExecutor(services.limits.brief_threads, thread_name_prefix="brief")
-    handlers = [handed(handler, parts, brief) for handler in handlers]
+    reads, changes = (
+        ThreadPoolExecutor(services.limits.brief_threads, thread_name_prefix=f"brief {each}")
+        for each in ("reads", "changes")
+    )
+    handlers = [
+        handed(handler, parts, reads if "GET" in handler.http_methods else changes)
+        for handler in handlers
+    ]
     problem = Answering(public_url=services.public_url)
     # Registered as one router: Litestar 2.25 prepares a handler again for each later one of the
     # same path, and the second time it awaits a thread of a thread.

@@ -73,7 +73,6 @@ CONSISTENCY = Shape("AuditConsistencyQuery", (OLDER, NEWER, LOG))
     sync_to_thread=True,
     opt=Operation(
         id="list_audit_events", tag="audit", summary="What happened, oldest first",
-        is_brief=True,
         description="Each event as it was written, with its salt and the hash of its leaf: keep "
         "the hash, and what was written can never be told otherwise without your noticing. The "
         "body has what is personal as ciphertext; `personal` is that, read, for as long as the "

@@ -91,7 +91,8 @@ class Limits:
     streams: int = 16
     #: Requests that are worked on at once; the database pool should have as many connections.
     threads: int = 32
-    #: Of them, those whose operations are brief.
+    #: And where operations are brief: so many that read, and so many that change something, which
+    #: may wait for an organisation's wallet.
     brief_threads: int = 6
 
 

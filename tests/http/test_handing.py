@@ -10,8 +10,11 @@ from litestar.exceptions import HTTPException, ImproperlyConfiguredException
 from litestar.params import FromPath
 from litestar.testing import TestClient
 
+from entrypoints.http import openapi
+from entrypoints.http.app import RESOURCES
 from entrypoints.http.authentication import Source
 from entrypoints.http.decoding import AnyRequest
+from entrypoints.http.error_codes import ERROR_CODES
 from entrypoints.http.handing import GATEKEEPER, handed
 from entrypoints.http.operations import Operation
 from entrypoints.http.services import Given, PublicUrl
@@ -100,6 +103,20 @@ def test_what_is_brief_is_served_also_while_all_others_wait():
             assert client.get("/brief/wrong").json()["detail"] == "brief_0"
             held.set()
             assert [each.result().text for each in answers] == ["there", "there"]
+
+
+def test_what_is_brief_waits_for_nobody_but_the_database():
+    """Six who wait for a custodian would have all others wait for it."""
+    handlers = [handler for resource in RESOURCES for handler in resource.HANDLERS]
+    brief = [each for _, _, each in openapi.operations_of(handlers) if each.is_brief]
+    others = {
+        code
+        for code in ERROR_CODES
+        if code.endswith("_unavailable") and code != "storage_unavailable"
+    }
+    assert {"custodian_unavailable", "node_unavailable"} < others
+    assert {each.id: others & set(each.codes) for each in brief if others & set(each.codes)} == {}
+    assert "create_deployment" in [each.id for each in brief]
 
 
 def test_who_is_calling_is_not_asked_on_the_loop():

@@ -1,11 +1,15 @@
 """What nobody can be served now, though nothing is wrong with what was asked."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from attrs import evolve
 from litestar.testing import TestClient
 
 from application.operator.watch_treasuries import WatchTreasuries
+from application.ports.storage.work import Scope
 from domain.abuse import AbuseRules
+from domain.identifiers import Prefix, parse_id
 from domain.treasury import Thresholds
 from tests.http.prepared import app_of
 from tests.http.site import Site, services_of
@@ -88,3 +92,20 @@ def test_a_retry_while_spending_is_frozen(house, site_with):
     ada.deploy("key-2")
     answered = ada.post(f"/v1/deployments/{failed['id']}/retry", headers=KEY)
     assert code_of(answered) == (423, "spending_frozen")
+
+
+def test_whoever_reads_waits_for_nobodys_wallet(house, site, ada):
+    """As many requests as there are threads for them wait for Ada's."""
+    eve = site.register("eve@example.org")
+    number = site.services.limits.brief_threads
+    scope = Scope(organisation=parse_id(Prefix.ORGANISATION, ada.organisation))
+    with ThreadPoolExecutor(number + 1) as clients:
+        with house.store.begin(scope) as work:
+            work.ledger.stand_in_line()
+            created = [clients.submit(ada.create, key=f"key-{each}") for each in range(number)]
+            # By the last of them, all that are created have come as far as they can.
+            for each in [ada, eve] * 10:
+                read = clients.submit(each.get, "/v1/deployments")
+                assert read.result(10).status_code == 200
+            assert not any(each.done() for each in created)
+        assert 202 in {each.result(10).status_code for each in created}
