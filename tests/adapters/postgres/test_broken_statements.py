@@ -361,3 +361,15 @@ def test_a_commit_of_which_nobody_heard_is_unknown(ending, table, later):
     with pytest.raises(StoreUnavailableError):
         change()
     assert ask(store, "SELECT * FROM changing") == {"first": 9, "second": 9 if later else 2}
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_is_only_written_later_is_committed_once(ending, table, number):
+    """A beginning may be said twice, and a commit may not."""
+    way, store = ending
+    add = ("UPDATE changing SET first = first + 1", {})
+    with store.transaction(Scope()) as transaction:
+        transaction.later([add] * number)
+        way.ends = True
+    assert not way.ends
+    assert ask(store, "SELECT first FROM changing") == {"first": 1 + number}

@@ -1,14 +1,20 @@
 """What is found beforehand is what would have been found, and is not asked for again."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
 import pytest
 
 from adapters.postgres import foreknown
 from adapters.postgres.dialogue import Dialogue
 from application.ports.storage.foreseen import Foreseen
+from domain.abuse import Spending
 from domain.allowance import monthly_facts
 from domain.identifiers import Prefix, public_id
 from tests.adapters.postgres.residents import NETWORK, NOW, TREASURY
-from tests.contract.tenants import a_tenant
+from tests.catalogue import STARTER
+from tests.contract.tenants import a_grant, a_hold, a_tenant, act
 
 
 @pytest.fixture(params=["who has everything", "who has nothing"])
@@ -69,6 +75,59 @@ def test_nothing_of_it_is_asked_again(monkeypatch, store, somebody):
             asked.clear()
             read(work, foreseen)
             assert asked == []
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_whoever_waited_for_the_lock_finds_what_its_holder_has_left(store, url, begun):
+    """Each statement behind the lock has a snapshot of its own, from after the wait."""
+    tenant = a_tenant(store, granted=10)
+    member = public_id(Prefix.MEMBER, tenant.member)
+    foreseen = foreseen_of(tenant.scope, member)
+    spent, fact = Spending(buckets=((NOW, 9),)), foreseen.facts[0]
+
+    def come_second():
+        with store.begin(tenant.scope) as work:
+            if begun:
+                work.organisations.get()
+            work.ledger.stand_in_line(foreseen)
+            return (
+                work.organisations.get().tariff,
+                work.approvals.are_needed(),
+                work.spendings.get([member])[member],
+                work.ledger.granted([fact]),
+                work.ledger.lock(now=NOW).available,
+            )
+
+    def come_second_unforeseen():
+        with store.begin(tenant.scope) as work:
+            return work.ledger.lock(now=NOW).available
+
+    with ThreadPoolExecutor(2) as others:
+        with store.begin(tenant.scope) as work:
+            work.ledger.stand_in_line()
+            waiting = [others.submit(come) for come in (come_second, come_second_unforeseen)]
+            wait_until_they_wait(url, len(waiting))
+            work.organisations.set_tariff(STARTER)
+            work.approvals.need(needed=True)
+            work.spendings.put({member: spent})
+            act(work, a_grant(7, fact=fact))
+            act(work, a_hold(9))
+        foreknown_, found = (each.result(30) for each in waiting)
+    assert foreknown_ == (STARTER, True, spent, {fact: 7}, 8)
+    assert found == 8
+
+
+def wait_until_they_wait(url, number):
+    """For a lock, on this database."""
+    blocked = """
+        SELECT count(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'
+    """
+    deadline = time.monotonic() + 10
+    with psycopg.connect(url, autocommit=True) as administrator:
+        while administrator.execute(blocked).fetchone() != (number,):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def read(work, foreseen):
