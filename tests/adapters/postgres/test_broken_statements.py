@@ -5,6 +5,7 @@ import gc
 import socket
 import threading
 import weakref
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -118,6 +119,29 @@ def test_what_was_left_for_later_is_written_where_nothing_is_asked(single, table
     with single.transaction(Scope()) as transaction:
         transaction.later([("UPDATE changing SET first = 7", {})])
     assert ask(single, "SELECT first FROM changing") == {"first": 7}
+
+
+@pytest.mark.parametrize("way", ["it ends", "it fails", "it is asked"])
+def test_a_connection_carries_no_scope_along(single, way):
+    scope = Scope(organisation=uuid4(), user=uuid4())
+    said = (
+        "SELECT current_setting('app.organisation_id') || current_setting('app.user_id') AS said"
+    )
+
+    def ask_in_it(work):
+        found = work._transaction.row(said)
+        assert found == {"said": f"{scope.organisation}{scope.user}"}
+        if way == "it fails":
+            raise ZeroDivisionError
+
+    with contextlib.suppress(ZeroDivisionError):
+        if way == "it is asked":
+            single.ask(scope, ask_in_it)
+        else:
+            with single.begin(scope) as work:
+                ask_in_it(work)
+    with single._pool.connection() as connection:
+        assert connection.execute(said).fetchone() == {"said": ""}
 
 
 @pytest.mark.parametrize("way", ["at once", "later", "later, and checked"])

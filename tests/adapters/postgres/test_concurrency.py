@@ -342,6 +342,28 @@ def test_fifty_requests_with_one_key_have_one_effect(quiet, resident):
     assert len({answer for answer in answers if answer is not None}) == 1
 
 
+def test_whoever_asks_again_in_the_moment_of_the_answer_has_that_answer(quiet, resident):
+    """What was remembered is looked for once the key is theirs, and not a moment before."""
+    answer = Remembered(
+        fingerprint=bytes(32),
+        operation=None,
+        refusal=Refusal(code="plan_changed", detail="plan again"),
+        expires_at=NOW + timedelta(days=1),
+    )
+
+    def acts(key):
+        while True:
+            with suppress(RequestInFlightError), quiet.begin(resident.scope) as work:
+                if work.idempotency.take(key, NOW) is not None:
+                    return False
+                work.idempotency.remember(key, answer)
+                return True
+
+    for _ in range(100):
+        key = IdempotencyKey(live=False, route="POST /v1/deployments", key=str(uuid4()))
+        assert sum(at_once(lambda _: acts(key), 8)) == 1  # noqa: B023 - called at once
+
+
 def test_dispatchers_hand_each_task_on_once(quiet, resident):
     with quiet.begin(resident.scope) as work:
         for number in range(40):
