@@ -336,6 +336,8 @@ def ending(url):
     way = LastWords(application_url(url))
     store = connect(way.url, min_size=1, max_size=1)
     store.open()
+    # What is said to open the connection is over.
+    store.ping()
     yield way, store
     store.close()
     way.close()
