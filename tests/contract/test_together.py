@@ -13,6 +13,7 @@ from application.audit.trail import Trail
 from application.credits.post import Order, post_all
 from application.ports.storage.idempotency import IdempotencyKey, Remembered
 from application.ports.storage.together import Wanted
+from application.ports.storage.work import Scope
 from domain.abuse import LoginFailures, Spending, Throttle
 from domain.audit import WORKER
 from domain.errors import LockOrderError, MisuseError, Refusal
@@ -235,6 +236,17 @@ def test_reading_comes_after_what_was_written_before(store, clock):
     with store.begin(tenant.scope) as work:
         assert work.ledger.hold(hold.id).captured == 5
         assert [event.sequence for event in work.audit.all(limit=10)] == [1, 2, 3]
+
+
+def test_what_nobody_asks_about_is_written_all_the_same(store, clock):
+    """Each in its own organisation's name, whoever spoke last."""
+    tenants = {tenant.organisation: tenant for tenant in (a_tenant(store) for _ in range(2))}
+    with store.together({id: wanted() for id in tenants}, clock) as joint:
+        for work in joint.works.values():
+            work.outbox.add("account.requested", "key")
+    with store.begin(Scope()) as work:
+        told = [row.organisation for row in work.outbox.take(1_000) if row.key == "key"]
+    assert sorted(told) == sorted(tenants)
 
 
 def test_others_go_on_after_it(store, clock):
