@@ -68,19 +68,18 @@ class DeploymentLoop:
             while not stop.is_set():
                 stop.wait(self._round(pool).total_seconds())
         try:
-            self._give_back()
+            self._exchange(0)
         except StoreUnavailableError:
             log.warning("leases are left to run out: the store does not answer")
         renewing.join(timeout=self.renew_every.total_seconds())
 
     def _round(self, pool: ThreadPoolExecutor) -> timedelta:
         """Give back what is finished, take what is due: how long to wait for the next round."""
+        with self._lock:
+            # Twice as many as threads, so that none waits for the next round.
+            free = self.threads * 2 - len(self._working)
         try:
-            self._give_back()
-            with self._lock:
-                # Twice as many as threads, so that none waits for the next round.
-                free = self.threads * 2 - len(self._working)
-            claims = self._take(free) if free > 0 else []
+            claims = self._exchange(free)
         except StoreUnavailableError as error:
             log.warning("the store does not answer: %s", error)
             return _AFTER_TROUBLE
@@ -91,9 +90,18 @@ class DeploymentLoop:
             future.add_done_callback(_never_silent)
         return self._lull.pause(found=bool(claims))
 
-    def _take(self, limit: int) -> list[Claim]:
+    def _exchange(self, free: int) -> list[Claim]:
+        """Give back what is finished, and take as many as are *free*: one commit for both."""
+        with self._lock:
+            finished, self._finished = self._finished, []
+        if not finished and free <= 0:
+            return []
         with self.store.begin(Scope()) as work:
-            return work.claims.take(self.clock.now(), limit, LEASE, self.worker)
+            if finished:
+                work.claims.give_back(finished)
+            if free <= 0:
+                return []
+            return work.claims.take(self.clock.now(), free, LEASE, self.worker)
 
     def _carry_on(self, claim: Claim) -> None:
         name = public_id(Prefix.DEPLOYMENT, claim.operation)
@@ -129,13 +137,6 @@ class DeploymentLoop:
             self._working.pop((claim.organisation, claim.operation), None)
             if give_back:
                 self._finished.append(claim)
-
-    def _give_back(self) -> None:
-        with self._lock:
-            finished, self._finished = self._finished, []
-        if finished:
-            with self.store.begin(Scope()) as work:
-                work.claims.give_back(finished)
 
     def _renew(self, stop: threading.Event) -> None:
         """Keep the leases of what is being worked on, also while it is being finished."""

@@ -87,6 +87,24 @@ def test_a_queue_in_which_nothing_was_due_for_ten_seconds_is_looked_at_less_ofte
     assert again[1] in {SOON, IDLE}
 
 
+def test_what_is_finished_is_given_back_with_what_is_taken_and_may_be_taken_again():
+    house, begun, carried = House(), [], []
+
+    class Counting:
+        def begin(self, scope):
+            begun.append(scope)
+            return house.store.begin(scope)
+
+    house.deploy()
+    loop = a_loop(house, carried.append, store=Counting())
+    for _ in range(2):
+        with ThreadPoolExecutor(1) as pool:
+            assert loop._round(pool) == SOON
+    assert len(begun) == 2
+    assert [claim.operation for claim in carried] == [carried[0].operation] * 2
+    assert carried[0].token != carried[1].token
+
+
 def test_whatever_goes_wrong_is_tried_again_when_the_lease_is_over():
     house = House()
     id = house.deploy().id
