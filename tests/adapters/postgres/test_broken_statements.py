@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from adapters.postgres import connect, turn_rows
+from adapters.postgres.dialogue import end
 from adapters.postgres.statements import _PREPARED_AT, Statements
 from adapters.postgres.writing import Turns
 from application.ports.storage.work import Scope, StoreUnavailableError
@@ -119,6 +120,22 @@ def test_what_was_left_for_later_is_written_where_nothing_is_asked(single, table
     with single.transaction(Scope()) as transaction:
         transaction.later([("UPDATE changing SET first = 7", {})])
     assert ask(single, "SELECT first FROM changing") == {"first": 7}
+
+
+@pytest.mark.parametrize(
+    "commit",
+    [
+        lambda connection: end(connection, b"COMMIT"),
+        lambda connection: Statements.of(connection).batch([], ends=True),
+    ],
+    ids=["alone", "in a batch"],
+)
+def test_a_commit_that_is_answered_with_a_rollback_is_none(url, commit):
+    with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
+        for said in (b"BEGIN", b"SELECT 1 / 0"):
+            connection.pgconn.exec_(said)
+        with pytest.raises(psycopg.errors.InFailedSqlTransaction, match="nothing was committed"):
+            commit(connection)
 
 
 @pytest.mark.parametrize("way", ["it ends", "it fails", "it is asked"])
