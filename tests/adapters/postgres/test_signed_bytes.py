@@ -9,6 +9,7 @@ from attrs import evolve
 
 from adapters.postgres import connect
 from adapters.postgres.signed import KeptBytes, SignedBytes
+from application.ports.storage.paging import PageRequest
 from domain.deployment import Broadcast, Signed, SlotReserved
 from domain.operation import Attempt, Slot
 from tests.contract.subjects.postgres import application_url
@@ -69,6 +70,18 @@ def test_another_process_reads_what_was_signed(store, another):
     assert got(another, tenant, deployment) == deployment
     deployment = put(store, tenant, signed(deployment, attempt(b"signed", b"draft")))
     for each in (another, store, another):
+        assert got(each, tenant, deployment) == deployment
+
+
+def test_what_was_shown_first_is_what_was_signed_all_the_same(store, another):
+    """Nothing is kept of an outline: somebody may send what is."""
+    tenant = a_tenant(store)
+    deployment = put(store, tenant, signed(reserved(store, tenant), attempt(b"signed", b"draft")))
+    with another.begin(tenant.scope) as work:
+        assert work.deployments.outline(deployment.id) == deployment.outline()
+        assert work.deployments.list(PageRequest()).items == (deployment.outline(),)
+        assert work.deployments.get(deployment.id) == deployment
+    for each in (another, store):
         assert got(each, tenant, deployment) == deployment
 
 
