@@ -97,6 +97,28 @@ def test_nothing_is_kept_of_a_block_that_raised(store: Store):
         assert state_of(work, tenant) != before
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda work, _: work.organisations.set_tariff(ENTERPRISE),
+        lambda work, _: work.outbox.add("topic", "key"),
+        lambda work, tenant: work.deployments.add(a_deployment(tenant), NOW),
+        lambda work, _: act(work, a_hold(5)),
+        lambda work, _: work.ledger.stand_in_line(),
+    ],
+    ids=["at once", "later", "later, and checked", "under a lock", "a lock"],
+)
+def test_a_question_changes_nothing(store: Store, change: Callable[[Work, Tenant], object]):
+    tenant = a_tenant(store, granted=10)
+    with store.begin(tenant.person) as work:
+        before = state_of(work, tenant)
+    with pytest.raises(MisuseError):
+        store.ask(tenant.person, lambda work: change(work, tenant))
+    with store.begin(tenant.person) as work:
+        assert state_of(work, tenant) == before
+    assert store.ask(tenant.person, lambda work: work.organisations.get()) == before[0]
+
+
 def state_of(work: Work, tenant: Tenant) -> tuple[object, ...]:
     return (
         work.organisations.get(),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from itertools import count
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 from attrs import define, evolve, field
@@ -73,9 +74,12 @@ from application.ports.clock import Clock
 from application.ports.storage.together import Joint, SharedStore, Wanted
 from application.ports.storage.work import Lock, Scope, Work
 from domain.catalogue import TariffName
+from domain.errors import MisuseError
 from domain.identifiers import INSTALLATION, OrganisationId
 from domain.ledger import Wallet
 from domain.organisation import Organisation
+
+T = TypeVar("T")
 
 
 @define(eq=False)
@@ -171,6 +175,16 @@ class MemoryStore(SharedStore):
         try:
             yield self._work(transaction)
             transaction.commit()
+        finally:
+            transaction.close()
+
+    def ask(self, scope: Scope, question: Callable[[Work], T]) -> T:
+        transaction = Transaction(scope, self.lease_clock, self._locks)
+        try:
+            answer = question(self._work(transaction))
+            if transaction.holds_any:
+                raise MisuseError("a question changes nothing")
+            return answer
         finally:
             transaction.close()
 

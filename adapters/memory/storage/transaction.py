@@ -75,6 +75,11 @@ class Transaction:
     def __attrs_post_init__(self) -> None:
         self.thread = self._locks.whoami()
 
+    @property
+    def holds_any(self) -> bool:
+        """Whether it has locked or written a row."""
+        return bool(self._held)
+
     # The scope.
 
     @property

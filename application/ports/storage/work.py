@@ -214,7 +214,7 @@ class Store(Protocol):
     def ask(self, scope: Scope, question: Callable[[Work], T]) -> T:
         """What *question* tells, which asks one repository one thing and changes nothing.
 
-        Raises: StoreUnavailableError.
+        Raises: StoreUnavailableError, MisuseError: it locks or changes something.
         """
         with self.begin(scope) as work:
             return question(work)
