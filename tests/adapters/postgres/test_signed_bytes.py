@@ -85,6 +85,21 @@ def test_what_was_shown_first_is_what_was_signed_all_the_same(store, another):
         assert got(each, tenant, deployment) == deployment
 
 
+def test_nobody_is_given_what_was_signed_for_another_operation(store, another):
+    """Not even where all else is the same, as no chain would have it."""
+    id, tenant = fresh_transaction_id(), a_tenant(store)
+    made = [
+        (
+            owner,
+            put(store, owner, signed(reserved(store, owner), attempt(raw, b"draft", id=id))),
+        )
+        for owner, raw in ((tenant, b"one"), (tenant, b"two"), (a_tenant(store), b"three"))
+    ]
+    for owner, deployment in made * 2:
+        for each in (store, another):
+            assert got(each, owner, deployment) == deployment
+
+
 def test_what_was_rolled_back_is_not_what_was_signed(store):
     """Nor where it was signed anew in its place, to the same transaction."""
     tenant = a_tenant(store)
