@@ -5,6 +5,7 @@ import gc
 import socket
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import psycopg
@@ -18,6 +19,7 @@ from adapters.postgres.statements import _PREPARED_AT, Statements
 from adapters.postgres.writing import Turns
 from application.ports.storage.work import Scope, StoreUnavailableError
 from domain.errors import MisuseError
+from tests.adapters.postgres.test_foreknown import wait_until_they_wait
 from tests.contract.subjects.postgres import application_url
 
 #: More than it takes to be prepared.
@@ -120,6 +122,51 @@ def test_what_was_left_for_later_is_written_where_nothing_is_asked(single, table
     with single.transaction(Scope()) as transaction:
         transaction.later([("UPDATE changing SET first = 7", {})])
     assert ask(single, "SELECT first FROM changing") == {"first": 7}
+
+
+@pytest.mark.parametrize("way", ["cancelled", "in a deadlock"])
+def test_what_is_written_last_and_does_not_come_to_its_end_undoes_all(single, table, url, way):
+    table.execute("INSERT INTO public.changing VALUES (3, 4)")
+    update = "UPDATE public.changing SET second = 7 WHERE first = %s"
+
+    def write():
+        with single.transaction(Scope()) as transaction:
+            transaction.change("UPDATE changing SET second = 9 WHERE first = 1")
+            begun.set()
+            assert may_end.wait(10)
+            transaction.later([("UPDATE changing SET second = 9 WHERE first = 3", {})])
+
+    begun, may_end = threading.Event(), threading.Event()
+    with psycopg.connect(url) as other, ThreadPoolExecutor(2) as threads:
+        writing = threads.submit(write)
+        assert begun.wait(10)
+        other.execute(update, [3])
+        if way == "cancelled":
+            may_end.set()
+            wait_until_they_wait(url, 1)
+            table.execute(
+                """
+                SELECT pg_cancel_backend(pid)
+                  FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'
+                """
+            )
+        else:
+            # Whoever looks for one first is told of it, and the other one goes on.
+            other.execute("SET deadlock_timeout TO '1min'")
+            going_on = threads.submit(other.execute, update, [1])
+            wait_until_they_wait(url, 1)
+            may_end.set()
+        with pytest.raises(
+            StoreUnavailableError, match="cancel" if way == "cancelled" else "dead"
+        ):
+            writing.result(30)
+        if way != "cancelled":
+            assert going_on.result(30).rowcount == 1
+        other.rollback()
+    with single.transaction(Scope()) as transaction:
+        found = transaction.rows("SELECT first, second FROM changing ORDER BY first")
+    assert found == [{"first": 1, "second": 2}, {"first": 3, "second": 4}]
 
 
 @pytest.mark.parametrize(
