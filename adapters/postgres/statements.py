@@ -143,8 +143,10 @@ class Statements:
     ) -> list[Found]:
         """All of them in order, in one round trip.
 
-        *begins*: and a transaction before them.  *ends*: and it is committed after them; whatever
-        fails is undone with all of it.  Raises: psycopg.Error: of the first that failed.
+        *begins*: and a transaction before them.  *ends*: and it is committed after them, and what
+        they found is not told; whatever fails is undone with all of it.
+
+        Raises: psycopg.Error: of the first that failed.
         """
         commands: list[PipelineCommand] = []
         #: Of each command, what is done with its result.
@@ -162,7 +164,8 @@ class Statements:
                 commands.append(partial(self._wire.send_prepare, name, asked.text, key[1]))
                 heard.append(partial(self._prepared, key, name))
             commands.append(partial(send, name))
-            heard.append(partial(self._found, name))
+            # What cannot be read must not make doubtful what is committed.
+            heard.append(self._checked if ends else partial(self._found, name))
         if ends:
             commands.append(partial(self._wire.send_query_params, b"COMMIT", None))
             heard.append(self._committed)

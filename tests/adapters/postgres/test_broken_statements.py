@@ -104,6 +104,13 @@ def test_what_a_check_has_refused_is_not_kept(single, table):
     assert ask(single, "SELECT first FROM changing") == {"first": 1}
 
 
+def test_what_nobody_reads_of_what_is_written_last_makes_no_commit_doubtful(single, table):
+    with single.transaction(Scope()) as transaction:
+        transaction.change("UPDATE changing SET first = 7")
+        transaction.later([("SELECT 'infinity'::timestamptz AS a", {})])
+    assert ask(single, "SELECT first FROM changing") == {"first": 7}
+
+
 @pytest.mark.parametrize("begun", [False, True])
 def test_what_was_left_for_later_is_not_written_where_the_body_fails(single, table, begun):
     def fail():
