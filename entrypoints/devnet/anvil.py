@@ -15,6 +15,7 @@ import platform
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -61,6 +62,8 @@ class Anvil:
         self.chain_id = chain_id
         self.extra = tuple(extra)
         self._process: subprocess.Popen[bytes] | None = None
+        #: What anvil would lay into the home of whoever runs it, and leave there: old states.
+        self._states: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def url(self) -> str:
@@ -74,9 +77,13 @@ class Anvil:
         if self._process is not None:
             raise DevnetError(f"anvil on port {self.port} runs already")
         state = ["--state", str(self.state)] if self.state else []
+        self._states = tempfile.TemporaryDirectory(
+            prefix="tallystick-anvil-", ignore_cleanup_errors=True
+        )
         self._process = spawn(
             [
                 *(binary(), "--silent", "--host", "127.0.0.1", "--port", str(self.port)),
+                *("--cache-path", self._states.name),
                 *("--chain-id", str(self.chain_id), *_PROFILES[self.profile], *state, *self.extra),
             ],
             dies_by=signal.SIGTERM,
@@ -150,6 +157,7 @@ class Anvil:
         self._process = None
         process.kill()
         _, said = process.communicate()
+        self._forget_states()
         raise DevnetError(f"anvil did not start on port {self.port}: {said.decode().strip()}")
 
     def _end(self, signal_number: signal.Signals) -> None:
@@ -162,6 +170,13 @@ class Anvil:
             process.kill()
             process.communicate()
             raise DevnetError(f"anvil on port {self.port} did not stop and was killed") from None
+        finally:
+            self._forget_states()
+
+    def _forget_states(self) -> None:
+        if self._states is not None:
+            self._states.cleanup()
+            self._states = None
 
 
 class JsonRpcError(Exception):

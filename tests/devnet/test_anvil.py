@@ -1,5 +1,7 @@
 """A node comes back with its chain; a proxy before it breaks what it was told to, and no more."""
 
+import time
+
 import pytest
 
 from entrypoints.devnet.anvil import FIRST_ADDRESS, Anvil, JsonRpcError, call
@@ -44,6 +46,23 @@ def test_a_node_has_what_it_was_asked_to_final_at_once(anvil):
     anvil.call("evm_mine")
     final = anvil.call("eth_getBlockByNumber", "finalized", False)
     assert final["number"] == anvil.call("eth_blockNumber")
+
+
+def test_a_node_leaves_nothing_behind(monkeypatch, tmp_path):
+    home, place = tmp_path / "home", tmp_path / "place"
+    home.mkdir()
+    place.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    with Anvil() as node:
+        # Beyond 500 blocks anvil lays the oldest states into files.
+        node.call("anvil_mine", hex(600))
+        deadline = time.monotonic() + 10
+        while not list(place.glob("tallystick-anvil-*/**/*.json")):
+            assert time.monotonic() < deadline, "no state is in a file"
+            time.sleep(0.02)
+    assert not list(place.glob("tallystick-anvil-*"))
+    assert not any(each.is_file() for each in home.rglob("*"))
 
 
 @pytest.mark.parametrize(
