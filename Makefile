@@ -18,7 +18,7 @@ PYTHON_READY := $(VENV)/.ready
 NODE_READY   := tools/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-algod test-stripe check prove simulate mutants faults drill bench sizes scaling helm contracts contracts-algorand lock format clean
+.PHONY: help setup demo test test-algod test-stripe check prove simulate mutants faults drill bench soak sizes scaling helm contracts contracts-algorand lock format clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,9 @@ scaling: setup ## Write the numbers of docs/scaling.md from what was measured; A
 
 bench: setup ## Measure the figures of benchmarks/ against their limits; ARGS=hold_capture_vs_tpcb for one of them
 	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: setup ## Deploy for an hour at a steady pace, with the memory of each process watched; ARGS="--seconds N --rate N"
+	$(BIN)/python -m benchmarks.soaking $(ARGS)
 
 helm: setup ## Lint and render deploy/helm by helm itself, which Go builds once; ARGS=--check to write no recordings
 	$(BIN)/python -m tests.deploy.helm $(ARGS)

@@ -67,7 +67,7 @@ def carried(place: Installation, count: int, say: Callable[[str], None]) -> Mapp
 
     Raises: NotReadyError: nothing moves, and not all have come to an end.
     """
-    before, ended = _processor(place), _finished(place, say)
+    before, ended = _processor(place), finished(place, say)
     begun = time.perf_counter()
     answers = on_time(
         place.api, [(0.0, each) for each in islice(orders(place), count)], CONNECTIONS
@@ -75,9 +75,7 @@ def carried(place: Installation, count: int, say: Callable[[str], None]) -> Mapp
     accepted_after = time.perf_counter() - begun
     accepted = sum(answer.is_good for answer in answers)
     say(f"accepted: {accepted} of {count} in {accepted_after:.1f} s")
-    completed, failed = (
-        now - then for now, then in zip(_finished(place, say), ended, strict=True)
-    )
+    completed, failed = (now - then for now, then in zip(finished(place, say), ended, strict=True))
     seconds = time.perf_counter() - begun
     return {
         "per_second": round(completed / seconds, 1),
@@ -95,8 +93,11 @@ def carried(place: Installation, count: int, say: Callable[[str], None]) -> Mapp
     }
 
 
-def _finished(place: Installation, say: Callable[[str], None]) -> tuple[int, int]:
-    """Completed, and ended otherwise, once all are."""
+def finished(place: Installation, say: Callable[[str], None]) -> tuple[int, int]:
+    """How many are completed, and have ended otherwise, once all have.
+
+    Raises: NotReadyError: nothing moves.
+    """
     last, moved, told = -1, time.monotonic(), time.monotonic()
     with psycopg.connect(place.parts.database, autocommit=True) as connection:
         while True:

@@ -31,3 +31,12 @@ def resident_megabytes(pid: int) -> float:
     """What it has in memory, shared pages included, in units of 1,000,000 bytes."""
     resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return resident * _PAGE / _MEGABYTE
+
+
+def threads(pid: int) -> int:
+    return sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
+
+
+def open_files(pid: int) -> int:
+    """Descriptors: files, connections, pipes."""
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
