@@ -1,8 +1,9 @@
 """anvil, an EVM node for development and tests, in the two profiles that tests ask for.
 
 fast
-    Every transaction is a block, and a block is final at once.  Its state is kept by `stop` only,
-    and not of a transaction still being mined: wait for the receipt first.
+    Every transaction is a block, and a block is final at once.  Of 256 blocks it knows the states,
+    as a node that is no archive does.  Its own is kept by `stop` only, and not of a transaction
+    still being mined: wait for the receipt first.
 hard
     A block each second, the state written each second: for reorgs (`anvil_reorg`) and for `kill`,
     after which at most the last seconds are lost, as with a node that was behind.
@@ -15,7 +16,6 @@ import platform
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -33,8 +33,10 @@ FIRST_ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 FIRST_PRIVATE_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 
 _PROFILES: dict[Profile, list[str]] = {
-    # Without the option `finalized` lags two epochs, and the last deployments would wait for ever.
-    "fast": ["--slots-in-an-epoch", "0"],
+    # Without the first `finalized` lags two epochs, and the last deployments would wait for ever.
+    # Without the second each block beyond the 500th leaves a whole state of its past in the home
+    # of whoever runs it: after 2,000 contracts 40 MB each.  Geth keeps 128 where it is no archive.
+    "fast": ["--slots-in-an-epoch", "0", "--prune-history", "256"],
     # Old states are kept, or after a restart nothing could be asked about a final block.
     "hard": ["--block-time", "1", "--state-interval", "1", "--preserve-historical-states"],
 }
@@ -62,8 +64,6 @@ class Anvil:
         self.chain_id = chain_id
         self.extra = tuple(extra)
         self._process: subprocess.Popen[bytes] | None = None
-        #: What anvil would lay into the home of whoever runs it, and leave there: old states.
-        self._states: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def url(self) -> str:
@@ -77,13 +77,9 @@ class Anvil:
         if self._process is not None:
             raise DevnetError(f"anvil on port {self.port} runs already")
         state = ["--state", str(self.state)] if self.state else []
-        self._states = tempfile.TemporaryDirectory(
-            prefix="tallystick-anvil-", ignore_cleanup_errors=True
-        )
         self._process = spawn(
             [
                 *(binary(), "--silent", "--host", "127.0.0.1", "--port", str(self.port)),
-                *("--cache-path", self._states.name),
                 *("--chain-id", str(self.chain_id), *_PROFILES[self.profile], *state, *self.extra),
             ],
             dies_by=signal.SIGTERM,
@@ -157,7 +153,6 @@ class Anvil:
         self._process = None
         process.kill()
         _, said = process.communicate()
-        self._forget_states()
         raise DevnetError(f"anvil did not start on port {self.port}: {said.decode().strip()}")
 
     def _end(self, signal_number: signal.Signals) -> None:
@@ -170,13 +165,6 @@ class Anvil:
             process.kill()
             process.communicate()
             raise DevnetError(f"anvil on port {self.port} did not stop and was killed") from None
-        finally:
-            self._forget_states()
-
-    def _forget_states(self) -> None:
-        if self._states is not None:
-            self._states.cleanup()
-            self._states = None
 
 
 class JsonRpcError(Exception):

@@ -1,7 +1,5 @@
 """A node comes back with its chain; a proxy before it breaks what it was told to, and no more."""
 
-import time
-
 import pytest
 
 from entrypoints.devnet.anvil import FIRST_ADDRESS, Anvil, JsonRpcError, call
@@ -48,21 +46,22 @@ def test_a_node_has_what_it_was_asked_to_final_at_once(anvil):
     assert final["number"] == anvil.call("eth_blockNumber")
 
 
-def test_a_node_leaves_nothing_behind(monkeypatch, tmp_path):
-    home, place = tmp_path / "home", tmp_path / "place"
-    home.mkdir()
-    place.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setattr("tempfile.tempdir", str(place))
+@pytest.mark.parametrize("profile", ["fast", "hard"])
+def test_a_node_leaves_nothing_in_the_home_of_whoever_runs_it(monkeypatch, tmp_path, profile):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Anvil(profile=profile) as node:
+        # Beyond 500 blocks anvil lays the oldest states into files, unless it is told to prune.
+        node.call("anvil_mine", hex(700))
+        node.call("anvil_mine", hex(2))
+    assert not [each for each in tmp_path.rglob("*") if each.is_file()]
+
+
+def test_a_fast_node_forgets_old_states():
     with Anvil() as node:
-        # Beyond 500 blocks anvil lays the oldest states into files.
         node.call("anvil_mine", hex(600))
-        deadline = time.monotonic() + 10
-        while not list(place.glob("tallystick-anvil-*/**/*.json")):
-            assert time.monotonic() < deadline, "no state is in a file"
-            time.sleep(0.02)
-    assert not list(place.glob("tallystick-anvil-*"))
-    assert not any(each.is_file() for each in home.rglob("*"))
+        assert node.call("eth_getBalance", FIRST_ADDRESS, hex(500)) != "0x0"
+        with pytest.raises(JsonRpcError):
+            node.call("eth_getBalance", FIRST_ADDRESS, hex(100))
 
 
 @pytest.mark.parametrize(
