@@ -1,8 +1,8 @@
 """``make scaling``: the numbers of docs/scaling.md, and how each is reckoned.
 
-What was measured comes from benchmarks/results/latest.json (``make bench``) and sizes.json
-(``make sizes``).  Each number of the page stands in a block that a function of
-this module writes, and nowhere else: ``--check`` compares, and so does a test.
+What was measured comes from benchmarks/results/latest.json (``make bench``), sizes.json
+(``make sizes``) and soak.json (``make soak``).  Each number of the page stands in a block that a
+function of this module writes, and nowhere else: ``--check`` compares, and so does a test.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ class Measured:
 
     figures: Mapping[str, Any]
     sizes: Mapping[str, Any]
+    #: What processes keep of it.
+    soak: Mapping[str, Any]
 
     @classmethod
     def read(cls) -> Measured:
@@ -60,6 +62,7 @@ class Measured:
         return cls(
             figures=latest["figures"],
             sizes=json.loads((RESULTS / "sizes.json").read_text()),
+            soak=json.loads((RESULTS / "soak.json").read_text()),
         )
 
     @property
@@ -194,6 +197,33 @@ def of_one_deployment(measured: Measured) -> str:
     return _table(("Of one deployment", "Measured"), lines) + f"\n\n{circumstances}"
 
 
+def of_a_steady_pace(measured: Measured) -> str:
+    """What our processes had at the beginning and at the end of `make soak`, and at most."""
+    soak = measured.soak
+    kept = soak["kept"]
+    rows = [
+        (
+            f"`{name}`",
+            *(f"{megabytes[when]:.0f}" for when in ("first", "last", "most")),
+            f"{kept['threads'][name]['most']}",
+            f"{kept['open_files'][name]['most']}",
+        )
+        for name, megabytes in kept["megabytes"].items()
+        if name.startswith(("serve", "work"))
+    ]
+    heads = ("Process", "MB, first", "MB, last", "MB, at most", "threads", "open files")
+    waits = soak["p95_milliseconds"]
+    told = (
+        f"{_number(soak['count'])} deployments in {soak['seconds'] / 60:.0f} minutes,"
+        f" {soak['rate']:g} a second and as many pages of a hundred: {soak['errors']} errors,"
+        f" {soak['differences']} differences from what chains and books say. 95 of 100 were"
+        f" accepted within {_number(waits['accept']['median'])} ms, and pages were read within"
+        f" {_number(waits['page']['median'])} ms, in the middle of its minutes;"
+        f" {soak['processors']} processors, {soak['processor']}, commit {soak['commit'][:7]}."
+    )
+    return _table(heads, rows) + f"\n\n{told}"
+
+
 def demands(measured: Measured) -> str:
     columns = [Demand(times=times, measured=measured) for times in TIMES]
     rows: list[tuple[str, Callable[[Demand], str]]] = [
@@ -271,6 +301,7 @@ def slots(measured: Measured) -> str:
 BLOCKS_OF_THE_PAGE: Mapping[str, Callable[[Measured], str]] = {
     "of_one_postgresql": of_one_postgresql,
     "of_one_deployment": of_one_deployment,
+    "of_a_steady_pace": of_a_steady_pace,
     "assumptions": assumptions,
     "demands": demands,
     "connections": connections,

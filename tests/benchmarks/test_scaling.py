@@ -62,7 +62,7 @@ def demand():
         "wal_bytes": 10_000,
         "processor_milliseconds": {"serve": 6.0, "work": 60.0, "postgresql": 30.0},
     }
-    return lambda times: Demand(times=times, measured=Measured(figures={}, sizes=sizes))
+    return lambda times: Demand(times=times, measured=Measured(figures={}, sizes=sizes, soak={}))
 
 
 def test_demands_are_reckoned_by_hand(demand):
