@@ -84,7 +84,7 @@ def soaked(
     """Raises: NotReadyError: nothing moves, and not all have come to an end."""
     #: Of each round, by what was asked.
     waits: dict[str, list[float]] = {}
-    errors = asked = 0
+    errors = asked = accepted = 0
     before = finished(place, say)
     with sampled(place, sample_seconds) as samples:
         requests, begun, planned = _requests(place), time.perf_counter(), 0.0
@@ -94,7 +94,8 @@ def soaked(
             number = 2 * max(1, round(round_seconds * rate))
             due = [(turn / rate / 2, each) for turn, each in enumerate(islice(requests, number))]
             answers = on_time(place.api, due, CONNECTIONS)
-            asked += sum(answer.kind != _PAGE for answer in answers)
+            asked += number // 2
+            accepted += sum(answer.is_good and answer.kind != _PAGE for answer in answers)
             errors += sum(not answer.is_good for answer in answers)
             for what, p95 in _waited(answers).items():
                 waits.setdefault(what, []).append(p95)
@@ -110,7 +111,8 @@ def soaked(
         say(f"NOT SO: {line}")
     found = {
         "count": completed,
-        "errors": errors + failed + (asked - completed - failed),
+        # What was accepted and is nowhere is one, too.
+        "errors": errors + failed + max(0, accepted - completed - failed),
         "differences": len(wrong),
         "seconds": round(taken, 1),
         "rate": rate,

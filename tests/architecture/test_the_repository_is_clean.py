@@ -10,6 +10,8 @@ THIS = "tests/architecture/test_the_repository_is_clean.py"
 FILES = [path for path in tracked_files() if str(path) != THIS]
 CODE = [path for path in FILES if path.suffix in {".py", ".mjs", ".js", ".sh", ".toml"}]
 LOCKS = [path for path in FILES if path.suffix == ".lock" or path.name == "package-lock.json"]
+#: What our commands write: proofs and figures.
+DATA = [path for path in FILES if path.suffix in {".json", ".svg"}]
 PYTHON = [path for path in FILES if path.suffix == ".py"]
 
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/(?:work|root|home|Users)/\w")
@@ -53,6 +55,11 @@ def test_no_file_gives_away_where_it_was_made(pattern):
 def test_code_names_no_temporary_folder():
     """tempfile knows where they are."""
     assert not lines_with(TEMPORARY_PATH, CODE)
+
+
+def test_what_was_measured_does_not_say_in_which_folder():
+    assert DATA
+    assert not lines_with(TEMPORARY_PATH, DATA)
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=str)

@@ -147,9 +147,17 @@ def test_what_was_signed_stays_as_it_was(store: Store, change: dict[str, object]
     deployment = deployment.apply(Signed(step=1, attempt=attempt))
     put(store, tenant, deployment)
     step = deployment.steps[0]
-    otherwise = evolve(step.slots[0], attempts=(evolve(attempt, **change),))
-    steps = (evolve(step, slots=(otherwise,)), *deployment.steps[1:])
-    for wrong in (evolve(deployment, steps=steps), deployment.outline()):
+
+    def with_attempts(*attempts: Attempt) -> Deployment:
+        changed = evolve(step, slots=(evolve(step.slots[0], attempts=attempts),))
+        return evolve(deployment, steps=(changed, *deployment.steps[1:]))
+
+    another = evolve(attempt, number=2, transaction_id=TransactionId(f"0x{uuid4().hex}"))
+    for wrong in (
+        with_attempts(evolve(attempt, **change)),
+        with_attempts(another),
+        deployment.outline(),
+    ):
         with pytest.raises(MisuseError):
             put(store, tenant, wrong)
     with store.begin(tenant.scope) as work:

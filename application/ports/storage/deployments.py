@@ -49,17 +49,19 @@ class Claim:
 
 
 def keeps_what_was_signed(before: Deployment, after: Deployment) -> bool:
-    """Whether what was signed for *before* is the same bytes in *after*; an outline has none."""
-    signed = {
+    """Whether all that was signed for *before* is there, as the same bytes, in *after*; an outline
+    has none.
+    """
+    kept = _attempts(after)
+    return all(kept.get(number) == signed for number, signed in _attempts(before).items())
+
+
+def _attempts(deployment: Deployment) -> dict[tuple[int, int], tuple[object, ...]]:
+    return {
         (step.number, each.number): _signed(each)
-        for step in before.steps
+        for step in deployment.steps
         for each in step.attempts
     }
-    return all(
-        signed.get((step.number, each.number), _signed(each)) == _signed(each)
-        for step in after.steps
-        for each in step.attempts
-    )
 
 
 def _signed(attempt: Attempt) -> tuple[object, ...]:
