@@ -60,6 +60,8 @@ SELECT (SELECT coalesce(sum(amount), 0)::bigint FROM journal
 #: Nothing moves any more.
 _STANDSTILL_SECONDS = 60.0
 _SAY_SECONDS = 10.0
+#: Asking goes through all operations.
+_ASK_SECONDS = 0.25
 
 
 def carried(place: Installation, count: int, say: Callable[[str], None]) -> Mapping[str, object]:
@@ -112,7 +114,7 @@ def finished(place: Installation, say: Callable[[str], None]) -> tuple[int, int]
             if now - told > _SAY_SECONDS:
                 say(f"completed: {completed} of {total}")
                 told = now
-            time.sleep(0.1)
+            time.sleep(_ASK_SECONDS)
 
 
 def _processor(place: Installation) -> dict[str, float]:

@@ -104,6 +104,10 @@ class Round:
     #: Why organisations are not sealed from some number on, one by one.
     left_out: Sequence[Refusal] = ()
 
+    @property
+    def did_something(self) -> bool:
+        return bool(self.sealed) or self.signed is not None
+
 
 @frozen(kw_only=True)
 class Seal:

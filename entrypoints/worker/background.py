@@ -41,12 +41,13 @@ Handler = Callable[[OrganisationId, str], None]
 
 @frozen(kw_only=True)
 class Periodic:
-    """Does *act* every *interval*, at once again while it says that there was something to do; and
-    every *quiet* once there was nothing for a while.
+    """Does *act* every *interval*, as *soon* again while it says that there was something to do;
+    and every *quiet* once there was nothing for a while.
     """
 
     name: str
     interval: timedelta
+    soon: timedelta = timedelta(0)
     quiet: timedelta | None = None
     act: Callable[[], object]
     #: Acts until the process ends: what it does there is watched, and it is not.
@@ -65,7 +66,7 @@ class Periodic:
 
     def run(self, stop: threading.Event) -> None:
         quiet = self.quiet or self.interval
-        lull = Lull(soon=timedelta(0), often=self.interval, seldom=quiet)
+        lull = Lull(soon=self.soon, often=self.interval, seldom=quiet)
         while not stop.is_set():
             try:
                 pause = lull.pause(found=bool(self.act()))

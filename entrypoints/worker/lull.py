@@ -15,14 +15,14 @@ class Lull:
     soon: timedelta
     often: timedelta
     seldom: timedelta
-    #: Looks in a row that find nothing, before it is seldom: ten seconds of them, each 200 ms.
-    patience: int = 50
-    _empty: int = 0
+    #: For how long looks find nothing before it is seldom.
+    patience: timedelta = timedelta(seconds=10)
+    _empty: timedelta = timedelta(0)
 
     def pause(self, *, found: bool) -> timedelta:
         """Until the next look, if the last one *found* something or not."""
         if found:
-            self._empty = 0
+            self._empty = timedelta(0)
             return self.soon
-        self._empty = min(self._empty + 1, self.patience)
+        self._empty = min(self._empty + self.often, self.patience)
         return self.seldom if self._empty == self.patience else self.often

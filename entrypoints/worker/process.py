@@ -44,6 +44,9 @@ EXPIRE_EVERY = timedelta(minutes=10)
 FORGET_EVERY = timedelta(hours=1)
 #: How often it is seen whether events are sealed and signed for.
 SEALS_EVERY = timedelta(minutes=1)
+#: How often a development installation seals once there was nothing for a while: each round is a
+#: connection of its own, and two dozen statements.
+SEAL_QUIETLY_EVERY = timedelta(seconds=4)
 #: Messages that are on their way when a worker is stopped; none takes longer.
 _ARRIVE_WITHIN = timedelta(seconds=16)
 _STOP_WITHIN = timedelta(seconds=9)
@@ -196,9 +199,14 @@ def _sealing(container: Container, stop: threading.Event) -> list[Periodic]:
     settings = container.settings()
     if settings.environment != "development" or settings.seal is None:
         return []
+    every = settings.seal.every
     return [
         Periodic(
-            name="sealing", interval=settings.seal.every, act=seal_in_development(container, stop)
+            name="sealing",
+            interval=every,
+            soon=every,
+            quiet=max(every, SEAL_QUIETLY_EVERY),
+            act=seal_in_development(container, stop),
         )
     ]
 

@@ -66,7 +66,7 @@ class SealLoop:
                     pause = _AFTER_TROUBLE
                 else:
                     self._say(None)
-                    if done.sealed or done.signed is not None:
+                    if done.did_something:
                         self.tell(done)
             self.stop.wait(pause.total_seconds())
 
@@ -86,21 +86,26 @@ class SealLoop:
         self._said = what
 
 
-def seal_in_development(container: Container, stop: threading.Event) -> Callable[[], None]:
-    """What a worker does where it seals too: opens the first log by itself, and one round."""
+def seal_in_development(container: Container, stop: threading.Event) -> Callable[[], bool]:
+    """What a worker does where it seals too: opens the first log by itself, and one round.
+
+    Tells whether that did something.
+    """
 
     def is_the_first() -> bool:
         with container.store().begin(Scope()) as work:
             return not work.seals.logs()
 
-    def act() -> None:
+    def act() -> bool:
         with suppress(SealerBusyError):
             if is_the_first():
                 open_it()
             with container.seal().session() as sealer:
                 done = sealer(should_stop=stop.is_set)
-            if isinstance(done, Refusal):
-                log.warning("nothing is sealed (%s): %s", done.code, done.detail)
+            if not isinstance(done, Refusal):
+                return done.did_something
+            log.warning("nothing is sealed (%s): %s", done.code, done.detail)
+        return False
 
     def open_it() -> None:
         opened = container.open_log()("a development installation's own", actor=WORKER)

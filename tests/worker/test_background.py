@@ -125,6 +125,27 @@ def test_what_found_nothing_for_a_while_acts_less_often_where_that_was_said(quie
     assert waited == [0.0] + [0.2] * 49 + [seldom] * 3 + [0.0, 0.2]
 
 
+def test_what_is_done_in_batches_waits_though_there_was_something_to_do():
+    """Ten seconds without anything are as many looks as fit into them."""
+    often, found, waited = timedelta(seconds=4), [True, True] + [False] * 4 + [True, False], []
+
+    class Stop:
+        def is_set(self):
+            return len(waited) == len(found)
+
+        def wait(self, seconds):
+            waited.append(seconds)
+
+    Periodic(
+        name="test",
+        interval=often,
+        soon=timedelta(seconds=1),
+        quiet=timedelta(minutes=1),
+        act=lambda: found[len(waited)],
+    ).run(Stop())
+    assert waited == [1, 1, 4, 4, 60, 60, 1, 4]
+
+
 def test_a_gift_is_delivered_and_a_task_that_names_none_is_let_go(caplog):
     house, tasks = House(), MemoryTasks()
     neighbour = house.neighbour()

@@ -75,8 +75,12 @@ def test_a_worker_seals_in_development_and_nowhere_else(tmp_path):
         named = {"TALLYSTICK_INSTALLATION_ENVIRONMENT": environment}
         settings = load(tmp_path / "tallystick.toml", ENVIRONMENT | sealer | named)
         acts = periodics(build_container(settings), threading.Event())
-        seals[environment] = "sealing" in {each.name for each in acts}
-    assert seals == {"development": True, "test": False}
+        seals[environment] = [each for each in acts if each.name == "sealing"]
+    assert seals["test"] == []
+    (sealing,) = seals["development"]
+    # Never at once: what is sealed comes in batches.
+    assert sealing.soon == sealing.interval > timedelta(0)
+    assert sealing.quiet >= sealing.interval
 
 
 def test_tokens_are_looked_at_as_often_as_is_configured_on_all_networks(container):

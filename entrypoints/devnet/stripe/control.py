@@ -238,10 +238,9 @@ class Control:
 
     def requests(self) -> list[dict[str, str]]:
         """What was asked with a valid key, oldest first: method, path and form."""
-        return [
-            {"method": each.method, "path": each.path, "form": each.form}
-            for each in self.api.requests
-        ]
+        with self.account.lock:
+            asked = [*self.api.requests]
+        return [{"method": each.method, "path": each.path, "form": each.form} for each in asked]
 
     def _get(self, kind: str, id: str) -> Record:
         with self.account.lock:

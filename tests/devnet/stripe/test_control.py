@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -13,6 +14,7 @@ import stripe
 
 from entrypoints.devnet.processes import spawn
 from entrypoints.devnet.stripe import TEST_KEY
+from entrypoints.devnet.stripe.api import Request
 from entrypoints.devnet.stripe.control import NAMES, Control
 from tests.devnet.stripe.shop import Shop
 
@@ -50,6 +52,28 @@ def test_a_story_is_told_over_http(running, shop):
     sent = control(running, "requests")[1]
     assert {"method": "POST", "path": "/v1/customers", "form": "email=ann%40example.com"} in sent
     assert control(running, "live/requests")[1] == []
+
+
+def test_what_was_asked_can_be_looked_at_while_more_is_asked(shop):
+    asked, done = Request(method="GET", path="/v1/customers"), threading.Event()
+    kept = shop.control.api.requests
+    kept.extend([asked] * 5_000)
+
+    def ask():
+        while not done.is_set():
+            with shop.account.lock:
+                kept.append(asked)
+
+    asking, interval = threading.Thread(target=ask), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        asking.start()
+        for _ in range(100):
+            assert len(shop.control.requests()) >= 5_000
+    finally:
+        done.set()
+        sys.setswitchinterval(interval)
+        asking.join()
 
 
 @pytest.mark.parametrize(
