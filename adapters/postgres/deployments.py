@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 from psycopg.rows import DictRow
 
 from adapters.postgres import queries, rows
+from adapters.postgres.outlines import KeptOutlines
 from adapters.postgres.signed import NOTHING, KeptBytes, SignedBytes, key_from_row, key_of
 from adapters.postgres.statements import Found, Statement
 from adapters.postgres.transaction import Transaction
@@ -59,6 +60,7 @@ _KEPT = (
 class PostgresDeployments(Deployments):
     _transaction: Transaction
     _signed: KeptBytes
+    _outlined: KeptOutlines = field(factory=KeptOutlines)
     #: As they were when they were locked: what has not changed since is not written again.
     _locked: dict[OperationId, Deployment] = field(factory=dict)
 
@@ -162,8 +164,7 @@ class PostgresDeployments(Deployments):
                 "limit": page.limit + 1,
             },
         )
-        deployments = self._outlines([row["id"] for row in found[: page.limit]])
-        return Page(tuple(deployments), len(found) > page.limit)
+        return Page(tuple(self._listed(found[: page.limit])), len(found) > page.limit)
 
     def on_token(self, deployment: OperationId) -> Sequence[Deployment]:
         found = self._transaction.rows(OPERATIONS["on_token"], {"of": deployment})
@@ -224,6 +225,25 @@ class PostgresDeployments(Deployments):
         for row in found:
             row["signed"] = NOTHING
         return rows.deployments_from_rows(found)
+
+    def _listed(self, found: Sequence[DictRow]) -> Iterator[Deployment]:
+        """In the order of *found*: ids, and the versions that they had a moment ago."""
+        organisation = self._transaction.scope.organisation
+        if organisation is None:
+            raise MisuseError("deployments are an organisation's")
+        known = {
+            row["id"]: self._outlined.get((organisation, row["id"]), row["version"])
+            for row in found
+        }
+        if missing := [id for id, deployment in known.items() if deployment is None]:
+            told = self._rows(missing)
+            versions = {row["id"]: row["version"] for row in told}
+            for row in told:
+                row["signed"] = NOTHING
+            for deployment in rows.deployments_from_rows(told):
+                known[deployment.id] = deployment
+                self._outlined.put(versions[deployment.id], deployment)
+        return (each for each in known.values() if each is not None)
 
     def _rows(self, ids: Sequence[UUID], *first: LiteralString) -> Sequence[DictRow]:
         # Written once for all of them.

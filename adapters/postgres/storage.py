@@ -50,6 +50,7 @@ from adapters.postgres.known import Entry, Known, remembered
 from adapters.postgres.ledger import PostgresLedger
 from adapters.postgres.letters import PostgresLetters
 from adapters.postgres.licence import PostgresLicences
+from adapters.postgres.outlines import KeptOutlines
 from adapters.postgres.people import (
     PostgresGifts,
     PostgresQuotas,
@@ -123,6 +124,7 @@ class PostgresWork(Work):
     _transaction: Transaction
     #: Of the store, which every work of it shares.
     _signed: KeptBytes
+    _outlined: KeptOutlines
 
     @once
     def organisations(self) -> PostgresOrganisations:
@@ -198,7 +200,7 @@ class PostgresWork(Work):
 
     @once
     def deployments(self) -> PostgresDeployments:
-        return PostgresDeployments(self._transaction, self._signed)
+        return PostgresDeployments(self._transaction, self._signed, self._outlined)
 
     @once
     def approvals(self) -> PostgresApprovals:
@@ -344,6 +346,7 @@ class PostgresStore(SharedStore):
     _known: Known = field(factory=Known)
     _turns: Turns = field(factory=Turns)
     _signed: KeptBytes = field(factory=KeptBytes)
+    _outlined: KeptOutlines = field(factory=KeptOutlines)
 
     def open(self) -> None:
         """Start to connect, without waiting for it."""
@@ -362,11 +365,11 @@ class PostgresStore(SharedStore):
     @contextmanager
     def begin(self, scope: Scope) -> Iterator[Work]:
         with self.transaction(scope) as transaction:
-            yield PostgresWork(transaction, self._signed)
+            yield PostgresWork(transaction, self._signed, self._outlined)
 
     def ask(self, scope: Scope, question: Callable[[Work], R]) -> R:
         transaction = Transaction(Question(self._enter, self._pool.putconn, scope).ask, scope)
-        answer = question(PostgresWork(transaction, self._signed))
+        answer = question(PostgresWork(transaction, self._signed, self._outlined))
         if transaction.last():
             raise MisuseError("a question changes nothing")
         return answer
@@ -432,7 +435,9 @@ class PostgresStore(SharedStore):
                 raise StaleError("a lease may have ended")
             turn = KnownTurn(connection, self._turns, accounts)
             works = {
-                id: PostgresTurnWork(transaction_of(turn, id), self._signed, account)
+                id: PostgresTurnWork(
+                    transaction_of(turn, id), self._signed, self._outlined, account
+                )
                 for id, account in accounts.items()
             }
             yield Joint(works=works, now=now, busy=frozenset())
@@ -516,7 +521,9 @@ class PostgresStore(SharedStore):
                     and entries[id].head_mark == account.head_mark
                 }
                 works = {
-                    id: PostgresTurnWork(transaction_of(turn, id), self._signed, account)
+                    id: PostgresTurnWork(
+                        transaction_of(turn, id), self._signed, self._outlined, account
+                    )
                     for id, account in turn.accounts.items()
                 }
                 yield Joint(works=works, now=now, busy=frozenset(wanted) - works.keys())

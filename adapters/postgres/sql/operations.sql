@@ -42,7 +42,11 @@ SELECT id
 -- name: select_deployments
 -- A row for each attempt, slot or step, and most operations have one of each: one statement costs
 -- both sides less than one for each table would.  What was signed is asked for apart.
-SELECT operation.organisation_id, operation.id, operation.kind, operation.network,
+-- The version is of the operation's row, which every change of the rest goes along with: who wrote
+-- it and where, and the instants in it, for after a restore transactions are numbered as before.
+SELECT concat_ws(' ', operation.xmin, operation.ctid, operation.due_at, operation.lease_until)
+       AS version,
+       operation.organisation_id, operation.id, operation.kind, operation.network,
        operation.live, operation.requested_by, operation.payer, operation.sender,
        operation.fee_ceiling, operation.credits, operation.hold_id, operation.accepted_at,
        operation.state, operation.result, operation.failure_reason,
@@ -211,7 +215,7 @@ SELECT id
    AND client_reference = %(reference)s
 
 -- name: list
-SELECT id
+SELECT id, concat_ws(' ', xmin, ctid, due_at, lease_until) AS version
   FROM operations
  WHERE organisation_id = %(organisation)s
    AND (%(after)s::uuid IS NULL OR id < %(after)s)

@@ -12,6 +12,7 @@ from attrs import evolve
 
 from adapters.egress import Guard, Rules
 from adapters.local_keys import LocalKeyWrapping, SeedSigning
+from adapters.postgres.outlines import KeptOutlines
 from adapters.postgres.signed import KeptBytes
 from adapters.postgres.storage import PostgresWork
 from adapters.system import SystemClock, SystemIdentifiers
@@ -332,7 +333,7 @@ def test_an_event_costs_its_transaction_one_row_and_no_more(world):
             )
             trail.add("deployment.queued", "dep_1", world.clock.now())
             before = so_far(transaction)
-            trail.write(PostgresWork(transaction, KeptBytes()))
+            trail.write(PostgresWork(transaction, KeptBytes(), KeptOutlines()))
             after = so_far(transaction)
         return {
             name.rstrip("0123456789_"): count - before.get(name, 0)
