@@ -326,6 +326,29 @@ def test_a_round_without_news_signs_nothing(opened):
     assert opened.checkpoints() == known
 
 
+def read_in_sequence(site):
+    """Rows of events and leaves that were come across while all were gone through, so far."""
+    ((rows,),) = site.admin(
+        "SELECT sum(seq_tup_read)::bigint FROM pg_stat_all_tables"
+        " WHERE relname ~ '^audit_(events|leaves)'"
+    )
+    return rows
+
+
+def test_a_round_reads_what_is_new_however_much_is_sealed(opened):
+    tenants = [a_tenant(opened.store) for _ in range(5)]
+    for tenant in tenants:
+        opened.happen(tenant, 400)
+    opened.settled()
+    opened.admin("ANALYZE audit_events, audit_leaves, audit_heads")
+    opened.happen(tenants[2], 1)
+    before = read_in_sequence(opened)
+    # Its connections tell what they have read when they end.
+    opened.settled()
+    time.sleep(0.5)
+    assert read_in_sequence(opened) - before < 400
+
+
 def test_the_ceremony_is_an_event_with_the_keys_fingerprint(site):
     log = site.open("because we begin")
     assert (log.number, log.is_open) == (1, True)
