@@ -319,7 +319,8 @@ class Advance:
             return _waits(WaitReason.NETWORK_HALTED, reason)
         differences = chain.read_back(self.pursuit.intent(seen), token)
         if not differences:
-            return Finding(events=(ReadBack(token=token),))
+            # Nothing is asked in between, so both are written at once.
+            return Finding(events=(ReadBack(token=token), Completed(credits=seen.credits)))
         if seen.kind is OperationKind.ANCHOR:
             # Two roots for one size: either trail may be the forged one.
             where = f"{seen.network} {seen.named}"

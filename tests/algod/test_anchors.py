@@ -31,7 +31,7 @@ from tests.application.house import LEASE_IS_OVER
 from tests.application.mortal import AFTER, BEFORE, DEATHS, Fate
 
 #: Calls of a healthy worker; a test asserts that it is no other number.
-CALLS = 49
+CALLS = 45
 
 
 class AnchoringOnAlgod(Anchoring, AlgodHouse):

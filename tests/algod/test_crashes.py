@@ -20,7 +20,7 @@ from tests.application.house import LEASE_IS_OVER, PROVING, examples, states
 from tests.application.mortal import AFTER, BEFORE, DEATHS, Fate
 
 #: Calls of a healthy worker; a test asserts that it is no other number.
-CALLS = 58
+CALLS = 54
 #: The call at which it signs.
 SIGNS = 18
 #: Calls of one that died and has to look twice, or to sign again in a later window.

@@ -13,7 +13,7 @@ from tests.application.house import PROVING, examples
 from tests.application.mortal import DEATHS, Fate
 
 #: Calls of a healthy worker's life; a test asserts that it is no other number.
-CALLS = 58
+CALLS = 54
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ CONTRACT_FUNDS = 900_000
 #: As narrow as a window may be: on a public network a test waits for its end.
 WINDOW = 20
 #: Of a healthy worker.
-CALLS = 59
+CALLS = 55
 SAMPLE = 40 if PROVING else 8
 
 

@@ -12,7 +12,7 @@ from tests.application.house import LEASE_IS_OVER, examples, states
 from tests.application.mortal import AFTER, BEFORE, DEATHS, Fate
 
 #: Calls of a healthy worker; a test asserts that they are no other number.
-CALLS = {"deployment": 101, "mint": 56}
+CALLS = {"deployment": 97, "mint": 52}
 #: Of one that died and has to look twice, or to sign again in a later window.
 MORE = 40
 NAMES = tuple(CALLS)

@@ -26,7 +26,7 @@ from tests.application.keys import ELSEWHERE, KeyedHouse
 from tests.application.mortal import AFTER, BEFORE, DEATHS, Fate
 
 #: Calls of a healthy worker; a test asserts that it is no other number.
-CALLS = 95
+CALLS = 91
 
 
 class RekeyingOnAlgod(KeyedHouse, AlgodHouse):

@@ -15,7 +15,7 @@ from tests.application.mortal import DEATHS, Fate
 from tests.contract.subjects.postgres import database
 
 #: Calls of a healthy worker; see `tests/algod/test_rekeys.py`.
-CALLS = 95
+CALLS = 91
 
 
 class RekeyingOnPostgres(KeyedHouse, PostgresAlgodHouse):

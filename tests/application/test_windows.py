@@ -45,7 +45,7 @@ from tests.application.mortal import BEFORE, DEATHS, Fate, MortalStore
 
 FUNDS = 10**9
 #: Calls of a healthy worker, and of one that has to look twice or to sign again later.
-CALLS, MORE_CALLS = 58, 120
+CALLS, MORE_CALLS = 54, 120
 
 
 @define(eq=False)

@@ -25,7 +25,7 @@ from tests.postgres_and_anvil.house import RealHouse, a_house
 from tests.postgres_house import time_runs, workers
 
 #: Calls of a healthy worker's life; a test asserts that it is no other number.
-CALLS = 40
+CALLS = 36
 DEPTH = 4
 #: No size twice, for the houses of a module share a node; and each has grown by more than anchors.
 SIZES = iter(range(1_000, 10**9, 100))
