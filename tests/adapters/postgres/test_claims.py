@@ -1,0 +1,217 @@
+"""What workers are handed: the same as the first function (0007) handed out, found with less."""
+
+import random
+import re
+from collections import Counter
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from adapters.postgres.migrate import files
+from tests.contract.subjects.postgres import database
+from tests.contract.tenants import NOW, at_once
+
+WORKER = UUID(int=7)
+LEASE = timedelta(seconds=8)
+IDS = "organisation_id, operation_id"
+SIGNATURE = "narrow.claim_operations(timestamptz, integer, interval, uuid)"
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A database whose queue is filled by hand: nothing but the queue is in it."""
+    with database() as url:
+        with psycopg.connect(url, autocommit=True) as administrator:
+            administrator.execute(first_function())
+        yield url
+
+
+def first_function():
+    """As it was in the beginning, under another name."""
+    (text,) = (each.text.decode() for each in files() if each.name.startswith("0007"))
+    (found,) = re.findall(r"CREATE FUNCTION narrow\.claim_operations\(.*?\$\$;", text, re.DOTALL)
+    return found.replace("narrow.claim_operations(", "narrow.first_claim_operations(")
+
+
+@pytest.fixture
+def queue(server):
+    """A connection in a transaction that is rolled back, with an empty queue."""
+    with psycopg.connect(server) as connection:
+        yield Queue(connection)
+        connection.rollback()
+
+
+class Queue:
+    def __init__(self, connection):
+        self.connection = connection
+        # What the rows point to is not looked at by a claim.
+        connection.execute("SET session_replication_role = replica")
+
+    def put(self, organisation, due_at, *, id=None, lease_until=None):
+        id = id or uuid4()
+        self.connection.execute(
+            "INSERT INTO operations (organisation_id, id, kind, network, live, requested_by,"
+            " payer, sender, fee_ceiling, credits, accepted_at, state, due_at, lease_token,"
+            " lease_until)"
+            " VALUES (%s, %s, 'deployment', 'test', false, 'mem_1', 'sponsored', '0x', 0, 0, %s,"
+            " 'Queued', %s, %s, %s)",
+            [organisation, id, NOW, due_at, lease_until and uuid4(), lease_until],
+        )
+        return organisation, id
+
+    def claimed(self, at_most, *, function="claim_operations", now=NOW, columns=IDS):
+        """In the order in which they are handed out."""
+        return self.connection.execute(
+            f"SELECT {columns} FROM narrow.{function}(%s, %s, %s, %s)",
+            [now, at_most, LEASE, WORKER],
+        ).fetchall()
+
+    def first_claimed(self, at_most):
+        """What the first function hands out of this queue; it stays there."""
+        with self.connection.transaction(force_rollback=True):
+            return self.claimed(at_most, function="first_claim_operations")
+
+
+def emptied(server):
+    with psycopg.connect(server, autocommit=True) as administrator:
+        administrator.execute("DELETE FROM operations")
+
+
+def filled(queue, seed):
+    """A queue as there may be one: due, due later, leased, or leased long ago."""
+    chance = random.Random(seed)
+    instants = [NOW - timedelta(seconds=number) for number in range(chance.choice([2, 5, 50]))]
+    clock = queue.connection.execute("SELECT clock_timestamp()").fetchone()[0]
+    leases = [None] * 6 + [clock - timedelta(hours=1), clock + timedelta(hours=1)]
+    idle = chance.random()
+    for _ in range(chance.choice([0, 1, 2, 3, 4, 5, 8, 30])):
+        organisation = UUID(int=chance.getrandbits(128))
+        is_idle = chance.random() < idle
+        for _ in range(chance.choice([1, 1, 2, 5, 20])):
+            queue.put(
+                organisation,
+                NOW + timedelta(seconds=9) if is_idle else chance.choice(instants),
+                id=UUID(int=chance.getrandbits(128)),
+                lease_until=chance.choice(leases),
+            )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_where_nothing_is_locked_the_same_is_handed_out_in_the_same_order(queue, seed):
+    filled(queue, seed)
+    for at_most in (0, 1, 2, 3, 5, 8, 16, 100):
+        expected = queue.first_claimed(at_most)
+        with queue.connection.transaction(force_rollback=True):
+            assert queue.claimed(at_most) == expected, at_most
+
+
+def test_who_waits_for_later_takes_nothing_from_who_is_due(queue):
+    """As where a hundred organisations' transactions wait for finality, and one has many to do."""
+    later = NOW + timedelta(seconds=5)
+    for _ in range(100):
+        queue.put(uuid4(), later)
+    busy = uuid4()
+    due = [queue.put(busy, NOW - timedelta(seconds=number)) for number in range(20)]
+    assert queue.claimed(8) == due[:-9:-1]
+
+
+@pytest.mark.parametrize("organisations", [1, 2, 40])
+def test_one_row_that_somebody_holds_on_to_keeps_no_organisation_waiting(server, organisations):
+    """A process that hangs in a transaction is ended by the server after five minutes only."""
+    with psycopg.connect(server) as connection, psycopg.connect(server) as holder:
+        queue = Queue(connection)
+        try:
+            first, others = [], []
+            for _ in range(organisations):
+                organisation = uuid4()
+                first.append(queue.put(organisation, NOW - timedelta(seconds=9)))
+                others.append(queue.put(organisation, NOW - timedelta(seconds=8)))
+            connection.commit()
+            for each in first:
+                holder.execute(
+                    "SELECT FROM operations WHERE organisation_id = %s AND id = %s FOR UPDATE",
+                    each,
+                )
+            taken = []
+            while claims := queue.claimed(8):
+                taken += claims
+            assert sorted(taken) == sorted(others)
+        finally:
+            holder.rollback()
+            connection.rollback()
+            emptied(server)
+
+
+def test_workers_that_ask_at_once_are_handed_each_once(server):
+    """Also where rows move under them, for others give back what they were handed."""
+    with psycopg.connect(server) as connection:
+        queue = Queue(connection)
+        for number in range(60):
+            queue.put(UUID(int=number % 7), NOW - timedelta(seconds=number))
+        connection.commit()
+    done, later = [], NOW + timedelta(days=1)
+
+    def work():
+        with psycopg.connect(server, autocommit=True) as connection:
+            queue = Queue(connection)
+            while len(done) < 600:
+                for claim in queue.claimed(3, now=later, columns=f"{IDS}, token"):
+                    given_back = connection.execute(
+                        "UPDATE operations SET lease_token = NULL, lease_until = NULL,"
+                        " due_at = due_at + interval '1 minute'"
+                        " WHERE organisation_id = %s AND id = %s AND lease_token = %s",
+                        claim,
+                    )
+                    assert given_back.rowcount == 1
+                    done.append(claim)
+
+    try:
+        at_once([work] * 4)
+        assert len({claim[:2] for claim in done}) == 60
+    finally:
+        emptied(server)
+
+
+def test_an_organisation_with_much_to_do_is_handed_out_whole(queue):
+    organisation = uuid4()
+    due = [queue.put(organisation, NOW - timedelta(seconds=number)) for number in range(50)]
+    taken = []
+    while claims := queue.claimed(8):
+        taken += claims
+    assert taken == due[::-1]
+
+
+@pytest.mark.parametrize("is_empty", [False, True])
+def test_rows_are_found_along_the_queue_and_by_their_places(queue, is_empty):
+    """Also where the plan was made while there was nothing: PostgreSQL keeps plans."""
+    for number in range(300):
+        queue.put(UUID(int=number % 30), NOW - timedelta(seconds=number))
+    if is_empty:
+        queue.connection.execute("DELETE FROM operations")
+    queue.connection.execute("ANALYZE operations")
+    plan = planned(queue.connection)
+    scans = re.findall(r"(\S+ Scan|Scan using \w+) on public\.operations", plan)
+    # The one within the recursion is not told.
+    assert Counter(scans) == {"Scan using operations_due": 3, "Tid Scan": 2}, plan
+
+
+def planned(connection):
+    """The plan of the function's statement, with the settings that the function has."""
+    text, settings = connection.execute(
+        "SELECT prosrc, proconfig FROM pg_proc WHERE oid = %s::regprocedure", [SIGNATURE]
+    ).fetchone()
+    names = ["now", "at_most", "lease", "worker"]
+    for number, name in enumerate(names, start=1):
+        text = re.sub(rf"\b{name}\b", f"${number}", text)
+    for setting in [*settings, "plan_cache_mode=force_generic_plan"]:
+        connection.execute(
+            "SELECT set_config(%s, %s, true)",
+            [setting.partition("=")[0], setting.partition("=")[2]],
+        )
+    connection.execute(f"PREPARE claim (timestamptz, integer, interval, uuid) AS {text}")
+    found = connection.execute(
+        "EXPLAIN (VERBOSE, COSTS OFF) EXECUTE claim (now(), 8, '8 s', gen_random_uuid())"
+    )
+    return "\n".join(line for (line,) in found)
