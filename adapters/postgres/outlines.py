@@ -45,3 +45,7 @@ class KeptOutlines:
             self._kept.move_to_end(key)
             if len(self._kept) > self.most:
                 self._kept.popitem(last=False)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()

@@ -481,9 +481,10 @@ class PostgresStore(SharedStore):
     def _bury(self) -> None:
         """After a connection's death: the server that comes back may have a backup's rows.
 
-        They could have the marks of other ones.
+        They could have the marks of other ones, and their versions.
         """
         self._known.clear()
+        self._outlined.clear()
 
     def _serve(self, turn: KnownTurn) -> str:
         """One message there, one back: a statement outside of any transaction is one."""
