@@ -242,6 +242,16 @@ def test_so_many_are_kept_and_the_least_used_go_first():
     assert kept.get(keys[0], "2") is made[0]
 
 
+def test_what_is_kept_is_one_organisations():
+    """Whatever the version says: a table that was restored may have any."""
+    kept, mine = KeptOutlines(), a_deployment(_Nobody())
+    theirs = evolve(mine, organisation=UUID(int=3))
+    kept.put("1", mine)
+    assert kept.get((theirs.organisation, theirs.id), "1") is None
+    kept.put("1", theirs)
+    assert kept.get((mine.organisation, mine.id), "1") is mine
+
+
 class _Nobody:
     organisation, account, network = UUID(int=1), UUID(int=2), "eip155:1"
 
