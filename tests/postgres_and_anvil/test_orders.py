@@ -140,7 +140,7 @@ def test_no_death_of_the_first_worker_that_an_issuer_ever_has_changes_the_outcom
 # Forgotten by the database, known to the chain
 
 
-@pytest.mark.parametrize("acts", range(10))
+@pytest.mark.parametrize("acts", range(9))
 def test_a_restored_backup_adopts_what_was_done_and_repeats_nothing(house, token, acts):
     """The backup is from before the mint, or from some moment in the middle of it."""
     operation = house.minting(token)
