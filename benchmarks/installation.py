@@ -36,8 +36,8 @@ _START_SECONDS = 90.0
 #: Of the chains, as of workers (`[worker] niceness`): elsewhere nodes are other machines, and what
 #: they compute keeps nobody waiting for the processor.
 _NICENESS = 10
-#: Of each worker (`[worker] threads`): with nodes at hand deployments wait for the processor, and
-#: two processes of them are as many as two processors carry on.
+#: Of each worker (`[worker] threads`): on two processors that everybody shares, more of them keep
+#: the API waiting for the database.
 _WORKER_THREADS = 2
 #: Unlimited deployments, every class of tokens.
 _TARIFF = TariffName("enterprise")
