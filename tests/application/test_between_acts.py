@@ -8,9 +8,12 @@ from contextlib import suppress
 
 import pytest
 
+from application.audit.trail import Trail
+from application.deployments.recording import apply_all
 from application.ports.storage.work import LeaseLostError
 from domain.account import AccountState
-from domain.deployment import State
+from domain.audit import WORKER
+from domain.deployment import ReadBack, State
 from domain.operation import WaitReason
 from tests.application.house import LEASE_IS_OVER, House
 from tests.application.test_crashes import is_completed_once
@@ -65,6 +68,26 @@ def test_after_so_many_acts_one_more_completes_it():
     house = House()
     worker = Worker(house, len(ACTS) - 1)
     assert worker.recorded.state is State.CONFIRMED
+    assert not worker.acts()
+    ends_well(house, worker.id)
+
+
+def test_what_a_worker_of_before_has_only_read_back_is_completed():
+    """It had recorded that by itself, and died."""
+    house = House()
+    worker = Worker(house, len(ACTS) - 1)
+    trail = Trail(
+        identifiers=house.identifiers, organisation=worker.claim.organisation, actor=WORKER
+    )
+    with house.store.begin(house.scope) as work:
+        seen, now = work.deployments.lock(worker.id), house.clock.now()
+        indexed = apply_all(work, trail, seen, (ReadBack(token=seen.result),), now)
+        assert indexed.state is State.INDEXED
+        work.deployments.put(indexed, due_at=now, claim=worker.claim)
+        trail.write(work)
+    house.pass_time(LEASE_IS_OVER)
+    (worker.claim,), worker.recorded = house.claims(), None
+    # One act: it would ask for ever.
     assert not worker.acts()
     ends_well(house, worker.id)
 

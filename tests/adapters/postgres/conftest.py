@@ -25,6 +25,15 @@ def store(url):
 
 
 @pytest.fixture
+def another(url):
+    """Another process's store of the same database: it keeps what it has read itself."""
+    store = connect(application_url(url), min_size=1, max_size=8)
+    store.open()
+    yield store
+    store.close()
+
+
+@pytest.fixture
 def single(url):
     """A store of one connection."""
     store = connect(application_url(url), min_size=1, max_size=1)

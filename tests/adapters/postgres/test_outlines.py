@@ -12,13 +12,11 @@ import psycopg
 import pytest
 from attrs import evolve
 
-from adapters.postgres import connect
 from adapters.postgres.outlines import KeptOutlines
 from application.ports.storage.paging import PageRequest
 from domain.deployment import Broadcast, Cancelled, Signed, SlotReserved
 from domain.identifiers import OperationId
 from domain.operation import Attempt, Slot, WaitReason
-from tests.contract.subjects.postgres import application_url
 from tests.contract.tenants import (
     NOW,
     BoomError,
@@ -32,15 +30,6 @@ from tests.strategies import fresh_transaction_id
 
 ROOT = Path(__file__).parents[3]
 PAGE = PageRequest(limit=100)
-
-
-@pytest.fixture
-def another(url):
-    """Another process's store of the same database: it keeps what its own lists have read."""
-    store = connect(application_url(url), min_size=1, max_size=8)
-    store.open()
-    yield store
-    store.close()
 
 
 def listed(store, tenant):

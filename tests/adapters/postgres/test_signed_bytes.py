@@ -17,15 +17,6 @@ from tests.contract.tenants import NOW, a_tenant, added
 from tests.strategies import fresh_transaction_id
 
 
-@pytest.fixture
-def another(url):
-    """Another process's store of the same database."""
-    store = connect(application_url(url), min_size=1, max_size=2)
-    store.open()
-    yield store
-    store.close()
-
-
 def reserved(store, tenant):
     """A deployment whose slot nothing is signed for yet."""
     deployment = added(store, tenant)
