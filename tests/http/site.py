@@ -480,7 +480,8 @@ class Site:
         )
         assert isinstance(answered, Registered)
         name = public_id(Prefix.ORGANISATION, answered.organisation.id)
-        return Person(self, self.log_in(email), {"organisation": {"id": name}})
+        known = {"user": {"email": email}, "organisation": {"id": name}}
+        return Person(self, self.log_in(email), known)
 
     def person(self, registered: dict[str, Any]) -> Person:
         """Whoever was answered that."""
