@@ -397,6 +397,11 @@ class Deployment:
         return any(step.is_final for step in self.steps)
 
     @property
+    def is_in_line(self) -> bool:
+        """It waits for nothing but its turn."""
+        return self.state is State.QUEUED and self.waiting is WaitReason.QUEUED
+
+    @property
     def may_be_ended(self) -> bool:
         """A person may call it failed: it has begun, and no transaction of it is under way."""
         return self.state is State.PENDING and self.has_begun and self.step.open_slot is None

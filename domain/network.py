@@ -25,6 +25,11 @@ class Family(Enum):
         return KeyUse.EVM_ACCOUNT if self is Family.EVM else KeyUse.ALGORAND_ACCOUNT
 
     @property
+    def has_nonces(self) -> bool:
+        """Slots of a signer are given away one after the other, and so many are open at once."""
+        return self is Family.EVM
+
+    @property
     def rekeys(self) -> bool:
         """An address can be ruled by another key than the one it was made of."""
         return self is Family.ALGORAND

@@ -356,6 +356,12 @@ class Signer:
         """Scheme of the custodian that holds its key."""
         return self.key.partition(":")[0]
 
+    def line(self, open_slots: int) -> Postponed | None:
+        """Why it gives no nonce away while so many of its slots are open; None: it does."""
+        if open_slots < self.limit:
+            return None
+        return Postponed(WaitReason.QUEUED, f"{open_slots} transactions are in flight")
+
     def reserve(
         self, open_slots: int, number: int, terms: SlotTerms
     ) -> tuple[Slot, Signer] | Postponed:
@@ -374,8 +380,8 @@ class Signer:
                 valid_until=terms.valid_until,
             )
             return window, self
-        if open_slots >= self.limit:
-            return Postponed(WaitReason.QUEUED, f"{open_slots} transactions are in flight")
+        if (full := self.line(open_slots)) is not None:
+            return full
         slot = Slot(
             number=number, network=self.network, signer=self.address, sequence=self.next_sequence
         )

@@ -53,6 +53,7 @@ from application.credits.fees import PriceFees, SetRate
 from application.deployments.advance import Advance
 from application.deployments.approve import DecideApproval, SetApprovalPolicy
 from application.deployments.cancel import CancelDeployment
+from application.deployments.full_lines import FullLines
 from application.deployments.halt import Halt
 from application.deployments.plan import PlanDeployment
 from application.deployments.publish import Publish
@@ -472,6 +473,7 @@ class Container(containers.DeclarativeContainer):
     halt = One(Halt, store=store, alarms=alarms, clock=clock, identifiers=identifiers)
     pursuit = One(Pursuit, store=store, custodians=custodians)
     publish = One(Publish, metadata=metadata)
+    full_lines = One(FullLines, clock)
     advance = One(
         Advance,
         store=store,
@@ -480,6 +482,7 @@ class Container(containers.DeclarativeContainer):
         pursuit=pursuit,
         publish=publish,
         halt=halt,
+        full=full_lines,
         alarms=alarms,
         clock=clock,
         identifiers=identifiers,

@@ -216,6 +216,7 @@ def workers(
             store=house.store,
             clock=house.clock,
             advance=house.advance(),
+            full=house.full,
             telemetry=house.telemetry,
             worker=uuid4(),
             threads=4,

@@ -278,9 +278,25 @@ class PostgresDeployments(Deployments):
 class PostgresClaims(Claims):
     _transaction: Transaction
 
-    def take(self, now: datetime, limit: int, lease: timedelta, worker: UUID) -> list[Claim]:
+    def take(
+        self,
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        worker: UUID,
+        *,
+        queued_first: bool = False,
+        full: Collection[NetworkId] = (),
+    ) -> list[Claim]:
         self._transaction.enter_any(Lock.OPERATION)
-        parameters = {"now": now, "limit": limit, "lease": lease, "worker": worker}
+        parameters = {
+            "now": now,
+            "limit": limit,
+            "lease": lease,
+            "worker": worker,
+            "queued_first": queued_first,
+            "full": sorted(full),
+        }
         return [
             Claim(
                 organisation=row["organisation_id"],

@@ -18,6 +18,7 @@ from application.credits.fees import charge, valued
 from application.credits.licence import why_not_begin
 from application.deployments.belonging import changing_hands, giver_of
 from application.deployments.findings import Finding, Reserve
+from application.deployments.full_lines import FullLines
 from application.deployments.halt import Halt
 from application.deployments.issuer_balance import tell_issuer_balance, with_issuer_balance
 from application.deployments.keys_at_rest import keys_at_rest
@@ -103,6 +104,7 @@ class Advance:
     pursuit: Pursuit
     publish: Publish
     halt: Halt
+    full: FullLines
     alarms: Alarms
     clock: Clock
     identifiers: Identifiers
@@ -139,16 +141,44 @@ class Advance:
             withdrawn = why_not_begin(work, seen, now)
             if withdrawn is None and approval is not None:
                 withdrawn = approval.refusal(now)
-        chain = self.chains.get(seen.network)
+            chain = self.chains.get(seen.network)
+            full = self._line(work, seen, parties, chain) if withdrawn is None else None
         if chain is None:
             finding = _waits(WaitReason.NODE_UNAVAILABLE, "this worker has no such network")
         elif halted is not None:
             finding = _waits(WaitReason.NETWORK_HALTED, halted)
         elif withdrawn is None and approval is not None and approval.waits(now):
             finding = _waits(WaitReason.APPROVAL, "another member has to approve the plan")
+        elif full is not None:
+            finding = Finding(wait=full)
         else:
             finding = self._ask(seen, chain, parties, withdrawn)
         return self._record(claim, seen, finding, chain.network if chain else None)
+
+    def _line(
+        self, work: Work, seen: Deployment, parties: Parties, chain: Chain | None
+    ) -> Postponed | None:
+        """Why what is queued has no nonce to hope for now, so that no chain is asked about it.
+
+        None also where nobody knows before the chain is asked: whose slot it is, and whether
+        something of it is there that only waits for a halted signer.
+        """
+        payer = parties.payer
+        if not seen.is_in_line or chain is None or not chain.network.family.has_nonces:
+            return None
+        if payer is None or payer.halted is not None or parties.giver not in {None, seen.owner}:
+            return None
+        if parties.account is not None and _party_of(seen, chain) is Party.OWNER:
+            return None
+        full = payer.line(work.signers.open_slots(payer.network, payer.address))
+        if full is not None:
+            self._tell_full(payer, full)
+        return full
+
+    def _tell_full(self, signer: Signer, answer: Postponed) -> None:
+        """Nobody else waits for an account's own nonces."""
+        if signer.is_treasury and answer.reason is WaitReason.QUEUED:
+            self.full.tell(signer.network)
 
     def _ask(
         self,
@@ -437,6 +467,7 @@ class Advance:
         taken = work.signers.open_slots(signer.network, signer.address)
         answer = signer.reserve(taken, len(deployment.step.slots) + 1, terms)
         if isinstance(answer, Postponed):
+            self._tell_full(signer, answer)
             return answer
         slot, after = answer
         work.signers.put(after)

@@ -14,6 +14,7 @@ from uuid import UUID
 from attrs import define, field
 
 from application.deployments.advance import Advance
+from application.deployments.full_lines import FullLines
 from application.ports.clock import Clock
 from application.ports.storage.deployments import Claim
 from application.ports.storage.work import (
@@ -37,6 +38,9 @@ RENEW_EVERY = timedelta(seconds=2)
 SOON = timedelta(milliseconds=10)
 IDLE = timedelta(milliseconds=200)
 QUIET = timedelta(milliseconds=500)
+#: What is under way comes first, so that it ends; but for these looks, whoever has much of it that
+#: comes to nothing would let nothing begin.
+_QUEUED_FIRST_EVERY = 4
 _AFTER_TROUBLE = timedelta(seconds=1)
 
 
@@ -45,6 +49,8 @@ class DeploymentLoop:
     store: Store
     clock: Clock
     advance: Advance
+    #: Where *advance* tells what is not worth asking for now.
+    full: FullLines
     telemetry: Telemetry
     #: Names this worker in its claims.
     worker: UUID
@@ -56,6 +62,7 @@ class DeploymentLoop:
     #: By organisation and operation: two organisations may use the same id.
     _working: dict[tuple[UUID, UUID], Claim] = field(factory=dict)
     _finished: list[Claim] = field(factory=list)
+    _looks: int = 0
     _lull: Lull = field(factory=lambda: Lull(soon=SOON, often=IDLE, seldom=QUIET))
     _lock: threading.Lock = field(factory=threading.Lock)
 
@@ -101,7 +108,15 @@ class DeploymentLoop:
                 work.claims.give_back(finished)
             if free <= 0:
                 return []
-            return work.claims.take(self.clock.now(), free, LEASE, self.worker)
+            self._looks += 1
+            return work.claims.take(
+                self.clock.now(),
+                free,
+                LEASE,
+                self.worker,
+                queued_first=self._looks % _QUEUED_FIRST_EVERY == 0,
+                full=self.full.networks(),
+            )
 
     def _carry_on(self, claim: Claim) -> None:
         name = public_id(Prefix.DEPLOYMENT, claim.operation)

@@ -110,6 +110,7 @@ def deployments(container: Container) -> DeploymentLoop:
         store=container.store(),
         clock=container.clock(),
         advance=container.advance(),
+        full=container.full_lines(),
         telemetry=container.telemetry(),
         worker=container.identifiers().next(),
         threads=container.settings().worker_threads,

@@ -45,6 +45,7 @@ from application.audit.personal import KnowPeople
 from application.deployments.advance import Advance
 from application.deployments.budget import Budgets
 from application.deployments.cancel import CancelDeployment
+from application.deployments.full_lines import FullLines
 from application.deployments.halt import Halt
 from application.deployments.plan import PlanDeployment
 from application.deployments.publish import Publish
@@ -189,6 +190,14 @@ class House:
     def alarms(self) -> MemoryAlarms:
         """What was sounded so far; made when it is first looked at."""
         made: MemoryAlarms = self.__dict__.setdefault("_alarms", MemoryAlarms())
+        return made
+
+    @property
+    def full(self) -> FullLines:
+        """What its workers have heard of full lines; made when it is first looked at."""
+        made: FullLines | None = self.__dict__.get("_full")
+        if made is None or made.clock is not self.clock:
+            made = self.__dict__["_full"] = FullLines(self.clock)
         return made
 
     @property
@@ -660,6 +669,7 @@ class House:
                 clock=self.clock,
                 identifiers=self.identifiers,
             ),
+            full=self.full,
             alarms=self.alarms,
             clock=self.clock,
             identifiers=self.identifiers,

@@ -1,8 +1,11 @@
 """Deployments, the queue, signers and networks, in every store."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from time import sleep
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -62,6 +65,7 @@ from tests.contract.tenants import (
 from tests.strategies import examples, histories, queued_deployments
 
 LONG, SHORT = timedelta(minutes=5), timedelta(milliseconds=150)
+LONG_AGO = NOW - timedelta(days=9_500)
 WORKER = UUID(int=1)
 
 drawn = settings(suppress_health_check=list(HealthCheck), deadline=None)
@@ -569,6 +573,56 @@ def test_the_longest_due_comes_first_and_nobody_starves(store: Store):
     assert [id for id in order if id != one.id] == [deployment.id for deployment in many]
     with store.begin(Scope()) as work:
         work.claims.give_back(taken)
+
+
+@contextmanager
+def due_alone(store: Store) -> Iterator[Callable[..., Deployment]]:
+    """Adds to a queue in which nothing of other tests is due at `LONG_AGO`; ends it all."""
+    made: list[tuple[Tenant, Deployment]] = []
+
+    def add(tenant: Tenant, hours: int, **changes: Any) -> Deployment:
+        at = LONG_AGO - timedelta(hours=hours)
+        made.append((tenant, added(store, tenant, due_at=at, **changes)))
+        return made[-1][1]
+
+    yield add
+    for tenant, deployment in made:
+        put(store, tenant, deployment.apply(Cancelled()))
+
+
+def handed_out(store: Store, limit: int = 9, **asked: Any) -> list[OperationId]:
+    """What a worker is handed at `LONG_AGO`; it gives it back."""
+    with store.begin(Scope()) as work:
+        claims = work.claims.take(LONG_AGO, limit, LONG, WORKER, **asked)
+        work.claims.give_back(claims)
+    return [claim.operation for claim in claims]
+
+
+def test_what_is_under_way_comes_before_what_waits_for_its_turn_or_the_other_way(store: Store):
+    """However long each has waited; of each the longest due comes first, by organisations."""
+    one, two = a_tenant(store), a_tenant(store)
+    with due_alone(store) as add:
+        queued = [add(one, 9).id, add(two, 7).id, add(one, 8).id]
+        others = [
+            add(one, 6, waiting=None).id,
+            add(two, 4, waiting=WaitReason.FEE_ABOVE_CEILING).id,
+            add(one, 5, waiting=WaitReason.SIGNER_UNAVAILABLE).id,
+        ]
+        assert handed_out(store) == [*others, *queued]
+        assert handed_out(store, queued_first=True) == [*queued, *others]
+        assert handed_out(store, 4) == [*others, queued[0]]
+        assert handed_out(store, 4, queued_first=True) == [*queued, others[0]]
+
+
+def test_what_waits_for_its_turn_is_left_where_nothing_begins(store: Store):
+    here, there = a_tenant(store), a_tenant(store)
+    with due_alone(store) as add:
+        left, other = add(here, 3).id, add(there, 2).id
+        begun = add(here, 1, waiting=WaitReason.SIGNER_UNAVAILABLE).id
+        assert handed_out(store, full=[here.network]) == [begun, other]
+        assert handed_out(store, full=[there.network], queued_first=True) == [left, begun]
+        assert handed_out(store, full=[there.network, here.network]) == [begun]
+        assert handed_out(store) == [begun, left, other]
 
 
 def test_when_the_next_operation_is_due(store: Store):

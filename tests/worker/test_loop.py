@@ -9,8 +9,10 @@ from uuid import UUID
 
 from attrs import define, field
 
+from application.deployments.full_lines import MOMENT
 from application.ports.storage.work import LeaseLostError, Scope, StoreUnavailableError
 from domain.deployment import State
+from domain.operation import WaitReason
 from entrypoints.worker.loop import IDLE, LEASE, QUIET, SOON, DeploymentLoop
 from tests.application.house import WORKER_ID, House
 
@@ -36,6 +38,7 @@ def a_loop(house, advance, **options):
             "store": house.store,
             "clock": house.clock,
             "advance": advance,
+            "full": house.full,
             "telemetry": house.telemetry,
             "worker": WORKER_ID,
             "threads": 2,
@@ -103,6 +106,41 @@ def test_what_is_finished_is_given_back_with_what_is_taken_and_may_be_taken_agai
     assert len(begun) == 2
     assert [claim.operation for claim in carried] == [carried[0].operation] * 2
     assert carried[0].token != carried[1].token
+
+
+def test_what_is_under_way_is_taken_first_and_what_is_queued_each_fourth_time():
+    """So that it ends, though it comes late; and none of the two keeps the other from its turn."""
+    house, carried = House(), []
+    for _ in range(4):
+        house.deploy()
+    under_way = {each.id for each in house.open_deployments()[:2]}
+    for id in under_way:
+        with house.store.begin(house.scope) as work:
+            waiting = work.deployments.lock(id).awaiting(
+                WaitReason.SIGNER_UNAVAILABLE, house.clock.now()
+            )
+            work.deployments.put(waiting, due_at=house.clock.now(), claim=None)
+
+    def gives_back(claim):
+        carried.append(claim.operation in under_way)
+
+    loop = a_loop(house, gives_back, threads=1)
+    for _ in range(8):
+        with ThreadPoolExecutor(1) as pool:
+            loop._round(pool)
+    assert carried == [True, True] * 3 + [False, False] + [True, True] * 3 + [False, False]
+
+
+def test_what_cannot_begin_for_a_moment_is_left_where_it_is():
+    house, carried = House(), []
+    house.deploy()
+    loop = a_loop(house, carried.append)
+    house.full.tell(house.network)
+    with ThreadPoolExecutor(1) as pool:
+        assert [loop._round(pool) for _ in range(5)] == [IDLE] * 5
+        house.pass_time(MOMENT)
+        assert loop._round(pool) == SOON
+    assert len(carried) == 1
 
 
 def test_whatever_goes_wrong_is_tried_again_when_the_lease_is_over():

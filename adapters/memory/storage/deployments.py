@@ -351,10 +351,20 @@ class MemoryClaims(Claims):
     _tables: DeploymentTables
     _new_token: Callable[[], UUID]
 
-    def take(self, now: datetime, limit: int, lease: timedelta, worker: UUID) -> list[Claim]:
+    def take(
+        self,
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        worker: UUID,
+        *,
+        queued_first: bool = False,
+        full: Collection[NetworkId] = (),
+    ) -> list[Claim]:
         until = self._transaction.now() + lease.total_seconds()
         taken: list[Claim] = []
-        for key in self._fairly(now):
+        in_line, others = self._fairly(now, full, in_line=True), self._fairly(now, in_line=False)
+        for key in (*in_line, *others) if queued_first else (*others, *in_line):
             if len(taken) == limit:
                 break
             if not self._transaction.try_hold(self._tables.deployments, key):
@@ -392,12 +402,17 @@ class MemoryClaims(Claims):
             default=None,
         )
 
-    def _fairly(self, now: datetime) -> list[Key]:
+    def _fairly(
+        self, now: datetime, besides: Collection[NetworkId] = (), *, in_line: bool
+    ) -> list[Key]:
         """What is due: every organisation's longest due first, then every one's second, …"""
         due = sorted(
             (row.due_at, key)
             for key, row in self._transaction.items(self._tables.deployments)
-            if row.due_at <= now and self._is_free(key, row)
+            if row.due_at <= now
+            and self._is_free(key, row)
+            and row.deployment.is_in_line is in_line
+            and row.deployment.network not in besides
         )
         turns: Counter[OrganisationId] = Counter()
         ranked: list[tuple[int, datetime, Key]] = []

@@ -350,7 +350,8 @@ SELECT count(*) AS count
 
 -- name: claim
 SELECT organisation_id, operation_id, token, request_id, traceparent
-  FROM narrow.claim_operations_and_causes(%(now)s, %(limit)s, %(lease)s, %(worker)s)
+  FROM narrow.claim_from_lines(%(now)s, %(limit)s, %(lease)s, %(worker)s, %(queued_first)s,
+                               %(full)s)
 
 -- name: prolong
 SELECT organisation_id, operation_id, token

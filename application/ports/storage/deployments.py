@@ -172,11 +172,22 @@ class Deployments(Protocol):
 class Claims(Protocol):
     """The queue: an operation's row is its place in it.  Works in any scope; tells ids only."""
 
-    def take(self, now: datetime, limit: int, lease: timedelta, worker: UUID) -> list[Claim]:
+    def take(
+        self,
+        now: datetime,
+        limit: int,
+        lease: timedelta,
+        worker: UUID,
+        *,
+        queued_first: bool = False,
+        full: Collection[NetworkId] = (),
+    ) -> list[Claim]:
         """Lease up to *limit* operations due at *now* that nobody has leased.
 
-        Longest due first, one organisation not starving another.  Leases run on the store's own
-        clock.  Any number of workers may ask at once; no two get the same.
+        What waits for nothing but its turn (`Deployment.is_in_line`) comes after all else, or
+        before it; of each, longest due first, one organisation not starving another.  It is left
+        where its network is one of *full*.  Leases run on the store's own clock.  Any number of
+        workers may ask at once; no two get the same.
         """
         ...
 

@@ -16,7 +16,8 @@ from tests.contract.tenants import NOW, at_once
 WORKER = UUID(int=7)
 LEASE = timedelta(seconds=8)
 IDS = "organisation_id, operation_id"
-SIGNATURE = "narrow.claim_operations(timestamptz, integer, interval, uuid)"
+SIGNATURE = "narrow.claim_from_lines(timestamptz, integer, interval, uuid, boolean, text[])"
+HARBOUR, MEADOW = "evm:1", "evm:2"
 
 
 @pytest.fixture(scope="module")
@@ -49,29 +50,59 @@ class Queue:
         # What the rows point to is not looked at by a claim.
         connection.execute("SET session_replication_role = replica")
 
-    def put(self, organisation, due_at, *, id=None, lease_until=None):
+    def put(
+        self,
+        organisation,
+        due_at,
+        *,
+        id=None,
+        lease_until=None,
+        network=HARBOUR,
+        state="Queued",
+        waiting="queued",
+    ):
         id = id or uuid4()
         self.connection.execute(
             "INSERT INTO operations (organisation_id, id, kind, network, live, requested_by,"
-            " payer, sender, fee_ceiling, credits, accepted_at, state, due_at, lease_token,"
-            " lease_until)"
-            " VALUES (%s, %s, 'deployment', 'test', false, 'mem_1', 'sponsored', '0x', 0, 0, %s,"
-            " 'Queued', %s, %s, %s)",
-            [organisation, id, NOW, due_at, lease_until and uuid4(), lease_until],
+            " payer, sender, fee_ceiling, credits, accepted_at, state, waiting, due_at,"
+            " lease_token, lease_until)"
+            " VALUES (%s, %s, 'deployment', %s, false, 'mem_1', 'sponsored', '0x', 0, 0, %s,"
+            " %s, %s, %s, %s, %s)",
+            [
+                organisation,
+                id,
+                network,
+                NOW,
+                state,
+                waiting,
+                due_at,
+                lease_until and uuid4(),
+                lease_until,
+            ],
         )
         return organisation, id
 
-    def claimed(self, at_most, *, function="claim_operations", now=NOW, columns=IDS):
+    def claimed(self, at_most, *, queued_first=False, full=(), now=NOW, columns=IDS):
         """In the order in which they are handed out."""
         return self.connection.execute(
-            f"SELECT {columns} FROM narrow.{function}(%s, %s, %s, %s)",
-            [now, at_most, LEASE, WORKER],
+            f"SELECT {columns} FROM narrow.claim_from_lines(%s, %s, %s, %s, %s, %s)",
+            [now, at_most, LEASE, WORKER, queued_first, list(full)],
         ).fetchall()
 
-    def first_claimed(self, at_most):
-        """What the first function hands out of this queue; it stays there."""
+    def claimed_by_a_release_before(self, at_most):
+        return self.connection.execute(
+            f"SELECT {IDS} FROM narrow.claim_operations(%s, %s, %s, %s)",
+            [NOW, at_most, LEASE, WORKER],
+        ).fetchall()
+
+    def first_claimed(self, at_most, *, besides="false"):
+        """What the first function hands out of this queue *besides* some; all stays there."""
         with self.connection.transaction(force_rollback=True):
-            return self.claimed(at_most, function="first_claim_operations")
+            self.connection.execute(f"DELETE FROM operations WHERE {besides}")
+            return self.connection.execute(
+                f"SELECT {IDS} FROM narrow.first_claim_operations(%s, %s, %s, %s)",
+                [NOW, at_most, LEASE, WORKER],
+            ).fetchall()
 
 
 def emptied(server):
@@ -86,6 +117,7 @@ def filled(queue, seed):
     clock = queue.connection.execute("SELECT clock_timestamp()").fetchone()[0]
     leases = [None] * 6 + [clock - timedelta(hours=1), clock + timedelta(hours=1)]
     idle = chance.random()
+    states = chance.choice([["Queued"], ["Pending"], ["Queued", "Submitted", "Pending"]])
     for _ in range(chance.choice([0, 1, 2, 3, 4, 5, 8, 30])):
         organisation = UUID(int=chance.getrandbits(128))
         is_idle = chance.random() < idle
@@ -95,16 +127,37 @@ def filled(queue, seed):
                 NOW + timedelta(seconds=9) if is_idle else chance.choice(instants),
                 id=UUID(int=chance.getrandbits(128)),
                 lease_until=chance.choice(leases),
+                network=chance.choice([HARBOUR, MEADOW]),
+                state=chance.choice(states),
+                waiting=chance.choice(["queued", "queued", "finality", None]),
             )
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_where_nothing_is_locked_the_same_is_handed_out_in_the_same_order(queue, seed):
+IN_LINE = "state = 'Queued' AND coalesce(waiting = 'queued', false)"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_where_nothing_is_locked_each_of_the_two_is_handed_out_as_ever(queue, seed):
+    """Of what is in line, and of all else: the same in the same order, one after the other."""
     filled(queue, seed)
     for at_most in (0, 1, 2, 3, 5, 8, 16, 100):
+        for full in ([], [HARBOUR], [HARBOUR, MEADOW]):
+            left = f"{IN_LINE} AND network = ANY(ARRAY{full}::text[])"
+            in_line = queue.first_claimed(at_most, besides=f"NOT ({IN_LINE}) OR {left}")
+            others = queue.first_claimed(at_most, besides=IN_LINE)
+            for queued_first, expected in ((True, in_line + others), (False, others + in_line)):
+                with queue.connection.transaction(force_rollback=True):
+                    found = queue.claimed(at_most, queued_first=queued_first, full=full)
+                assert found == expected[:at_most], (at_most, full, queued_first)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_release_before_is_handed_what_it_was(queue, seed):
+    filled(queue, seed)
+    for at_most in (0, 1, 3, 8, 100):
         expected = queue.first_claimed(at_most)
         with queue.connection.transaction(force_rollback=True):
-            assert queue.claimed(at_most) == expected, at_most
+            assert queue.claimed_by_a_release_before(at_most) == expected, at_most
 
 
 def test_who_waits_for_later_takes_nothing_from_who_is_due(queue):
@@ -193,8 +246,7 @@ def test_rows_are_found_along_the_queue_and_by_their_places(queue, is_empty):
     queue.connection.execute("ANALYZE operations")
     plan = planned(queue.connection)
     scans = re.findall(r"(\S+ Scan|Scan using \w+) on public\.operations", plan)
-    # The one within the recursion is not told.
-    assert Counter(scans) == {"Scan using operations_due": 3, "Tid Scan": 2}, plan
+    assert Counter(scans) == {"Scan using operations_due_by_line": 4, "Tid Scan": 2}, plan
 
 
 def planned(connection):
@@ -202,7 +254,7 @@ def planned(connection):
     text, settings = connection.execute(
         "SELECT prosrc, proconfig FROM pg_proc WHERE oid = %s::regprocedure", [SIGNATURE]
     ).fetchone()
-    names = ["now", "at_most", "lease", "worker"]
+    names = ["now", "at_most", "lease", "worker", "queued_first", "full_networks"]
     for number, name in enumerate(names, start=1):
         text = re.sub(rf"\b{name}\b", f"${number}", text)
     for setting in [*settings, "plan_cache_mode=force_generic_plan"]:
@@ -210,8 +262,10 @@ def planned(connection):
             "SELECT set_config(%s, %s, true)",
             [setting.partition("=")[0], setting.partition("=")[2]],
         )
-    connection.execute(f"PREPARE claim (timestamptz, integer, interval, uuid) AS {text}")
+    types = "timestamptz, integer, interval, uuid, boolean, text[]"
+    connection.execute(f"PREPARE claim ({types}) AS {text}")
     found = connection.execute(
-        "EXPLAIN (VERBOSE, COSTS OFF) EXECUTE claim (now(), 8, '8 s', gen_random_uuid())"
+        "EXPLAIN (VERBOSE, COSTS OFF)"
+        " EXECUTE claim (now(), 8, '8 s', gen_random_uuid(), false, '{}')"
     )
     return "\n".join(line for (line,) in found)

@@ -22,6 +22,10 @@ ADDED_ONLY = ("hold_lots", "hold_teams", "payment_events", "checkouts", "reconci
               "quota_shifts", "gift_lots", "evidence_packs", "export_parts",
               "webhook_attempts")  # fmt: skip
 NARROW = {
+    "claim_from_lines": (
+        "tallystick_narrow",
+        "organisation_id, operation_id, token, request_id, traceparent",
+    ),
     "claim_operations": ("tallystick_narrow", "organisation_id, operation_id, token"),
     "claim_operations_and_causes": (
         "tallystick_narrow",
