@@ -208,7 +208,8 @@ class World:
         answered = self.awake(person).post(path, body, headers=self.key())
         # Asked for too often, or blocked for what was asked for before: both pass.
         if answered.status_code in {423, 429}:
-            self.site.house.pass_time(timedelta(hours=1))
+            told = timedelta(seconds=answered.json().get("retry_after_seconds", 0))
+            self.site.house.pass_time(max(told, timedelta(hours=1)))
             answered = self.awake(person).post(path, body, headers=self.key())
         assert answered.status_code < 300, answered.text
         made: dict[str, Any] = answered.json()
