@@ -3,6 +3,9 @@
 -- network, for a moment in which none of it could begin.  So each organisation's queue is as many
 -- lines as it has networks to begin on, and one of all else, which has no name.
 --
+-- Lines are in the order of their bytes: an index in an order of the system's may be wrong after the
+-- system's next release, and what is walked past would never be handed out.
+--
 -- A release before claims with claim_operations_and_causes, along the index of before.
 --
 -- The index is built in one look at the table, of what is open only; a migration is one
@@ -10,7 +13,8 @@
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX operations_due_by_line
     ON operations (organisation_id,
-                   (CASE WHEN state = 'Queued' AND waiting = 'queued' THEN network ELSE '' END),
+                   (CASE WHEN state = 'Queued' AND waiting = 'queued'
+                         THEN network ELSE '' END COLLATE "C"),
                    due_at, id)
  WHERE due_at IS NOT NULL;
 
@@ -37,7 +41,7 @@ AS $$
         SELECT operation.organisation_id, operation.id, operation.due_at, operation.lease_until,
                operation.ctid AS place,
                CASE WHEN operation.state = 'Queued' AND operation.waiting = 'queued'
-                    THEN operation.network ELSE '' END AS line
+                    THEN operation.network ELSE '' END COLLATE "C" AS line
           FROM public.operations AS operation
          WHERE operation.due_at IS NOT NULL
     ), lines (organisation_id, line) AS (

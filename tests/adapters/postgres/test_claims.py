@@ -170,6 +170,27 @@ def test_who_waits_for_later_takes_nothing_from_who_is_due(queue):
     assert queue.claimed(8) == due[:-9:-1]
 
 
+@pytest.mark.parametrize("queued_first", [False, True])
+def test_who_asks_in_the_one_part_takes_nothing_from_who_is_in_the_other(queue, queued_first):
+    """As where a hundred organisations wait for their turn, and one has many under way."""
+    in_line, others = {}, {"state": "Pending", "waiting": "finality"}
+    mine, theirs = (in_line, others) if queued_first else (others, in_line)
+    for _ in range(100):
+        queue.put(uuid4(), NOW - timedelta(hours=1), **theirs)
+    busy = uuid4()
+    due = [queue.put(busy, NOW - timedelta(seconds=number), **mine) for number in range(20)]
+    assert queue.claimed(8, queued_first=queued_first) == due[:-9:-1]
+
+
+def test_an_organisation_in_many_lines_is_one(queue):
+    """What is longest due of it comes first, also where all that is in one of them."""
+    organisation = uuid4()
+    for number in range(9):
+        queue.put(organisation, NOW, network=f"evm:1{number}")
+    due = [queue.put(organisation, NOW - timedelta(seconds=1 + number)) for number in range(20)]
+    assert queue.claimed(8) == due[:-9:-1]
+
+
 @pytest.mark.parametrize("organisations", [1, 2, 40])
 def test_one_row_that_somebody_holds_on_to_keeps_no_organisation_waiting(server, organisations):
     """A process that hangs in a transaction is ended by the server after five minutes only."""
@@ -247,6 +268,19 @@ def test_rows_are_found_along_the_queue_and_by_their_places(queue, is_empty):
     plan = planned(queue.connection)
     scans = re.findall(r"(\S+ Scan|Scan using \w+) on public\.operations", plan)
     assert Counter(scans) == {"Scan using operations_due_by_line": 4, "Tid Scan": 2}, plan
+    # Each line begins where it begins: what stands before it is not walked through.
+    assert len(re.findall(r"Index Cond: \(ROW\(", plan)) == 1, plan
+    assert plan.count(" = lines_1.line)") + plan.count(" = due_1.line)") == 2, plan
+
+
+def test_the_queue_is_in_no_order_that_a_library_of_the_system_gives(queue):
+    """Where one is replaced, such an index is walked past what is in it, and nobody hears so."""
+    found = queue.connection.execute(
+        "SELECT pg_collation.collname FROM pg_index"
+        "  JOIN pg_collation ON pg_collation.oid = ANY (indcollation)"
+        " WHERE indexrelid = 'operations_due_by_line'::regclass"
+    ).fetchall()
+    assert found == [("C",)]
 
 
 def planned(connection):
