@@ -160,11 +160,13 @@ class Advance:
     ) -> Postponed | None:
         """Why what is queued has no nonce to hope for now, so that no chain is asked about it.
 
-        None also where nobody knows before the chain is asked: whose slot it is, and whether
-        something of it is there that only waits for a halted signer.
+        None also where it waits for its account, and where nobody knows before the chain is asked:
+        whose slot it is, and whether something of it is there that only waits for a halted signer.
         """
         payer = parties.payer
         if not seen.is_in_line or chain is None or not chain.network.family.has_nonces:
+            return None
+        if _owner_of(seen, parties.account) is None:
             return None
         if payer is None or payer.halted is not None or parties.giver not in {None, seen.owner}:
             return None
@@ -527,15 +529,22 @@ def _party_of(deployment: Deployment, chain: Chain) -> Party:
     return chain.steps(deployment.token, deployment.order)[deployment.step.number - 1].slot_of
 
 
+def _owner_of(seen: Deployment, account: Account | None) -> str | None:
+    """The address that makes it; None: the issuing account has none yet."""
+    if seen.owner is not None:
+        return seen.owner
+    return account.address if account is not None else None
+
+
 def _placed(seen: Deployment, chain: Chain, account: Account | None) -> Deployment | None:
     """The deployment with its owner, once the issuing account has an address."""
     if seen.owner is not None:
         return seen
-    if account is None or account.address is None:
+    owner = _owner_of(seen, account)
+    if owner is None:
         return None
-    with_owner = seen.placed(account.address, None)
-    predicted = chain.predicted(Pursuit.intent(with_owner))
-    return seen.placed(account.address, predicted)
+    predicted = chain.predicted(Pursuit.intent(seen.placed(owner, None)))
+    return seen.placed(owner, predicted)
 
 
 def _never(seen: Deployment, nothing: NoEffect, refusal: Refusal) -> Failed | None:

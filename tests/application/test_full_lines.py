@@ -113,6 +113,15 @@ def test_what_must_not_begin_ends_though_the_line_is_full(house):
     assert looked_at(house, second).state is State.FAILED
 
 
+def test_who_has_no_account_yet_hears_so_though_the_line_is_full():
+    """Nobody asks a chain to know it, and who could do something about it is told."""
+    house = House(is_account_ready=False)
+    house.change_signer(limit=0)
+    id = house.deploy().id
+    assert looked_at(house, id).waiting is WaitReason.ACCOUNT_NOT_READY
+    assert not house.full.networks()
+
+
 def test_an_account_that_pays_itself_keeps_nobody_else_waiting(house):
     second = house.deploy().id
     house.change_signer(is_treasury=False)
