@@ -531,6 +531,16 @@ def test_a_wait_begins_when_its_reason_does():
     assert waiting.awaiting(WaitReason.OPERATOR, later).waiting_since == later
 
 
+def test_only_what_is_queued_and_waits_for_its_turn_is_in_line():
+    """What has begun is under way, also where a later step waits for its turn."""
+    assert {
+        (state, reason)
+        for state in State
+        for reason in (None, *WaitReason)
+        if evolve(queued(), state=state, waiting=reason).is_in_line
+    } == {(State.QUEUED, WaitReason.QUEUED)}
+
+
 def window(number: int, until: int, lease: bytes = b"l" * 32) -> Slot:
     return Slot(
         number=number,
