@@ -6,13 +6,15 @@ Whom nobody asks for is seen where the chain is silent: who asked it would wait 
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 
 from application.credits.post import post
 from application.deployments.full_lines import MOMENT, FullLines
 from domain.deployment import State
 from domain.ledger import Release
-from domain.operation import SlotState, WaitReason
+from domain.operation import Party, SlotState, WaitReason
 from tests.application.house import House
+from tests.application.test_moves import an_issuer
 
 BEFORE = timedelta(microseconds=1)
 
@@ -111,6 +113,35 @@ def test_what_must_not_begin_ends_though_the_line_is_full(house):
         release = Release(id=house.get(second).hold)
         assert post(work, trail, release, house.clock.now(), subject=second) is None
     assert looked_at(house, second).state is State.FAILED
+
+
+def test_an_order_goes_with_its_token_though_the_line_is_full():
+    """It is given by whoever the token belongs to: nobody need ask for that again in its turn."""
+    house = an_issuer(1)
+    house.move()
+    house.change_keys_of_everybody()
+    (handing,) = house.hand_overs()
+    late = house.operate(house.gold[0].id)
+    assert late.owner == house.first.address
+    while house.get(handing.id).state is not State.COMPLETED:
+        looked_at(house, handing.id)
+        house.pass_time(house.lease)
+    house.change_signer(limit=0)
+    assert looked_at(house, late.id).owner == house.account.address != house.first.address
+
+
+def test_what_takes_a_slot_of_the_accounts_own_stands_in_no_other_line(house):
+    second, steps = house.deploy().id, house.chain.steps
+
+    def by_the_account(token, order=None):
+        return tuple(evolve(each, slot_of=Party.OWNER) for each in steps(token, order))
+
+    house.chain.steps = by_the_account
+    (claim,) = (claim for claim in house.claims() if claim.operation == second)
+    house.advance().step(claim)
+    mine = house.get(second)
+    assert mine.step.open_slot.signer == mine.owner != mine.sender
+    assert not house.full.networks()
 
 
 def test_who_has_no_account_yet_hears_so_though_the_line_is_full():
