@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from adapters.postgres.migrate import files
+from tests.adapters.postgres.claiming import first_text, planned, scans
 from tests.contract.subjects.postgres import database
 from tests.contract.tenants import NOW, at_once
 
@@ -25,15 +25,8 @@ def server():
     """A database whose queue is filled by hand: nothing but the queue is in it."""
     with database() as url:
         with psycopg.connect(url, autocommit=True) as administrator:
-            administrator.execute(first_function())
+            administrator.execute(first_text("0007", "claim_operations"))
         yield url
-
-
-def first_function():
-    """As it was in the beginning, under another name."""
-    (text,) = (each.text.decode() for each in files() if each.name.startswith("0007"))
-    (found,) = re.findall(r"CREATE FUNCTION narrow\.claim_operations\(.*?\$\$;", text, re.DOTALL)
-    return found.replace("narrow.claim_operations(", "narrow.first_claim_operations(")
 
 
 @pytest.fixture
@@ -265,9 +258,11 @@ def test_rows_are_found_along_the_queue_and_by_their_places(queue, is_empty):
     if is_empty:
         queue.connection.execute("DELETE FROM operations")
     queue.connection.execute("ANALYZE operations")
-    plan = planned(queue.connection)
-    scans = re.findall(r"(\S+ Scan|Scan using \w+) on public\.operations", plan)
-    assert Counter(scans) == {"Scan using operations_due_by_line": 4, "Tid Scan": 2}, plan
+    names = ["now", "at_most", "lease", "worker", "queued_first", "full_networks"]
+    arguments = "now(), 8, '8 s', gen_random_uuid(), false, '{}'"
+    plan = planned(queue.connection, SIGNATURE, names, arguments)
+    found = Counter(scans(plan, "operations"))
+    assert found == {"Scan using operations_due_by_line": 4, "Tid Scan": 2}, plan
     # Each line begins where it begins: what stands before it is not walked through.
     assert len(re.findall(r"Index Cond: \(ROW\(", plan)) == 1, plan
     assert plan.count(" = lines_1.line)") + plan.count(" = due_1.line)") == 2, plan
@@ -281,25 +276,3 @@ def test_the_queue_is_in_no_order_that_a_library_of_the_system_gives(queue):
         " WHERE indexrelid = 'operations_due_by_line'::regclass"
     ).fetchall()
     assert found == [("C",)]
-
-
-def planned(connection):
-    """The plan of the function's statement, with the settings that the function has."""
-    text, settings = connection.execute(
-        "SELECT prosrc, proconfig FROM pg_proc WHERE oid = %s::regprocedure", [SIGNATURE]
-    ).fetchone()
-    names = ["now", "at_most", "lease", "worker", "queued_first", "full_networks"]
-    for number, name in enumerate(names, start=1):
-        text = re.sub(rf"\b{name}\b", f"${number}", text)
-    for setting in [*settings, "plan_cache_mode=force_generic_plan"]:
-        connection.execute(
-            "SELECT set_config(%s, %s, true)",
-            [setting.partition("=")[0], setting.partition("=")[2]],
-        )
-    types = "timestamptz, integer, interval, uuid, boolean, text[]"
-    connection.execute(f"PREPARE claim ({types}) AS {text}")
-    found = connection.execute(
-        "EXPLAIN (VERBOSE, COSTS OFF)"
-        " EXECUTE claim (now(), 8, '8 s', gen_random_uuid(), false, '{}')"
-    )
-    return "\n".join(line for (line,) in found)
