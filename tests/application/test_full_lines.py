@@ -14,7 +14,9 @@ from domain.deployment import State
 from domain.ledger import Release
 from domain.operation import Party, SlotState, WaitReason
 from tests.application.house import House
+from tests.application.test_approval_crashes import Eyes
 from tests.application.test_moves import an_issuer
+from tests.application.test_windows import WindowedHouse
 
 BEFORE = timedelta(microseconds=1)
 
@@ -151,6 +153,27 @@ def test_who_has_no_account_yet_hears_so_though_the_line_is_full():
     id = house.deploy().id
     assert looked_at(house, id).waiting is WaitReason.ACCOUNT_NOT_READY
     assert not house.full.networks()
+
+
+def test_where_no_nonces_are_given_away_nobody_stands_in_line():
+    house = WindowedHouse(instant=True)
+    house.change_signer(limit=0)
+    id = house.deploy().id
+    house.work_until_done()
+    assert house.get(id).state is State.COMPLETED
+    assert not house.full.networks()
+
+
+def test_a_person_who_is_waited_for_hears_so_though_the_line_is_full():
+    eyes = Eyes()
+    eyes.house.change_signer(limit=0)
+    assert looked_at(eyes.house, eyes.id).waiting is WaitReason.APPROVAL
+
+
+def test_a_network_that_is_halted_says_so_though_the_line_is_full(house):
+    second = house.deploy().id
+    house.halt.network(house.network, "wrong_chain", "it is another one")
+    assert looked_at(house, second).waiting is WaitReason.NETWORK_HALTED
 
 
 def test_an_account_that_pays_itself_keeps_nobody_else_waiting(house):
