@@ -68,6 +68,20 @@ def test_it_is_told_when_the_last_nonce_went_between_the_look_and_the_record(hou
     assert house.full.networks() == {house.network}
 
 
+def test_a_signer_that_is_halted_meanwhile_has_no_full_line(house):
+    """What is there already is still looked for."""
+    house.change_signer(limit=2)
+    second, preflight = house.deploy().id, house.chain.preflight
+
+    def meanwhile(intent, ceiling):
+        house.change_signer(halted="a stranger's transaction")
+        return preflight(intent, ceiling)
+
+    house.chain.preflight = meanwhile
+    assert looked_at(house, second).waiting is WaitReason.NETWORK_HALTED
+    assert not house.full.networks()
+
+
 def test_what_has_its_nonce_goes_on(house):
     second = house.deploy().id
     looked_at(house, second)
