@@ -9,7 +9,7 @@
 -- A release before claims with claim_operations_and_causes, along the index of before.
 --
 -- The index is built in one look at the table, of what is open only; a migration is one
--- transaction, and who writes meanwhile waits for a few seconds per ten million operations.
+-- transaction, and who writes meanwhile waits for it.
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX operations_due_by_line
     ON operations (organisation_id,
