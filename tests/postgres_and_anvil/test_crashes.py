@@ -12,7 +12,7 @@ from tests.application.mortal import DEATHS, Fate
 from tests.postgres_and_anvil.house import a_house
 
 #: Calls of a healthy worker's life; a test asserts that it is no other number.
-CALLS = 42
+CALLS = 43
 
 
 @pytest.fixture(scope="module")
