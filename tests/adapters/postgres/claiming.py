@@ -1,8 +1,29 @@
-"""Functions that hand out what is due: as they were at first, and how they are carried out."""
+"""Functions that hand out what is due: queues for them, what they were at first, their plans."""
 
 import re
+from datetime import timedelta
+from uuid import UUID
 
 from adapters.postgres.migrate import files
+from tests.contract.tenants import NOW
+
+
+def drawn(chance, connection):
+    """Places in a queue as there may be one: due, due later, leased, or leased long ago."""
+    instants = [NOW - timedelta(seconds=number) for number in range(chance.choice([2, 5, 50]))]
+    (clock,) = connection.execute("SELECT clock_timestamp()").fetchone()
+    leases = [None] * 6 + [clock - timedelta(hours=1), clock + timedelta(hours=1)]
+    idle = chance.random()
+    for _ in range(chance.choice([0, 1, 2, 3, 4, 5, 8, 30])):
+        organisation = UUID(int=chance.getrandbits(128))
+        is_idle = chance.random() < idle
+        for _ in range(chance.choice([1, 1, 2, 5, 20])):
+            yield {
+                "organisation": organisation,
+                "due_at": NOW + timedelta(seconds=9) if is_idle else chance.choice(instants),
+                "id": UUID(int=chance.getrandbits(128)),
+                "lease_until": chance.choice(leases),
+            }
 
 
 def first_text(migration, function):

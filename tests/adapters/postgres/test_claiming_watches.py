@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from tests.adapters.postgres.claiming import first_text, planned, scans
+from tests.adapters.postgres.claiming import drawn, first_text, planned, scans
 from tests.contract.subjects.postgres import database
 from tests.contract.tenants import NOW
 
@@ -63,28 +63,10 @@ class Queue:
         return found
 
 
-def filled(queue, seed):
-    """A queue as there may be one: due, due later, looked at now, or by one who died."""
-    chance = random.Random(seed)
-    instants = [NOW - timedelta(seconds=number) for number in range(chance.choice([2, 5, 50]))]
-    (clock,) = queue.connection.execute("SELECT clock_timestamp()").fetchone()
-    leases = [None] * 6 + [clock - timedelta(hours=1), clock + timedelta(hours=1)]
-    idle = chance.random()
-    for _ in range(chance.choice([0, 1, 2, 3, 4, 5, 8, 30])):
-        organisation = UUID(int=chance.getrandbits(128))
-        is_idle = chance.random() < idle
-        for _ in range(chance.choice([1, 1, 2, 5, 20])):
-            queue.put(
-                organisation,
-                NOW + timedelta(seconds=9) if is_idle else chance.choice(instants),
-                id=UUID(int=chance.getrandbits(128)),
-                lease_until=chance.choice(leases),
-            )
-
-
 @pytest.mark.parametrize("seed", range(30))
 def test_where_nothing_is_locked_the_same_is_handed_out_in_the_same_order(queue, seed):
-    filled(queue, seed)
+    for place in drawn(random.Random(seed), queue.connection):
+        queue.put(**place)
     for at_most in (0, 1, 2, 3, 5, 8, 16, 100):
         expected = queue.claimed(at_most, "first_claim_token_watches")
         assert queue.claimed(at_most) == expected, at_most

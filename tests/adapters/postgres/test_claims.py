@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from tests.adapters.postgres.claiming import first_text, planned, scans
+from tests.adapters.postgres.claiming import drawn, first_text, planned, scans
 from tests.contract.subjects.postgres import database
 from tests.contract.tenants import NOW, at_once
 
@@ -104,26 +104,15 @@ def emptied(server):
 
 
 def filled(queue, seed):
-    """A queue as there may be one: due, due later, leased, or leased long ago."""
     chance = random.Random(seed)
-    instants = [NOW - timedelta(seconds=number) for number in range(chance.choice([2, 5, 50]))]
-    clock = queue.connection.execute("SELECT clock_timestamp()").fetchone()[0]
-    leases = [None] * 6 + [clock - timedelta(hours=1), clock + timedelta(hours=1)]
-    idle = chance.random()
     states = chance.choice([["Queued"], ["Pending"], ["Queued", "Submitted", "Pending"]])
-    for _ in range(chance.choice([0, 1, 2, 3, 4, 5, 8, 30])):
-        organisation = UUID(int=chance.getrandbits(128))
-        is_idle = chance.random() < idle
-        for _ in range(chance.choice([1, 1, 2, 5, 20])):
-            queue.put(
-                organisation,
-                NOW + timedelta(seconds=9) if is_idle else chance.choice(instants),
-                id=UUID(int=chance.getrandbits(128)),
-                lease_until=chance.choice(leases),
-                network=chance.choice([HARBOUR, MEADOW]),
-                state=chance.choice(states),
-                waiting=chance.choice(["queued", "queued", "finality", None]),
-            )
+    for place in drawn(chance, queue.connection):
+        queue.put(
+            **place,
+            network=chance.choice([HARBOUR, MEADOW]),
+            state=chance.choice(states),
+            waiting=chance.choice(["queued", "queued", "finality", None]),
+        )
 
 
 IN_LINE = "state = 'Queued' AND coalesce(waiting = 'queued', false)"
