@@ -72,6 +72,16 @@ def test_where_nothing_is_locked_the_same_is_handed_out_in_the_same_order(queue,
         assert queue.claimed(at_most) == expected, at_most
 
 
+def test_what_few_ask_for_leaves_the_rest_to_who_has_much(queue):
+    for _ in range(8):
+        queue.put(uuid4(), NOW)
+    busy = uuid4()
+    for number in range(20):
+        queue.put(busy, NOW - timedelta(seconds=number))
+    found = Counter(organisation for organisation, _ in queue.claimed(16))
+    assert (found[busy], len(found)) == (8, 9)
+
+
 def test_what_somebody_looks_at_is_passed_over(server):
     with psycopg.connect(server) as connection, psycopg.connect(server) as holder:
         queue, organisation = Queue(connection), uuid4()
@@ -83,6 +93,8 @@ def test_what_somebody_looks_at_is_passed_over(server):
             holder.execute(
                 "SELECT FROM token_watches WHERE deployment_id = %s FOR UPDATE", [first]
             )
+            # Who waited for it would fail.
+            connection.execute("SET lock_timeout = '2s'")
             assert queue.claimed(1) == [(organisation, second)]
         finally:
             holder.rollback()
