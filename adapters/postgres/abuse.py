@@ -39,7 +39,7 @@ class PostgresThrottles(Throttles):
         if subject not in self._locked:
             raise MisuseError(f"the throttle of {subject} is not locked")
         # Its row is there, and stays.
-        self._transaction.later([(ABUSE["update_throttle"], throttle_to_row(subject, throttle))])
+        self._transaction.write(ABUSE["update_throttle"], throttle_to_row(subject, throttle))
 
 
 @frozen

@@ -81,7 +81,7 @@ class PostgresMembers(Members):
     _transaction: Transaction
 
     def add(self, member: Member) -> None:
-        self._transaction.change(ACCESS["insert_member"], rows.member_to_row(member))
+        self._transaction.write(ACCESS["insert_member"], rows.member_to_row(member))
 
     def all(self) -> list[Member]:
         return [member for member in self._mine() if member.removed_at is None]
@@ -179,7 +179,7 @@ class PostgresSessions(Sessions):
     _transaction: Transaction
 
     def add(self, session: Session) -> None:
-        self._transaction.change(ACCESS["insert_session"], rows.session_to_row(session))
+        self._transaction.write(ACCESS["insert_session"], rows.session_to_row(session))
 
     def get(self, id: SessionId) -> Session | None:
         row = self._transaction.row(ACCESS["select_session"], {"id": id})
@@ -218,7 +218,7 @@ class PostgresApiKeys(ApiKeys):
     _transaction: Transaction
 
     def add(self, key: ApiKey) -> None:
-        self._transaction.change(ACCESS["insert_api_key"], rows.api_key_to_row(key))
+        self._transaction.write(ACCESS["insert_api_key"], rows.api_key_to_row(key))
 
     def find(self, id: ApiKeyId) -> FoundKey | None:
         row = self._transaction.row(ACCESS["find_api_key"], {"id": id})
@@ -255,7 +255,7 @@ class PostgresApiKeys(ApiKeys):
         return self._transaction.change(ACCESS["enable_api_key"], named) == 1
 
     def used(self, id: ApiKeyId, now: datetime) -> None:
-        self._transaction.change(ACCESS["api_key_used"], {"id": id, "now": now})
+        self._transaction.write(ACCESS["api_key_used"], {"id": id, "now": now})
 
     def list(self, page: PageRequest) -> Page[ApiKey]:
         parameters = {"after": page.after, "limit": page.limit + 1}
@@ -284,7 +284,7 @@ class PostgresLoginAttempts(LoginAttempts):
         return LoginFailures(**row) if row else LoginFailures()
 
     def put(self, key: bytes, failures: LoginFailures) -> None:
-        self._transaction.change(
+        self._transaction.write(
             ACCESS["upsert_login_attempts"],
             {
                 "key": key,
@@ -295,7 +295,7 @@ class PostgresLoginAttempts(LoginAttempts):
         )
 
     def forget(self, key: bytes) -> None:
-        self._transaction.change(ACCESS["delete_login_attempts"], {"key": key})
+        self._transaction.write(ACCESS["delete_login_attempts"], {"key": key})
 
     def purge(self, before: datetime) -> int:
         return self._transaction.change(ACCESS["purge_login_attempts"], {"before": before})

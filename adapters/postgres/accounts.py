@@ -48,7 +48,7 @@ class PostgresAccounts(Accounts):
         return row["custodian"] if row else None
 
     def choose(self, custodian: str | None) -> None:
-        self._transaction.change(ACCOUNTS["choose"], {"custodian": custodian})
+        self._transaction.write(ACCOUNTS["choose"], {"custodian": custodian})
 
     def requested(self, limit: int) -> list[tuple[OrganisationId, AccountId]]:
         found = self._transaction.rows(ACCOUNTS["requested_accounts"], {"limit": limit})

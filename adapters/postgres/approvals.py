@@ -21,7 +21,7 @@ class PostgresApprovals(Approvals):
         return bool(row and row["needed"])
 
     def need(self, *, needed: bool) -> None:
-        self._transaction.change(APPROVALS["need"], {"needed": needed})
+        self._transaction.write(APPROVALS["need"], {"needed": needed})
 
     def get(self, deployment: OperationId) -> Approval | None:
         row = self._transaction.row(APPROVALS["select"], {"id": deployment})
@@ -40,7 +40,7 @@ class PostgresApprovals(Approvals):
         )
 
     def put(self, approval: Approval) -> None:
-        self._transaction.change(
+        self._transaction.write(
             APPROVALS["upsert"],
             {
                 "organisation_id": approval.organisation,

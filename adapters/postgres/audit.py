@@ -43,7 +43,7 @@ class PostgresAuditLog(AuditLog):
         if head is None or not 0 < sequence <= head["sequence"] or self.numbered([sequence]):
             return None
         event = draft.numbered(sequence)
-        self._transaction.later([(AUDIT["insert_event"], rows.audit_event_to_row(event))])
+        self._transaction.write(AUDIT["insert_event"], rows.audit_event_to_row(event))
         return event
 
     def get(self, id: EventId) -> AuditEvent | None:
@@ -101,7 +101,7 @@ class PostgresOutbox(Outbox):
     _transaction: Transaction
 
     def add(self, topic: str, key: str) -> None:
-        self._transaction.later([(AUDIT["insert_task"], {"topic": topic, "key": key})])
+        self._transaction.write(AUDIT["insert_task"], {"topic": topic, "key": key})
 
     def take(self, limit: int) -> list[OutboxRow]:
         return [

@@ -122,7 +122,7 @@ class PostgresBilling(Billing):
     def put_period(self, period: PaidPeriod) -> None:
         self._require_lock()
         row = {**_row(period), "starts_at": period.start, "ends_at": period.end}
-        self._transaction.change(BILLING["put_period"], row)
+        self._transaction.write(BILLING["put_period"], row)
 
     def disputes(self, payment: PaymentId) -> Sequence[Dispute]:
         found = self._transaction.rows(BILLING["select_disputes"], {"payment": payment})
@@ -130,14 +130,14 @@ class PostgresBilling(Billing):
 
     def put_dispute(self, dispute: Dispute) -> None:
         self._require_lock()
-        self._transaction.change(BILLING["put_dispute"], asdict(dispute))
+        self._transaction.write(BILLING["put_dispute"], asdict(dispute))
 
     def checkout(self, id: UUID) -> Checkout | None:
         row = self._transaction.row(BILLING["select_checkout"], {"id": id})
         return Checkout(**row) if row else None
 
     def add_checkout(self, checkout: Checkout) -> None:
-        self._transaction.change(BILLING["insert_checkout"], asdict(checkout))
+        self._transaction.write(BILLING["insert_checkout"], asdict(checkout))
 
     def ended(self, now: datetime, limit: int) -> Sequence[OrganisationId]:
         found = self._transaction.rows(BILLING["ended"], {"now": now, "limit": limit})
@@ -163,7 +163,7 @@ class PostgresBilling(Billing):
         return Reconciliation(**row) if row else None
 
     def add_reconciliation(self, reconciliation: Reconciliation) -> None:
-        self._transaction.change(BILLING["insert_reconciliation"], asdict(reconciliation))
+        self._transaction.write(BILLING["insert_reconciliation"], asdict(reconciliation))
 
     def _put_unless_stale(self, query: str, value: Purchase | Subscription) -> None:
         self._require_lock()

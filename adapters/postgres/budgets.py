@@ -26,4 +26,4 @@ class PostgresNativeBudgets(NativeBudgets):
         self._transaction.later([(BUDGETS["reserve"], row), (BUDGETS["insert_reservation"], row)])
 
     def settle(self, operation: OperationId, spent: int | None) -> None:
-        self._transaction.later([(BUDGETS["settle"], {"operation": operation, "spent": spent})])
+        self._transaction.write(BUDGETS["settle"], {"operation": operation, "spent": spent})

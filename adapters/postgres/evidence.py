@@ -18,7 +18,7 @@ class PostgresIssuedEvidences(IssuedEvidences):
     _transaction: Transaction
 
     def add(self, issued: IssuedEvidence) -> None:
-        self._transaction.change(
+        self._transaction.write(
             EVIDENCE["insert_evidence"], asdict(issued) | {"events": [*issued.events]}
         )
 

@@ -27,7 +27,7 @@ class PostgresExports(Exports):
 
     def add(self, export: Export) -> None:
         wanted = export.wanted
-        self._transaction.change(
+        self._transaction.write(
             EXPORTS["insert"],
             {
                 "organisation_id": export.organisation,
@@ -98,7 +98,7 @@ class PostgresExports(Exports):
         self._under_lease("finish", {"id": export.id, "token": token, **row})
 
     def give_back(self, id: ExportId, token: UUID) -> None:
-        self._transaction.change(EXPORTS["give_back"], {"id": id, "token": token})
+        self._transaction.write(EXPORTS["give_back"], {"id": id, "token": token})
 
     def expire(self, id: ExportId) -> bool:
         return self._transaction.change(EXPORTS["expire"], {"id": id}) == 1

@@ -55,7 +55,7 @@ class PostgresFeeLines(FeeLines):
         return _lines(self._transaction.rows(FEES["unpriced"]))
 
     def price(self, line: FeeLine) -> None:
-        self._transaction.change(FEES["price"], _row(line))
+        self._transaction.write(FEES["price"], _row(line))
 
     def unbilled(self) -> Sequence[FeeLine]:
         return _lines(self._transaction.rows(FEES["unbilled"]))

@@ -44,7 +44,7 @@ class PostgresIdempotencyKeys(IdempotencyKeys):
         if key not in self._taken:
             raise MisuseError(f"{key} was not taken in this transaction")
         parameters = {**asdict(key), **rows.remembered_to_row(remembered)}
-        self._transaction.later([(IDEMPOTENCY["remember"], parameters)])
+        self._transaction.write(IDEMPOTENCY["remember"], parameters)
 
     def recall(
         self, keys: Collection[IdempotencyKey], now: datetime

@@ -23,7 +23,7 @@ class PostgresLetters(Letters):
     _transaction: Transaction
 
     def add(self, letter: Letter) -> None:
-        self._transaction.change(LETTERS["insert"], _to_row(letter))
+        self._transaction.write(LETTERS["insert"], _to_row(letter))
 
     def get(self, id: LetterId) -> Letter | None:
         row = self._transaction.row(LETTERS["select"], {"id": id})

@@ -33,7 +33,7 @@ class PostgresLicences(Licences):
             "told": record.told.value,
             "due_at": record.due_at,
         }
-        self._transaction.change(LICENCE["put_licence"], row)
+        self._transaction.write(LICENCE["put_licence"], row)
 
     def due(self, now: datetime, limit: int) -> Sequence[OrganisationId]:
         found = self._transaction.rows(LICENCE["due_licences"], {"now": now, "limit": limit})

@@ -41,7 +41,7 @@ class PostgresTeams(Teams):
     _transaction: Transaction
 
     def add(self, team: Team) -> None:
-        self._transaction.change(PEOPLE["insert_team"], people_rows.team_to_row(team))
+        self._transaction.write(PEOPLE["insert_team"], people_rows.team_to_row(team))
 
     def get(self, id: TeamId) -> Team | None:
         row = self._transaction.row(PEOPLE["select_team"], {"id": id})
@@ -56,6 +56,8 @@ class PostgresTeams(Teams):
         return [people_rows.team_from_row(row) for row in found]
 
     def are_members(self, ids: Collection[MemberId]) -> bool:
+        if not ids:
+            return True
         row = self._transaction.row(PEOPLE["count_members"], {"ids": list(ids)})
         return row is not None and row["count"] == len(set(ids))
 
@@ -65,7 +67,7 @@ class PostgresQuotas(Quotas):
     _transaction: Transaction
 
     def put(self, quota: Quota) -> None:
-        self._transaction.change(PEOPLE["put_quota"], people_rows.quota_to_row(quota))
+        self._transaction.write(PEOPLE["put_quota"], people_rows.quota_to_row(quota))
 
     def remove(self, subject: Subject, window: Window) -> bool:
         named = {**people_rows.subject_to_row(subject), "quota_window": window.value}
@@ -122,7 +124,7 @@ class PostgresQuotas(Quotas):
         return Taken(held=row["held"], used=row["used"], shifted=shifted["shifted"])
 
     def shift(self, shift: QuotaShift) -> None:
-        self._transaction.change(PEOPLE["insert_shift"], people_rows.shift_to_row(shift))
+        self._transaction.write(PEOPLE["insert_shift"], people_rows.shift_to_row(shift))
 
     def _member(self, asker: str | None) -> MemberId | None:
         if asker is None:

@@ -42,7 +42,7 @@ class PostgresLegalHolds(LegalHolds):
     _transaction: Transaction
 
     def add(self, hold: LegalHold) -> None:
-        self._transaction.change(RETENTION["insert_hold"], _placed(hold))
+        self._transaction.write(RETENTION["insert_hold"], _placed(hold))
 
     def get(self, id: LegalHoldId) -> LegalHold | None:
         row = self._transaction.row(RETENTION["select_hold"], {"id": id})
@@ -54,7 +54,7 @@ class PostgresLegalHolds(LegalHolds):
 
     def lift(self, hold: LegalHold) -> None:
         lifted = {"lifted_at": hold.lifted_at, "lifted_because": hold.lifted_because}
-        self._transaction.change(RETENTION["lift_hold"], {**_placed(hold), **lifted})
+        self._transaction.write(RETENTION["lift_hold"], {**_placed(hold), **lifted})
 
     def all(self) -> list[LegalHold]:
         return [_hold(row) for row in self._transaction.rows(RETENTION["list_holds"])]

@@ -42,7 +42,7 @@ class PostgresFlows(Flows):
     _transaction: Transaction
 
     def add(self, flow: Flow) -> None:
-        self._transaction.change(SIGN_IN["insert_flow"], _flow_row(flow))
+        self._transaction.write(SIGN_IN["insert_flow"], _flow_row(flow))
 
     def get(self, id: FlowId) -> Flow | None:
         row = self._transaction.row(SIGN_IN["select_flow"], {"id": id})

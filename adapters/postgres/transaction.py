@@ -109,6 +109,10 @@ class Transaction:
             raise
         return found[len(left) :]
 
+    def write(self, query: LiteralString, parameters: Parameters | None = None) -> None:
+        """One statement, `later`: nobody reads what it tells, nor how many rows it touched."""
+        self.later([(query, parameters or {})])
+
     def later(self, statements: Iterable[Statement], check: Check | None = None) -> None:
         """Write this with what is asked next, or with the end; whatever fails is told then.
 

@@ -78,7 +78,7 @@ class PostgresWebhooks(Webhooks):
     def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         if not deliveries:
             return
-        self._transaction.change(
+        self._transaction.write(
             WEBHOOKS["insert_deliveries"],
             {
                 "endpoints": [each.endpoint for each in deliveries],
@@ -157,7 +157,7 @@ class PostgresWebhooks(Webhooks):
 
     def give_back(self, claim: EndpointClaim) -> None:
         asked = {"id": claim.endpoint, "token": claim.token}
-        self._transaction.change(WEBHOOKS["give_back"], asked)
+        self._transaction.write(WEBHOOKS["give_back"], asked)
 
     def purge(self, before: datetime) -> int:
         row = self._transaction.row(WEBHOOKS["purge"], {"before": before})

@@ -12,6 +12,8 @@ from psycopg.types.json import Jsonb
 from adapters.postgres.statements import _PREPARED_AT, Statements, parsed
 from application.ports.storage.work import Scope, StoreUnavailableError
 from domain.errors import MisuseError
+from domain.identifiers import TeamId
+from domain.quota import Team
 
 #: More than it takes to be prepared.
 OFTEN = 2 * _PREPARED_AT
@@ -137,6 +139,33 @@ def test_what_is_written_later_and_fails_undoes_all(single):
             fail(*after)
         with single.transaction(Scope()) as transaction:
             assert transaction.row(NOW) == {"said": ""}
+
+
+def test_what_nobody_counts_is_not_waited_for(store, ada, monkeypatch):
+    sent = []
+    batch = Statements.batch
+
+    def counting(self, statements, **how):
+        sent.append(len(statements))
+        return batch(self, statements, **how)
+
+    monkeypatch.setattr(Statements, "batch", counting)
+    team = Team(
+        organisation=ada.scope.organisation,
+        id=TeamId(UUID(int=11)),
+        name="Issuers",
+        members=frozenset(),
+        created_at=datetime(2026, 11, 22, 5, 30, tzinfo=UTC),
+    )
+    with store.begin(ada.scope) as work:
+        assert work.teams.are_members([])
+        work.teams.add(team)
+        work.approvals.need(needed=False)
+        assert sent == []
+    # Whose it is, and both of them.
+    assert sent == [3]
+    with store.begin(ada.scope) as work:
+        assert work.teams.get(team.id) == team
 
 
 @pytest.mark.parametrize("asks", [False, True])
