@@ -7,22 +7,24 @@ SELECT available, held, debt, version, watch_granted, watch_since, watch_told
    FOR UPDATE
 
 -- name: select_lots
+-- Lists and instants stand in queries of their own, where the planner cannot look into them: what it
+-- can it plans for anew each time, which takes longer than to find the rows.
 SELECT lot.id, lot.source, lot.priority, lot.amount, lot.remaining, lot.lapsed, lot.clawed_back,
        lot.effective_at, lot.expires_at, lot.ended_at, lot.fact, lot.root_id, lot.unit_cost_micros,
        lot.currency
   FROM lots AS lot
  WHERE lot.organisation_id = %(organisation)s
    AND (lot.remaining > 0
-        OR lot.id = ANY(%(lots)s::uuid[])
-        OR lot.fact = ANY(%(facts)s::text[])
+        OR lot.id = ANY((SELECT %(lots)s::uuid[])::uuid[])
+        OR lot.fact = ANY((SELECT %(facts)s::text[])::text[])
         OR lot.root_id IN (SELECT root.id
                              FROM lots AS root
                             WHERE root.organisation_id = %(organisation)s
-                              AND root.fact = ANY(%(facts)s::text[]))
+                              AND root.fact = ANY((SELECT %(facts)s::text[])::text[]))
         OR lot.id IN (SELECT portion.lot_id
                         FROM hold_lots AS portion
                        WHERE portion.organisation_id = %(organisation)s
-                         AND portion.hold_id = ANY(%(holds)s::uuid[]))
+                         AND portion.hold_id = ANY((SELECT %(holds)s::uuid[])::uuid[]))
         OR lot.id IN (SELECT portion.lot_id
                         FROM holds AS hold
                         JOIN hold_lots AS portion
@@ -30,22 +32,33 @@ SELECT lot.id, lot.source, lot.priority, lot.amount, lot.remaining, lot.lapsed, 
                          AND portion.hold_id = hold.id
                        WHERE hold.organisation_id = %(organisation)s
                          AND hold.state = 'held'
-                         AND hold.lease_until <= %(now)s))
+                         AND hold.lease_until <= (SELECT %(now)s::timestamptz)))
  ORDER BY lot.id
 
 -- name: select_holds
+-- Planned once, as `select_lots`; and each by its key, however many the plan takes there to be.
 SELECT hold.id, hold.subject, hold.operation, hold.kind_class, hold.member, hold.amount,
-       hold.captured, hold.corrected, hold.state, hold.lease_until,
-       array_agg(portion.lot_id ORDER BY portion.position) AS portion_lots,
-       array_agg(portion.amount ORDER BY portion.position) AS portion_amounts
-  FROM holds AS hold
-  JOIN hold_lots AS portion
-    ON portion.organisation_id = hold.organisation_id
-   AND portion.hold_id = hold.id
- WHERE hold.organisation_id = %(organisation)s
-   AND (hold.id = ANY(%(holds)s::uuid[])
-        OR (hold.state = 'held' AND hold.lease_until <= %(now)s))
- GROUP BY hold.organisation_id, hold.id
+       hold.captured, hold.corrected, hold.state, hold.lease_until, portion_lots, portion_amounts
+  FROM (SELECT unnest((SELECT %(holds)s::uuid[])) AS id
+         UNION
+        SELECT leased.id
+          FROM holds AS leased
+         WHERE leased.organisation_id = %(organisation)s
+           AND leased.state = 'held'
+           AND leased.lease_until <= (SELECT %(now)s::timestamptz)) AS wanted
+ CROSS JOIN LATERAL (
+       SELECT *
+         FROM holds
+        WHERE holds.organisation_id = %(organisation)s
+          AND holds.id = wanted.id
+       OFFSET 0) AS hold
+ CROSS JOIN LATERAL (
+       SELECT array_agg(portion.lot_id ORDER BY portion.position) AS portion_lots,
+              array_agg(portion.amount ORDER BY portion.position) AS portion_amounts
+         FROM hold_lots AS portion
+        WHERE portion.organisation_id = %(organisation)s
+          AND portion.hold_id = wanted.id
+       HAVING count(*) > 0) AS taken
  ORDER BY hold.id
 
 -- name: select_hold

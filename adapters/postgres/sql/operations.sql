@@ -33,10 +33,11 @@ SELECT EXISTS (SELECT
 
 -- name: lock_operation
 -- A statement of its own: what is read after it is what the holder before us left behind.
+-- Planned once, as `select_lots` (ledger.sql).
 SELECT id
   FROM operations
  WHERE organisation_id = %(organisation)s
-   AND id = ANY(%(ids)s)
+   AND id = ANY((SELECT %(ids)s::uuid[])::uuid[])
    FOR UPDATE
 
 -- name: select_deployments

@@ -43,7 +43,8 @@ def planned(connection, signature, names, arguments):
         "SELECT prosrc, proconfig FROM pg_proc WHERE oid = %s::regprocedure", [signature]
     ).fetchone()
     for number, name in enumerate(names, start=1):
-        text = re.sub(rf"\b{name}\b", f"${number}", text)
+        # Not where it is a table's.
+        text = re.sub(rf"(?<!\.)\b{name}\b", f"${number}", text)
     for setting in [*settings, "plan_cache_mode=force_generic_plan"]:
         connection.execute(
             "SELECT set_config(%s, %s, true)",
