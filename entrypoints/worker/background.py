@@ -30,6 +30,7 @@ from domain.identifiers import (
     parse_id,
     public_id,
 )
+from entrypoints.worker import niceness
 from entrypoints.worker.lull import Lull
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,8 @@ class Periodic:
     act: Callable[[], object]
     #: Acts until the process ends: what it does there is watched, and it is not.
     is_endless: bool = False
+    #: Of its thread: where nobody waits for what it does, others may have the processor first.
+    niceness: int = 0
 
     def watched(self, telemetry: Telemetry) -> Periodic:
         """The same; each time it acts is a span."""
@@ -63,6 +66,15 @@ class Periodic:
                 return self.act()
 
         return evolve(self, act=act)
+
+    def thread(self, stop: threading.Event) -> threading.Thread:
+        """One that runs it until *stop*, not started yet."""
+
+        def run() -> None:
+            niceness.of_this_thread(self.niceness)
+            self.run(stop)
+
+        return threading.Thread(target=run, name=self.name, daemon=True)
 
     def run(self, stop: threading.Event) -> None:
         quiet = self.quiet or self.interval

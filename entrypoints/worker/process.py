@@ -80,12 +80,7 @@ def run(container: Container, started: Callable[[], None] = lambda: None) -> Non
         tell_of_tariffs(container)
         tasks.open()
         threads = [
-            threading.Thread(
-                target=periodic.watched(container.telemetry()).run,
-                args=(stop,),
-                name=periodic.name,
-                daemon=True,
-            )
+            periodic.watched(container.telemetry()).thread(stop)
             for periodic in periodics(container, stop)
         ]
         telling = threading.Thread(
@@ -148,6 +143,7 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
 
         return look
 
+    nice = container.settings().worker_niceness
     watches = [
         Periodic(name=f"watch {id}", interval=WATCH_EVERY, act=watch(id))
         for id in container.chains()
@@ -162,9 +158,12 @@ def periodics(container: Container, stop: threading.Event) -> list[Periodic]:
         ),
         Periodic(name="sweep", interval=SWEEP_EVERY, act=_always_pause(container.sweep())),
         Periodic(name="key changes", interval=LOOK_EVERY, act=key_changes(container)),
-        Periodic(name="tokens", interval=LOOK_EVERY, act=container.watch_tokens()),
+        Periodic(name="tokens", interval=LOOK_EVERY, act=container.watch_tokens(), niceness=nice),
         Periodic(
-            name="forgotten tokens", interval=FORGOTTEN_EVERY, act=container.watch_forgotten()
+            name="forgotten tokens",
+            interval=FORGOTTEN_EVERY,
+            act=container.watch_forgotten(),
+            niceness=nice,
         ),
         Periodic(
             name="treasuries",
@@ -208,6 +207,7 @@ def _sealing(container: Container, stop: threading.Event) -> list[Periodic]:
             soon=every,
             quiet=max(every, SEAL_QUIETLY_EVERY),
             act=seal_in_development(container, stop),
+            niceness=settings.worker_niceness,
         )
     ]
 

@@ -1,5 +1,6 @@
 """What a worker does beside deployments: nothing that was committed is forgotten."""
 
+import os
 import threading
 from datetime import timedelta
 
@@ -104,6 +105,25 @@ def test_a_periodic_act_survives_whatever_it_meets():
     periodic = Periodic(name="test", interval=timedelta(milliseconds=1), act=act)
     periodic.run(stop)
     assert seen == [0, 1]
+
+
+@pytest.mark.parametrize("more", [0, 3])
+def test_what_nobody_waits_for_leaves_the_processor_to_others(more):
+    stop, seen = threading.Event(), []
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+
+    def act():
+        seen.append(os.getpriority(os.PRIO_PROCESS, 0))
+        stop.set()
+
+    periodic = Periodic(
+        name="test", interval=timedelta(seconds=1), act=act, niceness=before + more
+    )
+    thread = periodic.thread(stop)
+    thread.start()
+    thread.join(20)
+    assert seen == [before + more]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
 @pytest.mark.parametrize("quiet", [timedelta(milliseconds=500), None])

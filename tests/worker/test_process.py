@@ -51,6 +51,12 @@ def test_a_worker_does_all_that_is_periodic(container):
     assert isinstance(acts["forgotten tokens"], WatchForgotten)
 
 
+def test_nobody_waits_for_another_look_at_a_token(container):
+    nice = {each.name for each in periodics(container, threading.Event()) if each.niceness}
+    assert nice == {"tokens", "forgotten tokens"}
+    assert container.settings().worker_niceness == 10
+
+
 def test_checkpoints_are_put_on_chain_where_the_configuration_says_so(tmp_path):
     text = '[audit]\nanchor_networks = ["eip155:31337"]\nanchor_every_minutes = 5\n'
     (tmp_path / "tallystick.toml").write_text(NETWORK + text)
