@@ -8,7 +8,8 @@ SELECT available, held, debt, version, watch_granted, watch_since, watch_told
 
 -- name: select_lots
 -- Lists and instants stand in queries of their own, where the planner cannot look into them: what it
--- can it plans for anew each time, which takes longer than to find the rows.
+-- can it plans for anew each time, which takes longer than to find the rows.  Leases have two ends,
+-- where one would do: by one alone it takes so many to be over that it reads all open holds.
 SELECT lot.id, lot.source, lot.priority, lot.amount, lot.remaining, lot.lapsed, lot.clawed_back,
        lot.effective_at, lot.expires_at, lot.ended_at, lot.fact, lot.root_id, lot.unit_cost_micros,
        lot.currency
@@ -32,7 +33,8 @@ SELECT lot.id, lot.source, lot.priority, lot.amount, lot.remaining, lot.lapsed, 
                          AND portion.hold_id = hold.id
                        WHERE hold.organisation_id = %(organisation)s
                          AND hold.state = 'held'
-                         AND hold.lease_until <= (SELECT %(now)s::timestamptz)))
+                         AND hold.lease_until BETWEEN '-infinity'
+                                                  AND (SELECT %(now)s::timestamptz)))
  ORDER BY lot.id
 
 -- name: select_holds
@@ -45,7 +47,8 @@ SELECT hold.id, hold.subject, hold.operation, hold.kind_class, hold.member, hold
           FROM holds AS leased
          WHERE leased.organisation_id = %(organisation)s
            AND leased.state = 'held'
-           AND leased.lease_until <= (SELECT %(now)s::timestamptz)) AS wanted
+           AND leased.lease_until BETWEEN '-infinity'
+                                      AND (SELECT %(now)s::timestamptz)) AS wanted
  CROSS JOIN LATERAL (
        SELECT *
          FROM holds

@@ -101,14 +101,21 @@ def test_it_is_planned_once_whatever_is_asked(single, busy, name):
         assert (each["custom_plans"], each["generic_plans"] >= _ANEW) == (_ANEW, True)
 
 
-def test_few_holds_are_found_among_many(single, busy):
+@pytest.mark.parametrize("name", ASKED)
+def test_no_value_is_where_the_planner_can_look_into_it(name):
+    query, _, _ = ASKED[name]
+    assert set(re.findall(r"(?<!\(SELECT )%\((\w+)\)s", query)) == {"organisation"}
+
+
+@pytest.mark.parametrize("name", ["select_lots", "select_holds"])
+def test_what_is_asked_for_is_found_among_many(single, busy, name):
     with single.transaction(busy.scope) as transaction:
         transaction.row("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
-        plan = explained(transaction, LEDGER["select_holds"], FULL, busy.scope.organisation)
-    assert "Seq Scan" not in plan
-    # What is read is what is wanted, or open: the planner may take all that are for few.
-    read = re.findall(r"(?:Rows Removed by \w+: |actual rows=)(\d+)", plan)
-    assert max(map(int, read)) <= OPEN + 1
+        plan = explained(transaction, LEDGER[name], FULL, busy.scope.organisation)
+    assert not re.search(r"Seq Scan on (holds|hold_lots)", plan)
+    # What is read is what is wanted, and none of the holds that are open.
+    read = re.findall(r"(?:Rows Removed by \w+(?: \w+)*: |actual rows=)(\d+)", plan)
+    assert max(map(int, read)) <= len(FULL["holds"]) < OPEN, plan
 
 
 def explained(transaction, query, parameters, organisation):
