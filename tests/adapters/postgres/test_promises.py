@@ -507,3 +507,17 @@ def test_what_was_charged_or_given_stays_so(url, store, ada, promise, first, the
             connection.execute(then + of_it, names)
         assert refused.value.diag.constraint_name == promise
         connection.rollback()
+
+
+def test_it_is_looked_up_by_keys_also_where_the_plan_was_made_for_few(url, ada):
+    """PostgreSQL keeps plans, and reads all of a table that is small."""
+    read = "SELECT sum(seq_scan) FROM pg_stat_xact_user_tables WHERE relname = 'operations'"
+    with psycopg.connect(url) as administrator:
+        administrator.execute("ANALYZE operations")
+        administrator.execute(
+            "UPDATE slots SET lease = lease WHERE operation_id = %s", [ada.submitted]
+        )
+        before = administrator.execute(read).fetchone()
+        administrator.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        assert administrator.execute(read).fetchone() == before
+        administrator.rollback()
