@@ -87,6 +87,7 @@ def test_a_worker_seals_in_development_and_nowhere_else(tmp_path):
     # Never at once: what is sealed comes in batches.
     assert sealing.soon == sealing.interval > timedelta(0)
     assert sealing.quiet >= sealing.interval
+    assert sealing.niceness == settings.worker_niceness > 0
 
 
 def test_tokens_are_looked_at_as_often_as_is_configured_on_all_networks(container):

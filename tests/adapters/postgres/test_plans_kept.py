@@ -14,7 +14,7 @@ from tests.adapters.postgres.residents import NOW
 
 #: PostgreSQL plans a prepared statement anew so often before it looks whether that pays.
 _ANEW = 5
-#: Holds, and how many of them are open.
+#: Of each: operations, token watches, and holds, of which so many are open.
 MANY = 20_000
 OPEN = 100
 
@@ -38,7 +38,7 @@ ASKED = {
 
 @pytest.fixture(scope="module")
 def busy(url, ada):
-    """An organisation that has held credits so often, and has a hundred holds open."""
+    """An organisation that has much of everything."""
     with psycopg.connect(url) as administrator:
         administrator.execute("SET session_replication_role = replica")
         administrator.execute(
@@ -133,6 +133,7 @@ def telling(url):
     with psycopg.connect(url) as administrator:
         administrator.add_notice_handler(lambda notice: told.append(notice.message_primary))
         yield administrator, told
+        administrator.rollback()
 
 
 def tells_of_plans(connection):
